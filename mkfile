@@ -1,0 +1,31 @@
+# mk (Debian's 9base: /usr/lib/plan9/bin/mk) for those whose fingers know it.
+# Each target is one plain command; README.md gives the command beside it.
+
+PREFIX=$HOME
+
+all:V:
+	go build -o nine .
+
+up:V:
+	go run . up
+
+test:V:
+	go run ./test
+
+check:V:
+	go run ./test -n
+
+bench:VQ:
+	echo 'bench: nothing to run yet: each part brings its own program, test/bench/NAME' >&2; exit 1
+
+image:VQ:
+	echo 'image: nothing to build yet: the part initramfs brings it' >&2; exit 1
+
+man:V:
+	go run . man
+
+install:V:
+	mkdir -p $PREFIX/bin && go build -o $PREFIX/bin/nine .
+
+nuke:V:
+	rm -f nine

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// layers says, for each package, which packages of ninespace it may import:
+// the picture in the section Layers of the architecture as a table. Patterns
+// are [path.Match]'s, the first line that matches a package is its line, and a
+// package without one is an error: give it its place here first.
+//
+// A server is one tree of files and never imports another one, since trees
+// are composed by mounting them.
+var layers = []struct {
+	pkg string
+	may string
+}{
+	{"srv/p9", ""},
+	{"srv", "srv/p9"},
+	{"srv/client", "srv/p9"}, // never srv: a client is of any server
+	{"srv/srvtest", "srv srv/p9 srv/client"},
+	{"srv/p9file", "srv srv/p9"},
+	{"srv/*fs", "srv srv/p9"},
+	{"srv/cmd/*", "srv srv/p9 srv/client srv/*fs ns"},
+
+	{"ns", "srv srv/p9 srv/client"},
+	{"ns/cmd/*", "srv srv/p9 srv/client srv/*fs ns"},
+
+	{"factotum", "srv srv/p9"},
+	{"factotum/auth", "srv/p9 srv/client"},
+	{"factotum/cmd/*", "srv srv/p9 srv/client factotum factotum/auth"},
+
+	{"exportfs", "srv srv/p9"},
+	{"exportfs/cmd/*", "srv srv/p9 srv/client srv/*fs ns factotum/auth exportfs"},
+
+	{"cpu", "srv srv/p9 srv/client srv/execfs ns exportfs factotum/auth"},
+	{"cpu/cmd/*", "srv srv/p9 srv/client srv/*fs ns exportfs factotum/auth cpu"},
+
+	{"rc/syntax", "std"},
+	{"rc", "std rc/syntax"},
+	{"rc/cmd/*", "srv srv/p9 srv/client ns rc rc/syntax"},
+
+	{".", "*/cmd/*"}, // main.go: the table of commands, nothing else
+	{"test", "any"},
+	{"test/*", "any"},
+	{"test/*/*", "any"},
+}
+
+// Two words in layers are no patterns: with "std" nothing from outside Go's
+// standard library may be imported but what is listed, with "any" everything.
+
+// forTests is what a test may import besides: a tree to test on is served.
+const forTests = "srv srv/p9 srv/client srv/srvtest"
+
+func TestLayers(t *testing.T) {
+	for _, p := range list(t) {
+		i := slices.IndexFunc(layers, func(l struct{ pkg, may string }) bool { return match(l.pkg, p.rel) })
+		if i < 0 {
+			t.Errorf("%s: has no line in layers", p.rel)
+			continue
+		}
+		may := strings.Fields(layers[i].may)
+		for _, imp := range p.Imports {
+			if !allowed(may, imp) {
+				t.Errorf("%s: may not import %s", p.rel, imp)
+			}
+		}
+		may = append(may, strings.Fields(forTests)...)
+		may = append(may, p.rel)
+		for _, imp := range append(p.TestImports, p.XTestImports...) {
+			if !allowed(may, imp) {
+				t.Errorf("%s: its tests may not import %s", p.rel, imp)
+			}
+		}
+	}
+}
+
+// allowed tells whether imp is on the list may.
+func allowed(may []string, imp string) bool {
+	rel, ours := strings.CutPrefix(imp, module)
+	switch {
+	case slices.Contains(may, "any"):
+		return true
+	case ours:
+		return slices.ContainsFunc(may, func(pattern string) bool { return match(pattern, rel) })
+	case slices.Contains(may, "std"):
+		first, _, _ := strings.Cut(imp, "/")
+		return !strings.Contains(first, ".")
+	}
+	return true
+}
+
+func match(pattern, name string) bool {
+	ok, err := path.Match(pattern, name)
+	return ok && err == nil
+}
+
+const module = "ninespace/"
+
+// A pkg is a package of ninespace as go list describes it.
+type pkg struct {
+	rel string // its path below the module's, "." for main.go's
+
+	Dir, ImportPath, Name              string
+	GoFiles                            []string
+	Imports, TestImports, XTestImports []string
+}
+
+// command tells whether p is a command's package.
+func (p pkg) command() bool { return match("*/cmd/*", p.rel) }
+
+// list returns every package of ninespace.
+func list(t *testing.T) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-e", "-json=Dir,ImportPath,Name,GoFiles,Imports,TestImports,XTestImports", "ninespace/...")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []pkg
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		p.rel = "."
+		if rel, ok := strings.CutPrefix(p.ImportPath, module); ok {
+			p.rel = rel
+		}
+		all = append(all, p)
+	}
+}

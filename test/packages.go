@@ -1,0 +1,51 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+)
+
+// packages is every Debian package that the tests need.
+var packages = []debian{
+	{"gcc", "/usr/bin/gcc", "go test -race links with it"},
+	{"libc6-dev", "/usr/include/stdlib.h", "go test -race links with it"},
+	{"diod", "/usr/sbin/diod", "the foreign 9P2000.L server and client"},
+	{"9base", "/usr/lib/plan9/bin/mk", "mk, for the mkfile; Plan 9's rc, to compare with"},
+}
+
+type debian struct {
+	name string
+	has  string // a file of it: there if the package is
+	why  string
+}
+
+// install installs those of the packages that are missing, if it may. It is
+// no failure if it can't: a test that misses one is skipped, with its reason.
+func install(packages []debian) {
+	updated := false
+	for _, p := range packages {
+		if _, err := os.Stat(p.has); err == nil {
+			continue
+		}
+		if os.Geteuid() != 0 {
+			fmt.Printf("missing: Debian's %s (%s); only root can install it\n", p.name, p.why)
+			continue
+		}
+		fmt.Printf("installing Debian's %s: %s\n", p.name, p.why)
+		if !updated {
+			updated = true
+			apt("update", "-q")
+		}
+		apt("install", "-q", "-y", "--no-install-recommends", p.name)
+	}
+}
+
+// apt runs apt-get, and shows what it printed only if that failed.
+func apt(args ...string) {
+	cmd := exec.Command("apt-get", args...)
+	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		fmt.Printf("%s: %v\n%s", cmd, err, out)
+	}
+}
