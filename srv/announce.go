@@ -1,0 +1,164 @@
+package srv
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync"
+	"syscall"
+
+	"ninespace/srv/p9"
+)
+
+// Announce listens at a dial string, dial(2). A Unix socket is made for its
+// owner alone (mode 0600); one that nobody listens on any more is replaced, one
+// in use is an error. Closing the listener removes it.
+func Announce(dial string) (net.Listener, error) {
+	network, addr, err := p9.ParseDial(dial, "564")
+	if err != nil {
+		return nil, err
+	}
+	if network != "unix" {
+		l, err := net.Listen(network, addr)
+		return l, announceErr(dial, err)
+	}
+	if c, err := net.Dial("unix", addr); err == nil {
+		c.Close()
+		return nil, fmt.Errorf("announce %s: %w", dial, syscall.EADDRINUSE)
+	} else if errors.Is(err, syscall.ECONNREFUSED) {
+		if fi, err := os.Lstat(addr); err == nil && fi.Mode().Type() == os.ModeSocket {
+			os.Remove(addr)
+		}
+	}
+	// The umask is the process's, so it cannot be changed for this call alone:
+	// the socket is made in a directory of its own and moved when its mode is set.
+	dir, err := os.MkdirTemp(filepath.Dir(addr), ".9")
+	if err != nil {
+		return nil, announceErr(dial, err)
+	}
+	defer os.Remove(dir)
+	tmp := filepath.Join(dir, "s")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: tmp, Net: "unix"})
+	if err != nil {
+		return nil, announceErr(dial, err)
+	}
+	l.SetUnlinkOnClose(false)
+	if err = os.Chmod(tmp, 0o600); err == nil {
+		err = os.Rename(tmp, addr)
+	}
+	if err != nil {
+		os.Remove(tmp)
+		l.Close()
+		return nil, announceErr(dial, err)
+	}
+	return &unixListener{UnixListener: l, path: addr}, nil
+}
+
+func announceErr(dial string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var n syscall.Errno
+	if errors.As(err, &n) {
+		err = n
+	}
+	return fmt.Errorf("announce %s: %w", dial, err)
+}
+
+type unixListener struct {
+	*net.UnixListener
+	path string
+	once sync.Once
+}
+
+// Close removes the socket and stops listening.
+func (l *unixListener) Close() error {
+	l.once.Do(func() { os.Remove(l.path) })
+	return l.UnixListener.Close()
+}
+
+// Post announces a server under a name in the name space directory, making the
+// directory (mode 0700) where it is not there yet.
+func Post(name string) (net.Listener, error) {
+	if err := CheckName(name); err != nil {
+		return nil, fmt.Errorf("post %q: %w", name, err)
+	}
+	dir := p9.Namespace()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("post %s: %w", name, err)
+	}
+	fi, err := os.Lstat(dir)
+	if err != nil {
+		return nil, fmt.Errorf("post %s: %w", name, err)
+	}
+	if st, ok := fi.Sys().(*syscall.Stat_t); !fi.IsDir() || ok && st.Uid != uint32(os.Geteuid()) {
+		return nil, fmt.Errorf("post %s: %s is not a directory of yours", name, dir)
+	}
+	return Announce("unix!" + filepath.Join(dir, name))
+}
+
+// A Door is where a server command serves; its flags are the same in all.
+type Door struct {
+	Srv    string // -s: post under this name
+	Listen string // -l: listen at this dial string instead
+	Stdio  bool   // -i: serve one connection on standard input and output instead
+	Trace  bool   // -D: print the conversation to standard error
+}
+
+// Flags defines -s, -l, -i and -D; name is what -s says where it is not given.
+func (d *Door) Flags(fs *flag.FlagSet, name string) {
+	fs.StringVar(&d.Srv, "s", name, "post as `srvname`")
+	fs.StringVar(&d.Listen, "l", "", "listen at `dialstring`")
+	fs.BoolVar(&d.Stdio, "i", false, "serve standard input and output")
+	fs.BoolVar(&d.Trace, "D", false, "trace to standard error")
+}
+
+// Serve serves until ctx ends, or SIGINT, SIGTERM or SIGHUP comes, or, with -i,
+// the client hangs up.
+func (d *Door) Serve(ctx context.Context, std [3]*os.File, s *Server) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	if d.Trace {
+		var mu sync.Mutex
+		s.Trace = func(line string) {
+			mu.Lock()
+			defer mu.Unlock()
+			fmt.Fprintln(std[2], line)
+		}
+	}
+	if d.Stdio {
+		return s.ServeConn(ctx, stdio{std[0], std[1]})
+	}
+	var l net.Listener
+	var err error
+	if d.Listen != "" {
+		l, err = Announce(d.Listen)
+	} else {
+		l, err = Post(d.Srv)
+	}
+	if err != nil {
+		return err
+	}
+	return s.Serve(ctx, l)
+}
+
+// stdio is one connection over two files.
+type stdio struct {
+	io.Reader
+	io.WriteCloser
+}
+
+// Close ends both directions.
+func (s stdio) Close() error {
+	err := s.WriteCloser.Close()
+	if c, ok := s.Reader.(io.Closer); ok {
+		c.Close()
+	}
+	return err
+}

@@ -1,0 +1,156 @@
+package srv
+
+import (
+	"context"
+	"net"
+	"testing"
+	"time"
+
+	"ninespace/srv/p9"
+)
+
+// wire is a raw client: what is sent and received is exactly what the test says.
+type wire struct {
+	t    *testing.T
+	c    net.Conn
+	dotl bool
+}
+
+func dialRaw(t *testing.T, s *Server) *wire {
+	t.Helper()
+	a, b := net.Pipe()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); s.ServeConn(ctx, b) }()
+	t.Cleanup(func() { a.Close(); cancel(); <-done })
+	a.SetDeadline(time.Now().Add(20 * time.Second))
+	return &wire{t: t, c: a}
+}
+
+func (w *wire) send(f p9.Fcall) {
+	w.t.Helper()
+	b, err := f.Append(nil, w.dotl)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := w.c.Write(b); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *wire) recv() p9.Fcall {
+	w.t.Helper()
+	var h [4]byte
+	if _, err := readFull(w.c, h[:]); err != nil {
+		w.t.Fatal(err)
+	}
+	b := make([]byte, int(h[0])|int(h[1])<<8|int(h[2])<<16)
+	copy(b, h[:])
+	if _, err := readFull(w.c, b[4:]); err != nil {
+		w.t.Fatal(err)
+	}
+	var f p9.Fcall
+	if err := f.Decode(b, w.dotl); err != nil {
+		w.t.Fatal(err)
+	}
+	return f
+}
+
+func readFull(c net.Conn, p []byte) (int, error) {
+	n := 0
+	for n < len(p) {
+		m, err := c.Read(p[n:])
+		if err != nil {
+			return n, err
+		}
+		n += m
+	}
+	return n, nil
+}
+
+func (w *wire) rpc(f p9.Fcall) p9.Fcall {
+	w.t.Helper()
+	w.send(f)
+	return w.recv()
+}
+
+// start agrees on a version and attaches fid 0.
+func (w *wire) start(dotl bool) {
+	w.t.Helper()
+	v := p9.Version9P2000
+	if dotl {
+		v = p9.Version9P2000L
+	}
+	if r := w.rpc(p9.Fcall{Type: p9.Tversion, Tag: p9.NoTag, Msize: 64 << 10, Version: v}); r.Version != v {
+		w.t.Fatalf("version: %+v", r)
+	}
+	w.dotl = dotl
+	if r := w.rpc(p9.Fcall{Type: p9.Tattach, Tag: 1, Fid: 0, Afid: p9.NoFid, Uname: "glenda", Nuname: p9.NoUid}); r.Type != p9.Rattach {
+		w.t.Fatalf("attach: %+v", r)
+	}
+}
+
+func TestHello(t *testing.T) {
+	for _, dotl := range []bool{false, true} {
+		w := dialRaw(t, New(NewDir().Add("hello", Const("hello, world\n"))))
+		w.start(dotl)
+		if r := w.rpc(p9.Fcall{Type: p9.Twalk, Tag: 1, Fid: 0, Newfid: 1, Wname: []string{"hello"}}); len(r.Wqid) != 1 {
+			t.Fatalf("walk: %+v", r)
+		}
+		open := p9.Fcall{Type: p9.Topen, Tag: 1, Fid: 1}
+		if dotl {
+			open.Type = p9.Tlopen
+		}
+		if r := w.rpc(open); r.Type != open.Type+1 {
+			t.Fatalf("open: %+v", r)
+		}
+		if r := w.rpc(p9.Fcall{Type: p9.Tread, Tag: 1, Fid: 1, Count: 100}); string(r.Data) != "hello, world\n" {
+			t.Fatalf("read: %+v", r)
+		}
+	}
+}
+
+// TestPipelined sends a walk, the open and the read of what it finds, and the
+// clunk back to back: the fids are the client's choice, so all four succeed.
+func TestPipelined(t *testing.T) {
+	q := NewQueue(0o666)
+	q.Put([]byte("first"))
+	w := dialRaw(t, New(NewDir().Add("q", q)))
+	w.start(true)
+	go func() {
+		for i, f := range []p9.Fcall{
+			{Type: p9.Twalk, Fid: 0, Newfid: 1, Wname: []string{"q"}},
+			{Type: p9.Tlopen, Fid: 1},
+			{Type: p9.Tread, Fid: 1, Count: 100},
+			{Type: p9.Tclunk, Fid: 1},
+		} {
+			f.Tag = uint16(i)
+			b, _ := f.Append(nil, true)
+			w.c.Write(b)
+		}
+	}()
+	for range 4 {
+		r := w.recv()
+		want := []p9.Type{p9.Rwalk, p9.Rlopen, p9.Rread, p9.Rclunk}[r.Tag]
+		if r.Type != want {
+			t.Fatalf("tag %d: %+v", r.Tag, r)
+		}
+	}
+}
+
+// TestFlush blocks a read, flushes it, and sees that nothing was lost.
+func TestFlush(t *testing.T) {
+	q := NewQueue(0o666)
+	w := dialRaw(t, New(NewDir().Add("q", q)))
+	w.start(true)
+	w.rpc(p9.Fcall{Type: p9.Twalk, Tag: 1, Fid: 0, Newfid: 1, Wname: []string{"q"}})
+	w.rpc(p9.Fcall{Type: p9.Tlopen, Tag: 1, Fid: 1})
+	w.send(p9.Fcall{Type: p9.Tread, Tag: 2, Fid: 1, Count: 100})
+	if r := w.rpc(p9.Fcall{Type: p9.Tflush, Tag: 3, Oldtag: 2}); r.Type != p9.Rflush || r.Tag != 3 {
+		t.Fatalf("flush: %+v", r)
+	}
+	q.Put([]byte("kept"))
+	if r := w.rpc(p9.Fcall{Type: p9.Tread, Tag: 2, Fid: 1, Count: 100}); string(r.Data) != "kept" {
+		t.Fatalf("read: %+v", r)
+	}
+}

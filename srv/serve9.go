@@ -1,0 +1,187 @@
+package srv
+
+import (
+	"context"
+	"io"
+
+	"ninespace/srv/p9"
+)
+
+// What only 9P2000 asks: stat, wstat and directories that read as stats.
+
+// statOf gives a node's attributes as this fid's client sees them.
+func (f *fid) statOf(ctx context.Context, file File, name string) (p9.Stat, error) {
+	st, err := file.Stat(ctx)
+	if err != nil {
+		return st, err
+	}
+	if st.Name == "" {
+		st.Name = name
+	}
+	if st.Mode.IsDir() {
+		st.Length = 0
+	}
+	Owners(&st)
+	return st, nil
+}
+
+func (f *fid) stat9(ctx context.Context) ([]byte, error) {
+	st, err := f.statOf(ctx, f.node.file, f.node.name())
+	if err != nil {
+		return nil, err
+	}
+	return p9.AppendStat(nil, &st)
+}
+
+// lister gives what lists the open directory.
+func (f *fid) lister() (Lister, error) {
+	if l, ok := f.handle.(Lister); ok {
+		return l, nil
+	}
+	if l, ok := f.node.file.(Lister); ok {
+		return l, nil
+	}
+	return nil, p9.ErrPerm
+}
+
+// readDir9 fills p with whole stats. An offset other than 0 must be where the
+// last read ended, read(5).
+func (f *fid) readDir9(ctx context.Context, p []byte, off uint64) (int, error) {
+	if off == 0 {
+		f.dirOff, f.cookie = 0, 0
+	} else if off != f.dirOff {
+		return 0, p9.ErrDirOffset
+	}
+	l, err := f.lister()
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	full := false
+	for e, err := range l.List(ctx, f.cookie) {
+		if err != nil {
+			if n > 0 {
+				break // the next read comes to it again
+			}
+			return 0, err
+		}
+		c, err := Walk(ctx, f.node.file, e.Name)
+		if err != nil {
+			f.cookie = e.Cookie
+			continue // gone since
+		}
+		st, err := f.statOf(ctx, c, e.Name)
+		Clunk(c)
+		if err != nil {
+			f.cookie = e.Cookie
+			continue
+		}
+		st.Name = e.Name
+		b, err := p9.AppendStat(p[n:n:len(p)], &st)
+		if err != nil {
+			return 0, err
+		}
+		if n+len(b) > len(p) {
+			full = true
+			break
+		}
+		n += len(b)
+		f.cookie = e.Cookie
+	}
+	if full && n == 0 {
+		return 0, p9.NewError(p9.ErrBadCount.Errno, "read count too small for a directory entry")
+	}
+	f.dirOff = off + uint64(n)
+	if n == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+func (f *fid) wstat9(ctx context.Context, stat []byte) error {
+	w, err := p9.ParseWstat(stat)
+	if err != nil {
+		return err
+	}
+	st, err := f.node.file.Stat(ctx)
+	if err != nil {
+		return err
+	}
+	if w.Valid&p9.WMode != 0 && w.Mode.IsDir() != st.Mode.IsDir() {
+		return p9.ErrorOfText("wstat can't convert between files and directories")
+	}
+	return f.wstat(ctx, w, &st)
+}
+
+// wstat changes attributes, a name among them, all or none. st is what they are.
+func (f *fid) wstat(ctx context.Context, w p9.Wstat, st *p9.Stat) error {
+	p := f.node.place.Load()
+	if w.Valid&p9.WName != 0 && w.Name == p.name {
+		w.Valid &^= p9.WName
+	}
+	if w.Valid == 0 {
+		return Wstat(ctx, f.node.file, w)
+	}
+	if err := WstatIds(&w); err != nil {
+		return err
+	}
+	if err := f.mayWstat(st, &w); err != nil {
+		return err
+	}
+	if w.Valid&p9.WName == 0 {
+		return Wstat(ctx, f.node.file, w)
+	}
+	if err := CheckName(w.Name); err != nil {
+		return err
+	}
+	if p.parent == nil {
+		return p9.ErrWstat
+	}
+	dir := p.parent.file
+	if err := f.allowedIn(ctx, p.parent); err != nil {
+		return err
+	}
+	if err := sameEntry(ctx, dir, p.name, st); err != nil {
+		return err
+	}
+	if exists(ctx, dir, w.Name) {
+		return p9.ErrExist
+	}
+	if err := Rename(ctx, dir, p.name, dir, w.Name); err != nil {
+		return err
+	}
+	rest := w
+	if rest.Valid &^= p9.WName; rest.Valid != 0 {
+		if err := Wstat(ctx, f.node.file, rest); err != nil {
+			Rename(ctx, dir, w.Name, dir, p.name)
+			return err
+		}
+	}
+	f.node.move(w.Name, p.parent)
+	return nil
+}
+
+// mayWstat applies stat(5)'s rules to a file that is no Guard.
+func (f *fid) mayWstat(st *p9.Stat, w *p9.Wstat) error {
+	if w.Valid&p9.WLength != 0 && st.Mode.IsDir() && w.Length != 0 {
+		return p9.ErrIsDir
+	}
+	if _, ok := f.node.file.(Guard); ok {
+		return nil
+	}
+	full := *st
+	Owners(&full)
+	owner := full.Uid == f.user.Name
+	const byOwner = p9.WMode | p9.WUid | p9.WGid | p9.WAtime | p9.WMtime
+	const byWriter = p9.WLength | p9.WAtimeNow | p9.WMtimeNow
+	if w.Valid&byOwner != 0 && !owner {
+		return p9.ErrNotOwner
+	}
+	if w.Valid&byWriter != 0 && !owner && !f.user.Allowed(st, 2) {
+		return p9.ErrPerm
+	}
+	if w.Valid&p9.WLength != 0 && !f.user.Allowed(st, 2) && !(f.open && f.mode.Writable()) {
+		return p9.ErrPerm
+	}
+	return nil
+}
