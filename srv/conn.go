@@ -276,6 +276,10 @@ func (c *conn) reset() {
 // tag. buf, if given, is a whole frame already.
 func (c *conn) send(rx *p9.Fcall, dotl bool, buf *buffer) {
 	if c.srv.Trace != nil {
+		if buf != nil {
+			rx = &p9.Fcall{}
+			rx.Decode(buf.b, dotl)
+		}
 		c.trace("<-", rx, nil)
 	}
 	if buf == nil {
@@ -302,7 +306,7 @@ func errorReply(tag uint16, e *p9.Error, dotl bool) *p9.Fcall {
 }
 
 func (c *conn) trace(dir string, f *p9.Fcall, bad error) {
-	line := dir + " " + any(f).(interface{ Text(bool) string }).Text(c.dotl)
+	line := dir + " " + f.Text(c.dotl)
 	if bad != nil {
 		line += " # " + bad.Error()
 	}
