@@ -1,0 +1,60 @@
+// Package diskfs serves a directory of the machine and all that is beneath it,
+//
+//	/          the directory, with its own modes and owners
+//	/...       what is in it, mounts included
+//
+// as the user that the process runs as: the kernel checks permissions against
+// that user, whoever attached, and what is made is that user's.
+//
+// A fid holds its file by a descriptor, not by a path, so a file that is renamed
+// or removed stays the fid's. Walks go by openat2(2) one name at a time, beneath
+// the directory and through no symbolic link: those are files here, for the
+// client to follow on its side. A directory that is moved out of the tree while
+// a fid is in it stays reachable by that fid, downward; "..", which is the
+// engine's, leads back the way that the fid came.
+//
+// Qid paths are inode numbers, with the device mixed into the upper 16 bits for
+// all devices but the root's. A version is a hash of the times of last change
+// and the length; it is 0, not to be cached, for devices, pipes and sockets and
+// on file systems whose files are made up as they are read (proc, sysfs, FUSE,
+// 9P ...). Entries of a listing have version 0, since a true one costs a stat
+// each, and a directory that something is mounted on has its own number there.
+//
+// Append-only and exclusive-use files have no place on Linux's disks; making one
+// is an error. Record locks are fcntl(2)'s open file description locks: a lock's
+// owner is the fid, so one process that locks a file by two fids is in its own
+// way.
+//
+// It needs Linux 5.8 and /proc mounted.
+package diskfs
+
+import (
+	"ninespace/srv"
+	"ninespace/srv/p9"
+)
+
+// An Option changes how New serves the directory.
+type Option func(*tree)
+
+// ReadOnly refuses all changes with p9.ErrReadOnly.
+func ReadOnly() Option { return func(t *tree) { t.readOnly = true } }
+
+// New serves the directory dir, whose path may go through symbolic links. Each
+// File holds a descriptor until it is clunked, the root until it is closed: it
+// is an io.Closer, as its Clunk ends one attach of many.
+func New(dir string, opts ...Option) (srv.File, error) {
+	t := &tree{}
+	for _, o := range opts {
+		o(t)
+	}
+	return t.open(dir)
+}
+
+// change says why a name of a directory cannot be changed. The engine has looked
+// at the name too, but here a slash in it would lead out of the tree.
+func (t *tree) change(name string) error {
+	if t.readOnly {
+		return p9.ErrReadOnly
+	}
+	return srv.CheckName(name)
+}
