@@ -1,0 +1,90 @@
+/*
+Execfs serves the running of commands as files.
+
+# NAME
+
+execfs - run commands through files
+
+# SYNOPSIS
+
+	nine execfs [-iD] [-s srvname] [-l dialstring]
+
+# DESCRIPTION
+
+Execfs serves a directory in which commands are run as the user who started
+it. Opening the file clone makes a numbered directory N, a conversation, and
+gives its file ctl, which reads as N. The conversation lives while one of its
+files is open.
+
+	N/ctl     accepts exec, dir, env, arg0, pty, winsize, note, kill, killonclose
+	N/0       the command's standard input
+	N/1       its standard output
+	N/2       its standard error
+	N/wait    how it ended: blocks until it has
+	N/note    notes for it: interrupt, hangup, kill, SIGUSR1, ...
+	N/ns      a name space for it; not to be written here, as nothing applies it
+	N/status  state, pid, dir, cmd and the last error
+
+Written to ctl, each command a line, or one write, quoted as in rc(1):
+
+	exec cmd arg ...         start it
+	dir path                 in this directory
+	env name=value ...       with these variables; env - first drops all
+	arg0 name                called by this name
+	pty [term]               on a terminal, with TERM set to term
+	winsize rows cols        of this size, also while it runs
+	note text                send a note
+	kill                     end it and its process group by SIGKILL
+	killonclose              end it when the conversation ends
+
+The line of wait is that of wait(2): pid, then milliseconds of user, system and
+real time, and the quoted status, which is empty for success and else such as
+'exit 7' or 'signal 9 (killed)'.
+
+With killonclose the end of the conversation sends the command's process group
+SIGHUP, then SIGKILL when the command has ended, and after two seconds in any case. A
+process that has left the group, as by setsid(1), is not touched. When execfs itself
+is ended it ends every conversation first; a command without killonclose runs on.
+
+The flags are those of every server.
+
+-s srvname posts under this name instead of execfs.
+
+-l dialstring listens there instead of posting.
+
+-i serves one connection on standard input and output.
+
+-D prints each message to standard error.
+
+# EXAMPLES
+
+Run a command from a shell, the tree being mounted on /n/cmd:
+
+	exec 3<>/n/cmd/clone
+	read n <&3
+	echo exec sh -c "'date; exit 3'" >&3
+	cat /n/cmd/$n/1 /n/cmd/$n/wait
+
+# FILES
+
+$NAMESPACE/execfs is where it is posted.
+
+# SEE ALSO
+
+procfs, srv; Inferno's cmd(3), 9front's execnet(4)
+
+# DIAGNOSTICS
+
+A failed exec names the command and says where it was looked for. Where only a
+number reaches the client, the text is in status.
+
+# BUGS
+
+Whoever may connect runs commands as the user who started it: the posted
+socket is that user's alone, and -l on a network address has no authentication.
+
+A command with its arguments must fit in one message.
+
+Requests that a client has in flight at once on 0, 1 or 2 are done in any order.
+*/
+package execfs
