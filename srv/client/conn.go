@@ -1,0 +1,250 @@
+package client
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"syscall"
+
+	"ninespace/srv/p9"
+)
+
+// Options are what a Conn can be told; nil stands for the zero Options.
+type Options struct {
+	// Msize is the largest message to ask for, in bytes; 0: p9.MaxMsize. The
+	// server may lower it.
+	Msize uint32
+	// Version is the only dialect to speak, p9.Version9P2000 or
+	// p9.Version9P2000L; "": the second and, if the server lacks it, the first.
+	Version string
+	// Trace, where set, is given each message in the text form of p9.Fcall.
+	Trace func(line string)
+}
+
+// A Conn is a connection to a server, past Tversion. All of it may be used by
+// many goroutines at once.
+type Conn struct {
+	rwc   io.ReadWriteCloser
+	br    *bufio.Reader // the reading goroutine's
+	msize uint32
+	dotl  bool
+	trace func(string)
+	done  chan struct{}
+
+	mu      sync.Mutex
+	slots   []slot   // by tag
+	free    []uint16 // tags
+	busy    int      // tags in use
+	freed   *sync.Cond
+	nfid    uint32   // fids never used start here
+	fids    []uint32 // fids used and free again
+	out     []byte   // frames that wait for the write before them
+	spare   []byte
+	writing bool
+	err     error // why the connection is dead
+}
+
+// port is 9P's, for dial strings without one.
+const port = "564"
+
+// Dial connects to the server at a dial string, p9.ParseDial, and agrees with it
+// on a version.
+func Dial(ctx context.Context, dialstring string, o *Options) (*Conn, error) {
+	network, addr, err := p9.ParseDial(dialstring, port)
+	if err != nil {
+		return nil, err
+	}
+	name := "unix!" + addr
+	if network != "unix" {
+		host, service, _ := net.SplitHostPort(addr)
+		name = network + "!" + host + "!" + service
+	}
+	var d net.Dialer
+	nc, err := d.DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, fmt.Errorf("dial %s: %w", name, dialError(err))
+	}
+	c, err := New(ctx, nc, o)
+	if err != nil {
+		return nil, fmt.Errorf("dial %s: %w", name, err)
+	}
+	return c, nil
+}
+
+// dialError takes off what package net wraps around the one fact.
+func dialError(err error) error {
+	var n syscall.Errno
+	var dns *net.DNSError
+	var op *net.OpError
+	switch {
+	case errors.As(err, &n):
+		return p9.ErrorOfErrno(n)
+	case errors.As(err, &dns):
+		return errors.New(dns.Err)
+	case errors.As(err, &op):
+		return op.Err
+	}
+	return err
+}
+
+// New speaks 9P on a stream that leads to a server, and agrees with it on a
+// version. The Conn owns rwc from then on and closes it, on an error too. If ctx
+// ends before the version is agreed on, rwc is closed.
+func New(ctx context.Context, rwc io.ReadWriteCloser, o *Options) (*Conn, error) {
+	if o == nil {
+		o = &Options{}
+	}
+	c := &Conn{rwc: rwc, br: bufio.NewReaderSize(rwc, 32<<10), msize: o.Msize, trace: o.Trace, done: make(chan struct{})}
+	c.freed = sync.NewCond(&c.mu)
+	if c.msize == 0 {
+		c.msize = p9.MaxMsize
+	}
+	stop := context.AfterFunc(ctx, func() { rwc.Close() })
+	err := c.version(o.Version)
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		rwc.Close()
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return nil, fmt.Errorf("version: %w", err)
+	}
+	go c.readReplies()
+	return c, nil
+}
+
+// version agrees on a dialect and the largest message, version(5).
+func (c *Conn) version(want string) error {
+	if c.msize < p9.MinMsize {
+		return fmt.Errorf("msize %d: %w", c.msize, p9.ErrorOfErrno(syscall.EINVAL))
+	}
+	tries := []string{want}
+	switch want {
+	case "":
+		tries = []string{p9.Version9P2000L, p9.Version9P2000}
+	case p9.Version9P2000L, p9.Version9P2000:
+	default:
+		return fmt.Errorf("%s: %w", want, p9.ErrNotSup)
+	}
+	var answer string
+	for _, v := range tries {
+		r, err := c.tryVersion(v)
+		if err != nil {
+			return err
+		}
+		if r.Type != p9.Rversion {
+			answer = r.Type.String()
+			continue
+		}
+		if r.Msize > c.msize || r.Msize < p9.MinMsize {
+			return fmt.Errorf("%w: msize %d in answer to %d", p9.ErrBotch, r.Msize, c.msize)
+		}
+		if answer = r.Version; answer == v || want == "" && answer == p9.Version9P2000 {
+			c.dotl, c.msize = answer == p9.Version9P2000L, r.Msize
+			return nil
+		}
+	}
+	return fmt.Errorf("server answers %q to %s", answer, strings.Join(tries, " and "))
+}
+
+// tryVersion does one Tversion. An error reply is a reply.
+func (c *Conn) tryVersion(v string) (*p9.Fcall, error) {
+	f := &p9.Fcall{Type: p9.Tversion, Tag: p9.NoTag, Msize: c.msize, Version: v}
+	b, err := f.Append(nil, false)
+	if err != nil {
+		return nil, err
+	}
+	c.tracef("<-", f)
+	if _, err := c.rwc.Write(b); err != nil {
+		return nil, err
+	}
+	h, err := c.br.Peek(p9.HdrSz)
+	if err != nil {
+		return nil, cause(err)
+	}
+	size := le.Uint32(h)
+	if size < p9.HdrSz || size > c.msize {
+		return nil, fmt.Errorf("%w: message of %d bytes", p9.ErrBotch, size)
+	}
+	frame := make([]byte, size)
+	if _, err := io.ReadFull(c.br, frame); err != nil {
+		return nil, cause(err)
+	}
+	r := new(p9.Fcall)
+	if err := r.Decode(frame, p9.Type(frame[4]) == p9.Rlerror); err != nil {
+		return nil, err
+	}
+	c.tracef("->", r)
+	if r.Type != p9.Rversion && r.Type != p9.Rerror && r.Type != p9.Rlerror {
+		return nil, fmt.Errorf("%w: %s answers Tversion", p9.ErrBotch, r.Type)
+	}
+	return r, nil
+}
+
+// tracef shows a message, as sent to (<-) or come from (->) the server.
+func (c *Conn) tracef(dir string, f *p9.Fcall) {
+	if c.trace != nil {
+		c.trace(dir + " " + f.Text(c.dotl || f.Type == p9.Rlerror))
+	}
+}
+
+// cause names the end of a stream in words.
+func cause(err error) error {
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		return errors.New("closed by the server")
+	}
+	var n syscall.Errno
+	if errors.As(err, &n) {
+		return p9.ErrorOfErrno(n)
+	}
+	return err
+}
+
+// DotL reports whether the connection speaks 9P2000.L.
+func (c *Conn) DotL() bool { return c.dotl }
+
+// Msize gives the largest message, in bytes, that client and server agreed on.
+func (c *Conn) Msize() uint32 { return c.msize }
+
+// Done is closed when the connection is dead.
+func (c *Conn) Done() <-chan struct{} { return c.done }
+
+// Err tells why the connection is dead: an error that wraps p9.ErrHungup, nil
+// while it lives.
+func (c *Conn) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// Close ends the connection. Calls under way fail; the server clunks the fids.
+func (c *Conn) Close() error {
+	c.die(errors.New("closed by the client"))
+	return nil
+}
+
+// die ends the connection for a reason, once, and fails all calls with it.
+func (c *Conn) die(why error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return
+	}
+	c.err = fmt.Errorf("%w: %w", p9.ErrHungup, why)
+	for i := range c.slots {
+		if k := c.slots[i].call; k != nil {
+			c.slots[i].call = nil
+			k.deliver(c, c.err)
+		}
+	}
+	c.freed.Broadcast()
+	close(c.done)
+	c.rwc.Close()
+}

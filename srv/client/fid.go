@@ -1,0 +1,469 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/user"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"ninespace/srv/p9"
+)
+
+// A Fid is the client's hold on a file. Its methods may be called by many
+// goroutines at once, save those that move or open it (Open, Create) or end it
+// (Remove, Clunk).
+type Fid struct {
+	c      *Conn
+	num    uint32
+	name   string // last name walked, as far as it is known
+	qid    p9.Qid
+	iounit uint32
+	mode   p9.Mode // of Open
+	gone   atomic.Bool
+
+	mu  sync.Mutex
+	dir dirBuf // of List in 9P2000
+}
+
+// newFid takes a number that the server does not know.
+func (c *Conn) newFid() uint32 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n := len(c.fids); n > 0 {
+		f := c.fids[n-1]
+		c.fids = c.fids[:n-1]
+		return f
+	}
+	c.nfid++
+	return c.nfid - 1
+}
+
+func (c *Conn) freeFid(f uint32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fids = append(c.fids, f)
+}
+
+// settle sees to a fid that a request should have made: after a flush it cannot
+// be known whether a server that is careless about flushes made it.
+func (c *Conn) settle(ctx context.Context, fid uint32) {
+	if ctx.Err() != nil {
+		c.discard(fid)
+	} else {
+		c.freeFid(fid)
+	}
+}
+
+// Qid gives the file's qid, as it was when the fid was made or opened.
+func (f *Fid) Qid() p9.Qid { return f.qid }
+
+// Iounit gives how many bytes one Read or Write moves at most.
+func (f *Fid) Iounit() uint32 {
+	n := f.c.msize - p9.IOHdrSz
+	if f.iounit != 0 {
+		n = min(n, f.iounit)
+	}
+	return n
+}
+
+// Conn gives the connection that the fid is of.
+func (f *Fid) Conn() *Conn { return f.c }
+
+// userOf completes what attach(5) says of a user: "" is who runs the program.
+func userOf(uname string) (string, uint32) {
+	me, err := user.Current()
+	if err != nil {
+		me = &user.User{Username: os.Getenv("USER"), Uid: strconv.Itoa(os.Getuid())}
+		if me.Username == "" {
+			me.Username = me.Uid
+		}
+	}
+	if uname == "" || uname == me.Username {
+		return me.Username, uint32(os.Getuid())
+	}
+	if u, err := user.Lookup(uname); err == nil {
+		if n, err := strconv.ParseUint(u.Uid, 10, 32); err == nil {
+			return uname, uint32(n)
+		}
+	}
+	return uname, p9.NoUid
+}
+
+// Auth begins an authentication conversation, attach(5): the afid is read and
+// written. uname "" is the user who runs the program.
+func (c *Conn) Auth(ctx context.Context, uname, aname string) (*Fid, error) {
+	return c.attach(ctx, p9.Tauth, nil, uname, aname)
+}
+
+// Attach gives the root of the tree called aname to a user. afid is nil where
+// the server asks for no authentication.
+func (c *Conn) Attach(ctx context.Context, afid *Fid, uname, aname string) (*Fid, error) {
+	return c.attach(ctx, p9.Tattach, afid, uname, aname)
+}
+
+func (c *Conn) attach(ctx context.Context, t p9.Type, afid *Fid, uname, aname string) (*Fid, error) {
+	k := newCall(t)
+	defer k.release()
+	f := &Fid{c: c, num: c.newFid(), name: "/"}
+	k.Uname, k.Nuname = userOf(uname)
+	k.Aname, k.Fid, k.Afid = aname, f.num, p9.NoFid
+	if t == p9.Tauth {
+		k.Afid, f.name = f.num, ""
+	} else if afid != nil {
+		k.Afid = afid.num
+	}
+	if err := c.do(ctx, k); err != nil {
+		c.settle(ctx, f.num)
+		return nil, err
+	}
+	f.qid = k.Qid
+	return f, nil
+}
+
+// start makes a call on the fid.
+func (f *Fid) start(t p9.Type) (*call, error) {
+	if f.gone.Load() {
+		return nil, p9.ErrUnknownFid
+	}
+	k := newCall(t)
+	k.Fid = f.num
+	return k, nil
+}
+
+// simple makes a call whose reply, but for an error, says nothing.
+func (f *Fid) simple(ctx context.Context, t p9.Type, set func(k *call) error) error {
+	k, err := f.start(t)
+	if err != nil {
+		return err
+	}
+	defer k.release()
+	if set != nil {
+		if err := set(k); err != nil {
+			return err
+		}
+	}
+	return f.c.do(ctx, k)
+}
+
+// Walk gives a new fid for the file at the end of a path, for the same file
+// without names. More than p9.MaxWelem names take several messages.
+func (f *Fid) Walk(ctx context.Context, names ...string) (*Fid, error) {
+	g := &Fid{c: f.c, num: f.c.newFid(), name: f.name, qid: f.qid}
+	from := f
+	for first := true; first || len(names) > 0; first = false {
+		n := min(len(names), p9.MaxWelem)
+		done, err := from.walk(ctx, g, names[:n])
+		switch {
+		case err == nil && done < n && done == 0:
+			err = fmt.Errorf("%w: Rwalk without qids", p9.ErrBotch)
+		case err == nil && done < n && !g.qid.IsDir():
+			err = p9.ErrNotDir
+		case err == nil && done < n: // ask again for the reason, from as far as it goes
+			n = done
+			_, err = from.walk(ctx, g, names[:n])
+		}
+		if err != nil {
+			if from == g {
+				f.c.discard(g.num)
+			} else {
+				f.c.settle(ctx, g.num)
+			}
+			return nil, err
+		}
+		names, from = names[n:], g
+	}
+	return g, nil
+}
+
+// walk sends one Twalk that makes g, or moves it, and says how many names were
+// walked. g's qid is then the last one's, even if g was not made.
+func (f *Fid) walk(ctx context.Context, g *Fid, names []string) (int, error) {
+	k, err := f.start(p9.Twalk)
+	if err != nil {
+		return 0, err
+	}
+	defer k.release()
+	k.Newfid = g.num
+	k.Wname = append(k.Wname, names...)
+	if err := f.c.do(ctx, k); err != nil {
+		return 0, err
+	}
+	return g.walked(k, names)
+}
+
+// walked takes the qids of an Rwalk.
+func (g *Fid) walked(k *call, names []string) (int, error) {
+	n := len(k.Wqid)
+	if n > len(names) {
+		return 0, fmt.Errorf("%w: Rwalk of %d qids for %d names", p9.ErrBotch, n, len(names))
+	}
+	for i, q := range k.Wqid {
+		if i+1 < n && !q.IsDir() {
+			return 0, fmt.Errorf("%w: Rwalk through %q, which is no directory", p9.ErrBotch, names[i])
+		}
+		g.qid = q
+		g.name = names[i]
+	}
+	if g.name == ".." {
+		g.name = ""
+	}
+	return n, nil
+}
+
+// WalkStat walks to a name and asks for the file's attributes, both in one go.
+func (f *Fid) WalkStat(ctx context.Context, name string) (*Fid, p9.Stat, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, p9.Stat{}, err
+	}
+	k, err := f.start(p9.Twalk)
+	if err != nil {
+		return nil, p9.Stat{}, err
+	}
+	defer k.release()
+	g := &Fid{c: f.c, num: f.c.newFid()}
+	k.Newfid = g.num
+	k.Wname = append(k.Wname, name)
+	ks, _ := g.start(statType(f.c.dotl))
+	defer ks.release()
+	ks.Mask = p9.GetattrAll
+	if err := f.c.send(ctx, k, ks); err != nil {
+		f.c.freeFid(g.num)
+		return nil, p9.Stat{}, err
+	}
+	err = f.c.wait(ctx, k)
+	staterr := f.c.wait(ctx, ks)
+	if err == nil {
+		var n int
+		if n, err = g.walked(k, []string{name}); err == nil && n == 0 {
+			err = fmt.Errorf("%w: Rwalk without qids", p9.ErrBotch)
+		}
+	}
+	if err != nil {
+		f.c.settle(ctx, g.num)
+		return nil, p9.Stat{}, err
+	}
+	var st p9.Stat
+	if staterr == nil {
+		st, err = g.statted(ks)
+	} else { // a server may have asked the fid before it was there
+		st, err = g.Stat(ctx)
+	}
+	if err != nil {
+		f.c.discard(g.num)
+		return nil, p9.Stat{}, err
+	}
+	return g, st, nil
+}
+
+// Clunk lets the file go. The fid is gone even on an error, and when ctx ends
+// before the reply is there. A file opened with ORCLOSE is removed.
+func (f *Fid) Clunk(ctx context.Context) error {
+	t := p9.Tclunk
+	if f.mode&p9.ORCLOSE != 0 && f.c.dotl { // which has no such mode
+		t = p9.Tremove
+	}
+	return f.end(ctx, t)
+}
+
+// Remove removes the file and lets it go, even on an error.
+func (f *Fid) Remove(ctx context.Context) error { return f.end(ctx, p9.Tremove) }
+
+// end sends a request after which the fid is gone. It is sent even if ctx has
+// ended and never flushed, for then the fid would be neither gone nor in hand.
+func (f *Fid) end(ctx context.Context, t p9.Type) error {
+	if f.gone.Swap(true) {
+		return p9.ErrUnknownFid
+	}
+	k := newCall(t)
+	k.Fid = f.num
+	if err := f.c.send(context.WithoutCancel(ctx), k); err != nil {
+		k.release()
+		return err
+	}
+	select {
+	case <-k.done:
+	case <-ctx.Done():
+		if f.c.abandon(k) {
+			return ctx.Err()
+		}
+		<-k.done
+	}
+	defer k.release()
+	f.c.freeFid(f.num)
+	return k.err
+}
+
+// Open opens the file.
+func (f *Fid) Open(ctx context.Context, mode p9.Mode) error {
+	t := p9.Topen
+	if f.c.dotl {
+		t = p9.Tlopen
+	}
+	if mode&p9.ODIRECTORY != 0 && !f.qid.IsDir() {
+		return p9.ErrNotDir
+	}
+	return f.open(ctx, t, mode, func(k *call) { k.Mode, k.Flags = mode.Plan9(), mode.Linux() })
+}
+
+func (f *Fid) open(ctx context.Context, t p9.Type, mode p9.Mode, set func(*call)) error {
+	k, err := f.start(t)
+	if err != nil {
+		return err
+	}
+	defer k.release()
+	set(k)
+	if err := f.c.do(ctx, k); err != nil {
+		return err
+	}
+	f.qid, f.iounit, f.mode = k.Qid, k.Iounit, mode
+	return nil
+}
+
+// Create makes a file in the directory and opens it; the fid moves to it. perm
+// with fs.ModeDir makes a directory. A name that is there already is opened, and
+// truncated where mode says so, unless mode has OEXCL or perm asks for a
+// directory: then it is an error.
+func (f *Fid) Create(ctx context.Context, name string, perm fs.FileMode, mode p9.Mode) error {
+	if f.c.dotl {
+		return f.createL(ctx, name, perm, mode)
+	}
+	err := f.open(ctx, p9.Tcreate, mode, func(k *call) {
+		k.Name, k.Perm, k.Mode = name, p9.Perm(perm), (mode &^ p9.OTRUNC).Plan9()
+	})
+	if err == nil {
+		f.name = name
+		return nil
+	}
+	if !isExist(err) || perm.IsDir() || mode&p9.OEXCL != 0 {
+		return err
+	}
+	// 9P2000's create never opens what is there: open(2) of the manual tells
+	// how its callers do that.
+	g, werr := f.Walk(ctx, name)
+	if werr != nil {
+		return err
+	}
+	if err := g.Open(ctx, mode); err != nil {
+		g.c.discard(g.num)
+		return err
+	}
+	f.become(g)
+	return nil
+}
+
+func (f *Fid) createL(ctx context.Context, name string, perm fs.FileMode, mode p9.Mode) error {
+	switch perm.Type() &^ (fs.ModeTemporary | fs.ModeAppend | fs.ModeExclusive) {
+	case 0:
+		err := f.open(ctx, p9.Tlcreate, mode, func(k *call) {
+			k.Name, k.Flags, k.Perm, k.Gid = name, (mode | p9.OCREATE).Linux(), p9.UnixMode(perm)&0o7777, gid()
+		})
+		if err == nil {
+			f.name = name
+		}
+		return err
+	case fs.ModeDir:
+		if _, err := f.Mkdir(ctx, name, perm); err != nil {
+			return err
+		}
+		g, err := f.Walk(ctx, name)
+		if err != nil {
+			return err
+		}
+		if err := g.Open(ctx, mode); err != nil {
+			g.c.discard(g.num)
+			return err
+		}
+		f.become(g)
+		return nil
+	}
+	return p9.ErrNotSup
+}
+
+// become makes f stand for g's file; what f stood for is let go.
+func (f *Fid) become(g *Fid) {
+	f.c.discard(f.num)
+	f.num, f.name, f.qid, f.iounit, f.mode = g.num, g.name, g.qid, g.iounit, g.mode
+}
+
+func gid() uint32 { return uint32(os.Getgid()) }
+
+// Read reads at an offset, as many bytes as one message moves at most. The end
+// is 0 and io.EOF.
+func (f *Fid) Read(ctx context.Context, p []byte, off int64) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	n, err := f.read(ctx, p9.Tread, p, uint64(off), f.Iounit())
+	if n == 0 && err == nil {
+		err = io.EOF
+	}
+	return n, err
+}
+
+func (f *Fid) read(ctx context.Context, t p9.Type, p []byte, off uint64, limit uint32) (int, error) {
+	k, err := f.start(t)
+	if err != nil {
+		return 0, err
+	}
+	defer k.release()
+	k.p = p[:min(len(p), int(limit))]
+	k.Offset, k.Count = off, uint32(len(k.p))
+	if err := f.c.do(ctx, k); err != nil {
+		return 0, err
+	}
+	return k.n, nil
+}
+
+// Write writes all of p at an offset, by as many messages as that takes. It
+// stops at an error and where the server takes less than it was given, and says
+// how many bytes were taken. With OAPPEND in 9P2000, which has no such mode, it
+// writes at what the end is just then.
+func (f *Fid) Write(ctx context.Context, p []byte, off int64) (int, error) {
+	if f.mode&p9.OAPPEND != 0 && !f.c.dotl {
+		st, err := f.Stat(ctx)
+		if err != nil {
+			return 0, err
+		}
+		off = int64(st.Length)
+	}
+	done := 0
+	for first := true; first || done < len(p); first = false {
+		chunk := p[done:min(len(p), done+int(f.Iounit()))]
+		n, err := f.write(ctx, chunk, uint64(off)+uint64(done))
+		done += n
+		if err != nil || n < len(chunk) {
+			return done, err
+		}
+	}
+	return done, nil
+}
+
+func (f *Fid) write(ctx context.Context, p []byte, off uint64) (int, error) {
+	k, err := f.start(p9.Twrite)
+	if err != nil {
+		return 0, err
+	}
+	defer k.release()
+	k.Offset, k.Data = off, p
+	if err := f.c.do(ctx, k); err != nil {
+		return 0, err
+	}
+	if k.Count > uint32(len(p)) {
+		return 0, fmt.Errorf("%w: Rwrite of %d bytes for %d", p9.ErrBotch, k.Count, len(p))
+	}
+	return int(k.Count), nil
+}
+
+// badName says why a name cannot be a directory entry's.
+func badName(name string) error {
+	if name == "" || strings.ContainsAny(name, "/\x00") {
+		return fmt.Errorf("directory entry %q: %w", name, p9.ErrBadName)
+	}
+	return nil
+}

@@ -1,0 +1,210 @@
+package ninep
+
+import (
+	"context"
+	_ "embed" // for the manual page
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+
+	"ninespace/srv/client"
+	"ninespace/srv/p9"
+)
+
+//go:embed doc.go
+var Man string // the manual page
+
+// A session is one run of the command: its options and the servers that it has
+// dialled.
+type session struct {
+	ctx   context.Context
+	std   [3]*os.File
+	opts  client.Options
+	dial  string
+	aname string
+	uname string
+	trees map[string]client.Fsys
+	long  bool // ls -l, write -l
+	dir   bool // ls -d
+}
+
+// commands are what can be done; flags are the letters that a command takes.
+var commands = map[string]struct {
+	flags    string
+	min, max int // number of paths; 0: any
+	run      func(s *session, paths []string) error
+}{
+	"ls":     {"ld", 1, 0, (*session).ls},
+	"read":   {"", 1, 0, each((*session).read)},
+	"write":  {"l", 1, 1, each((*session).write)},
+	"rdwr":   {"", 1, 1, each((*session).rdwr)},
+	"stat":   {"", 1, 0, each((*session).stat)},
+	"create": {"", 1, 0, each((*session).create)},
+	"mkdir":  {"", 1, 0, each((*session).mkdir)},
+	"mv":     {"", 2, 2, (*session).mv},
+	"rm":     {"", 1, 0, each((*session).rm)},
+}
+
+// Main is the command 9p; see doc.go.
+func Main(ctx context.Context, std [3]*os.File, args []string) error {
+	s := &session{std: std, trees: map[string]client.Fsys{}}
+	fs := flag.NewFlagSet("9p", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	dotl := fs.Bool("l", false, "speak 9P2000.L")
+	trace := fs.Bool("D", false, "trace")
+	fs.StringVar(&s.dial, "a", "", "dial string")
+	fs.StringVar(&s.aname, "A", "", "attach name")
+	fs.StringVar(&s.uname, "u", "", "user name")
+	if err := fs.Parse(apart(args, "lD", "aAu")); err != nil {
+		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+	}
+	if fs.NArg() == 0 {
+		return flag.ErrHelp
+	}
+	cmd, ok := commands[fs.Arg(0)]
+	if !ok {
+		return fmt.Errorf("%w: unknown command %s", flag.ErrHelp, fs.Arg(0))
+	}
+	sub := flag.NewFlagSet(fs.Arg(0), flag.ContinueOnError)
+	sub.SetOutput(io.Discard)
+	if strings.Contains(cmd.flags, "l") {
+		sub.BoolVar(&s.long, "l", false, "long, or by lines")
+	}
+	if strings.Contains(cmd.flags, "d") {
+		sub.BoolVar(&s.dir, "d", false, "directories themselves")
+	}
+	if err := sub.Parse(apart(fs.Args()[1:], cmd.flags, "")); err != nil {
+		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+	}
+	if n := sub.NArg(); n < cmd.min || cmd.max > 0 && n > cmd.max {
+		return flag.ErrHelp
+	}
+	s.opts.Version = p9.Version9P2000
+	if *dotl {
+		s.opts.Version = p9.Version9P2000L
+	}
+	if *trace {
+		var mu sync.Mutex
+		s.opts.Trace = func(line string) {
+			mu.Lock()
+			defer mu.Unlock()
+			fmt.Fprintln(std[2], line)
+		}
+	}
+	var stop func() os.Signal
+	s.ctx, stop = notes(ctx)
+	err := cmd.run(s, sub.Args())
+	for _, t := range s.trees {
+		t.Root.Conn().Close()
+	}
+	if sig := stop(); sig != nil && errors.Is(err, context.Canceled) {
+		return interrupted{sig.(syscall.Signal)}
+	}
+	return err
+}
+
+// apart takes flags that were written together, -ld, apart. with are the letters
+// of flags that a value follows.
+func apart(args []string, flags, with string) []string {
+	var out []string
+	for i, a := range args {
+		switch {
+		case len(a) < 2 || a[0] != '-' || a == "--":
+			return append(out, args[i:]...)
+		case len(a) > 2 && strings.Trim(a[1:], flags) == "":
+			for _, c := range a[1:] {
+				out = append(out, "-"+string(c))
+			}
+		case strings.Contains(with, a[1:]) && i+1 < len(args):
+			return append(append(out, a, args[i+1]), apart(args[i+2:], flags, with)...)
+		default:
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// notes ends the context at the first signal that asks for that. A second one
+// does what it does to any program. stop tells which came.
+func notes(ctx context.Context) (_ context.Context, stop func() os.Signal) {
+	ctx, cancel := context.WithCancel(ctx)
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	got := make(chan os.Signal, 1)
+	go func() {
+		select {
+		case sig := <-c:
+			got <- sig
+			signal.Stop(c)
+			cancel()
+		case <-ctx.Done():
+		}
+		close(got)
+	}()
+	return ctx, func() os.Signal {
+		signal.Stop(c)
+		cancel()
+		return <-got
+	}
+}
+
+// interrupted is the exit status that a shell gives to a death by signal.
+type interrupted struct{ sig syscall.Signal }
+
+func (i interrupted) Error() string { return i.sig.String() }
+
+// ExitCode is 128 and the signal's number.
+func (i interrupted) ExitCode() int { return 128 + int(i.sig) }
+
+// each makes a command for many paths out of one for one.
+func each(do func(s *session, t client.Fsys, path string) error) func(*session, []string) error {
+	return func(s *session, paths []string) error {
+		var errs []error
+		for _, p := range paths {
+			t, path, err := s.tree(p)
+			if err == nil {
+				err = do(s, t, path)
+			}
+			if err != nil {
+				errs = append(errs, err)
+			}
+			if s.ctx.Err() != nil {
+				break
+			}
+		}
+		return errors.Join(errs...)
+	}
+}
+
+// tree finds the server that a path is of, and the path in its tree.
+func (s *session) tree(path string) (client.Fsys, string, error) {
+	dial := s.dial
+	if dial == "" {
+		var ok bool
+		if dial, path, ok = strings.Cut(path, "/"); dial == "" {
+			return client.Fsys{}, "", fmt.Errorf("/%s: no server name", path)
+		} else if !ok {
+			path = "/"
+		}
+	}
+	if t, ok := s.trees[dial]; ok {
+		return t, path, nil
+	}
+	c, err := client.Dial(s.ctx, dial, &s.opts)
+	if err != nil {
+		return client.Fsys{}, "", err
+	}
+	root, err := c.Attach(s.ctx, nil, s.uname, s.aname)
+	if err != nil {
+		c.Close()
+		return client.Fsys{}, "", fmt.Errorf("attach %s: %w", strings.TrimSpace(dial+" "+s.aname), err)
+	}
+	s.trees[dial] = client.Fsys{Root: root}
+	return s.trees[dial], path, nil
+}

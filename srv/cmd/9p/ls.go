@@ -1,0 +1,130 @@
+package ninep
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os/user"
+	"path"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"ninespace/srv/client"
+	"ninespace/srv/p9"
+)
+
+func (s *session) stat(t client.Fsys, path string) error {
+	st, err := t.Lstat(s.ctx, path)
+	if err != nil {
+		return err
+	}
+	owner, group := owners(&st)
+	_, err = fmt.Fprintf(s.std[1], "%s %s %s %s q %v m %#o at %d mt %d l %d\n", strconv.Quote(st.Name), owner, group,
+		cmp.Or(st.Muid, "-"), st.Qid, p9.Perm(st.Mode), unix(st.Atime), unix(st.Mtime), st.Length)
+	return err
+}
+
+func unix(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Unix()
+}
+
+// owners names a file's owner and group: a server that tells numbers means, as
+// far as we can know, this machine's.
+func owners(st *p9.Stat) (owner, group string) {
+	if owner = st.Uid; owner == "" {
+		owner = strconv.FormatUint(uint64(st.Nuid), 10)
+		if u, err := user.LookupId(owner); err == nil {
+			owner = u.Username
+		}
+	}
+	if group = st.Gid; group == "" {
+		group = strconv.FormatUint(uint64(st.Ngid), 10)
+		if g, err := user.LookupGroupId(group); err == nil {
+			group = g.Name
+		}
+	}
+	return owner, group
+}
+
+// ls lists all of the paths as one table.
+func (s *session) ls(paths []string) error {
+	w := tabwriter.NewWriter(s.std[1], 0, 0, 1, ' ', 0)
+	err := each(func(s *session, t client.Fsys, file string) error {
+		st, err := t.Stat(s.ctx, file)
+		if err != nil {
+			return err
+		}
+		if s.dir || !st.Mode.IsDir() {
+			s.entry(w, file, &st)
+			return nil
+		}
+		ents, err := t.ReadDir(s.ctx, file)
+		errs := []error{err}
+		dir, err := t.Walk(s.ctx, file, true)
+		if err != nil {
+			return err
+		}
+		defer dir.Clunk(s.ctx)
+		for _, e := range ents {
+			if s.long {
+				f, est, err := dir.WalkStat(s.ctx, e.Name)
+				if err != nil {
+					errs = append(errs, fmt.Errorf("%s: %w", path.Join(file, e.Name), err))
+					continue
+				}
+				f.Clunk(s.ctx)
+				st = est
+			}
+			s.entry(w, e.Name, &st)
+		}
+		return errors.Join(errs...)
+	})(s, paths)
+	return errors.Join(err, w.Flush())
+}
+
+func (s *session) entry(w *tabwriter.Writer, name string, st *p9.Stat) {
+	if strings.ContainsAny(name, "\t\n\v\f\r\x1b") {
+		name = strconv.Quote(name)
+	}
+	if !s.long {
+		fmt.Fprintln(w, name)
+		return
+	}
+	owner, group := owners(st)
+	fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\n", mode(st.Mode), owner, group, st.Length, st.Mtime.Format("Jan _2 15:04 2006"), name)
+}
+
+// mode prints a mode as ls(1) of the Plan 9 manual does: what it is (d, a, L or
+// -), l for exclusive use, and the permissions.
+func mode(m fs.FileMode) string {
+	b := []byte("--rwxrwxrwx")
+	switch {
+	case m.IsDir():
+		b[0] = 'd'
+	case m&fs.ModeAppend != 0:
+		b[0] = 'a'
+	case m&fs.ModeSymlink != 0:
+		b[0] = 'L'
+	case m&fs.ModeDevice != 0:
+		b[0] = 'D'
+	case m&fs.ModeNamedPipe != 0:
+		b[0] = 'P'
+	case m&fs.ModeSocket != 0:
+		b[0] = 'S'
+	}
+	if m&fs.ModeExclusive != 0 {
+		b[1] = 'l'
+	}
+	for i := range 9 {
+		if m&(0o400>>i) == 0 {
+			b[2+i] = '-'
+		}
+	}
+	return string(b)
+}
