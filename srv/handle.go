@@ -145,7 +145,8 @@ func (r *req) attach(ctx context.Context, f *fid) (rx p9.Fcall, err error) {
 
 func (r *req) auth(ctx context.Context, f *fid) (rx p9.Fcall, err error) {
 	if r.c.srv.Auth == nil {
-		return rx, p9.NewError(p9.ErrNoAuth.Errno, "authentication not required")
+		// By number this is what 9P2000.L's clients take as "attach without it".
+		return rx, p9.NewError(p9.ErrNotExist.Errno, "authentication not required")
 	}
 	u := NewUser(r.t.Uname, p9.NoUid)
 	af, err := r.c.srv.Auth(ctx, u.Name, r.t.Aname)
@@ -216,7 +217,9 @@ func (r *req) walk(ctx context.Context, f *fid) (rx p9.Fcall, err error) {
 	if len(t.Wname) > p9.MaxWelem {
 		return rx, p9.NewError(p9.ErrBotch.Errno, "too many names in walk")
 	}
-	if f.open || f.xattr != nil {
+	// walk(5) wants a fid that is not open; 9P2000.L's clients walk from open
+	// directories too.
+	if f.open && (nf == f || !r.c.dotl) || f.xattr != nil {
 		return rx, p9.ErrBadUseFid
 	}
 	inline := r.ctx == nil

@@ -31,7 +31,7 @@ func (r *req) dotl(ctx context.Context, f *fid) (rx p9.Fcall, err error) {
 		}
 		var st p9.Stat
 		if st, err = file.Stat(ctx); err == nil {
-			w.Mode |= st.Mode & fs.ModeType
+			w.Mode |= st.Mode & keepMode
 			err = f.wstat(ctx, w, &st)
 		}
 	case p9.Treaddir:
@@ -109,6 +109,9 @@ func (r *req) dotl(ctx context.Context, f *fid) (rx p9.Fcall, err error) {
 }
 
 const (
+	// What of a mode Tsetattr cannot say, and so does not change.
+	keepMode = fs.ModeType | fs.ModeAppend | fs.ModeExclusive | fs.ModeTemporary
+
 	v9fsMagic   = 0x01021997
 	atRemovedir = 0x200
 )

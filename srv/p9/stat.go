@@ -194,9 +194,6 @@ func fromSecNsec(s, ns uint64) time.Time {
 func AttrOf(s *Stat) Attr {
 	a := Attr{Valid: GetattrBasic, Qid: s.Qid, Mode: UnixMode(s.Mode), Uid: s.Nuid, Gid: s.Ngid,
 		Nlink: max(s.Nlink, 1), Rdev: s.Rdev, Size: s.Length, Blksize: s.Blksize, Blocks: s.Blocks}
-	if s.Blocks == 0 {
-		a.Blocks = (s.Length + 511) / 512
-	}
 	a.AtimeSec, a.AtimeNsec = secNsec(s.Atime)
 	a.MtimeSec, a.MtimeNsec = secNsec(s.Mtime)
 	a.CtimeSec, a.CtimeNsec = secNsec(s.Ctime)
