@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"ninespace/srv/p9"
 )
@@ -218,39 +220,15 @@ func (g *Fid) walked(k *call, names []string) (int, error) {
 
 // WalkStat walks to a name and asks for the file's attributes, both in one go.
 func (f *Fid) WalkStat(ctx context.Context, name string) (*Fid, p9.Stat, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, p9.Stat{}, err
-	}
-	k, err := f.start(p9.Twalk)
+	t := statType(f.c.dotl)
+	g, k, err := f.walkAnd(ctx, []string{name}, t, func(k *call) { k.Mask = p9.GetattrAll })
 	if err != nil {
 		return nil, p9.Stat{}, err
 	}
 	defer k.release()
-	g := &Fid{c: f.c, num: f.c.newFid()}
-	k.Newfid = g.num
-	k.Wname = append(k.Wname, name)
-	ks, _ := g.start(statType(f.c.dotl))
-	defer ks.release()
-	ks.Mask = p9.GetattrAll
-	if err := f.c.send(ctx, k, ks); err != nil {
-		f.c.freeFid(g.num)
-		return nil, p9.Stat{}, err
-	}
-	err = f.c.wait(ctx, k)
-	staterr := f.c.wait(ctx, ks)
-	if err == nil {
-		var n int
-		if n, err = g.walked(k, []string{name}); err == nil && n == 0 {
-			err = fmt.Errorf("%w: Rwalk without qids", p9.ErrBotch)
-		}
-	}
-	if err != nil {
-		f.c.settle(ctx, g.num)
-		return nil, p9.Stat{}, err
-	}
 	var st p9.Stat
-	if staterr == nil {
-		st, err = g.statted(ks)
+	if k.err == nil {
+		st, err = g.statted(k)
 	} else { // a server may have asked the fid before it was there
 		st, err = g.Stat(ctx)
 	}
@@ -259,6 +237,65 @@ func (f *Fid) WalkStat(ctx context.Context, name string) (*Fid, p9.Stat, error) 
 		return nil, p9.Stat{}, err
 	}
 	return g, st, nil
+}
+
+// OpenNew opens the file by a new fid and leaves f as it is, in one go.
+func (f *Fid) OpenNew(ctx context.Context, mode p9.Mode) (*Fid, error) {
+	g, k, err := f.walkAnd(ctx, nil, f.c.openType(), func(k *call) { k.Mode, k.Flags = mode.Plan9(), mode.Linux() })
+	if err != nil {
+		return nil, err
+	}
+	defer k.release()
+	if k.err == nil {
+		g.qid, g.iounit, g.mode = k.Qid, k.Iounit, mode
+		return g, nil
+	}
+	err = k.err
+	if errors.Is(err, syscall.EBADF) { // as in WalkStat
+		err = g.Open(ctx, mode)
+	}
+	if err != nil {
+		f.c.discard(g.num)
+		return nil, err
+	}
+	return g, nil
+}
+
+// walkAnd sends a walk to a new fid and a request on that fid back to back. The
+// second call comes back with its reply or its error in it, to be released.
+func (f *Fid) walkAnd(ctx context.Context, names []string, t p9.Type, set func(*call)) (*Fid, *call, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
+	k, err := f.start(p9.Twalk)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer k.release()
+	g := &Fid{c: f.c, num: f.c.newFid(), name: f.name, qid: f.qid}
+	k.Newfid = g.num
+	k.Wname = append(k.Wname, names...)
+	k2, _ := g.start(t)
+	set(k2)
+	if err := f.c.send(ctx, k, k2); err != nil {
+		f.c.freeFid(g.num)
+		k2.release()
+		return nil, nil, err
+	}
+	err = f.c.wait(ctx, k)
+	k2.err = f.c.wait(ctx, k2)
+	if err == nil {
+		var n int
+		if n, err = g.walked(k, names); err == nil && n < len(names) {
+			err = fmt.Errorf("%w: Rwalk without qids", p9.ErrBotch)
+		}
+	}
+	if err != nil {
+		k2.release()
+		f.c.settle(ctx, g.num)
+		return nil, nil, err
+	}
+	return g, k2, nil
 }
 
 // Clunk lets the file go. The fid is gone even on an error, and when ctx ends
@@ -301,14 +338,17 @@ func (f *Fid) end(ctx context.Context, t p9.Type) error {
 
 // Open opens the file.
 func (f *Fid) Open(ctx context.Context, mode p9.Mode) error {
-	t := p9.Topen
-	if f.c.dotl {
-		t = p9.Tlopen
-	}
 	if mode&p9.ODIRECTORY != 0 && !f.qid.IsDir() {
 		return p9.ErrNotDir
 	}
-	return f.open(ctx, t, mode, func(k *call) { k.Mode, k.Flags = mode.Plan9(), mode.Linux() })
+	return f.open(ctx, f.c.openType(), mode, func(k *call) { k.Mode, k.Flags = mode.Plan9(), mode.Linux() })
+}
+
+func (c *Conn) openType() p9.Type {
+	if c.dotl {
+		return p9.Tlopen
+	}
+	return p9.Topen
 }
 
 func (f *Fid) open(ctx context.Context, t p9.Type, mode p9.Mode, set func(*call)) error {
