@@ -254,8 +254,11 @@ func (c *Conn) discard(fid uint32) {
 func (c *Conn) abandon(k *call) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	k.orphan = c.slots[k.tag].call == k
-	return k.orphan
+	if c.slots[k.tag].call != k { // it is with the reader, who reads orphan
+		return false
+	}
+	k.orphan = true
+	return true
 }
 
 // readReplies is the reading goroutine.
