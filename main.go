@@ -54,6 +54,21 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"ninespace/cpu/cmd/cpu"
+	"ninespace/cpu/cmd/cpud"
+	"ninespace/ns/cmd/bind"
+	"ninespace/ns/cmd/mount"
+	"ninespace/ns/cmd/newns"
+	"ninespace/ns/cmd/ns"
+	"ninespace/ns/cmd/nsd"
+	"ninespace/ns/cmd/unmount"
+	"ninespace/ns/cmd/up"
+	ninep "ninespace/srv/cmd/9p"
+	"ninespace/srv/cmd/diskfs"
+	"ninespace/srv/cmd/execfs"
+	"ninespace/srv/cmd/procfs"
+	"ninespace/srv/cmd/ramfs"
 )
 
 // A command is one line of the table.
@@ -71,7 +86,21 @@ var page string
 // not a variable because man, which is in it, reads it.
 func commands() []command {
 	return []command{
+		{"9p", ninep.Main, ninep.Man},
+		{"bind", bind.Main, bind.Man},
+		{"cpu", cpu.Main, cpu.Man},
+		{"cpud", cpud.Main, cpud.Man},
+		{"diskfs", diskfs.Main, diskfs.Man},
+		{"execfs", execfs.Main, execfs.Man},
 		{"man", man, page},
+		{"mount", mount.Main, mount.Man},
+		{"newns", newns.Main, newns.Man},
+		{"ns", ns.Main, ns.Man},
+		{"nsd", nsd.Main, nsd.Man},
+		{"procfs", procfs.Main, procfs.Man},
+		{"ramfs", ramfs.Main, ramfs.Man},
+		{"unmount", unmount.Main, unmount.Man},
+		{"up", up.Main, up.Man},
 	}
 }
 
@@ -106,22 +135,22 @@ func lookup(name string) (command, bool) {
 
 // fail says on w what went wrong and returns the exit status for it.
 func (c command) fail(w io.Writer, err error) int {
-	// A command that ran another one passes its status on; the other one,
-	// an [exec.ExitError] or a remote session, has spoken for itself.
+	// A command that ran another one passes its status on. That one has spoken for
+	// itself, unless the error wraps what went wrong.
+	status := 1
 	var exit interface {
 		error
 		ExitCode() int
 	}
 	if errors.As(err, &exit) {
-		if code := exit.ExitCode(); code >= 0 {
-			return code
+		if status = max(exit.ExitCode(), 1); errors.Unwrap(exit) == nil {
+			return status
 		}
-		return 1 // killed by a signal
 	}
 	text := strings.ReplaceAll(err.Error(), "\n", "; ")
 	if !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintf(w, "%s: %s\n", c.name, text)
-		return 1
+		return status
 	}
 	help := flag.ErrHelp.Error()
 	if text = strings.TrimPrefix(text, help+": "); text != help {

@@ -1,0 +1,79 @@
+package cpu
+
+import (
+	"context"
+	_ "embed"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"ninespace/cpu"
+	"ninespace/srv/diskfs"
+)
+
+// Man is the manual page's source.
+//
+//go:embed doc.go
+var Man string
+
+// Main is the command.
+func Main(ctx context.Context, std [3]*os.File, args []string) error {
+	fs := flag.NewFlagSet("cpu", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	addr := os.Getenv("cpu")
+	if addr == "" {
+		addr = cpu.Local
+	}
+	fs.StringVar(&addr, "h", addr, "run at `addr`")
+	dir := fs.String("d", "", "start in `dir`")
+	token := fs.String("k", cpu.TokenFile(), "`tokenfile` for TCP")
+	nsfile := fs.String("n", "", "apply the lines of `nsfile`")
+	tree := fs.String("r", "/", "export only `tree`")
+	readOnly := fs.Bool("R", false, "export for reading only")
+	if err := fs.Parse(args); err != nil {
+		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+	}
+	root, err := filepath.Abs(*tree)
+	if err != nil {
+		return err
+	}
+	c := cpu.Cmd{Addr: addr, Token: *token, Args: fs.Args(), Dir: *dir, Env: environ()}
+	var opts []diskfs.Option
+	if *readOnly {
+		opts = append(opts, diskfs.ReadOnly())
+	}
+	if c.Tree, err = diskfs.New(root, opts...); err != nil {
+		return err
+	}
+	if c.Dir == "" {
+		c.Dir = "/mnt/term"
+		if wd, err := os.Getwd(); err == nil {
+			if rel, err := filepath.Rel(root, wd); err == nil && rel != ".." && !strings.HasPrefix(rel, "../") {
+				c.Dir = filepath.Join(c.Dir, rel)
+			}
+		}
+	}
+	if *nsfile != "" {
+		b, err := os.ReadFile(*nsfile)
+		if err != nil {
+			return err
+		}
+		c.NS = string(b)
+	}
+	return c.Run(ctx, std)
+}
+
+// environ gives what of the environment is the caller's and not the machine's.
+func environ() []string {
+	var env []string
+	for _, v := range os.Environ() {
+		name, _, _ := strings.Cut(v, "=")
+		if name == "TERM" || name == "LANG" || name == "TZ" || strings.HasPrefix(name, "LC_") {
+			env = append(env, v)
+		}
+	}
+	return env
+}

@@ -1,0 +1,329 @@
+package cpu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/hashicorp/yamux"
+	"golang.org/x/sys/unix"
+	"golang.org/x/term"
+
+	"ninespace/ns"
+	"ninespace/srv"
+	"ninespace/srv/client"
+	"ninespace/srv/p9"
+)
+
+// A Cmd is a command to run on another node.
+type Cmd struct {
+	Addr  string   // dial string of its cpud, or Local
+	Token string   // token file of a TCP door
+	Args  []string // the command and its arguments; none: the far side's shell
+	Dir   string   // where it runs; "" is the far side's choice
+	Env   []string // added to its environment, name=value
+	NS    string   // namespace(6) lines for its name space, each of which must hold
+	Tree  srv.File // the caller's tree, seen at /mnt/term; nil: none
+}
+
+// Run runs the command with std as its standard files and returns when it has
+// ended: nil, an *ns.ExitError with its status, or what went wrong. If std[0] and
+// std[1] are terminals, it runs on a pseudo-terminal that follows this one's
+// size; else SIGINT, SIGTERM, SIGHUP and SIGQUIT go to it as notes. The end of ctx hangs up.
+func (c *Cmd) Run(ctx context.Context, std [3]*os.File) error {
+	conn, err := dial(ctx, c.Addr, c.Token)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	mux, err := yamux.Client(conn, muxConfig())
+	if err != nil {
+		return err
+	}
+	defer mux.Close()
+	go serveTree(ctx, mux, c.Tree)
+
+	stream, err := mux.Open()
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.Addr, err)
+	}
+	cc, err := client.New(ctx, stream, nil)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.Addr, err)
+	}
+	defer cc.Close()
+	s, err := newSession(ctx, cc)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.Addr, err)
+	}
+	return s.run(ctx, c, std)
+}
+
+// serveTree serves the caller's tree on each stream that the far side opens.
+func serveTree(ctx context.Context, mux *yamux.Session, tree srv.File) {
+	for {
+		stream, err := mux.Accept()
+		if err != nil {
+			return
+		}
+		if tree == nil {
+			stream.Close()
+			continue
+		}
+		go srv.New(tree).ServeConn(ctx, stream)
+	}
+}
+
+// A session is one conversation of the far side's execfs.
+type session struct {
+	dir *client.Fid // its directory
+	ctl *client.Fid
+}
+
+func newSession(ctx context.Context, cc *client.Conn) (*session, error) {
+	root, err := cc.Attach(ctx, nil, "", "")
+	if err != nil {
+		return nil, err
+	}
+	ctl, err := root.Walk(ctx, "clone")
+	if err != nil {
+		return nil, err
+	}
+	if err := ctl.Open(ctx, p9.ORDWR); err != nil {
+		return nil, err
+	}
+	var b [16]byte
+	n, err := ctl.Read(ctx, b[:], 0)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := root.Walk(ctx, strings.TrimSpace(string(b[:n])))
+	if err != nil {
+		return nil, err
+	}
+	return &session{dir: dir, ctl: ctl}, nil
+}
+
+func (s *session) open(ctx context.Context, name string, mode p9.Mode) (*client.Fid, error) {
+	f, err := s.dir.Walk(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return f, f.Open(ctx, mode)
+}
+
+func (s *session) ctlf(ctx context.Context, words ...string) error {
+	for i, w := range words {
+		words[i] = srv.Quote(w)
+	}
+	_, err := s.ctl.Write(ctx, []byte(strings.Join(words, " ")), 0)
+	return err
+}
+
+// setup tells the far side all that it must know before the command starts.
+func (s *session) setup(ctx context.Context, c *Cmd, tty bool, std [3]*os.File) error {
+	if c.Dir != "" {
+		if err := s.ctlf(ctx, "dir", c.Dir); err != nil {
+			return err
+		}
+	}
+	if len(c.Env) > 0 {
+		if err := s.ctlf(ctx, append([]string{"env"}, c.Env...)...); err != nil {
+			return err
+		}
+	}
+	if tty {
+		if err := s.ctlf(ctx, "pty", os.Getenv("TERM")); err != nil {
+			return err
+		}
+		s.winsize(ctx, std[0])
+	}
+	if c.NS == "" {
+		return nil
+	}
+	f, err := s.open(ctx, "ns", p9.OWRITE)
+	if err != nil {
+		return err
+	}
+	defer f.Clunk(ctx)
+	_, err = f.Write(ctx, []byte(c.NS), 0)
+	return err
+}
+
+func (s *session) winsize(ctx context.Context, tty *os.File) {
+	if ws, err := unix.IoctlGetWinsize(int(tty.Fd()), unix.TIOCGWINSZ); err == nil {
+		s.ctlf(ctx, "winsize", strconv.Itoa(int(ws.Row)), strconv.Itoa(int(ws.Col)),
+			strconv.Itoa(int(ws.Xpixel)), strconv.Itoa(int(ws.Ypixel)))
+	}
+}
+
+func (s *session) run(ctx context.Context, c *Cmd, std [3]*os.File) error {
+	tty := term.IsTerminal(int(std[0].Fd())) && term.IsTerminal(int(std[1].Fd()))
+	if err := s.setup(ctx, c, tty, std); err != nil {
+		return err
+	}
+	var files [4]*client.Fid
+	for i, name := range []string{"0", "1", "2", "wait"} {
+		mode := p9.OREAD
+		if name == "0" {
+			mode = p9.OWRITE
+		}
+		f, err := s.open(ctx, name, mode)
+		if err != nil {
+			return err
+		}
+		files[i] = f
+	}
+	args := c.Args
+	if len(args) == 0 {
+		args = []string{"/bin/sh", "-c", `exec "${SHELL:-/bin/sh}"`}
+	}
+	if err := s.ctlf(ctx, append([]string{"exec"}, args...)...); err != nil {
+		return s.startError(ctx, err)
+	}
+	if tty {
+		old, err := term.MakeRaw(int(std[0].Fd()))
+		if err != nil {
+			return err
+		}
+		defer term.Restore(int(std[0].Fd()), old)
+	}
+	stop := s.signals(ctx, tty, std[0])
+	defer stop()
+	go func() {
+		// Ends with the process at the latest: nobody can interrupt a read of
+		// an arbitrary standard input.
+		io.Copy(&writer{ctx: ctx, f: files[0]}, std[0])
+		files[0].Clunk(ctx)
+	}()
+	out := make(chan error, 2)
+	for i := range 2 {
+		go func() {
+			_, err := io.Copy(std[1+i], &reader{ctx: ctx, f: files[1+i]})
+			if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.EBADF) {
+				files[1+i].Clunk(ctx) // so that the command hears of it as it would here
+				err = nil
+			}
+			out <- err
+		}()
+	}
+	b, err := io.ReadAll(&reader{ctx: ctx, f: files[3]})
+	if err != nil {
+		return fmt.Errorf("%s: connection lost: %w", c.Addr, err)
+	}
+	for range 2 {
+		if err := <-out; err != nil {
+			return err
+		}
+	}
+	return exitStatus(string(b))
+}
+
+// startError says why a command could not be started, with a shell's status.
+// 9P2000.L carries only a number, so the words are in the conversation's status.
+func (s *session) startError(ctx context.Context, err error) error {
+	code := 1
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		code = 127
+	case errors.Is(err, fs.ErrPermission):
+		code = 126
+	}
+	text := err.Error()
+	if f, err := s.open(ctx, "status", p9.OREAD); err == nil {
+		b, _ := io.ReadAll(&reader{ctx: ctx, f: f})
+		f.Clunk(ctx)
+		for line := range strings.Lines(string(b)) {
+			if w, _ := srv.Fields(strings.TrimSpace(line)); len(w) > 1 && w[0] == "err" {
+				text = strings.Join(w[1:], " ")
+			}
+		}
+	}
+	return &ns.ExitError{Code: code, Err: errors.New(text)}
+}
+
+// signals sends on what this process is signalled, until the returned func is called.
+func (s *session) signals(ctx context.Context, tty bool, in *os.File) func() {
+	notes := map[os.Signal]string{syscall.SIGINT: "interrupt", syscall.SIGHUP: "hangup",
+		syscall.SIGTERM: "SIGTERM", syscall.SIGQUIT: "SIGQUIT", syscall.SIGUSR1: "SIGUSR1", syscall.SIGUSR2: "SIGUSR2"}
+	ch := make(chan os.Signal, 8)
+	for sig := range notes {
+		signal.Notify(ch, sig)
+	}
+	if tty {
+		signal.Notify(ch, syscall.SIGWINCH)
+	}
+	done := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case sig := <-ch:
+				if sig == syscall.SIGWINCH {
+					s.winsize(ctx, in)
+				} else {
+					s.ctlf(ctx, "note", notes[sig])
+				}
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() { signal.Stop(ch); close(done) }
+}
+
+// exitStatus turns a wait line into an error.
+func exitStatus(line string) error {
+	w, err := srv.ParseWaitMsg(line)
+	if err != nil {
+		return err
+	}
+	if w.Status == "" {
+		return nil
+	}
+	ws, err := srv.ParseStatus(w.Status)
+	if err != nil {
+		return err
+	}
+	code := ws.ExitStatus()
+	if ws.Signaled() {
+		code = 128 + int(ws.Signal())
+	}
+	return &ns.ExitError{Code: code}
+}
+
+// reader and writer are a fid's bytes in order.
+type reader struct {
+	ctx context.Context
+	f   *client.Fid
+	off int64
+}
+
+func (r *reader) Read(p []byte) (int, error) {
+	n, err := r.f.Read(r.ctx, p, r.off)
+	r.off += int64(n)
+	if n == 0 && err == nil {
+		err = io.EOF
+	}
+	return n, err
+}
+
+type writer struct {
+	ctx context.Context
+	f   *client.Fid
+	off int64
+}
+
+func (w *writer) Write(p []byte) (int, error) {
+	n, err := w.f.Write(w.ctx, p, w.off)
+	w.off += int64(n)
+	return n, err
+}
