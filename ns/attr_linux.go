@@ -1,0 +1,205 @@
+package ns
+
+import (
+	"errors"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"ninespace/srv"
+	"ninespace/srv/p9"
+)
+
+func status(err error) fuse.Status {
+	if err == nil {
+		return fuse.OK
+	}
+	e := p9.ErrorOf(err).Errno
+	if e == 0 || e == syscall.ENOSYS { // which would tell the kernel never to ask again
+		e = syscall.EIO
+	}
+	return fuse.Status(e)
+}
+
+// ids tells which owners can be reported: in a user namespace, those that are
+// mapped there.
+type ids struct {
+	uid, gid   uint32
+	uids, gids []idRange
+}
+
+type idRange struct{ first, count uint32 }
+
+func myIds() ids {
+	return ids{uint32(os.Geteuid()), uint32(os.Getegid()), idMap("/proc/self/uid_map"), idMap("/proc/self/gid_map")}
+}
+
+func has(m []idRange, id uint32) bool {
+	for _, r := range m {
+		if id-r.first < r.count {
+			return true
+		}
+	}
+	return m == nil
+}
+
+// attr fills in what the kernel wants to know of a file. Who is unknown on this
+// machine appears as the session's user.
+func (f *fuseFS) attr(st *p9.Stat, c *Chan, out *fuse.Attr) {
+	named := st.Uid != ""
+	namedGroup := st.Gid != ""
+	srv.Owners(st)
+	out.Uid, out.Gid = st.Nuid, st.Ngid
+	if named && st.Nuid == 65534 && st.Uid != "nobody" || !has(f.own.uids, out.Uid) {
+		out.Uid = f.own.uid
+	}
+	if namedGroup && st.Ngid == 65534 && st.Gid != "nogroup" || !has(f.own.gids, out.Gid) {
+		out.Gid = f.own.gid
+	}
+	out.Ino = inode(c.key())
+	out.Mode = p9.UnixMode(st.Mode)
+	out.Nlink = uint32(max(st.Nlink, 1))
+	out.Size = st.Length
+	out.Blocks = st.Blocks
+	if out.Blocks == 0 {
+		out.Blocks = (st.Length + 511) / 512
+	}
+	out.Blksize = uint32(st.Blksize)
+	if out.Blksize == 0 {
+		out.Blksize = 4096
+	}
+	out.Rdev = uint32(st.Rdev)
+	out.SetTimes(&st.Atime, &st.Mtime, &st.Ctime)
+	for _, t := range []struct {
+		t   time.Time
+		sec *uint64
+	}{{st.Atime, &out.Atime}, {st.Mtime, &out.Mtime}, {st.Ctime, &out.Ctime}} {
+		if t.t.IsZero() {
+			*t.sec = 0
+		}
+	}
+	if st.Ctime.IsZero() {
+		out.Ctime, out.Ctimensec = out.Mtime, out.Mtimensec
+	}
+}
+
+// inode mixes a device into a qid path.
+func inode(k key) uint64 {
+	x := k.path ^ k.dev*0x9E3779B97F4A7C15
+	x ^= x >> 31
+	if x == 0 || x == ^uint64(0) {
+		x = 2
+	}
+	return x
+}
+
+func (f *fuseFS) GetAttr(cancel <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
+	if in.NodeId == fuse.FUSE_ROOT_ID {
+		out.Attr = fuse.Attr{Ino: fuse.FUSE_ROOT_ID, Mode: syscall.S_IFDIR | 0o555, Nlink: 2, Owner: fuse.Owner{Uid: f.own.uid, Gid: f.own.gid}}
+		return fuse.OK
+	}
+	n, c := f.node(in.NodeId)
+	if n == nil {
+		return fuse.Status(syscall.ESTALE)
+	}
+	defer c.close()
+	ctx := f.ctx(cancel, &in.InHeader, n)
+	defer ctx.finish()
+	return f.getattr(ctx, n, c, in.Fh(), out)
+}
+
+// getattr tells the attributes of a node, by an open file of it where there is
+// one, so that a removed file still has some.
+func (f *fuseFS) getattr(ctx *reqCtx, n *node, c *Chan, fh uint64, out *fuse.AttrOut) fuse.Status {
+	if n.dir {
+		c = n.group.pg.top(c)
+		defer c.close()
+		out.SetTimeout(nameTimeout)
+	}
+	var file srv.File = c.file
+	if h, ok := f.handle(fh).(*fileHandle); ok && fh != 0 && h.n == n {
+		if hf, ok := h.h.(srv.File); ok {
+			file = hf
+		}
+	}
+	st, err := file.Stat(ctx)
+	if err != nil {
+		return status(err)
+	}
+	f.attr(&st, c, &out.Attr)
+	if n.isRoot() {
+		out.Ino = n.group.rootInode()
+	}
+	return fuse.OK
+}
+
+// isRoot tells whether a node is a group's root.
+func (n *node) isRoot() bool { return n.parent != nil && n.parent.id == fuse.FUSE_ROOT_ID }
+
+// rootInode gives the inode number of the group's root, by which it is known.
+func (g *Group) rootInode() uint64 { return inode(key{0, 1<<62 | uint64(g.id)}) }
+
+// wstat makes a change of attributes out of the kernel's.
+func wstat(in *fuse.SetAttrIn) p9.Wstat {
+	w := p9.Wstat{Mode: p9.ModeOfUnix(in.Mode), Length: in.Size, Nuid: in.Uid, Ngid: in.Gid,
+		Atime: time.Unix(int64(in.Atime), int64(in.Atimensec)), Mtime: time.Unix(int64(in.Mtime), int64(in.Mtimensec))}
+	for _, v := range []struct {
+		bit, now uint32
+		w, wnow  p9.WstatMask
+	}{
+		{fuse.FATTR_MODE, 0, p9.WMode, 0}, {fuse.FATTR_SIZE, 0, p9.WLength, 0},
+		{fuse.FATTR_UID, 0, p9.WUid, 0}, {fuse.FATTR_GID, 0, p9.WGid, 0},
+		{fuse.FATTR_ATIME, fuse.FATTR_ATIME_NOW, p9.WAtime, p9.WAtimeNow},
+		{fuse.FATTR_MTIME, fuse.FATTR_MTIME_NOW, p9.WMtime, p9.WMtimeNow},
+	} {
+		switch {
+		case in.Valid&v.bit == 0:
+		case v.now != 0 && in.Valid&v.now != 0:
+			w.Valid |= v.wnow
+		default:
+			w.Valid |= v.w
+		}
+	}
+	return w
+}
+
+func (f *fuseFS) SetAttr(cancel <-chan struct{}, in *fuse.SetAttrIn, out *fuse.AttrOut) fuse.Status {
+	n, c := f.node(in.NodeId)
+	if n == nil {
+		return fuse.Status(syscall.ESTALE)
+	}
+	defer c.close()
+	ctx := f.ctx(cancel, &in.InHeader, n)
+	defer ctx.finish()
+	t := c
+	if n.dir {
+		t = n.group.pg.top(c)
+		defer t.close()
+	}
+	w := wstat(in)
+	if w.Valid&(p9.WUid|p9.WGid) != 0 {
+		if err := srv.WstatIds(&w); err != nil {
+			return status(err)
+		}
+	}
+	fh, _ := in.GetFh()
+	var file srv.File = t.file
+	if h, ok := f.handle(fh).(*fileHandle); ok && fh != 0 && h.n == n {
+		if hf, ok := h.h.(srv.File); ok && w.Valid == p9.WLength { // ftruncate(2) works where the file's mode forbids
+			file = hf
+		}
+	}
+	if w.Valid != 0 {
+		if err := srv.Wstat(ctx, file, w); err != nil {
+			if file == t.file || !errors.Is(err, p9.ErrWstat) {
+				return status(err)
+			}
+			if err := srv.Wstat(ctx, t.file, w); err != nil {
+				return status(err)
+			}
+		}
+	}
+	return f.getattr(ctx, n, c, fh, out)
+}

@@ -1,0 +1,123 @@
+package ns
+
+import (
+	"context"
+	"io/fs"
+	"sync/atomic"
+
+	"ninespace/srv"
+	"ninespace/srv/p9"
+)
+
+// A Dev is an instance of a device: a tree of files whose qid paths are unique
+// among themselves. It lives as long as a Chan is on it.
+type Dev struct {
+	id      uint64 // unique in this process, never 0
+	name    string // as ns prints it: #U, #s/ram, tcp!host!port
+	root    srv.File
+	host    bool   // the host's own tree, which the kernel can bind as well
+	byGroup bool   // its files differ from group to group
+	hangup  func() // called when the last Chan is closed
+	kill    func() // ends every request under way; nil where none can hang
+	refs    atomic.Int32
+}
+
+var lastDev atomic.Uint64
+
+// NewDev makes a device of a tree. name is what ns prints for its root; hangup,
+// which may be nil, is called when the device is no longer in use.
+func NewDev(name string, root srv.File, hangup func()) *Dev {
+	return &Dev{id: lastDev.Add(1), name: name, root: root, hangup: hangup}
+}
+
+// A Chan is a file of a device: what a name means at one moment. Chans are
+// counted; whoever is given one closes it.
+type Chan struct {
+	dev  *Dev
+	file srv.File
+	qid  p9.Qid
+	mode fs.FileMode // type bits
+	rel  string      // name from the device's root, "/" for the root itself
+	refs atomic.Int32
+}
+
+// A key is the identity of a Chan's file.
+type key struct {
+	dev  uint64
+	path uint64
+}
+
+func (c *Chan) key() key    { return key{c.dev.id, c.qid.Path} }
+func (c *Chan) isDir() bool { return c.mode.IsDir() }
+
+// attach makes a Chan of a device's root.
+func (d *Dev) attach(ctx context.Context) (*Chan, error) {
+	st, err := d.root.Stat(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return newChan(d, d.root, &st, "/"), nil
+}
+
+func newChan(d *Dev, f srv.File, st *p9.Stat, rel string) *Chan {
+	c := &Chan{dev: d, file: f, qid: st.Qid, mode: st.Mode & fs.ModeType, rel: rel}
+	c.refs.Store(1)
+	d.refs.Add(1)
+	return c
+}
+
+// hold counts one more user of c.
+func (c *Chan) hold() *Chan {
+	c.refs.Add(1)
+	return c
+}
+
+// close lets c go, and its file when it was the last user's.
+func (c *Chan) close() {
+	if c == nil || c.refs.Add(-1) > 0 {
+		return
+	}
+	if c.file != c.dev.root {
+		srv.Clunk(c.file)
+	}
+	if c.dev.refs.Add(-1) == 0 && c.dev.hangup != nil {
+		c.dev.hangup()
+	}
+}
+
+func closeAll(cs []*Chan) {
+	for _, c := range cs {
+		c.close()
+	}
+}
+
+// A walkStater walks and stats in one go, where that saves a round trip.
+type walkStater interface {
+	WalkStat(ctx context.Context, name string) (srv.File, p9.Stat, error)
+}
+
+// walk finds a name in a directory of a device, without regard to mounts.
+func (c *Chan) walk(ctx context.Context, name string) (*Chan, p9.Stat, error) {
+	var f srv.File
+	var st p9.Stat
+	var err error
+	if w, ok := c.file.(walkStater); ok {
+		f, st, err = w.WalkStat(ctx, name)
+	} else if f, err = srv.Walk(ctx, c.file, name); err == nil {
+		if st, err = f.Stat(ctx); err != nil {
+			srv.Clunk(f)
+		}
+	}
+	if err != nil {
+		return nil, st, err
+	}
+	return newChan(c.dev, f, &st, join(c.rel, name)), st, nil
+}
+
+// join puts a name after a directory's.
+func join(dir, name string) string {
+	if dir == "/" || dir == "" {
+		return dir + name
+	}
+	return dir + "/" + name
+}

@@ -1,0 +1,39 @@
+package bind
+
+import (
+	"context"
+	_ "embed"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+
+	"ninespace/ns"
+)
+
+// Man is the manual page's source.
+//
+//go:embed doc.go
+var Man string
+
+// Main is the command.
+func Main(_ context.Context, _ [3]*os.File, args []string) error {
+	fs := flag.NewFlagSet("bind", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	after := fs.Bool("a", false, "after what is there")
+	before := fs.Bool("b", false, "before what is there")
+	create := fs.Bool("c", false, "new files go there")
+	cache := fs.Bool("C", false, "cache")
+	if err := fs.Parse(ns.Letters(args)); err != nil {
+		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+	}
+	if fs.NArg() != 2 || *after && *before {
+		return flag.ErrHelp
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	return ns.Do(ns.Op{Verb: "bind", Flag: ns.Flags(*after, *before, *create, *cache),
+		New: ns.Abs(dir, fs.Arg(0)), Old: ns.Abs(dir, fs.Arg(1))})
+}

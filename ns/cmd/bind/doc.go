@@ -1,0 +1,57 @@
+/*
+Bind makes a file or directory appear at another place of the name space.
+
+# NAME
+
+bind - make a file or directory appear at another place too
+
+# SYNOPSIS
+
+	nine bind [-abcC] new old
+
+# DESCRIPTION
+
+Bind makes old, a file or directory of the name space that bind runs in, stand
+for new. It is new as it is at this moment that is bound: what is bound over its
+name later makes no difference. Both must be directories or both not. All
+processes of the group see it at once, and no others.
+
+Old hides behind new. With the following flags a directory becomes a union
+instead: its entries are those of all its members, and a name is looked for in
+one after the other.
+
+	-a	new comes after what is there
+	-b	new comes before what is there
+	-c	files made in old are made in new; without it a union's member
+		takes no new files
+	-C	data of new may be cached (it is anyway, by version)
+
+A name that begins with #U is one in the host's own tree, with nothing bound.
+Old must be there, but for names right in /n and /mnt, which appear with the
+bind and go with the unmount.
+
+# EXAMPLES
+
+	bind /n/ram/etc/hosts /etc/hosts
+	bind -bc $home/bin /mnt/bin
+
+# FILES
+
+	/mnt/ns/ctl	takes the line
+
+# SEE ALSO
+
+mount, unmount, ns, newns
+
+# DIAGNOSTICS
+
+"mount point not there": old does not exist. "inconsistent mount": a directory
+and a file, or a union that bind -c cannot make. "not in a name space": there is
+no /mnt/ns/ctl here.
+
+# BUGS
+
+A process that is in old's directory when a host's directory is bound on it by
+the kernel stays in the one beneath until it changes its directory.
+*/
+package bind

@@ -1,0 +1,57 @@
+/*
+Mount puts the tree of a 9P server into the name space.
+
+# NAME
+
+mount - put the tree of a file server into the name space
+
+# SYNOPSIS
+
+	nine mount [-abcC] server old [aname]
+
+# DESCRIPTION
+
+Mount connects to a 9P server, in whichever dialect it speaks, and makes old, a
+directory (or, if the tree is one file, a file) of the name space that mount runs
+in, stand for the root of its tree; aname chooses one of its trees. All processes
+of the group see it at once, and no others. Server is one of
+
+	name, /srv/name, #s/name	a server posted in $NAMESPACE
+	tcp!host!port, host:port	one on the network; the port is 564 if not given
+	unix!/path, /path, ./path	a Unix socket
+	#d/N				the Nth stream that the name space was started with
+
+It is the name space's engine that connects, from where it was started: a path of
+a socket is one of the host's.
+
+The flags -a, -b, -c and -C are those of bind: after or before what is there, new
+files go there, cache. Old must be there, but for names right in /n and /mnt,
+which appear with the mount and go with the unmount.
+
+When the server ends, every use of the tree is an error, until it is unmounted.
+
+# EXAMPLES
+
+	mount ram /n/ram
+	mount -a tcp!fs!564 /n/tools tools
+
+# FILES
+
+	/mnt/ns/ctl	takes the line
+	$NAMESPACE	directory of posted servers
+
+# SEE ALSO
+
+bind, unmount, ns, 9p
+
+# DIAGNOSTICS
+
+"Connection refused", "file does not exist": nobody serves there. "mount point
+not there": old does not exist. A server that does not answer within 10 seconds
+is an error.
+
+# BUGS
+
+There is no authentication yet.
+*/
+package mount

@@ -1,0 +1,51 @@
+package mount
+
+import (
+	"context"
+	_ "embed"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"ninespace/ns"
+)
+
+// Man is the manual page's source.
+//
+//go:embed doc.go
+var Man string
+
+// Main is the command.
+func Main(_ context.Context, _ [3]*os.File, args []string) error {
+	fs := flag.NewFlagSet("mount", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	after := fs.Bool("a", false, "after what is there")
+	before := fs.Bool("b", false, "before what is there")
+	create := fs.Bool("c", false, "new files go there")
+	cache := fs.Bool("C", false, "cache")
+	if err := fs.Parse(ns.Letters(args)); err != nil {
+		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+	}
+	if fs.NArg() < 2 || fs.NArg() > 3 || *after && *before {
+		return flag.ErrHelp
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	return ns.Do(ns.Op{Verb: "mount", Flag: ns.Flags(*after, *before, *create, *cache),
+		New: server(dir, fs.Arg(0)), Old: ns.Abs(dir, fs.Arg(1)), Spec: fs.Arg(2)})
+}
+
+// server makes a relative name of a socket absolute.
+func server(dir, name string) string {
+	if path, ok := strings.CutPrefix(name, "unix!"); ok {
+		return "unix!" + ns.Abs(dir, path)
+	}
+	if strings.HasPrefix(name, "./") || strings.HasPrefix(name, "../") {
+		return "unix!" + ns.Abs(dir, name)
+	}
+	return name
+}

@@ -1,0 +1,37 @@
+/*
+Ns prints a name space.
+
+# NAME
+
+ns - print the name space as lines that build it
+
+# SYNOPSIS
+
+	nine ns [pid]
+
+# DESCRIPTION
+
+Ns prints the name space of the process pid, or its own, as lines of a namespace
+file: newns -f builds the same one from them. They are in the order in which the
+binds and mounts were made; the last line is the working directory. What every
+name space starts with is left out.
+
+# EXAMPLES
+
+	ns
+	ns 4711 >here; newns -f here
+
+# FILES
+
+	/mnt/ns/ns		the lines
+	/proc/PID/root/mnt/ns/ns	another process's
+
+# SEE ALSO
+
+bind, mount, newns
+
+# DIAGNOSTICS
+
+A process of someone else's cannot be looked at.
+*/
+package ns

@@ -1,0 +1,43 @@
+/*
+Nsd serves the name spaces of a session.
+
+# NAME
+
+nsd - serve the name spaces of a session
+
+# SYNOPSIS
+
+	nine nsd -e descriptor [-G] [-f descriptor]
+
+# DESCRIPTION
+
+Nsd is the engine behind newns, up and cpu, which start it; there is no use for it
+by hand. It holds the mount tables of all groups of a session and serves their
+trees as one FUSE file system, in a mount namespace of its own. It ends when the
+other end of the descriptor given by -e, a Unix socket, is closed, and at SIGTERM.
+What it served answers errors from then on.
+
+	-e	the session's end of the control connection
+	-f	a 9P connection for mount to use as #d/0; the flag may be given more
+		than once, for #d/1 and so on
+	-G	no grafts: serve the host's tree too, all but /proc, /sys and /dev
+
+# FILES
+
+	/dev/fuse	must be open to the user
+	$NAMESPACE	where it looks for posted servers
+
+# SEE ALSO
+
+newns, mount
+
+# DIAGNOSTICS
+
+Why it could not start is told to the session, which prints it.
+
+# BUGS
+
+Linux 5.8 is needed. Before 6.2, names outside the host's own directories are
+not remembered by the kernel.
+*/
+package nsd

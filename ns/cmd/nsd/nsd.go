@@ -1,0 +1,94 @@
+package nsd
+
+import (
+	"context"
+	_ "embed"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"ninespace/ns"
+	"ninespace/srv"
+	"ninespace/srv/diskfs"
+	"ninespace/srv/p9"
+)
+
+// Man is the manual page's source.
+//
+//go:embed doc.go
+var Man string
+
+// Main is the command.
+func Main(ctx context.Context, _ [3]*os.File, args []string) error {
+	fs := flag.NewFlagSet("nsd", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	control := fs.Int("e", -1, "session's `descriptor`")
+	noGraft := fs.Bool("G", false, "no grafts")
+	o := ns.EngineOptions{Namespace: p9.Namespace()}
+	fs.Func("f", "a stream's `descriptor`", func(s string) error {
+		fd, err := strconv.Atoi(s)
+		if err != nil {
+			return err
+		}
+		rwc, err := stream(fd)
+		o.Streams = append(o.Streams, rwc)
+		return err
+	})
+	if err := fs.Parse(args); err != nil {
+		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+	}
+	if fs.NArg() > 0 || *control < 0 {
+		return flag.ErrHelp
+	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+	defer stop()
+	signal.Ignore(syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGPIPE)
+	o.NoGraft = *noGraft
+	var err error
+	if o.Exe, err = os.Executable(); err != nil {
+		return err
+	}
+	o.Commands = commands()
+	syscall.CloseOnExec(*control)
+	return ns.Serve(ctx, os.NewFile(uintptr(*control), "control"), o,
+		func() (srv.File, error) { return diskfs.New("/") })
+}
+
+// stream makes a connection of a descriptor.
+func stream(fd int) (io.ReadWriteCloser, error) {
+	syscall.CloseOnExec(fd)
+	f := os.NewFile(uintptr(fd), "stream")
+	if c, err := net.FileConn(f); err == nil {
+		f.Close()
+		return c, nil
+	}
+	if err := syscall.SetNonblock(fd, true); err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), "stream"), nil
+}
+
+// commands asks the binary which commands it has. That is done before anything
+// is served: a process that serves files must not start programs.
+func commands() []string {
+	cmd := exec.Command("/proc/self/exe", "man")
+	cmd.Args[0] = "nine"
+	out, err := cmd.Output()
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for line := range strings.Lines(string(out)) {
+		if f := strings.Fields(line); len(f) > 0 {
+			names = append(names, f[0])
+		}
+	}
+	return names
+}

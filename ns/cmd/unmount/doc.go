@@ -1,0 +1,40 @@
+/*
+Unmount undoes a bind or mount.
+
+# NAME
+
+unmount - undo a bind or mount
+
+# SYNOPSIS
+
+	nine unmount [new] old
+
+# DESCRIPTION
+
+Unmount takes away everything that was bound or mounted on old, in the name space
+that it runs in; with new, only the first member of the union that is new: a file
+or directory, or the server of a mount by the name that mount was given. The rest
+stays as it is.
+
+# EXAMPLES
+
+	unmount /n/ram
+	unmount #s/tools /bin
+
+# FILES
+
+	/mnt/ns/ctl	takes the line
+
+# SEE ALSO
+
+bind, mount, ns
+
+# DIAGNOSTICS
+
+"not mounted": nothing is on old. "not in union": new is not.
+
+# BUGS
+
+Files that are open stay open, and so does the connection to their server.
+*/
+package unmount

@@ -1,0 +1,41 @@
+package unmount
+
+import (
+	"context"
+	_ "embed"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"ninespace/ns"
+)
+
+// Man is the manual page's source.
+//
+//go:embed doc.go
+var Man string
+
+// Main is the command.
+func Main(_ context.Context, _ [3]*os.File, args []string) error {
+	fs := flag.NewFlagSet("unmount", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	if err := fs.Parse(args); err != nil {
+		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+	}
+	if fs.NArg() < 1 || fs.NArg() > 2 {
+		return flag.ErrHelp
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	op := ns.Op{Verb: "unmount", Old: ns.Abs(dir, fs.Arg(fs.NArg()-1))}
+	if fs.NArg() == 2 {
+		if op.New = fs.Arg(0); strings.Contains(op.New, "/") && !strings.Contains(op.New, "!") {
+			op.New = ns.Abs(dir, op.New)
+		}
+	}
+	return ns.Do(op)
+}

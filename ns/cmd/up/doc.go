@@ -1,0 +1,56 @@
+/*
+Up brings this machine up as a node: servers, a name space, a shell in it.
+
+# NAME
+
+up - start this user's servers and a shell in a name space made of them
+
+# SYNOPSIS
+
+	nine up [-c command] [-n nsfile]
+
+# DESCRIPTION
+
+Up starts the servers of a node for the user who calls it, each posted in a name
+space directory of its own ($NAMESPACE):
+
+	ram   a file tree in memory, at /n/ram
+	proc  the machine's processes as Plan 9 has them, at /mnt/proc
+	exec  the running of commands, at /mnt/exec
+	cpu   the far side of cpu -h local
+
+It then builds a name space from $HOME/lib/namespace or, where that is not there,
+from the one that nine has built in, and runs $SHELL in it. Linux's own /proc stays
+at /proc, and all of the machine's files are where they were. Inside, the commands
+of nine come first in $PATH by their bare names: bind, mount, unmount, ns, cpu, 9p.
+
+When the shell ends, all that was started with it ends: the servers, their mounts,
+and processes that were left in the background. The status is the shell's.
+
+The options are:
+
+	-c command  run "$SHELL -c command" instead of an interactive shell
+	-n nsfile   build the name space from this namespace(6) file
+
+Flags in $NINE_ARGS, quoted as for a shell, come before those given.
+
+# EXAMPLES
+
+	nine up
+	nine up -c 'cat /mnt/proc/$$/status'
+
+# FILES
+
+	$HOME/lib/namespace  this user's name space
+	$NAMESPACE           the sockets of the servers
+
+# SEE ALSO
+
+nine man newns, nine man bind, nine man mount, nine man ns, nine man cpu
+
+# DIAGNOSTICS
+
+A server that does not start, or a line of the namespace file that cannot be
+applied, is an error that names it; nothing is left running.
+*/
+package up

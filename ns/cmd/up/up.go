@@ -1,0 +1,172 @@
+package up
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"os/user"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/google/shlex"
+
+	"ninespace/ns"
+)
+
+// Man is the manual page's source.
+//
+//go:embed doc.go
+var Man string
+
+// servers are what a node posts: each is a command of nine and the name that it
+// posts itself under.
+var servers = []struct{ cmd, srv string }{
+	{"ramfs", "ram"}, {"procfs", "proc"}, {"execfs", "exec"}, {"cpud", "cpu"},
+}
+
+// startLimit is how long a server may take until it is posted.
+const startLimit = 20 * time.Second
+
+// Main is the command.
+func Main(_ context.Context, std [3]*os.File, args []string) error {
+	more, err := shlex.Split(os.Getenv("NINE_ARGS"))
+	if err != nil {
+		return fmt.Errorf("$NINE_ARGS: %w", err)
+	}
+	fs := flag.NewFlagSet("up", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	command := fs.String("c", "", "run `command` in $SHELL")
+	nsfile := fs.String("n", "", "build the name space from `nsfile`")
+	if err := fs.Parse(append(more, args...)); err != nil {
+		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+	}
+	if fs.NArg() > 0 {
+		return flag.ErrHelp
+	}
+	shell, err := shellCommand(*command, fs)
+	if err != nil {
+		return err
+	}
+	if done, err := ns.Privileged(std); done {
+		return err // it ran, to its end, in a process that may mount
+	}
+	return run(std, shell, *nsfile)
+}
+
+// shellCommand gives the argv of the shell. $SHELL may hold words.
+func shellCommand(command string, fs *flag.FlagSet) ([]string, error) {
+	shell, err := shlex.Split(os.Getenv("SHELL"))
+	if err != nil {
+		return nil, fmt.Errorf("$SHELL: %w", err)
+	}
+	if len(shell) == 0 {
+		shell = []string{"/bin/sh"}
+	}
+	given := false
+	fs.Visit(func(f *flag.Flag) { given = given || f.Name == "c" })
+	if given {
+		shell = append(shell, "-c", command)
+	}
+	return shell, nil
+}
+
+func run(std [3]*os.File, shell []string, nsfile string) (err error) {
+	// A terminal's ^C while the servers come up ends this before there is a shell
+	// to have it: all of it goes, in order.
+	quit := make(chan os.Signal, 1)
+	signal.Notify(quit, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT)
+	defer signal.Stop(quit)
+	// The thread that starts processes must not end before this process does: its
+	// end is what their parent-death signal waits for.
+	runtime.LockOSThread()
+
+	dir, err := namespaceDir()
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if err := adopt(); err != nil {
+		return err
+	}
+	defer reap()
+	os.Setenv("NAMESPACE", dir)
+
+	for _, s := range servers {
+		if err := start(quit, std, dir, s.cmd, s.srv); err != nil {
+			return err
+		}
+	}
+	text, name, err := ns.File(nsfile)
+	if err != nil {
+		return err
+	}
+	sess, err := ns.Start(ns.Options{Stderr: std[2]})
+	if err != nil {
+		return err
+	}
+	defer sess.Close()
+	cmd := exec.Command(shell[0], shell[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = std[0], std[1], std[2]
+	if err := sess.Command(cmd, name, text); err != nil {
+		return err
+	}
+	return ns.Run(cmd)
+}
+
+// namespaceDir makes the directory for this node's sockets. Its name is short, as
+// a socket's path is at most 107 bytes.
+func namespaceDir() (string, error) {
+	name := os.Getenv("USER")
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	return os.MkdirTemp("", "ns."+strings.ReplaceAll(name, "/", "_")+".")
+}
+
+// start starts a server and waits until it answers at its socket.
+func start(quit <-chan os.Signal, std [3]*os.File, dir, name, srv string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(self)
+	cmd.Args = []string{"nine", name, "-s", srv}
+	cmd.Stderr = std[2]
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGTERM}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	limit := time.After(startLimit)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for {
+		if c, err := net.Dial("unix", filepath.Join(dir, srv)); err == nil {
+			c.Close()
+			return nil
+		}
+		select {
+		case err := <-ended:
+			if err == nil {
+				err = errors.New("ended")
+			}
+			return fmt.Errorf("server %s: %w", name, err)
+		case sig := <-quit:
+			return fmt.Errorf("server %s: %v", name, sig)
+		case <-limit:
+			return fmt.Errorf("server %s: not posted after %v", name, startLimit)
+		case <-tick.C:
+		}
+	}
+}

@@ -1,0 +1,306 @@
+package ns
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"ninespace/srv"
+	"ninespace/srv/p9"
+)
+
+// A dirHandle is an open directory: the entries of all its members, as far as
+// they were read since it was opened or rewound. Linux's offset of an entry is
+// its place here, so it stays good.
+type dirHandle struct {
+	n  *node
+	c  *Chan
+	mu sync.Mutex
+
+	open    bool
+	members []*Chan
+	lists   []any // what each member opened to; nil: it could not be
+	at      int   // the member that is being read
+	cookie  uint64
+	ents    []fuse.DirEntry
+	seen    map[string]bool // in a union
+}
+
+// fill is how many entries are read from a member at a time, at most.
+const fill = 4096
+
+func (f *fuseFS) OpenDir(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
+	n, c := f.node(in.NodeId)
+	if n == nil {
+		return fuse.Status(syscall.ESTALE)
+	}
+	ctx := f.ctx(cancel, &in.InHeader, n)
+	defer ctx.finish()
+	d := &dirHandle{n: n, c: c}
+	if err := d.start(ctx); err != nil {
+		d.close()
+		return status(err)
+	}
+	out.Fh = f.newHandle(d)
+	return fuse.OK
+}
+
+// start opens the directory's members. One that cannot be opened is passed over
+// where there are others.
+func (d *dirHandle) start(ctx context.Context) error {
+	d.stop()
+	d.members = d.n.group.pg.members(d.c)
+	d.lists = make([]any, len(d.members))
+	var first error
+	ok := false
+	for i, m := range d.members {
+		h, err := srv.Open(ctx, m.file, p9.OREAD)
+		if err != nil {
+			if first == nil {
+				first = err
+			}
+			continue
+		}
+		d.lists[i], ok = h, true
+	}
+	if !ok {
+		return first
+	}
+	if len(d.members) > 1 {
+		d.seen = map[string]bool{}
+	}
+	d.open = true
+	return nil
+}
+
+// stop closes the members.
+func (d *dirHandle) stop() {
+	for i, h := range d.lists {
+		if h != nil {
+			clunkHandle(d.members[i].file, h)
+		}
+	}
+	closeAll(d.members)
+	d.members, d.lists, d.ents, d.seen = nil, nil, nil, nil
+	d.at, d.cookie, d.open = 0, 0, false
+}
+
+func (d *dirHandle) close() {
+	d.stop()
+	d.c.close()
+}
+
+// more reads further entries and reports whether there were any.
+func (d *dirHandle) more(ctx context.Context) (bool, error) {
+	for d.at < len(d.members) {
+		var l srv.Lister
+		if h := d.lists[d.at]; h != nil {
+			l, _ = h.(srv.Lister)
+			if l == nil {
+				l, _ = d.members[d.at].file.(srv.Lister)
+			}
+		}
+		n, got, end := 0, 0, true
+		if l != nil {
+			for e, err := range l.List(ctx, d.cookie) {
+				if err != nil {
+					if len(d.members) > 1 && ctx.Err() == nil {
+						break
+					}
+					return got > 0, err
+				}
+				if e.Cookie == d.cookie {
+					return false, p9.ErrBotch
+				}
+				d.cookie = e.Cookie
+				if d.add(e) {
+					got++
+				}
+				if n++; n >= fill {
+					end = false
+					break
+				}
+			}
+		}
+		if end {
+			d.at, d.cookie = d.at+1, 0
+		}
+		if got > 0 {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// add puts an entry in; the first of a name in a union counts.
+func (d *dirHandle) add(e p9.Dirent) bool {
+	if e.Name == "" || e.Name == "." || e.Name == ".." || strings.ContainsAny(e.Name, "/\x00") {
+		return false
+	}
+	if d.seen != nil {
+		if d.seen[e.Name] {
+			return false
+		}
+		d.seen[e.Name] = true
+	}
+	mode := e.Mode & fs.ModeType
+	d.ents = append(d.ents, fuse.DirEntry{Name: e.Name, Mode: p9.UnixMode(mode),
+		Ino: inode(key{d.members[d.at].dev.id, e.Qid.Path})})
+	return true
+}
+
+func (f *fuseFS) ReadDir(cancel <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
+	d, ok := f.handle(in.Fh).(*dirHandle)
+	if !ok {
+		return fuse.EBADF
+	}
+	ctx := f.ctx(cancel, &in.InHeader, d.n)
+	defer ctx.finish()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if in.Offset == 0 && (len(d.ents) > 0 || d.at > 0) { // rewound
+		if err := d.start(ctx); err != nil {
+			return status(err)
+		}
+	}
+	if !d.open {
+		return fuse.EBADF
+	}
+	dots := [...]string{".", ".."}
+	added := false
+	for off := in.Offset; ; off++ {
+		var e fuse.DirEntry
+		if off < uint64(len(dots)) {
+			e = fuse.DirEntry{Name: dots[off], Mode: syscall.S_IFDIR}
+		} else {
+			i := off - uint64(len(dots))
+			for i >= uint64(len(d.ents)) {
+				more, err := d.more(ctx)
+				if err != nil && !added {
+					return status(err)
+				}
+				if err != nil || !more {
+					return fuse.OK
+				}
+			}
+			e = d.ents[i]
+		}
+		e.Off = off + 1
+		if !out.AddDirEntry(e) {
+			return fuse.OK
+		}
+		added = true
+	}
+}
+
+func (f *fuseFS) ReleaseDir(in *fuse.ReleaseIn) {
+	if d, ok := f.dropHandle(in.Fh).(*dirHandle); ok {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.close()
+	}
+}
+
+// FsyncDir has nothing to do: names are passed on as they are made.
+func (f *fuseFS) FsyncDir(<-chan struct{}, *fuse.FsyncIn) fuse.Status { return fuse.OK }
+
+func (f *fuseFS) StatFs(cancel <-chan struct{}, h *fuse.InHeader, out *fuse.StatfsOut) fuse.Status {
+	out.Bsize, out.Frsize, out.NameLen = 4096, 4096, 255
+	err := f.on(cancel, h, func(ctx context.Context, file srv.File) error {
+		s, ok := file.(srv.Statfser)
+		if !ok {
+			return nil
+		}
+		st, err := s.Statfs(ctx)
+		if err != nil {
+			return err
+		}
+		out.Blocks, out.Bfree, out.Bavail, out.Files, out.Ffree = st.Blocks, st.Bfree, st.Bavail, st.Files, st.Ffree
+		out.Bsize, out.Frsize, out.NameLen = st.Bsize, st.Bsize, st.Namelen
+		return nil
+	})
+	if errors.Is(err, p9.ErrNotSup) {
+		err = nil
+	}
+	return status(err)
+}
+
+// on does something with the file that a node stands for.
+func (f *fuseFS) on(cancel <-chan struct{}, h *fuse.InHeader, do func(context.Context, srv.File) error) error {
+	n, c := f.node(h.NodeId)
+	if n == nil {
+		return syscall.ESTALE
+	}
+	defer c.close()
+	if n.dir {
+		t := n.group.pg.top(c)
+		defer t.close()
+		c = t
+	}
+	ctx := f.ctx(cancel, h, n)
+	defer ctx.finish()
+	return do(ctx, c.file)
+}
+
+func (f *fuseFS) xattr(cancel <-chan struct{}, h *fuse.InHeader, do func(context.Context, srv.Xattrer) error) fuse.Status {
+	return status(f.on(cancel, h, func(ctx context.Context, file srv.File) error {
+		if x, ok := file.(srv.Xattrer); ok {
+			return do(ctx, x)
+		}
+		return p9.ErrNotSup
+	}))
+}
+
+// fit copies a value to dest as getxattr(2) has it: the size alone for none.
+func fit(dest []byte, v string) (uint32, error) {
+	if len(dest) == 0 {
+		return uint32(len(v)), nil
+	}
+	if len(v) > len(dest) {
+		return uint32(len(v)), syscall.ERANGE
+	}
+	return uint32(copy(dest, v)), nil
+}
+
+func (f *fuseFS) GetXAttr(cancel <-chan struct{}, h *fuse.InHeader, name string, dest []byte) (n uint32, _ fuse.Status) {
+	s := f.xattr(cancel, h, func(ctx context.Context, x srv.Xattrer) error {
+		v, err := x.Getxattr(ctx, name)
+		if err != nil {
+			return err
+		}
+		n, err = fit(dest, string(v))
+		return err
+	})
+	return n, s
+}
+
+func (f *fuseFS) ListXAttr(cancel <-chan struct{}, h *fuse.InHeader, dest []byte) (n uint32, _ fuse.Status) {
+	s := f.xattr(cancel, h, func(ctx context.Context, x srv.Xattrer) error {
+		names, err := x.Listxattr(ctx)
+		if err != nil {
+			return err
+		}
+		list := ""
+		for _, name := range names {
+			list += name + "\x00"
+		}
+		n, err = fit(dest, list)
+		return err
+	})
+	return n, s
+}
+
+func (f *fuseFS) SetXAttr(cancel <-chan struct{}, in *fuse.SetXAttrIn, name string, v []byte) fuse.Status {
+	return f.xattr(cancel, &in.InHeader, func(ctx context.Context, x srv.Xattrer) error {
+		return x.Setxattr(ctx, name, v, int(in.Flags))
+	})
+}
+
+func (f *fuseFS) RemoveXAttr(cancel <-chan struct{}, h *fuse.InHeader, name string) fuse.Status {
+	return f.xattr(cancel, h, func(ctx context.Context, x srv.Xattrer) error { return x.Removexattr(ctx, name) })
+}

@@ -1,0 +1,223 @@
+package ns
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"ninespace/srv/p9"
+)
+
+// Bin is where the commands of ninespace are inside a name space.
+const Bin = "/mnt/bin"
+
+// ctlName is a group's own ctl file.
+const ctlName = "/mnt/ns/ctl"
+
+// An ExitError is an error by which a command ends with a status of its own.
+type ExitError struct {
+	Code int
+	Err  error
+}
+
+func (e *ExitError) Error() string {
+	if e.Err == nil {
+		return "exit status " + strconv.Itoa(e.Code)
+	}
+	return e.Err.Error()
+}
+
+func (e *ExitError) Unwrap() error { return e.Err }
+
+// ExitCode gives the status.
+func (e *ExitError) ExitCode() int { return e.Code }
+
+// An Entry is what a process does to enter a new group and become a program.
+type Entry struct {
+	Control *os.File // to the engine; nil: copy the group that the process is in
+	Text    string   // lines of namespace(6)
+	Name    string   // what errors call them
+	Dir     string   // working directory, which must be there; "": the present one, or / where it is not
+	Args    []string // the program and its arguments
+	Argv0   string   // its name for itself; "": Args[0]
+	Stderr  *os.File // where lines that may fail and do are told
+}
+
+// Enter does it. It returns only with an error, and then the process is of no
+// further use: it may be in the new name space already.
+func (e *Entry) Enter() error {
+	runtime.LockOSThread() // the name space is the thread's, and exec takes this one
+	dir, _ := os.Getwd()
+	if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS); err != nil {
+		return fmt.Errorf("new mount namespace: %w", err)
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("private mounts: %w", err)
+	}
+	if err := e.attach(); err != nil {
+		return err
+	}
+	if err := pivot("/proc"); err != nil {
+		return err
+	}
+	cd, err := e.build()
+	if err != nil {
+		return err
+	}
+	switch {
+	case e.Dir != "":
+		if err := os.Chdir(e.Dir); err != nil {
+			return fmt.Errorf("%s: %w", e.Dir, bare(err))
+		}
+	case cd != "":
+		if err := os.Chdir(cd); err != nil {
+			return fmt.Errorf("%s: cd %s: %w", e.Name, cd, bare(err))
+		}
+	default:
+		if err := os.Chdir(dir); err != nil {
+			os.Chdir("/")
+		}
+	}
+	return e.exec()
+}
+
+// attach has the engine attach the new group's tree at /proc.
+func (e *Entry) attach() error {
+	if e.Control == nil {
+		return ctl("fork")
+	}
+	_, err := unix.Write(int(e.Control.Fd()), fmt.Appendf(nil, "attach %d", unix.Gettid()))
+	if err == nil {
+		err = answer(e.Control)
+	}
+	if err != nil {
+		return fmt.Errorf("nsd: %w", err)
+	}
+	return nil
+}
+
+// pivot makes what is mounted at dir the root and lets the old one go.
+func pivot(dir string) error {
+	if err := unix.Chdir(dir); err != nil {
+		return fmt.Errorf("%s: %w", dir, err)
+	}
+	if err := unix.PivotRoot(".", "."); err != nil {
+		return fmt.Errorf("pivot_root: %w", err)
+	}
+	// The old root lies over the new one now.
+	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
+		return fmt.Errorf("old root: %w", err)
+	}
+	return unix.Chdir("/")
+}
+
+// build applies the lines. It gives the directory of the last cd.
+func (e *Entry) build() (cd string, err error) {
+	ops, err := ParseText(e.Text, e.Name)
+	if err != nil {
+		return "", err
+	}
+	cwd := "/"
+	for _, op := range ops {
+		op.Old = Abs(cwd, op.Old)
+		if op.Verb == "bind" {
+			op.New = Abs(cwd, op.New)
+		}
+		if op.Verb == "cd" {
+			cd, cwd = op.Old, op.Old
+			continue
+		}
+		err := ctl(op.String())
+		switch {
+		case err == nil:
+		case op.Optional && !errors.Is(err, errNoCtl):
+			fmt.Fprintf(e.Stderr, "newns: %s: %v\n", op.Place, err)
+		default:
+			return "", fmt.Errorf("%s: %w", op.Place, err)
+		}
+	}
+	return cd, nil
+}
+
+// exec becomes the program.
+func (e *Entry) exec() error {
+	if e.Control != nil {
+		unix.CloseOnExec(int(e.Control.Fd()))
+	}
+	if p := os.Getenv("PATH"); p != Bin && !strings.HasPrefix(p, Bin+":") {
+		os.Setenv("PATH", strings.TrimSuffix(Bin+":"+p, ":"))
+	}
+	name := e.Args[0]
+	file, err := exec.LookPath(name)
+	if err == nil || errors.Is(err, exec.ErrDot) {
+		if file, err = filepath.Abs(file); err == nil {
+			argv := append([]string{name}, e.Args[1:]...)
+			if e.Argv0 != "" {
+				argv[0] = e.Argv0
+			}
+			err = syscall.Exec(file, argv, os.Environ())
+		}
+	}
+	code := 126
+	if errors.Is(err, exec.ErrNotFound) {
+		code, err = 127, errors.New("command not found")
+	} else if errors.Is(err, fs.ErrNotExist) {
+		code = 127
+	}
+	return &ExitError{code, fmt.Errorf("%s: %w", name, last(err))}
+}
+
+// last gives an error without the names that exec and os put before it.
+func last(err error) error {
+	var ee *exec.Error
+	if errors.As(err, &ee) {
+		err = ee.Err
+	}
+	return bare(err)
+}
+
+var errNoCtl = fmt.Errorf("not in a name space: %s does not exist; start one with `nine up` or `nine newns`", ctlName)
+
+// Inside tells whether the process is in a name space.
+func Inside() bool {
+	var st unix.Statfs_t
+	return unix.Statfs(ctlName, &st) == nil && st.Type == unix.FUSE_SUPER_MAGIC
+}
+
+// Do applies a line to the name space of the calling process. Its names must be
+// absolute.
+func Do(op Op) error { return ctl(op.String()) }
+
+// ctl writes a message to the group's ctl file; an error is the engine's own.
+func ctl(msg string) error {
+	fd, err := unix.Open(ctlName, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	switch {
+	case err == unix.ENOENT || err == unix.ENOTDIR:
+		return errNoCtl
+	case err == unix.ENOTCONN:
+		return errors.New("the name space's engine (nsd) has ended")
+	case err != nil:
+		return fmt.Errorf("%s: %w", ctlName, err)
+	}
+	defer unix.Close(fd)
+	_, werr := unix.Write(fd, []byte(msg))
+	if werr == nil {
+		return nil
+	}
+	buf := make([]byte, 8192)
+	n, err := unix.Read(fd, buf)
+	errno, _ := werr.(syscall.Errno)
+	if err != nil || n <= 0 {
+		return fmt.Errorf("%s: %w", msg, errno)
+	}
+	return p9.NewError(errno, string(buf[:n]))
+}

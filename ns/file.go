@@ -1,0 +1,236 @@
+package ns
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"strings"
+	"unicode"
+
+	"ninespace/srv/p9"
+)
+
+// Parse reads a namespace file, namespace(6), from r; name is what errors call
+// it. env gives the values of variables and open the files that "." names. What
+// it returns has every variable filled in and every file included.
+//
+// Beyond Plan 9's form, a line that begins with "-" is optional (Op.Optional):
+// it may fail, which is said and no more. A name may be quoted as rc does.
+func Parse(r io.Reader, name string, env func(string) string, open func(string) (io.ReadCloser, error)) ([]Op, error) {
+	return (&parser{env, open}).file(r, name, 0)
+}
+
+// ParseText parses lines with the process's environment and files.
+func ParseText(text, name string) ([]Op, error) {
+	return Parse(strings.NewReader(text), name, os.Getenv,
+		func(f string) (io.ReadCloser, error) { return os.Open(f) })
+}
+
+const maxDepth = 16 // of files that include each other
+
+type parser struct {
+	env  func(string) string
+	open func(string) (io.ReadCloser, error)
+}
+
+func (p *parser) file(r io.Reader, name string, depth int) ([]Op, error) {
+	if depth > maxDepth {
+		return nil, fmt.Errorf("%s: files include each other too deeply", name)
+	}
+	var ops []Op
+	s := bufio.NewScanner(r)
+	for n := 1; s.Scan(); n++ {
+		place := fmt.Sprintf("%s:%d", name, n)
+		line := strings.TrimSpace(s.Text())
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		optional := false
+		if rest, ok := strings.CutPrefix(line, "-"); ok {
+			optional, line = true, strings.TrimSpace(rest)
+		}
+		words, err := p.words(line)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", place, err)
+		}
+		if len(words) == 0 {
+			continue
+		}
+		if words[0] == "." {
+			more, err := p.include(words[1:], depth)
+			if err != nil {
+				if optional && errors.Is(err, os.ErrNotExist) {
+					continue
+				}
+				return nil, fmt.Errorf("%s: %w", place, err)
+			}
+			ops = append(ops, more...)
+			continue
+		}
+		op, err := opOf(words)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", place, err)
+		}
+		op.Optional, op.Place = optional, place
+		ops = append(ops, op)
+	}
+	if err := s.Err(); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return ops, nil
+}
+
+func (p *parser) include(args []string, depth int) ([]Op, error) {
+	if len(args) != 1 {
+		return nil, fmt.Errorf("%q: usage: . path", ".")
+	}
+	f, err := p.open(args[0])
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return p.file(f, args[0], depth+1)
+}
+
+// words splits a line. A variable is $name, which ends at a blank, a slash, a
+// quote or another $; one that is not set is empty.
+func (p *parser) words(line string) ([]string, error) {
+	var words []string
+	var w strings.Builder
+	in := false
+	rs := []rune(line)
+	for i := 0; i < len(rs); i++ {
+		switch c := rs[i]; {
+		case c == '\'':
+			in = true
+			for i++; ; i++ {
+				if i >= len(rs) {
+					return nil, fmt.Errorf("unclosed quote in %q", line)
+				}
+				if rs[i] == '\'' {
+					if i+1 >= len(rs) || rs[i+1] != '\'' {
+						break
+					}
+					i++
+				}
+				w.WriteRune(rs[i])
+			}
+		case c == '$':
+			in = true
+			j := i + 1
+			for j < len(rs) && !unicode.IsSpace(rs[j]) && !strings.ContainsRune("/$'", rs[j]) {
+				j++
+			}
+			w.WriteString(p.env(string(rs[i+1 : j])))
+			i = j - 1
+		case unicode.IsSpace(c):
+			if in {
+				words = append(words, w.String())
+				w.Reset()
+				in = false
+			}
+		default:
+			in = true
+			w.WriteRune(c)
+		}
+	}
+	if in {
+		words = append(words, w.String())
+	}
+	return words, nil
+}
+
+// usages are the lines that there are.
+var usages = map[string]string{
+	"bind":    "bind [-abcC] new old",
+	"mount":   "mount [-abcC] server old [aname]",
+	"unmount": "unmount [new] old",
+	"cd":      "cd dir",
+	"clear":   "clear",
+}
+
+// opOf makes an Op of a line's words.
+func opOf(words []string) (Op, error) {
+	op := Op{Verb: words[0]}
+	usage, ok := usages[op.Verb]
+	if !ok {
+		return op, fmt.Errorf("%q: unknown operation", op.Verb)
+	}
+	bad := fmt.Errorf("%q: usage: %s", strings.Join(words, " "), usage)
+	args := words[1:]
+	if op.Verb == "bind" || op.Verb == "mount" {
+		for len(args) > 0 && len(args[0]) > 1 && args[0][0] == '-' {
+			f, err := ParseFlag(args[0][1:])
+			if err != nil {
+				return op, fmt.Errorf("%q: %w", strings.Join(words, " "), err)
+			}
+			op.Flag |= f
+			args = args[1:]
+		}
+		if op.Flag&order == order {
+			return op, fmt.Errorf("%q: both -a and -b", strings.Join(words, " "))
+		}
+	}
+	for _, a := range args {
+		if a == "" {
+			return op, fmt.Errorf("%q: an empty name", strings.Join(words, " "))
+		}
+		if strings.ContainsAny(a, "\x00\n") {
+			return op, fmt.Errorf("%q: %w", a, p9.ErrBadName)
+		}
+	}
+	switch {
+	case op.Verb == "bind" && len(args) == 2:
+		op.New, op.Old = args[0], args[1]
+	case op.Verb == "mount" && (len(args) == 2 || len(args) == 3):
+		op.New, op.Old = args[0], args[1]
+		if len(args) == 3 {
+			op.Spec = args[2]
+		}
+	case op.Verb == "unmount" && len(args) == 1:
+		op.Old = args[0]
+	case op.Verb == "unmount" && len(args) == 2:
+		op.New, op.Old = args[0], args[1]
+	case op.Verb == "cd" && len(args) == 1:
+		op.Old = args[0]
+	case op.Verb == "clear" && len(args) == 0:
+	default:
+		return op, bad
+	}
+	return op, nil
+}
+
+// ParseFlag reads the letters of bind's flags.
+func ParseFlag(letters string) (Flag, error) {
+	var f Flag
+	for _, c := range letters {
+		switch c {
+		case 'a':
+			f |= MAFTER
+		case 'b':
+			f |= MBEFORE
+		case 'c':
+			f |= MCREATE
+		case 'C':
+			f |= MCACHE
+		default:
+			return 0, fmt.Errorf("unknown flag -%c", c)
+		}
+	}
+	return f, nil
+}
+
+// Abs makes a name of an Op absolute: dir is where it is relative to. Names of
+// devices (#x) stay.
+func Abs(dir, name string) string {
+	switch {
+	case name == "" || name[0] == '#':
+		return name
+	case name[0] == '/':
+		return path.Clean(name)
+	}
+	return path.Clean(dir + "/" + name)
+}

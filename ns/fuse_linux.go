@@ -1,0 +1,297 @@
+package ns
+
+import (
+	"encoding/binary"
+	"io/fs"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+)
+
+// How long the kernel may trust what it was told: that a name leads to a file
+// and, of directories, their attributes. A file's attributes and data are asked
+// for anew at each open and stat. A name over which the kernel itself has a
+// mount leads there for good.
+const (
+	nameTimeout  = time.Second
+	graftTimeout = time.Hour
+)
+
+// A fuseFS shows an engine's groups as one FUSE file system: its root has the
+// directory gN for group N. Directories have a node for each name, so that no
+// process loses its place when a name comes to mean something else, and files
+// one for each file, so that there is one page cache of it.
+type fuseFS struct {
+	fuse.RawFileSystem
+	eng *Engine
+	own ids
+	fd  int // of /dev/fuse, for what go-fuse cannot say; -1: none
+	exp bool
+
+	mu    sync.RWMutex
+	nodes map[uint64]*node
+	files map[fileKey]*node
+	last  uint64
+
+	hmu     sync.RWMutex
+	handles map[uint64]any // *fileHandle, *dirHandle
+	lastFh  uint64
+}
+
+// A fileKey is a file's identity in the node table.
+type fileKey struct {
+	key
+	group *Group // of a device whose files differ from group to group
+	typ   fs.FileMode
+}
+
+// A node is what the kernel knows by a number. ch is, for a directory, the file
+// of that name itself, what is mounted on it being looked up at each use; for a
+// file it is what is mounted on it.
+type node struct {
+	fs     *fuseFS
+	id     uint64
+	lookup uint64 // the kernel's count
+	group  *Group
+	dir    bool
+	ch     *Chan
+	vers   atomic.Uint64 // a file's version at its last open, plus 1
+	busy   atomic.Int32  // requests that hold the directory's lock in the kernel
+
+	key    fileKey // a file's
+	parent *node   // a directory's
+	name   string
+	kids   map[string]*node
+	names  [2]map[string]struct{} // names told since turn, and before that
+	turn   time.Time
+}
+
+func newFuseFS(eng *Engine) *fuseFS {
+	f := &fuseFS{RawFileSystem: fuse.NewDefaultRawFileSystem(), eng: eng, own: myIds(), fd: -1,
+		nodes: map[uint64]*node{}, files: map[fileKey]*node{}, handles: map[uint64]any{}, last: fuse.FUSE_ROOT_ID}
+	f.nodes[fuse.FUSE_ROOT_ID] = &node{id: fuse.FUSE_ROOT_ID, dir: true, lookup: 1, kids: map[string]*node{}}
+	return f
+}
+
+func (f *fuseFS) String() string { return "nine" }
+
+func (f *fuseFS) Init(s *fuse.Server) {
+	f.exp = s.KernelSettings().Flags64()&fuse.CAP_HAS_EXPIRE_ONLY != 0
+}
+
+// node finds a node and holds its Chan, which the caller closes.
+func (f *fuseFS) node(id uint64) (*node, *Chan) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	n := f.nodes[id]
+	if n == nil || n.ch == nil {
+		return nil, nil
+	}
+	return n, n.ch.hold()
+}
+
+// enter gives the node of a name that was looked up in a directory, counted once
+// more. c is the name's file itself; it is taken over.
+func (f *fuseFS) enter(parent *node, name string, c *Chan) *node {
+	var n *node
+	if c.isDir() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if n = parent.kids[name]; n == nil {
+			n = &node{fs: f, dir: true, group: parent.group, parent: parent, name: name, kids: map[string]*node{}}
+			parent.kids[name] = n
+		}
+	} else {
+		t := parent.group.pg.top(c)
+		c.close()
+		c = t
+		k := fileKey{key: c.key(), typ: c.mode}
+		if c.dev.byGroup {
+			k.group = parent.group
+		}
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if n = f.files[k]; n == nil {
+			n = &node{fs: f, group: parent.group, key: k}
+			f.files[k] = n
+		}
+	}
+	if n.id == 0 {
+		f.last++
+		n.id = f.last
+		f.nodes[n.id] = n
+	}
+	n.lookup++
+	n.ch.close()
+	n.ch = c
+	if parent.dir && parent.id != fuse.FUSE_ROOT_ID {
+		parent.told(name)
+	}
+	return n
+}
+
+// told remembers a name for as long as the kernel may trust it.
+func (n *node) told(name string) {
+	now := time.Now()
+	if d := now.Sub(n.turn); d > nameTimeout {
+		n.names[1] = n.names[0]
+		if d > 2*nameTimeout {
+			n.names[1] = nil
+		}
+		n.names[0], n.turn = map[string]struct{}{}, now
+	}
+	n.names[0][name] = struct{}{}
+}
+
+func (f *fuseFS) Forget(id, count uint64) {
+	f.mu.Lock()
+	n := f.nodes[id]
+	if n == nil || id == fuse.FUSE_ROOT_ID {
+		f.mu.Unlock()
+		return
+	}
+	n.lookup -= min(count, n.lookup)
+	var c *Chan
+	if n.lookup == 0 {
+		delete(f.nodes, id)
+		c, n.ch = n.ch, nil
+		if n.dir {
+			n.id = 0
+			f.prune(n)
+		} else {
+			delete(f.files, n.key)
+		}
+	}
+	f.mu.Unlock()
+	c.close()
+}
+
+// prune drops directories that the kernel has forgotten and that are on no
+// other's way.
+func (f *fuseFS) prune(n *node) {
+	for n.parent != nil && n.lookup == 0 && len(n.kids) == 0 {
+		if n.parent.kids[n.name] == n {
+			delete(n.parent.kids, n.name)
+		}
+		n = n.parent
+	}
+}
+
+// moved follows a rename of a directory.
+func (f *fuseFS) moved(from *node, old string, to *node, name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := from.kids[old]
+	delete(to.kids, name) // what was there is gone, though it may still be in use
+	if n != nil {
+		delete(from.kids, old)
+		n.parent, n.name = to, name
+		to.kids[name] = n
+	}
+}
+
+// removed follows the removal of a directory.
+func (f *fuseFS) removed(dir *node, name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(dir.kids, name)
+}
+
+// changed has the kernel ask again for the names of a group. Names that are
+// about to be asked for anyway, by a request that is on its way in the same
+// directory, are left out: the kernel has that directory locked, and a server
+// that does not answer must not stop a bind.
+func (f *fuseFS) changed(g *Group) {
+	if !f.exp || f.fd < 0 {
+		return
+	}
+	type told struct {
+		dir  *node
+		id   uint64
+		name string
+	}
+	var names []told
+	var dirs []uint64
+	f.mu.RLock()
+	var walk func(n *node)
+	walk = func(n *node) {
+		if n.id != 0 {
+			dirs = append(dirs, n.id)
+			if time.Since(n.turn) < 2*nameTimeout {
+				for _, m := range n.names {
+					for name := range m {
+						names = append(names, told{n, n.id, name})
+					}
+				}
+			}
+		}
+		for _, k := range n.kids {
+			walk(k)
+		}
+	}
+	if top := f.nodes[fuse.FUSE_ROOT_ID].kids[groupDir(g.id)]; top != nil {
+		walk(top)
+	}
+	f.mu.RUnlock()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for _, id := range dirs {
+			f.expireAttr(id)
+		}
+		for _, n := range names {
+			if n.dir.busy.Load() == 0 {
+				f.expireName(n.id, n.name)
+			}
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(100 * time.Millisecond):
+	}
+}
+
+// expireAttr has the kernel ask again for a directory's attributes.
+func (f *fuseFS) expireAttr(id uint64) {
+	le := binary.NativeEndian
+	b := le.AppendUint64(nil, id)
+	b = le.AppendUint64(b, ^uint64(0)) // no data
+	f.notify(-fuse.NOTIFY_INVAL_INODE, le.AppendUint64(b, 0))
+}
+
+// expireName has the kernel ask again for a name. Without EXPIRE_ONLY it would
+// also undo the mounts beneath.
+func (f *fuseFS) expireName(dir uint64, name string) {
+	le := binary.NativeEndian
+	b := le.AppendUint64(nil, dir)
+	b = le.AppendUint32(b, uint32(len(name)))
+	b = le.AppendUint32(b, fuse.EXPIRE_ONLY)
+	f.notify(-fuse.NOTIFY_INVAL_ENTRY, append(append(b, name...), 0))
+}
+
+// notify writes an answer to no request: its error is the notification's code.
+func (f *fuseFS) notify(code uint32, body []byte) {
+	le := binary.NativeEndian
+	b := le.AppendUint32(nil, uint32(16+len(body)))
+	b = le.AppendUint32(b, code)
+	b = le.AppendUint64(b, 0)
+	unix.Write(f.fd, append(b, body...))
+}
+
+func groupDir(id int) string { return "g" + strconv.Itoa(id) }
+
+// groupOf finds the group of the root's entry name.
+func (f *fuseFS) groupOf(name string) *Group {
+	if len(name) < 2 || name[0] != 'g' {
+		return nil
+	}
+	id, err := strconv.Atoi(name[1:])
+	if err != nil {
+		return nil
+	}
+	return f.eng.group(id)
+}

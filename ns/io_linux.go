@@ -1,0 +1,299 @@
+package ns
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"sync"
+	"syscall"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+
+	"ninespace/srv"
+	"ninespace/srv/p9"
+)
+
+// A fileHandle is an open file.
+type fileHandle struct {
+	n      *node
+	c      *Chan
+	h      srv.Handle
+	direct bool // made up as it is read: every read and write is passed on as it is
+
+	// A stream's offsets are the handle's own, one for each direction: Linux
+	// has none for it, so that a blocked read does not stop a write.
+	stream   bool
+	mu       sync.Mutex
+	rat, wat int64
+}
+
+func (f *fuseFS) handle(fh uint64) any {
+	f.hmu.RLock()
+	defer f.hmu.RUnlock()
+	return f.handles[fh]
+}
+
+func (f *fuseFS) newHandle(h any) uint64 {
+	f.hmu.Lock()
+	defer f.hmu.Unlock()
+	f.lastFh++
+	f.handles[f.lastFh] = h
+	return f.lastFh
+}
+
+func (f *fuseFS) dropHandle(fh uint64) any {
+	f.hmu.Lock()
+	defer f.hmu.Unlock()
+	h := f.handles[fh]
+	delete(f.handles, fh)
+	return h
+}
+
+const fmodeExec = 0x20 // what the kernel adds to the flags of an open for exec
+
+// openMode makes a Mode of open(2)'s flags.
+func openMode(flags uint32) p9.Mode {
+	l := flags & uint32(unix.O_ACCMODE)
+	for _, v := range []struct{ host, wire uint32 }{ // 9P has the generic numbers
+		{unix.O_EXCL, 0o200}, {unix.O_TRUNC, 0o1000}, {unix.O_APPEND, 0o2000},
+		{unix.O_NONBLOCK, 0o4000}, {unix.O_DSYNC, 0o10000}, {unix.O_SYNC, 0o4000000},
+	} {
+		if flags&v.host == v.host {
+			l |= v.wire
+		}
+	}
+	m := p9.ModeOfLinux(l)
+	if flags&fmodeExec != 0 && l&unix.O_ACCMODE == 0 {
+		m |= p9.OEXEC
+	}
+	return m
+}
+
+func (f *fuseFS) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
+	n, c := f.node(in.NodeId)
+	if n == nil {
+		return fuse.Status(syscall.ESTALE)
+	}
+	defer c.close()
+	ctx := f.ctx(cancel, &in.InHeader, n)
+	defer ctx.finish()
+	h, err := srv.Open(ctx, c.file, openMode(in.Flags))
+	if err != nil {
+		return status(err)
+	}
+	return status(f.opened(ctx, n, c, h, in.Flags, false, out))
+}
+
+// opened answers with an open file. The page cache is kept where the file's
+// version is still that of the last open; a file without versions has none.
+func (f *fuseFS) opened(ctx context.Context, n *node, c *Chan, h srv.Handle, flags uint32, fresh bool, out *fuse.OpenOut) error {
+	fh := &fileHandle{n: n, c: c.hold(), h: h}
+	var qid p9.Qid
+	length := uint64(1)
+	if q, ok := h.(interface{ Qid() p9.Qid }); ok {
+		qid = q.Qid()
+	}
+	if qid.Vers == 0 {
+		file := c.file
+		if hf, ok := h.(srv.File); ok {
+			file = hf
+		}
+		st, err := file.Stat(ctx)
+		if err != nil {
+			c.close()
+			clunkHandle(c.file, h)
+			return err
+		}
+		qid, length = st.Qid, st.Length
+	}
+	if qid.Vers == 0 || qid.Type&(p9.QTAPPEND|p9.QTEXCL) != 0 {
+		fh.direct = true
+		out.OpenFlags |= fuse.FOPEN_DIRECT_IO
+		if flags&unix.O_ACCMODE == unix.O_RDWR && length == 0 && !fresh {
+			fh.stream = true
+			out.OpenFlags |= fuse.FOPEN_STREAM | fuse.FOPEN_NONSEEKABLE
+		}
+	} else if n.vers.Swap(uint64(qid.Vers)+1) == uint64(qid.Vers)+1 {
+		out.OpenFlags |= fuse.FOPEN_KEEP_CACHE
+	}
+	out.Fh = f.newHandle(fh)
+	return nil
+}
+
+func (f *fuseFS) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, out *fuse.CreateOut) fuse.Status {
+	r := f.begin(cancel, &in.InHeader)
+	if r == nil {
+		return fuse.Status(syscall.ESTALE)
+	}
+	defer r.end()
+	g := r.n.group
+	mode := openMode(in.Flags)
+	if g.pg.mounted(r.c) { // a union: the name may be in another member
+		if c, st, err := g.walk(r, r.c, name); err == nil {
+			if mode&p9.OEXCL != 0 {
+				c.close()
+				return fuse.Status(syscall.EEXIST)
+			}
+			t := g.pg.top(c)
+			defer t.close()
+			h, err := srv.Open(r, t.file, mode)
+			if err != nil {
+				c.close()
+				return status(err)
+			}
+			return f.created(r, t, name, c, &st, h, in.Flags, false, out)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return status(err)
+		}
+	}
+	d, err := g.pg.creator(r.c)
+	if err != nil {
+		return status(err)
+	}
+	defer d.close()
+	file, h, err := srv.Create(r, d.file, name, p9.ModeOfUnix(in.Mode&0o7777), mode)
+	if err != nil {
+		return status(err)
+	}
+	f.give(r, d, file, &in.InHeader)
+	st, err := file.Stat(r)
+	if err != nil {
+		clunkHandle(file, h)
+		srv.Clunk(file)
+		return status(err)
+	}
+	c := newChan(d.dev, file, &st, join(d.rel, name))
+	return f.created(r, c, name, c, &st, h, in.Flags, true, out)
+}
+
+// created answers with a name's file c, which it takes over, opened as h; t is
+// the file that stands for it.
+func (f *fuseFS) created(r *dirReq, t *Chan, name string, c *Chan, st *p9.Stat, h srv.Handle, flags uint32, fresh bool, out *fuse.CreateOut) fuse.Status {
+	t.hold()
+	defer t.close()
+	if s := f.entry(r, name, c, st, &out.EntryOut); !s.Ok() {
+		clunkHandle(t.file, h)
+		return s
+	}
+	f.mu.RLock()
+	n := f.nodes[out.NodeId]
+	f.mu.RUnlock()
+	if err := f.opened(r, n, t, h, flags, fresh, &out.OpenOut); err != nil {
+		f.Forget(out.NodeId, 1)
+		return status(err)
+	}
+	return fuse.OK
+}
+
+func (f *fuseFS) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
+	if h, ok := f.dropHandle(in.Fh).(*fileHandle); ok {
+		clunkHandle(h.c.file, h.h)
+		h.c.close()
+	}
+}
+
+// Flush is not needed: nothing is held back.
+func (f *fuseFS) Flush(<-chan struct{}, *fuse.FlushIn) fuse.Status { return fuse.ENOSYS }
+
+func (f *fuseFS) Read(cancel <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
+	h, ok := f.handle(in.Fh).(*fileHandle)
+	if !ok {
+		return nil, fuse.EBADF
+	}
+	r, ok := h.h.(srv.Reader)
+	if !ok {
+		return nil, fuse.EACCES
+	}
+	ctx := f.ctx(cancel, &in.InHeader, h.n)
+	ctx.quick = h.direct
+	defer ctx.finish()
+	off := int64(in.Offset)
+	if h.stream {
+		h.mu.Lock()
+		off = h.rat
+		h.mu.Unlock()
+	}
+	n, err := r.Read(ctx, buf, off)
+	// A short answer means the end to the page cache.
+	for !h.direct && err == nil && n > 0 && n < len(buf) {
+		var m int
+		if m, err = r.Read(ctx, buf[n:], off+int64(n)); m <= 0 {
+			break
+		}
+		n += m
+	}
+	if err != nil && !errors.Is(err, io.EOF) && n <= 0 {
+		return nil, status(err)
+	}
+	n = max(n, 0)
+	if h.stream {
+		h.mu.Lock()
+		h.rat += int64(n)
+		h.mu.Unlock()
+	}
+	return fuse.ReadResultData(buf[:n]), fuse.OK
+}
+
+func (f *fuseFS) Write(cancel <-chan struct{}, in *fuse.WriteIn, data []byte) (uint32, fuse.Status) {
+	h, ok := f.handle(in.Fh).(*fileHandle)
+	if !ok {
+		return 0, fuse.EBADF
+	}
+	w, ok := h.h.(srv.Writer)
+	if !ok {
+		return 0, fuse.EACCES
+	}
+	ctx := f.ctx(cancel, &in.InHeader, h.n)
+	ctx.quick = h.direct
+	defer ctx.finish()
+	off := int64(in.Offset)
+	if h.stream {
+		h.mu.Lock()
+		off = h.wat
+		h.mu.Unlock()
+	}
+	n, err := w.Write(ctx, data, off)
+	for !h.direct && err == nil && n > 0 && n < len(data) {
+		var m int
+		if m, err = w.Write(ctx, data[n:], off+int64(n)); m <= 0 {
+			break
+		}
+		n += m
+	}
+	if h.stream {
+		h.mu.Lock()
+		h.wat += int64(max(n, 0))
+		h.mu.Unlock()
+	}
+	if n <= 0 && err != nil {
+		return 0, status(err)
+	}
+	if in.WriteFlags&fuse.WRITE_KILL_SUIDGID != 0 {
+		f.killSuid(ctx, h.c)
+	}
+	return uint32(n), fuse.OK
+}
+
+// killSuid takes set-uid and set-gid from a file that someone else wrote.
+func (f *fuseFS) killSuid(ctx context.Context, c *Chan) {
+	st, err := c.file.Stat(ctx)
+	if err == nil && st.Mode&(fs.ModeSetuid|fs.ModeSetgid) != 0 {
+		srv.Wstat(ctx, c.file, p9.Wstat{Valid: p9.WMode, Mode: st.Mode &^ (fs.ModeSetuid | fs.ModeSetgid)})
+	}
+}
+
+func (f *fuseFS) Fsync(cancel <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
+	h, ok := f.handle(in.Fh).(*fileHandle)
+	if !ok {
+		return fuse.EBADF
+	}
+	s, ok := h.h.(srv.Syncer)
+	if !ok {
+		return fuse.OK
+	}
+	ctx := f.ctx(cancel, &in.InHeader, h.n)
+	defer ctx.finish()
+	return status(s.Sync(ctx, in.FsyncFlags&1 != 0))
+}

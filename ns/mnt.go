@@ -1,0 +1,180 @@
+package ns
+
+import (
+	"context"
+	"io/fs"
+	"iter"
+
+	"ninespace/srv"
+	"ninespace/srv/client"
+	"ninespace/srv/p9"
+)
+
+// The mount driver: a server's tree as Files of this process. A mntFile holds a
+// fid that is never opened; opening clones it first.
+
+type mntFile struct{ fid *client.Fid }
+
+// gone is a ctx that has ended: a clunk with it is sent and not waited for.
+var gone = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
+
+func (f *mntFile) Clunk() { f.fid.Clunk(gone) }
+
+func (f *mntFile) Stat(ctx context.Context) (p9.Stat, error) { return f.fid.Stat(ctx) }
+
+func (f *mntFile) Wstat(ctx context.Context, w p9.Wstat) error { return f.fid.Wstat(ctx, w) }
+
+func (f *mntFile) Walk(ctx context.Context, name string) (srv.File, error) {
+	g, err := f.fid.Walk(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return &mntFile{g}, nil
+}
+
+func (f *mntFile) WalkStat(ctx context.Context, name string) (srv.File, p9.Stat, error) {
+	g, st, err := f.fid.WalkStat(ctx, name)
+	if err != nil {
+		return nil, st, err
+	}
+	return &mntFile{g}, st, nil
+}
+
+func (f *mntFile) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
+	g, err := f.fid.Walk(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.Open(ctx, mode); err != nil {
+		g.Clunk(gone)
+		return nil, err
+	}
+	return &mntHandle{mntFile{g}}, nil
+}
+
+func (f *mntFile) Create(ctx context.Context, name string, perm fs.FileMode, mode p9.Mode) (srv.File, srv.Handle, error) {
+	if perm.IsDir() {
+		if _, err := f.fid.Mkdir(ctx, name, perm); err != nil {
+			return nil, nil, err
+		}
+		n, err := f.Walk(ctx, name)
+		return n, nil, err
+	}
+	g, err := f.fid.Walk(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := g.Create(ctx, name, perm, mode); err != nil {
+		g.Clunk(gone)
+		return nil, nil, err
+	}
+	n, err := f.Walk(ctx, name)
+	if err != nil {
+		g.Clunk(gone)
+		return nil, nil, err
+	}
+	return n, &mntHandle{mntFile{g}}, nil
+}
+
+func (f *mntFile) Unlink(ctx context.Context, name string, isDir bool) error {
+	return f.fid.Unlink(ctx, name, isDir)
+}
+
+func (f *mntFile) Rename(ctx context.Context, old string, newdir srv.File, newname string) error {
+	d, ok := newdir.(*mntFile)
+	if !ok || d.fid.Conn() != f.fid.Conn() {
+		return errXdev
+	}
+	return f.fid.Rename(ctx, old, d.fid, newname)
+}
+
+func (f *mntFile) Link(ctx context.Context, target srv.File, name string) error {
+	t, ok := target.(*mntFile)
+	if !ok || t.fid.Conn() != f.fid.Conn() {
+		return errXdev
+	}
+	return f.fid.Link(ctx, t.fid, name)
+}
+
+func (f *mntFile) Symlink(ctx context.Context, name, target string) (srv.File, error) {
+	if _, err := f.fid.Symlink(ctx, name, target); err != nil {
+		return nil, err
+	}
+	return f.Walk(ctx, name)
+}
+
+func (f *mntFile) Mknod(ctx context.Context, name string, perm fs.FileMode, rdev uint64) (srv.File, error) {
+	if _, err := f.fid.Mknod(ctx, name, perm, rdev); err != nil {
+		return nil, err
+	}
+	return f.Walk(ctx, name)
+}
+
+func (f *mntFile) Readlink(ctx context.Context) (string, error) { return f.fid.Readlink(ctx) }
+
+func (f *mntFile) Statfs(ctx context.Context) (p9.Statfs, error) { return f.fid.Statfs(ctx) }
+
+func (f *mntFile) Listxattr(ctx context.Context) ([]string, error) { return f.fid.Listxattr(ctx) }
+
+func (f *mntFile) Getxattr(ctx context.Context, name string) ([]byte, error) {
+	return f.fid.Getxattr(ctx, name)
+}
+
+func (f *mntFile) Setxattr(ctx context.Context, name string, value []byte, flags int) error {
+	return f.fid.Setxattr(ctx, name, value, flags)
+}
+
+func (f *mntFile) Removexattr(ctx context.Context, name string) error {
+	return f.fid.Removexattr(ctx, name)
+}
+
+// A mntHandle is an open file of a server: a fid of its own.
+type mntHandle struct{ mntFile }
+
+// Qid gives the qid that opening told.
+func (h *mntHandle) Qid() p9.Qid { return h.fid.Qid() }
+
+func (h *mntHandle) Read(ctx context.Context, p []byte, off int64) (int, error) {
+	return h.fid.Read(ctx, p, off)
+}
+
+func (h *mntHandle) Write(ctx context.Context, p []byte, off int64) (int, error) {
+	return h.fid.Write(ctx, p, off)
+}
+
+func (h *mntHandle) List(ctx context.Context, cookie uint64) iter.Seq2[p9.Dirent, error] {
+	return h.fid.List(ctx, cookie)
+}
+
+func (h *mntHandle) Sync(ctx context.Context, dataOnly bool) error { return h.fid.Sync(ctx, dataOnly) }
+
+func (h *mntHandle) Lock(ctx context.Context, l p9.Flock) (uint8, error) { return h.fid.Lock(ctx, l) }
+
+func (h *mntHandle) Getlock(ctx context.Context, l p9.Flock) (p9.Flock, error) {
+	return h.fid.Getlock(ctx, l)
+}
+
+// dial connects to a server and attaches to one of its trees.
+func dial(ctx context.Context, addr, name, aname string) (*Dev, error) {
+	conn, err := client.Dial(ctx, addr, nil)
+	if err != nil {
+		return nil, err
+	}
+	return attach(ctx, conn, name, aname)
+}
+
+// attach makes a device of a connection, which ends with it.
+func attach(ctx context.Context, conn *client.Conn, name, aname string) (*Dev, error) {
+	root, err := conn.Attach(ctx, nil, "", aname)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	d := NewDev(name, &mntFile{root}, func() { conn.Close() })
+	d.kill = d.hangup
+	return d, nil
+}

@@ -1,0 +1,337 @@
+package ns
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"syscall"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+
+	"ninespace/srv"
+	"ninespace/srv/p9"
+)
+
+// The requests that are about a name in a directory.
+
+// A dirReq is one of them under way.
+type dirReq struct {
+	*reqCtx
+	n *node
+	c *Chan
+}
+
+// begin finds the directory; nil if there is none.
+func (f *fuseFS) begin(cancel <-chan struct{}, h *fuse.InHeader) *dirReq {
+	n, c := f.node(h.NodeId)
+	if n == nil {
+		return nil
+	}
+	n.busy.Add(1)
+	return &dirReq{f.ctx(cancel, h, n), n, c}
+}
+
+func (r *dirReq) end() {
+	r.n.busy.Add(-1)
+	r.finish()
+	r.c.close()
+}
+
+func (f *fuseFS) Lookup(cancel <-chan struct{}, h *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
+	if h.NodeId == fuse.FUSE_ROOT_ID {
+		return f.lookupGroup(name, out)
+	}
+	r := f.begin(cancel, h)
+	if r == nil {
+		return fuse.Status(syscall.ESTALE)
+	}
+	defer r.end()
+	c, st, err := r.n.group.walk(r, r.c, name)
+	if err != nil {
+		return status(err)
+	}
+	return f.entry(r, name, c, &st, out)
+}
+
+// lookupGroup finds a group's directory.
+func (f *fuseFS) lookupGroup(name string, out *fuse.EntryOut) fuse.Status {
+	g := f.groupOf(name)
+	if g == nil {
+		return fuse.ENOENT
+	}
+	st, err := g.root.file.Stat(context.Background())
+	if err != nil {
+		return status(err)
+	}
+	f.mu.RLock()
+	parent := f.nodes[fuse.FUSE_ROOT_ID]
+	f.mu.RUnlock()
+	n := f.enter(parent, name, g.root.hold())
+	f.mu.Lock()
+	n.group = g
+	f.mu.Unlock()
+	out.NodeId = n.id
+	out.SetEntryTimeout(graftTimeout)
+	out.SetAttrTimeout(nameTimeout)
+	f.attr(&st, g.root, &out.Attr)
+	out.Ino = g.rootInode()
+	return fuse.OK
+}
+
+// entry answers with a name's file, c, of which it takes hold, and its
+// attributes, st, unless something is mounted on it.
+func (f *fuseFS) entry(r *dirReq, name string, c *Chan, st *p9.Stat, out *fuse.EntryOut) fuse.Status {
+	t := r.n.group.pg.top(c)
+	defer t.close()
+	if t.file != c.file {
+		top, err := t.file.Stat(r)
+		if err != nil && !c.isDir() {
+			c.close()
+			return status(err)
+		}
+		if err == nil {
+			st = &top
+		} // a directory whose server is gone can still be unmounted
+	}
+	if r.n.isRoot() && r.n.group.eng.isBase(name) {
+		out.SetEntryTimeout(graftTimeout)
+	} else {
+		out.SetEntryTimeout(nameTimeout)
+	}
+	if _, ok := c.file.(*point); ok {
+		out.SetEntryTimeout(0) // it goes with an unmount
+	}
+	if c.isDir() {
+		out.SetAttrTimeout(nameTimeout)
+	}
+	if !f.exp {
+		if !c.dev.host {
+			out.SetEntryTimeout(0)
+		}
+	}
+	f.attr(st, t, &out.Attr)
+	out.NodeId = f.enter(r.n, name, c).id
+	return fuse.OK
+}
+
+// made answers with a file that was just made in the directory d.
+func (f *fuseFS) made(r *dirReq, d *Chan, name string, file srv.File, out *fuse.EntryOut) fuse.Status {
+	st, err := file.Stat(r)
+	if err != nil {
+		srv.Clunk(file)
+		return status(err)
+	}
+	return f.entry(r, name, newChan(d.dev, file, &st, join(d.rel, name)), &st, out)
+}
+
+// give hands a new file on the host's own disk to who made it: the engine is
+// root and has made it as itself.
+func (f *fuseFS) give(ctx context.Context, d *Chan, file srv.File, h *fuse.InHeader) {
+	if d.dev.host && f.own.uid == 0 && (h.Uid != f.own.uid || h.Gid != f.own.gid) {
+		srv.Wstat(ctx, file, p9.Wstat{Valid: p9.WUid | p9.WGid, Nuid: h.Uid, Ngid: h.Gid})
+	}
+}
+
+func (f *fuseFS) Mkdir(cancel <-chan struct{}, in *fuse.MkdirIn, name string, out *fuse.EntryOut) fuse.Status {
+	return f.make(cancel, &in.InHeader, name, out, func(r *dirReq, d *Chan) (srv.File, error) {
+		file, h, err := srv.Create(r, d.file, name, p9.ModeOfUnix(in.Mode)|fs.ModeDir, p9.OREAD)
+		clunkHandle(file, h)
+		return file, err
+	})
+}
+
+func (f *fuseFS) Mknod(cancel <-chan struct{}, in *fuse.MknodIn, name string, out *fuse.EntryOut) fuse.Status {
+	perm := p9.ModeOfUnix(in.Mode)
+	return f.make(cancel, &in.InHeader, name, out, func(r *dirReq, d *Chan) (srv.File, error) {
+		if perm.IsRegular() {
+			file, h, err := srv.Create(r, d.file, name, perm, p9.OREAD|p9.OEXCL)
+			clunkHandle(file, h)
+			return file, err
+		}
+		if m, ok := d.file.(srv.Mknoder); ok {
+			return m.Mknod(r, name, perm, uint64(in.Rdev))
+		}
+		return nil, p9.ErrNotOwner
+	})
+}
+
+func (f *fuseFS) Symlink(cancel <-chan struct{}, h *fuse.InHeader, target, name string, out *fuse.EntryOut) fuse.Status {
+	return f.make(cancel, h, name, out, func(r *dirReq, d *Chan) (srv.File, error) {
+		if s, ok := d.file.(srv.Symlinker); ok {
+			return s.Symlink(r, name, target)
+		}
+		return nil, p9.ErrNotOwner
+	})
+}
+
+func (f *fuseFS) Link(cancel <-chan struct{}, in *fuse.LinkIn, name string, out *fuse.EntryOut) fuse.Status {
+	n, c := f.node(in.Oldnodeid)
+	if n == nil {
+		return fuse.Status(syscall.ESTALE)
+	}
+	defer c.close()
+	return f.make(cancel, &in.InHeader, name, out, func(r *dirReq, d *Chan) (srv.File, error) {
+		l, ok := d.file.(srv.Linker)
+		switch {
+		case c.dev != d.dev:
+			return nil, errXdev
+		case !ok:
+			return nil, p9.ErrNotOwner
+		}
+		if err := l.Link(r, c.file, name); err != nil {
+			return nil, err
+		}
+		return srv.Walk(r, d.file, name)
+	})
+}
+
+// make is a request that makes a name: in the member of a union that creates,
+// unless another member has the name.
+func (f *fuseFS) make(cancel <-chan struct{}, h *fuse.InHeader, name string, out *fuse.EntryOut,
+	do func(*dirReq, *Chan) (srv.File, error)) fuse.Status {
+	r := f.begin(cancel, h)
+	if r == nil {
+		return fuse.Status(syscall.ESTALE)
+	}
+	defer r.end()
+	d, err := r.n.group.pg.creator(r.c)
+	if err != nil {
+		return status(err)
+	}
+	defer d.close()
+	if r.n.group.pg.mounted(r.c) {
+		if c, _, err := r.n.group.walk(r, r.c, name); err == nil {
+			c.close()
+			return fuse.Status(syscall.EEXIST)
+		}
+	}
+	file, err := do(r, d)
+	if err != nil {
+		return status(err)
+	}
+	f.give(r, d, file, h)
+	return f.made(r, d, name, file, out)
+}
+
+// clunkHandle lets a handle go that came with a file.
+func clunkHandle(file srv.File, h srv.Handle) {
+	if h != nil && h != srv.Handle(file) {
+		srv.Clunk(h)
+	}
+}
+
+// owner gives, held, the member of a union that has a name.
+func (g *Group) owner(ctx context.Context, c *Chan, name string) (*Chan, error) {
+	members := g.pg.members(c)
+	defer closeAll(members)
+	if len(members) == 1 {
+		return members[0].hold(), nil
+	}
+	for _, m := range members {
+		if n, _, err := m.walk(ctx, name); err == nil {
+			n.close()
+			return m.hold(), nil
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	return nil, p9.ErrNotExist
+}
+
+func (f *fuseFS) Unlink(cancel <-chan struct{}, h *fuse.InHeader, name string) fuse.Status {
+	return f.unlink(cancel, h, name, false)
+}
+
+func (f *fuseFS) Rmdir(cancel <-chan struct{}, h *fuse.InHeader, name string) fuse.Status {
+	return f.unlink(cancel, h, name, true)
+}
+
+func (f *fuseFS) unlink(cancel <-chan struct{}, h *fuse.InHeader, name string, isDir bool) fuse.Status {
+	r := f.begin(cancel, h)
+	if r == nil {
+		return fuse.Status(syscall.ESTALE)
+	}
+	defer r.end()
+	d, err := r.n.group.owner(r, r.c, name)
+	if err != nil {
+		return status(err)
+	}
+	defer d.close()
+	if !r.n.group.pg.on(d.dev) {
+		// nothing of this device can be in use as a mount point
+	} else if c, _, err := d.walk(r, name); err == nil {
+		busy := r.n.group.pg.mounted(c)
+		c.close()
+		if busy { // it would be what is mounted there that seems to go
+			return fuse.EBUSY
+		}
+	}
+	if err := srv.Unlink(r, d.file, name, isDir); err != nil {
+		return status(err)
+	}
+	if isDir {
+		f.removed(r.n, name)
+	}
+	return fuse.OK
+}
+
+func (f *fuseFS) Rename(cancel <-chan struct{}, in *fuse.RenameIn, old, name string) fuse.Status {
+	r := f.begin(cancel, &in.InHeader)
+	if r == nil {
+		return fuse.Status(syscall.ESTALE)
+	}
+	defer r.end()
+	n, c := f.node(in.Newdir)
+	if n == nil {
+		return fuse.Status(syscall.ESTALE)
+	}
+	defer c.close()
+	if in.Flags&^unix.RENAME_NOREPLACE != 0 {
+		return fuse.EINVAL
+	}
+	pg := r.n.group.pg
+	from, err := r.n.group.owner(r, r.c, old)
+	if err != nil {
+		return status(err)
+	}
+	defer from.close()
+	to, err := r.n.group.owner(r, c, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		to, err = pg.creator(c)
+	}
+	if err != nil {
+		return status(err)
+	}
+	defer to.close()
+	if from.dev != to.dev {
+		return fuse.EXDEV
+	}
+	if in.Flags&unix.RENAME_NOREPLACE != 0 {
+		if x, _, err := to.walk(r, name); err == nil {
+			x.close()
+			return fuse.Status(syscall.EEXIST)
+		}
+	}
+	file := to.file
+	if to.key() == from.key() {
+		file = from.file // srv.Rename knows one directory by its File
+	}
+	if err := srv.Rename(r, from.file, old, file, name); err != nil {
+		return status(err)
+	}
+	f.moved(r.n, old, n, name)
+	return fuse.OK
+}
+
+func (f *fuseFS) Readlink(cancel <-chan struct{}, h *fuse.InHeader) ([]byte, fuse.Status) {
+	n, c := f.node(h.NodeId)
+	if n == nil {
+		return nil, fuse.Status(syscall.ESTALE)
+	}
+	defer c.close()
+	ctx := f.ctx(cancel, h, n)
+	defer ctx.finish()
+	target, err := readlink(ctx, c.file)
+	return []byte(target), status(err)
+}

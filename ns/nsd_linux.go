@@ -1,0 +1,217 @@
+package ns
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+
+	"ninespace/srv"
+)
+
+// maxWrite is the most that one read or write of the kernel's asks for.
+const maxWrite = 1 << 20
+
+// Serve is the process nsd: it serves the name spaces of a session until the
+// connection control, on which the session asks for groups, is closed. It must
+// have a mount namespace of its own already. host makes the tree #U, after the
+// process's root is one in which nothing of ours is mounted.
+//
+// On control, messages are a word and, for some, a descriptor; each is answered
+// by "ok" or by the text of an error.
+//
+//	conn          the descriptor is a further such connection
+//	attach TID    make a group and attach its tree at /proc of the thread TID
+func Serve(ctx context.Context, control *os.File, o EngineOptions, host func() (srv.File, error)) error {
+	c, err := net.FileConn(control)
+	control.Close()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	conn, ok := c.(*net.UnixConn)
+	if !ok {
+		return fmt.Errorf("control connection: %w", syscall.ENOTSOCK)
+	}
+	h, err := start(o, host)
+	if err != nil {
+		conn.Write([]byte(err.Error()))
+		return err
+	}
+	conn.Write([]byte("ok"))
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	h.control(conn)
+	// The process ends now, and with it the file system: every request that is
+	// under way and every later one gets an error.
+	return nil
+}
+
+// start mounts the file system and makes the engine.
+func start(o EngineOptions, hostTree func() (srv.File, error)) (*host, error) {
+	h := &host{}
+	fd, err := h.mountFuse()
+	if err != nil {
+		return nil, err
+	}
+	if o.Bases, err = topDirs(o.NoGraft); err != nil {
+		return nil, err
+	}
+	if o.Host, err = hostTree(); err != nil {
+		return nil, fmt.Errorf("#U: %w", err)
+	}
+	eng := NewEngine(o)
+	h.fuseFS = newFuseFS(eng)
+	eng.kernel = h
+	opts := &fuse.MountOptions{
+		MaxWrite: maxWrite, Name: "nine", FsName: "nine",
+		IgnoreSecurityLabels: true, DisableReadDirPlus: true,
+		ExtraCapabilities: fuse.CAP_ATOMIC_O_TRUNC | fuse.CAP_DIRECT_IO_ALLOW_MMAP | fuse.CAP_HANDLE_KILLPRIV_V2,
+		Logger:            log.New(io.Discard, "", 0),
+	}
+	if h.fd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0); err != nil {
+		return nil, err
+	}
+	server, err := fuse.NewServer(h, "/dev/fd/"+strconv.Itoa(fd), opts)
+	if err != nil {
+		return nil, fmt.Errorf("fuse: %w", err)
+	}
+	go server.Serve()
+	var st unix.Stat_t
+	if err := unix.Fstat(h.engine, &st); err != nil {
+		return nil, fmt.Errorf("fuse: %w", err)
+	}
+	h.dev = st.Dev
+	return h, nil
+}
+
+// mountFuse mounts the file system where it is on the way of nothing, and gives
+// the descriptor of its device. The host's whole tree is copied to a place in a
+// tmpfs and made the process's root; beside it the file system is mounted.
+func (h *host) mountFuse() (int, error) {
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return -1, fmt.Errorf("private mounts: %w", err)
+	}
+	fd, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, fmt.Errorf("/dev/fuse: %w", err)
+	}
+	fail := func(what string, err error) (int, error) {
+		unix.Close(fd)
+		return -1, fmt.Errorf("%s: %w", what, err)
+	}
+	tree, err := unix.OpenTree(unix.AT_FDCWD, "/", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)
+	if err != nil {
+		return fail("/", err)
+	}
+	defer unix.Close(tree)
+	const dir = "/proc" // which is there in every root; it is only covered here
+	if err := unix.Mount("nine", dir, "tmpfs", unix.MS_NODEV|unix.MS_NOSUID, "mode=700,size=64k"); err != nil {
+		return fail("tmpfs", err)
+	}
+	for _, d := range []string{dir + "/host", dir + "/engine"} {
+		if err := unix.Mkdir(d, 0o700); err != nil {
+			return fail(d, err)
+		}
+	}
+	if err := unix.MoveMount(tree, "", unix.AT_FDCWD, dir+"/host", unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
+		return fail("copy of /", err)
+	}
+	opts := fmt.Sprintf("fd=%d,rootmode=40000,user_id=%d,group_id=%d,default_permissions,allow_other,max_read=%d",
+		fd, os.Geteuid(), os.Getegid(), maxWrite)
+	if err := unix.Mount("nine", dir+"/engine", "fuse.nine", unix.MS_NODEV|unix.MS_NOSUID, opts); err != nil {
+		return fail("mount of fuse", err)
+	}
+	if h.engine, err = unix.Open(dir+"/engine", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
+		return fail("engine", err)
+	}
+	if err := unix.Chroot(dir + "/host"); err != nil {
+		return fail("chroot", err)
+	}
+	if err := unix.Chdir("/"); err != nil {
+		return fail("/", err)
+	}
+	return fd, nil
+}
+
+// control answers one connection until it ends.
+func (h *host) control(conn *net.UnixConn) {
+	buf, oob := make([]byte, 4096), make([]byte, unix.CmsgSpace(4))
+	for {
+		n, oobn, _, _, err := conn.ReadMsgUnix(buf, oob)
+		if n == 0 || err != nil {
+			return
+		}
+		word, arg, _ := strings.Cut(string(buf[:n]), " ")
+		switch word {
+		case "conn":
+			err = h.conn(oob[:oobn])
+		case "attach":
+			err = h.attach(arg)
+		default:
+			err = fmt.Errorf("%q: %w", word, syscall.EINVAL)
+		}
+		answer := "ok"
+		if err != nil {
+			answer = err.Error()
+		}
+		if _, err := conn.Write([]byte(answer)); err != nil {
+			return
+		}
+	}
+}
+
+// conn serves a connection that was passed.
+func (h *host) conn(oob []byte) error {
+	msgs, err := unix.ParseSocketControlMessage(oob)
+	if err != nil || len(msgs) != 1 {
+		return errors.Join(err, syscall.EINVAL)
+	}
+	fds, err := unix.ParseUnixRights(&msgs[0])
+	if err != nil || len(fds) != 1 {
+		return errors.Join(err, syscall.EINVAL)
+	}
+	unix.CloseOnExec(fds[0])
+	f := os.NewFile(uintptr(fds[0]), "control")
+	c, err := net.FileConn(f)
+	f.Close()
+	if err != nil {
+		return err
+	}
+	uc, ok := c.(*net.UnixConn)
+	if !ok {
+		c.Close()
+		return syscall.ENOTSOCK
+	}
+	go func() {
+		defer uc.Close()
+		h.control(uc)
+	}()
+	return nil
+}
+
+// attach makes a group for a thread that has unshared its mount namespace.
+func (h *host) attach(arg string) error {
+	tid, err := strconv.Atoi(arg)
+	if err != nil {
+		return fmt.Errorf("attach %q: %w", arg, syscall.EINVAL)
+	}
+	g, err := h.eng.NewGroup(context.Background())
+	if err != nil {
+		return err
+	}
+	err = h.enter(g, tid, func() error { return nil })
+	if err != nil {
+		g.Close()
+	}
+	return err
+}

@@ -1,0 +1,118 @@
+package ns
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+)
+
+// A reqCtx is the context of one request: the kernel's interrupt ends it. For
+// requests that are merely slow it does so only when the process is being
+// killed, or after a second: Go programs are interrupted all the time, by their
+// own scheduler's signals, and do not expect it of a stat.
+type reqCtx struct {
+	cancel <-chan struct{}
+	caller caller
+	node   *node
+	quick  bool
+
+	once sync.Once
+	done chan struct{}
+	end  chan struct{}
+	mu   sync.Mutex
+	err  error
+}
+
+const (
+	patience      = time.Second
+	flushPatience = 10 * time.Second // for a server to answer a flush
+)
+
+func (f *fuseFS) ctx(cancel <-chan struct{}, h *fuse.InHeader, n *node) *reqCtx {
+	c := &reqCtx{cancel: cancel, end: make(chan struct{})}
+	if n != nil {
+		c.node, c.caller = n, caller{n.group, int(h.Pid)}
+	}
+	return c
+}
+
+func (c *reqCtx) Deadline() (time.Time, bool) { return time.Time{}, false }
+
+func (c *reqCtx) Value(k any) any {
+	if k == (callerKey{}) && c.caller.group != nil {
+		return &c.caller
+	}
+	return nil
+}
+
+func (c *reqCtx) Done() <-chan struct{} {
+	c.once.Do(func() {
+		c.done = make(chan struct{})
+		go c.watch()
+	})
+	return c.done
+}
+
+func (c *reqCtx) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// finish is called when the request is answered.
+func (c *reqCtx) finish() { close(c.end) }
+
+func (c *reqCtx) watch() {
+	select {
+	case <-c.end:
+		return
+	case <-c.cancel:
+	}
+	if !c.quick && !dying(c.caller.pid) {
+		t := time.NewTicker(patience / 20)
+		defer t.Stop()
+		for i := 0; i < 20 && !dying(c.caller.pid); i++ {
+			select {
+			case <-c.end:
+				return
+			case <-t.C:
+			}
+		}
+	}
+	c.mu.Lock()
+	c.err = context.Canceled
+	c.mu.Unlock()
+	close(c.done)
+	t := time.NewTimer(flushPatience)
+	defer t.Stop()
+	select {
+	case <-c.end:
+	case <-t.C:
+		// The server does not even answer the flush. Until the request ends the
+		// process cannot die, so the server is given up.
+		c.giveUp()
+	}
+}
+
+// giveUp hangs up on the servers that the request may be waiting for.
+func (c *reqCtx) giveUp() {
+	c.node.fs.mu.RLock()
+	ch := c.node.ch
+	if ch != nil {
+		ch.hold()
+	}
+	c.node.fs.mu.RUnlock()
+	if ch == nil {
+		return
+	}
+	defer ch.close()
+	members := c.node.group.pg.members(ch)
+	defer closeAll(members)
+	for _, m := range append(members, ch) {
+		if m.dev.kill != nil {
+			m.dev.kill()
+		}
+	}
+}

@@ -1,0 +1,224 @@
+package ns
+
+import (
+	"context"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"sort"
+	"strings"
+	"sync"
+
+	"ninespace/srv"
+	"ninespace/srv/p9"
+)
+
+// The device #/. One instance serves every group: what a file reads as and which
+// mount points are there depends on the group in the context.
+//
+//	n/         0555 mount points
+//	mnt/       0555 mount points, and
+//	  ns/ctl   0666 takes bind, mount, unmount, clear, fork
+//	  ns/ns    0444 the name space as lines of namespace(6)
+//	  bin/     0555 links to the commands
+
+// A caller is on whose behalf a request is made.
+type caller struct {
+	group *Group
+	pid   int // the thread that asks, 0 if it is none of this machine's
+}
+
+type callerKey struct{}
+
+func withCaller(ctx context.Context, c *caller) context.Context {
+	return context.WithValue(ctx, callerKey{}, c)
+}
+
+func callerOf(ctx context.Context) *caller {
+	c, _ := ctx.Value(callerKey{}).(*caller)
+	return c
+}
+
+// newRoot makes the tree #/ with a link to exe for each command.
+func newRoot(exe string, commands []string) srv.File {
+	bin := srv.NewDir()
+	for _, name := range commands {
+		bin.Add(name, &link{srv.NewNode(fs.ModeSymlink | 0o777), exe})
+	}
+	mnt := newPointDir()
+	mnt.Add("ns", srv.NewDir().
+		Add("ctl", &ctlFile{srv.NewNode(0o666)}).
+		Add("ns", srv.Text(0o444, func(ctx context.Context) (string, error) {
+			if c := callerOf(ctx); c != nil {
+				return c.group.pg.Text(), nil
+			}
+			return "", p9.ErrPerm
+		}))).Add("bin", bin)
+	return srv.NewDir().Add("n", newPointDir()).Add("mnt", mnt)
+}
+
+type link struct {
+	srv.Node
+	target string
+}
+
+func (l *link) Readlink(context.Context) (string, error) { return l.target, nil }
+
+// A pointDir is a directory in which mount points appear when a mount names
+// them. A group sees those that it has something mounted on.
+type pointDir struct {
+	*srv.Dir
+	mu     sync.Mutex
+	points map[string]*point
+}
+
+func newPointDir() *pointDir {
+	return &pointDir{Dir: srv.NewDir(), points: map[string]*point{}}
+}
+
+// A point is a mount point that was made by a mount: an empty directory.
+type point struct {
+	srv.Node
+	name string
+}
+
+// Walk never finds a name in a mount point: something is mounted on it.
+func (p *point) Walk(context.Context, string) (srv.File, error) { return nil, p9.ErrNotExist }
+
+// List finds none.
+func (p *point) List(context.Context, uint64) iter.Seq2[p9.Dirent, error] {
+	return func(func(p9.Dirent, error) bool) {}
+}
+
+// point gives the mount point of a name.
+func (d *pointDir) point(name string) *point {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	p := d.points[name]
+	if p == nil {
+		p = &point{srv.NewNode(fs.ModeDir | 0o555), name}
+		d.points[name] = p
+	}
+	return p
+}
+
+func (d *pointDir) Walk(ctx context.Context, name string) (srv.File, error) {
+	f, err := d.Dir.Walk(ctx, name)
+	if err == nil {
+		return f, nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if p := d.points[name]; p != nil {
+		return p, nil
+	}
+	return nil, p9.ErrNotExist
+}
+
+const pointCookie = 1 << 32 // above those of the entries that are always there
+
+// List gives the fixed entries and then the mount points that are in use in the
+// caller's group.
+func (d *pointDir) List(ctx context.Context, cookie uint64) iter.Seq2[p9.Dirent, error] {
+	return func(yield func(p9.Dirent, error) bool) {
+		if cookie < pointCookie {
+			for e, err := range d.Dir.List(ctx, cookie) {
+				if !yield(e, err) {
+					return
+				}
+			}
+		}
+		c := callerOf(ctx)
+		if c == nil {
+			return
+		}
+		d.mu.Lock()
+		points := make([]*point, 0, len(d.points))
+		for _, p := range d.points {
+			points = append(points, p)
+		}
+		d.mu.Unlock()
+		used := c.group.pg.points()
+		type ent struct {
+			st p9.Stat
+			p  *point
+		}
+		var ents []ent
+		for _, p := range points {
+			st, _ := p.Stat(ctx)
+			if used[st.Qid.Path] && pointCookie+st.Qid.Path%pointCookie > cookie {
+				ents = append(ents, ent{st, p})
+			}
+		}
+		sort.Slice(ents, func(i, j int) bool { return ents[i].st.Qid.Path < ents[j].st.Qid.Path })
+		for _, e := range ents {
+			if !yield(p9.Dirent{Qid: e.st.Qid, Cookie: pointCookie + e.st.Qid.Path%pointCookie, Mode: fs.ModeDir, Name: e.p.name}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// points gives the qid paths of the mount points that have something on them.
+func (pg *Pgrp) points() map[uint64]bool {
+	pg.mu.RLock()
+	defer pg.mu.RUnlock()
+	used := map[uint64]bool{}
+	for k, h := range pg.heads {
+		if _, ok := h.from.file.(*point); ok {
+			used[k.path] = true
+		}
+	}
+	return used
+}
+
+// A ctlFile is a group's ctl: each handle keeps the error of its last write.
+type ctlFile struct{ srv.Node }
+
+type ctlHandle struct {
+	mu   sync.Mutex
+	text srv.Bytes
+}
+
+func (*ctlFile) Open(context.Context, p9.Mode) (srv.Handle, error) { return &ctlHandle{}, nil }
+
+func (h *ctlHandle) Read(ctx context.Context, p []byte, off int64) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.text.Read(ctx, p, off)
+}
+
+func (h *ctlHandle) Write(ctx context.Context, p []byte, _ int64) (int, error) {
+	err := ctlWrite(ctx, string(p))
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.text = ""
+	if err != nil {
+		h.text = srv.Bytes(err.Error())
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// ctlWrite does what is written to a ctl file: one line or several.
+func ctlWrite(ctx context.Context, text string) error {
+	c := callerOf(ctx)
+	if c == nil {
+		return p9.ErrPerm
+	}
+	if text == "fork" || text == "fork\n" {
+		return c.group.eng.fork(ctx, c)
+	}
+	noFiles := func(string) string { return "" }
+	ops, err := Parse(strings.NewReader(text), "ctl", noFiles, func(string) (io.ReadCloser, error) { return nil, os.ErrPermission })
+	if err != nil {
+		return err
+	}
+	for _, op := range ops {
+		if err := c.group.Apply(ctx, op, c.pid); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,174 @@
+package ns
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+	"syscall"
+
+	"ninespace/srv"
+	"ninespace/srv/p9"
+)
+
+const maxLinks = 40 // symbolic links followed in one name, as Linux has it
+
+// walk finds a name in what c stands for: the first member that has it. What it
+// gives is the file itself, not what is mounted on it.
+func (g *Group) walk(ctx context.Context, c *Chan, name string) (*Chan, p9.Stat, error) {
+	members := g.pg.members(c)
+	defer closeAll(members)
+	var first error
+	for _, m := range members {
+		if !m.isDir() {
+			return nil, p9.Stat{}, p9.ErrNotDir
+		}
+		n, st, err := m.walk(ctx, name)
+		if err == nil {
+			if _, ok := n.file.(*point); ok && !g.pg.mounted(n) {
+				n.close() // a mount point on which nothing is mounted is not there
+				err = p9.ErrNotExist
+			} else {
+				return n, st, nil
+			}
+		}
+		if first == nil || errors.Is(first, fs.ErrNotExist) {
+			first = err
+		}
+	}
+	return nil, p9.Stat{}, first
+}
+
+// stat gives the attributes of what c stands for.
+func (g *Group) stat(ctx context.Context, c *Chan) (p9.Stat, error) {
+	t := g.pg.top(c)
+	defer t.close()
+	return t.file.Stat(ctx)
+}
+
+// A place is a name that has been evaluated.
+type place struct {
+	*Chan
+	name string // clean and absolute, without symbolic links
+	bare bool   // of a device, where nothing is mounted
+}
+
+// mounted gives, held, what is mounted on a place, or nil.
+func (g *Group) mounted(p place) *Mhead {
+	if p.bare {
+		return nil
+	}
+	return g.pg.find(p.Chan)
+}
+
+// lookup evaluates an absolute name, or one of a device (#U/tmp), following
+// symbolic links. What is mounted on its last element is not regarded; the
+// callers do that. With mount set, a name that is missing in a directory in
+// which mount points appear is made.
+func (g *Group) lookup(ctx context.Context, name string, mount bool) (place, error) {
+	links := 0
+	todo := name
+	bare := strings.HasPrefix(name, "#")
+restart:
+	c, at, rest, err := g.start(ctx, todo)
+	if err != nil {
+		return place{}, err
+	}
+	for rest != "" {
+		var elem string
+		elem, rest, _ = strings.Cut(rest, "/")
+		if elem == "" {
+			continue
+		}
+		if err := srv.CheckName(elem); err != nil {
+			c.close()
+			return place{}, fmt.Errorf("%s: %w", name, err)
+		}
+		var n *Chan
+		if bare {
+			n, _, err = c.walk(ctx, elem)
+		} else {
+			n, _, err = g.walk(ctx, c, elem)
+		}
+		if err != nil && mount && rest == "" && errors.Is(err, fs.ErrNotExist) {
+			n, err = g.newPoint(ctx, c, elem)
+		}
+		c.close()
+		if err != nil {
+			return place{}, fmt.Errorf("%s: %w", join(at, elem), err)
+		}
+		c, at = n, join(at, elem)
+		if c.mode&fs.ModeSymlink == 0 || !bare && g.pg.mounted(c) {
+			continue
+		}
+		target, err := readlink(ctx, c.file)
+		c.close()
+		if err == nil {
+			if links++; links > maxLinks {
+				err = p9.ErrorOfErrno(syscall.ELOOP)
+			}
+		}
+		if err != nil {
+			return place{}, fmt.Errorf("%s: %w", at, err)
+		}
+		if path.IsAbs(target) && bare { // a link stays in its device
+			dev, _, _ := strings.Cut(name, "/")
+			target = dev + target
+		} else if !path.IsAbs(target) {
+			target = path.Dir(at) + "/" + target
+		}
+		todo = path.Clean(target + "/" + rest)
+		goto restart
+	}
+	return place{c, at, bare}, nil
+}
+
+// start gives the root that a name begins at, the root's name and the rest.
+func (g *Group) start(ctx context.Context, name string) (c *Chan, at, rest string, err error) {
+	if strings.HasPrefix(name, "/") {
+		return g.root.hold(), "/", path.Clean(name)[1:], nil
+	}
+	spec, rest, _ := strings.Cut(name, "/")
+	var d *Dev
+	switch spec {
+	case "#U":
+		d = g.eng.host
+	case "#/", "#":
+		d = g.eng.rootDev
+	}
+	if d == nil {
+		return nil, "", "", fmt.Errorf("%s: no such device or relative name: %w", name, p9.ErrNotExist)
+	}
+	c, err = d.attach(ctx)
+	if err != nil {
+		return nil, "", "", fmt.Errorf("%s: %w", spec, err)
+	}
+	rest = path.Clean("/" + rest)[1:]
+	return c, d.name, rest, nil
+}
+
+func readlink(ctx context.Context, f srv.File) (string, error) {
+	if l, ok := f.(srv.Readlinker); ok {
+		return l.Readlink(ctx)
+	}
+	return "", p9.ErrNotSup
+}
+
+// newPoint makes a mount point in a directory in which such appear.
+func (g *Group) newPoint(ctx context.Context, c *Chan, name string) (*Chan, error) {
+	members := g.pg.members(c)
+	defer closeAll(members)
+	for _, m := range members {
+		if d, ok := m.file.(*pointDir); ok {
+			p := d.point(name)
+			st, err := p.Stat(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return newChan(m.dev, p, &st, join(m.rel, name)), nil
+		}
+	}
+	return nil, p9.ErrNotExist
+}
