@@ -19,9 +19,8 @@ import (
 
 // A Config says how a session's commands are run.
 type Config struct {
-	NS     string   // lines of namespace(6) that build every name space, before the caller's own
-	Name   string   // what errors call them
-	Stderr *os.File // where the name space's engine tells its troubles
+	NS     ns.Source // lines that build every name space, before the caller's own
+	Stderr *os.File  // where the name space's engine tells its troubles
 }
 
 // Serve runs a session on a stream whose caller has been let in: it serves the
@@ -78,7 +77,8 @@ func (s *server) start(_ context.Context, cmd *exec.Cmd, text string) error {
 	if err != nil {
 		return err
 	}
-	if err = sp.Command(cmd, s.cfg.Name, s.cfg.NS+"\nmount #d/0 /mnt/term\n"+text); err != nil {
+	tree := ns.Source{Name: "cpud", Text: "mount -c #d/0 /mnt/term"}
+	if err := sp.Command(cmd, s.cfg.NS, tree, ns.Source{Name: "nsfile", Text: text}); err != nil {
 		return err
 	}
 	return cmd.Start()

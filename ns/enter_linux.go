@@ -44,8 +44,7 @@ func (e *ExitError) ExitCode() int { return e.Code }
 // An Entry is what a process does to enter a new group and become a program.
 type Entry struct {
 	Control *os.File // to the engine; nil: copy the group that the process is in
-	Text    string   // lines of namespace(6)
-	Name    string   // what errors call them
+	Sources []Source // lines that build it
 	Dir     string   // working directory, which must be there; "": the present one, or / where it is not
 	Args    []string // the program and its arguments
 	Argv0   string   // its name for itself; "": Args[0]
@@ -80,7 +79,7 @@ func (e *Entry) Enter() error {
 		}
 	case cd != "":
 		if err := os.Chdir(cd); err != nil {
-			return fmt.Errorf("%s: cd %s: %w", e.Name, cd, bare(err))
+			return fmt.Errorf("cd %s: %w", cd, bare(err))
 		}
 	default:
 		if err := os.Chdir(dir); err != nil {
@@ -122,9 +121,13 @@ func pivot(dir string) error {
 
 // build applies the lines. It gives the directory of the last cd.
 func (e *Entry) build() (cd string, err error) {
-	ops, err := ParseText(e.Text, e.Name)
-	if err != nil {
-		return "", err
+	var ops []Op
+	for _, src := range e.Sources {
+		o, err := ParseText(src.Text, src.Name)
+		if err != nil {
+			return "", err
+		}
+		ops = append(ops, o...)
 	}
 	cwd := "/"
 	for _, op := range ops {
@@ -139,6 +142,8 @@ func (e *Entry) build() (cd string, err error) {
 		err := ctl(op.String())
 		switch {
 		case err == nil:
+		case op.Optional && strings.HasPrefix(op.New, "#s/") && errors.Is(err, fs.ErrNotExist):
+			// Not posted: what an optional mount is for.
 		case op.Optional && !errors.Is(err, errNoCtl):
 			fmt.Fprintf(e.Stderr, "newns: %s: %v\n", op.Place, err)
 		default:

@@ -138,25 +138,35 @@ func (s *Session) Close() error {
 
 // Command makes cmd, which must not have been started, a command that runs in a
 // name space of its own, a new group of the session: cmd.Args[0], found through
-// the PATH inside, with the working directory cmd.Dir inside. text are lines of
-// namespace(6) that build the name space, and name what errors call them; a line
-// that cannot be applied ends it, unless it is optional.
+// the PATH inside, with the working directory cmd.Dir inside. The sources, one
+// after the other, build the name space; a line that cannot be applied ends it,
+// unless it is optional.
 //
 // The command is started, waited for and signalled as any other: its process
 // first enters the name space and then becomes the program, so that exit status,
 // signals, terminal and descriptors are the program's own. What goes wrong before
 // is one line on its standard error and exit status 1; 127 says that the program
 // was not found and 126 that it cannot be run.
-func (s *Session) Command(cmd *exec.Cmd, name, text string) error {
+func (s *Session) Command(cmd *exec.Cmd, sources ...Source) error {
 	ours, theirs, err := socketpair()
 	if err != nil {
 		return err
 	}
 	defer ours.Close()
-	file, err := memfile("nsfile", text)
-	if err != nil {
-		theirs.Close()
-		return err
+	files := []*os.File{theirs}
+	defer func() {
+		if err != nil {
+			for _, f := range files {
+				f.Close()
+			}
+		}
+	}()
+	for _, src := range sources {
+		f, err := memfile(src.Name, src.Text)
+		if err != nil {
+			return err
+		}
+		files = append(files, f)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -165,15 +175,16 @@ func (s *Session) Command(cmd *exec.Cmd, name, text string) error {
 		err = answer(s.control)
 	}
 	if err != nil {
-		theirs.Close()
-		file.Close()
 		return fmt.Errorf("nsd: %w", err)
 	}
-	s.lent = append(s.lent, theirs, file)
+	s.lent = append(s.lent, files...)
 	if len(cmd.Args) == 0 {
 		cmd.Args = []string{cmd.Path}
 	}
-	args := []string{"nine", "newns", "-e", add(cmd, theirs), "-i", add(cmd, file), "-n", name}
+	args := []string{"nine", "newns", "-e", add(cmd, theirs)}
+	for i, src := range sources {
+		args = append(args, "-n", src.Name, "-i", add(cmd, files[1+i]))
+	}
 	if cmd.Dir != "" {
 		args = append(args, "-d", cmd.Dir)
 	}
@@ -209,23 +220,26 @@ func memfile(name, text string) (*os.File, error) {
 //go:embed lib/namespace
 var standard string
 
+// A Source is lines of namespace(6) and what errors call the file of them.
+type Source struct{ Name, Text string }
+
 // File gives the namespace file that a session is built from: the one called
 // file or, for "", $HOME/lib/namespace where there is one, else ninespace's own.
-func File(file string) (text, name string, err error) {
+func File(file string) (Source, error) {
 	if file == "" {
 		file = os.ExpandEnv("$HOME/lib/namespace")
 		b, err := os.ReadFile(file)
 		switch {
 		case err == nil:
-			return string(b), file, nil
+			return Source{file, string(b)}, nil
 		case errors.Is(err, os.ErrNotExist) || strings.HasPrefix(file, "/lib/"):
-			return standard, "lib/namespace", nil
+			return Source{"lib/namespace", standard}, nil
 		}
-		return "", "", fmt.Errorf("%s: %w", file, bare(err))
+		return Source{}, fmt.Errorf("%s: %w", file, bare(err))
 	}
 	b, err := os.ReadFile(file)
 	if err != nil {
-		return "", "", fmt.Errorf("%s: %w", file, bare(err))
+		return Source{}, fmt.Errorf("%s: %w", file, bare(err))
 	}
-	return string(b), file, nil
+	return Source{file, string(b)}, nil
 }

@@ -97,7 +97,7 @@ restart:
 		}
 		c.close()
 		if err != nil {
-			return place{}, fmt.Errorf("%s: %w", join(at, elem), err)
+			return place{}, fmt.Errorf("%s: %w", join(at, elem), p9.ErrorOf(err))
 		}
 		c, at = n, join(at, elem)
 		if c.mode&fs.ModeSymlink == 0 || !bare && g.pg.mounted(c) {
@@ -111,7 +111,7 @@ restart:
 			}
 		}
 		if err != nil {
-			return place{}, fmt.Errorf("%s: %w", at, err)
+			return place{}, fmt.Errorf("%s: %w", at, p9.ErrorOf(err))
 		}
 		if path.IsAbs(target) && bare { // a link stays in its device
 			dev, _, _ := strings.Cut(name, "/")

@@ -44,11 +44,11 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 		if done, err := ns.Privileged(std); done {
 			return err // it ran, to its end, in a process that may mount
 		}
-		text, name, err := ns.File(*nsfile)
+		src, err := ns.File(*nsfile)
 		if err != nil {
 			return err
 		}
-		return cpu.Serve(ctx, std[0], cpu.Config{NS: text, Name: name, Stderr: std[2]})
+		return cpu.Serve(ctx, std[0], cpu.Config{NS: src, Stderr: std[2]})
 	}
 	var l *cpu.Listener
 	var err error

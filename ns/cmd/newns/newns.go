@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"syscall"
 
 	"ninespace/ns"
@@ -25,8 +26,13 @@ func Main(_ context.Context, std [3]*os.File, args []string) error {
 	file := fs.String("f", "", "build the name space from `nsfile`")
 	noGraft := fs.Bool("N", false, "no grafts")
 	control := fs.Int("e", -1, "engine's `descriptor`")
-	in := fs.Int("i", -1, "lines from `descriptor`")
 	name := fs.String("n", "", "`name` of the lines' file")
+	var sources []ns.Source
+	fs.Func("i", "lines from `descriptor`", func(s string) error {
+		text, err := readAll(s)
+		sources = append(sources, ns.Source{Name: *name, Text: text})
+		return err
+	})
 	dir := fs.String("d", "", "working `directory`")
 	argv0 := fs.String("a", "", "the command's `name` for itself")
 	if err := fs.Parse(args); err != nil {
@@ -43,33 +49,33 @@ func Main(_ context.Context, std [3]*os.File, args []string) error {
 	e := ns.Entry{Dir: *dir, Args: args, Argv0: *argv0, Stderr: std[2]}
 	if *control >= 0 {
 		e.Control = os.NewFile(uintptr(*control), "control")
-		e.Name = *name
-		if *in >= 0 {
-			b, err := readAll(*in)
-			if err != nil {
-				return fmt.Errorf("%s: %w", *name, err)
-			}
-			e.Text = string(b)
-		}
+		e.Sources = sources
 		return e.Enter()
 	}
 	if ns.Inside() {
 		// The copy has all that the name space here has; a file adds to it.
 		if *file != "" {
-			var err error
-			if e.Text, e.Name, err = ns.File(*file); err != nil {
+			src, err := ns.File(*file)
+			if err != nil {
 				return err
 			}
+			e.Sources = []ns.Source{src}
 		}
 		return e.Enter()
 	}
 	return outside(std, *file, *noGraft, e)
 }
 
-func readAll(fd int) ([]byte, error) {
-	f := os.NewFile(uintptr(fd), "lines")
+// readAll reads a descriptor to its end.
+func readAll(fd string) (string, error) {
+	n, err := strconv.Atoi(fd)
+	if err != nil {
+		return "", err
+	}
+	f := os.NewFile(uintptr(n), "lines")
 	defer f.Close()
-	return io.ReadAll(f)
+	b, err := io.ReadAll(f)
+	return string(b), err
 }
 
 // outside starts an engine and runs the command in a name space of it.
@@ -77,7 +83,7 @@ func outside(std [3]*os.File, file string, noGraft bool, e ns.Entry) error {
 	if done, err := ns.Privileged(std); done {
 		return err
 	}
-	text, name, err := ns.File(file)
+	src, err := ns.File(file)
 	if err != nil {
 		return err
 	}
@@ -89,7 +95,7 @@ func outside(std [3]*os.File, file string, noGraft bool, e ns.Entry) error {
 	cmd := &exec.Cmd{Path: e.Args[0], Args: e.Args, Dir: e.Dir}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = std[0], std[1], std[2]
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := s.Command(cmd, name, text); err != nil {
+	if err := s.Command(cmd, src); err != nil {
 		return err
 	}
 	return ns.Run(cmd)

@@ -33,9 +33,11 @@ func Main(_ context.Context, _ [3]*os.File, args []string) error {
 	}
 	op := ns.Op{Verb: "unmount", Old: ns.Abs(dir, fs.Arg(fs.NArg()-1))}
 	if fs.NArg() == 2 {
-		if op.New = fs.Arg(0); strings.Contains(op.New, "/") && !strings.Contains(op.New, "!") {
+		op.New = fs.Arg(0)
+		_, err := os.Lstat(op.New)
+		if err == nil || strings.Contains(op.New, "/") && !strings.Contains(op.New, "!") {
 			op.New = ns.Abs(dir, op.New)
-		}
+		} // else a server's name
 	}
 	return ns.Do(op)
 }

@@ -106,7 +106,7 @@ func run(std [3]*os.File, shell []string, nsfile string) (err error) {
 			return err
 		}
 	}
-	text, name, err := ns.File(nsfile)
+	src, err := ns.File(nsfile)
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func run(std [3]*os.File, shell []string, nsfile string) (err error) {
 	defer sess.Close()
 	cmd := exec.Command(shell[0], shell[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = std[0], std[1], std[2]
-	if err := sess.Command(cmd, name, text); err != nil {
+	if err := sess.Command(cmd, src); err != nil {
 		return err
 	}
 	return ns.Run(cmd)
