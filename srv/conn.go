@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -196,7 +197,7 @@ func (c *conn) version(r *req) {
 	msize := min(r.t.Msize, c.srv.maxMsize())
 	dialect, known := dialectOf(r.t.Version)
 	switch {
-	case r.t.Tag != p9.NoTag:
+	case r.t.Tag != p9.NoTag && c.msize != 0: // hugelgupf/p9's client begins with tag 1
 		rx.Type, rx.Ename = p9.Rerror, "tag of Tversion is not NOTAG"
 	case msize < p9.MinMsize:
 		rx.Type, rx.Ename = p9.Rerror, fmt.Sprintf("msize %d is less than %d", r.t.Msize, p9.MinMsize)
@@ -214,11 +215,13 @@ func (c *conn) version(r *req) {
 	r.free()
 }
 
+// dialectOf gives the dialect that a version asks for. What it has after a
+// further period is an extension that we do without, version(5).
 func dialectOf(version string) (string, bool) {
 	base, _, _ := cutByte(version, '.')
 	switch {
-	case version == p9.Version9P2000L:
-		return version, true
+	case version == p9.Version9P2000L, strings.HasPrefix(version, p9.Version9P2000L+"."):
+		return p9.Version9P2000L, true
 	case base == p9.Version9P2000:
 		return base, true
 	}

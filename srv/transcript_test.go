@@ -18,10 +18,10 @@ import (
 // engine lets through to it is checked.
 type box struct {
 	*srv.Dir
-	t *testing.T
+	t testing.TB
 }
 
-func newBox(t *testing.T) *box {
+func newBox(t testing.TB) *box {
 	b := &box{srv.NewDir(), t}
 	b.Node = srv.NewNode(fs.ModeDir | 0o777)
 	b.Add("f", &boxed{Node: srv.NewNode(0o666), Bytes: "f", xattrs: map[string][]byte{"user.a": []byte("value")}})
@@ -92,7 +92,7 @@ func (f *boxed) Removexattr(_ context.Context, name string) error {
 	return nil
 }
 
-func transcriptTree(t *testing.T) srv.File {
+func transcriptTree(t testing.TB) srv.File {
 	closed := srv.NewDir()
 	closed.Node = srv.NewNode(fs.ModeDir)
 	return srv.NewDir().Add("hello", srv.Const("hello, world\n")).Add("d", srv.NewDir().Add("leaf", srv.Const("leaf"))).
