@@ -128,6 +128,9 @@ func (f *fuseFS) getattr(ctx *reqCtx, n *node, c *Chan, fh uint64, out *fuse.Att
 	if err != nil {
 		return status(err)
 	}
+	if !n.dir && st.Qid.Vers != 0 {
+		out.SetTimeout(fileTimeout)
+	}
 	f.attr(&st, c, &out.Attr)
 	if n.isRoot() {
 		out.Ino = n.group.rootInode()

@@ -93,6 +93,7 @@ type Group struct {
 
 	change sync.Mutex // one change at a time
 	placed []Graft    // what the kernel has over the tree
+	mntns  uint64     // number of its mount namespace; 0: it has none yet
 }
 
 // NewGroup makes a group that sees the union of #/ and #U.
@@ -194,14 +195,22 @@ func (g *Group) baseUnion(old, new *Chan, name string, flag Flag) error {
 // thread that asks, 0 for none: kernel mounts are made where it is. An error
 // leaves all as it was.
 func (g *Group) Apply(ctx context.Context, op Op, pid int) error {
+	var to *Chan
+	var err error
+	if op.Verb == "mount" {
+		// The server may take its time, in which others can bind.
+		if to, err = g.dial(ctx, op); err != nil {
+			return err
+		}
+		defer to.close()
+	}
 	g.change.Lock()
 	defer g.change.Unlock()
-	var err error
 	switch op.Verb {
 	case "bind":
 		err = g.bind(ctx, op, pid)
 	case "mount":
-		err = g.mount(ctx, op, pid)
+		err = g.mount(ctx, op, to, pid)
 	case "unmount":
 		err = g.unmount(ctx, op, pid)
 	case "clear":
@@ -240,26 +249,37 @@ func (g *Group) bind(ctx context.Context, op Op, pid int) error {
 	return nil
 }
 
-func (g *Group) mount(ctx context.Context, op Op, pid int) error {
+// dial gives the root of the tree that a mount is of. That there is a place for
+// it is looked at first.
+func (g *Group) dial(ctx context.Context, op Op) (*Chan, error) {
+	what := "mount " + op.Old
+	old, err := g.lookup(ctx, op.Old, true)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, mountPoint(err))
+	}
+	old.close()
+	ctx, cancel := context.WithTimeout(ctx, DialTimeout)
+	defer cancel()
+	dev, err := g.eng.server(ctx, op.New, op.Spec)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	to, err := dev.attach(ctx)
+	if err != nil {
+		dev.hangup()
+		return nil, fmt.Errorf("%s: %s: %w", what, op.New, err)
+	}
+	return to, nil
+}
+
+func (g *Group) mount(ctx context.Context, op Op, to *Chan, pid int) error {
 	what := "mount " + op.Old
 	old, err := g.lookup(ctx, op.Old, true)
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, mountPoint(err))
 	}
 	defer old.close()
-	dctx, cancel := context.WithTimeout(ctx, DialTimeout)
-	defer cancel()
-	dev, err := g.eng.server(dctx, op.New, op.Spec)
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	to, err := dev.attach(dctx)
-	if err != nil {
-		dev.hangup()
-		return fmt.Errorf("%s: %s: %w", what, op.New, err)
-	}
-	defer to.close()
-	if err := g.join(Mount{to: to, name: dev.name, spec: op.Spec, srv: true, flag: op.Flag}, nil, old, pid); err != nil {
+	if err := g.join(Mount{to: to, name: to.dev.name, spec: op.Spec, srv: true, flag: op.Flag}, nil, old, pid); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil

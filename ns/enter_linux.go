@@ -77,9 +77,9 @@ func (e *Entry) Enter() error {
 		if err := os.Chdir(e.Dir); err != nil {
 			return fmt.Errorf("%s: %w", e.Dir, bare(err))
 		}
-	case cd != "":
-		if err := os.Chdir(cd); err != nil {
-			return fmt.Errorf("cd %s: %w", cd, bare(err))
+	case cd.Old != "":
+		if err := os.Chdir(cd.Old); err != nil {
+			return fmt.Errorf("%s: cd %s: %w", cd.Place, cd.Old, bare(err))
 		}
 	default:
 		if err := os.Chdir(dir); err != nil {
@@ -119,13 +119,13 @@ func pivot(dir string) error {
 	return unix.Chdir("/")
 }
 
-// build applies the lines. It gives the directory of the last cd.
-func (e *Entry) build() (cd string, err error) {
+// build applies the lines. It gives the last cd.
+func (e *Entry) build() (cd Op, err error) {
 	var ops []Op
 	for _, src := range e.Sources {
 		o, err := ParseText(src.Text, src.Name)
 		if err != nil {
-			return "", err
+			return cd, err
 		}
 		ops = append(ops, o...)
 	}
@@ -136,7 +136,7 @@ func (e *Entry) build() (cd string, err error) {
 			op.New = Abs(cwd, op.New)
 		}
 		if op.Verb == "cd" {
-			cd, cwd = op.Old, op.Old
+			cd, cwd = op, op.Old
 			continue
 		}
 		err := ctl(op.String())
@@ -147,7 +147,7 @@ func (e *Entry) build() (cd string, err error) {
 		case op.Optional && !errors.Is(err, errNoCtl):
 			fmt.Fprintf(e.Stderr, "newns: %s: %v\n", op.Place, err)
 		default:
-			return "", fmt.Errorf("%s: %w", op.Place, err)
+			return cd, fmt.Errorf("%s: %w", op.Place, err)
 		}
 	}
 	return cd, nil

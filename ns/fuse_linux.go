@@ -12,12 +12,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// How long the kernel may trust what it was told: that a name leads to a file
-// and, of directories, their attributes. A file's attributes and data are asked
-// for anew at each open and stat. A name over which the kernel itself has a
+// How long the kernel may trust what it was told. A directory is where it was for
+// a second. A file's name and attributes serve one system call or a few that
+// follow each other, such as tar's stat, open and fstat: another machine's change
+// is seen after that, and its data at the next open. What is made up as it is read
+// (version 0) is asked for each time. A name over which the kernel itself has a
 // mount leads there for good.
 const (
 	nameTimeout  = time.Second
+	fileTimeout  = 10 * time.Millisecond
 	graftTimeout = time.Hour
 )
 

@@ -45,12 +45,8 @@ func (f *mntFile) WalkStat(ctx context.Context, name string) (srv.File, p9.Stat,
 }
 
 func (f *mntFile) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
-	g, err := f.fid.Walk(ctx)
+	g, err := f.fid.OpenNew(ctx, mode)
 	if err != nil {
-		return nil, err
-	}
-	if err := g.Open(ctx, mode); err != nil {
-		g.Clunk(gone)
 		return nil, err
 	}
 	return &mntHandle{mntFile{g}}, nil

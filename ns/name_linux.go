@@ -94,10 +94,14 @@ func (f *fuseFS) entry(r *dirReq, name string, c *Chan, st *p9.Stat, out *fuse.E
 			st = &top
 		} // a directory whose server is gone can still be unmounted
 	}
-	if r.n.isRoot() && r.n.group.eng.isBase(name) {
+	switch {
+	case r.n.isRoot() && r.n.group.eng.isBase(name):
 		out.SetEntryTimeout(graftTimeout)
-	} else {
+	case c.isDir():
 		out.SetEntryTimeout(nameTimeout)
+	case st.Qid.Vers != 0:
+		out.SetEntryTimeout(fileTimeout)
+		out.SetAttrTimeout(fileTimeout)
 	}
 	if _, ok := c.file.(*point); ok {
 		out.SetEntryTimeout(0) // it goes with an unmount

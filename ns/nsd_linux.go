@@ -205,6 +205,7 @@ func (h *host) attach(arg string) error {
 	if err != nil {
 		return fmt.Errorf("attach %q: %w", arg, syscall.EINVAL)
 	}
+	h.collect()
 	g, err := h.eng.NewGroup(context.Background())
 	if err != nil {
 		return err

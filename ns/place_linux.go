@@ -9,7 +9,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -22,6 +24,9 @@ type host struct {
 	*fuseFS
 	engine int    // O_PATH descriptor of the FUSE file system's root
 	dev    uint64 // its device number
+
+	collecting sync.Mutex
+	collected  time.Time
 }
 
 // in runs do on a thread of its own in the mount namespace of the thread tid.
@@ -169,6 +174,7 @@ func (h *host) fork(g, n *Group, pid int) error {
 	if pid == 0 {
 		return p9.ErrNotOwner
 	}
+	h.collect()
 	n.placed = slices.Clone(g.placed)
 	return h.enter(n, pid, func() error { return h.home(g) })
 }
@@ -191,6 +197,12 @@ func (h *host) enter(g *Group, pid int, check func() error) error {
 		if err := check(); err != nil {
 			return err
 		}
+		ns := mountNamespace()
+		defer func() {
+			h.eng.mu.Lock()
+			defer h.eng.mu.Unlock()
+			g.mntns = ns
+		}()
 		// What the parent group has over the host's directories is a mount of its
 		// own here, and would otherwise come with them a second time.
 		for _, p := range slices.Backward(g.placed) {

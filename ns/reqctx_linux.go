@@ -27,7 +27,7 @@ type reqCtx struct {
 
 const (
 	patience      = time.Second
-	flushPatience = 10 * time.Second // for a server to answer a flush
+	flushPatience = 5 * time.Second // for a server to answer a flush
 )
 
 func (f *fuseFS) ctx(cancel <-chan struct{}, h *fuse.InHeader, n *node) *reqCtx {

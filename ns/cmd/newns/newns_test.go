@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,8 +17,6 @@ import (
 	"time"
 
 	"ninespace/srv"
-	"ninespace/srv/p9"
-	"ninespace/srv/ramfs"
 )
 
 // The tests run the real binary: $NINE, or one that is built here.
@@ -27,7 +26,12 @@ var nine string
 // in it.
 var place string
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+func TestMain(m *testing.M) {
+	if os.Getenv("NS_CLIENT") != "" {
+		os.Exit(client(os.Args[1:]))
+	}
+	os.Exit(run(m))
+}
 
 func run(m *testing.M) int {
 	if err := setUp(); err != nil {
@@ -177,6 +181,29 @@ func (s *session) serveServer(t *testing.T, name string, server *srv.Server) (st
 	return stop
 }
 
+// ramfs runs the server ramfs as the session's user.
+func (s *session) ramfs(t *testing.T) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(nine, "ramfs", "-s", "ram")
+	cmd.Env = append(os.Environ(), "NAMESPACE="+s.dir+"/srv", "GORACE=atexit_sleep_ms=0")
+	cmd.Stderr = os.Stderr
+	if s.user {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Signal(syscall.SIGTERM)
+		cmd.Wait()
+	})
+	until(t, "ramfs is posted", func() bool {
+		_, err := os.Stat(s.dir + "/srv/ram")
+		return err == nil
+	})
+	return cmd
+}
+
 // each runs a test in each kind of session.
 func each(t *testing.T, do func(t *testing.T, s *session)) {
 	for _, user := range []bool{false, true} {
@@ -196,8 +223,7 @@ func each(t *testing.T, do func(t *testing.T, s *session)) {
 // TestBind has scripts and what they print, in every kind of session alike.
 func TestBind(t *testing.T) {
 	each(t, func(t *testing.T, s *session) {
-		root := ramfs.New()
-		s.serve(t, "ram", root)
+		s.ramfs(t)
 		for _, c := range []struct{ name, script, want string }{
 			{"files", "ls /mnt/ns; ls /n", "ctl\nns\nram\n"},
 			{"text", "ns", "mount #s/ram /n/ram\ncd D\n"},
@@ -261,7 +287,7 @@ func TestStatus(t *testing.T) {
 			{"", "kill -9 $$", 137, ""},
 			{"", "newns sh -c 'exit 9'", 9, ""},
 			{"", "exec newns nosuch", 127, "newns: nosuch: command not found\n"},
-			{"", "exec newns ./srv", 126, "newns: ./srv: permission denied\n"},
+			{"", "exec newns ./srv", 126, "newns: ./srv: is a directory\n"},
 			{"bind /nosuch /n/x", "echo no", 1, "newns: D/nsfile:1: bind /nosuch /n/x: /nosuch: file does not exist\n"},
 			{"# x\nfoo", "echo no", 1, "newns: D/nsfile:2: \"foo\": unknown operation\n"},
 			{"-mount nosuch /n/x\nbind $D/a /n/a\ncd /n/a", "pwd; cat x", 0, "newns: D/nsfile:1: mount /n/x: dial unix!D/srv/nosuch: file does not exist\n/n/a\na/x\n"},
@@ -412,33 +438,80 @@ func TestServerDies(t *testing.T) {
 	})
 }
 
-// hung is a File that answers no stat, not even when it is flushed, until free.
-type hung struct {
-	srv.Node
-	free chan struct{}
+// stall passes connections on to a server until it is shut: then what the server
+// answers is held back.
+func stall(t *testing.T, from, to string, user bool) (shut func()) {
+	t.Helper()
+	l, err := net.Listen("unix", from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if user {
+		os.Chown(from, nobody, nobody)
+	}
+	closed := make(chan struct{})
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			s, err := net.Dial("unix", to)
+			if err != nil {
+				c.Close()
+				return
+			}
+			go func() {
+				io.Copy(s, c)
+				s.Close()
+				c.Close()
+			}()
+			go func() {
+				buf := make([]byte, 1<<16)
+				for {
+					n, err := s.Read(buf)
+					select {
+					case <-closed:
+						continueUntil(s, err)
+						return
+					default:
+					}
+					if err != nil {
+						return
+					}
+					c.Write(buf[:n])
+				}
+			}()
+		}
+	}()
+	return func() { close(closed) }
 }
 
-func (h *hung) Stat(context.Context) (p9.Stat, error) {
-	<-h.free
-	return h.Node.Stat(nil)
+// continueUntil reads what nobody will see.
+func continueUntil(s net.Conn, err error) {
+	if err == nil {
+		io.Copy(io.Discard, s)
+	}
 }
 
-// TestServerHangs has a server that answers nothing, not even a flush: a process
-// that waits for it can be killed.
+// TestServerHangs has a server that answers nothing any more, not even a flush:
+// others go on, and a process that waits for it can be killed.
 func TestServerHangs(t *testing.T) {
-	s := newSession(t, false, false)
-	h := &hung{srv.NewNode(0o644), make(chan struct{})}
-	s.serve(t, "h", srv.NewDir().Add("h", h))
-	cmd := s.command(t, "mount #s/h /n/h", "echo ready; cat /n/h/h; bind a b; cat b/x; unmount /n/h; ls /n")
+	s := newSession(t, true, false)
+	q := srv.NewQueue(0o666)
+	s.serve(t, "real", srv.NewDir().Add("q", q))
+	shut := stall(t, s.dir+"/srv/h", s.dir+"/srv/real", true)
+	cmd := s.command(t, "mount #s/h /n/h", "echo ready; cat /n/h/q; bind a b; cat b/x; cat /n/h/q 2>/dev/null || echo gone; unmount /n/h; ls /n")
 	r := start(t, cmd)
-	until(t, "cat waits", func() bool { return blocked(t, "cat", "/n/h/h") || statBlocked("/n/h/h") })
-	for _, f := range globCmd("cat", "/n/h/h") {
-		syscall.Kill(f, syscall.SIGKILL)
+	until(t, "cat waits", func() bool { return blocked(t, "cat", "/n/h/q") })
+	shut()
+	for _, pid := range globCmd("cat", "/n/h/q") {
+		syscall.Kill(pid, syscall.SIGKILL)
 	}
 	b, err := io.ReadAll(r)
-	close(h.free)
 	cmd.Wait()
-	if got := string(b); err != nil || got != "a/x\n" {
+	if got := string(b); err != nil || got != "a/x\ngone\n" {
 		t.Errorf("%q, %v", got, err)
 	}
 	clean(t)
@@ -454,17 +527,6 @@ func globCmd(comm, arg string) (pids []int) {
 		}
 	}
 	return pids
-}
-
-// statBlocked tells whether cat of the name waits for an open.
-func statBlocked(arg string) bool {
-	for _, pid := range globCmd("cat", arg) {
-		b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/wchan", pid))
-		if strings.Contains(string(b), "request_wait") || strings.Contains(string(b), "fuse") {
-			return true
-		}
-	}
-	return false
 }
 
 // TestKill has each process of a session killed: nothing is left, nothing hangs.

@@ -55,7 +55,7 @@ func Main(ctx context.Context, _ [3]*os.File, args []string) error {
 	if o.Exe, err = os.Executable(); err != nil {
 		return err
 	}
-	o.Commands = commands()
+	o.Commands = append(commands(), "nine")
 	syscall.CloseOnExec(*control)
 	return ns.Serve(ctx, os.NewFile(uintptr(*control), "control"), o,
 		func() (srv.File, error) { return diskfs.New("/") })

@@ -1,0 +1,80 @@
+package ns
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Groups go when their last process has. Nothing tells the engine of that: a
+// descriptor of a group's mount namespace would keep it, and so would every file
+// of it. So now and then, when a new group is made, it looks through /proc for
+// the mount namespaces that are in use and what is mounted in them.
+
+const collectEvery = 5 * time.Second
+
+// collect closes the groups that no process is in any more.
+func (h *host) collect() {
+	h.collecting.Lock()
+	defer h.collecting.Unlock()
+	if time.Since(h.collected) < collectEvery {
+		return
+	}
+	h.collected = time.Now()
+	var known []*Group // before the look, so that none is missed that comes later
+	h.eng.mu.Lock()
+	for _, g := range h.eng.groups {
+		if g.mntns != 0 {
+			known = append(known, g)
+		}
+	}
+	h.eng.mu.Unlock()
+	namespaces, groups := h.used()
+	for _, g := range known {
+		if !namespaces[g.mntns] && !groups[g.id] {
+			g.Close()
+		}
+	}
+}
+
+// used gives the numbers of the mount namespaces that a thread is in, and of the
+// groups of which something is mounted in one of them: a process may have left
+// its group's namespace for a copy of its own.
+func (h *host) used() (namespaces map[uint64]bool, groups map[int]bool) {
+	namespaces, groups = map[uint64]bool{}, map[int]bool{}
+	tasks, _ := filepath.Glob("/proc/[0-9]*/task/[0-9]*")
+	for _, t := range tasks {
+		var st unix.Stat_t
+		if unix.Stat(t+"/ns/mnt", &st) != nil || namespaces[st.Ino] {
+			continue
+		}
+		namespaces[st.Ino] = true
+		info, _ := os.ReadFile(t + "/mountinfo")
+		dev := fmt.Sprintf("%d:%d", unix.Major(h.dev), unix.Minor(h.dev))
+		for line := range strings.Lines(string(info)) {
+			f := strings.Fields(line) // id parent dev root ...
+			if len(f) < 4 || f[2] != dev {
+				continue
+			}
+			name, _, _ := strings.Cut(strings.TrimPrefix(f[3], "/"), "/")
+			if id, err := strconv.Atoi(strings.TrimPrefix(name, "g")); err == nil {
+				groups[id] = true
+			}
+		}
+	}
+	return namespaces, groups
+}
+
+// mountNamespace gives the number of the calling thread's.
+func mountNamespace() uint64 {
+	var st unix.Stat_t
+	if unix.Stat("/proc/thread-self/ns/mnt", &st) != nil {
+		return 0
+	}
+	return st.Ino
+}
