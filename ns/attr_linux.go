@@ -130,6 +130,7 @@ func (f *fuseFS) getattr(ctx *reqCtx, n *node, c *Chan, fh uint64, out *fuse.Att
 	}
 	if !n.dir && st.Qid.Vers != 0 {
 		out.SetTimeout(fileTimeout)
+		n.tell(&st)
 	}
 	f.attr(&st, c, &out.Attr)
 	if n.isRoot() {

@@ -338,7 +338,10 @@ func (s *stream) attach(ctx context.Context, name, aname string) (*Dev, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.conn == nil {
-		conn, err := client.New(ctx, s.rwc, nil)
+		// Half a negotiation would spoil the stream for those who ask again.
+		vctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), DialTimeout)
+		defer cancel()
+		conn, err := client.New(vctx, s.rwc, nil)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}

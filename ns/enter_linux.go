@@ -214,7 +214,14 @@ func ctl(msg string) error {
 		return fmt.Errorf("%s: %w", ctlName, err)
 	}
 	defer unix.Close(fd)
-	_, werr := unix.Write(fd, []byte(msg))
+	var werr error
+	for {
+		// Go's scheduler interrupts system calls with signals: what was
+		// given up for one of them has left nothing behind.
+		if _, werr = unix.Write(fd, []byte(msg)); werr != unix.EINTR {
+			break
+		}
+	}
 	if werr == nil {
 		return nil
 	}

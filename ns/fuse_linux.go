@@ -10,6 +10,8 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
+
+	"ninespace/srv/p9"
 )
 
 // How long the kernel may trust what it was told. A directory is where it was for
@@ -63,6 +65,8 @@ type node struct {
 	dir    bool
 	ch     *Chan
 	vers   atomic.Uint64 // a file's version at its last open, plus 1
+	attrs  atomic.Uint64 // and that of the attributes that the kernel was told last
+	length atomic.Uint64 // the length among these
 	busy   atomic.Int32  // requests that hold the directory's lock in the kernel
 
 	key    fileKey // a file's
@@ -256,6 +260,12 @@ func (f *fuseFS) changed(g *Group) {
 	case <-done:
 	case <-time.After(100 * time.Millisecond):
 	}
+}
+
+// tell remembers what the kernel is told of a file.
+func (n *node) tell(st *p9.Stat) {
+	n.attrs.Store(uint64(st.Qid.Vers) + 1)
+	n.length.Store(st.Length)
 }
 
 // expireAttr has the kernel ask again for a directory's attributes.

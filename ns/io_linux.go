@@ -118,6 +118,9 @@ func (f *fuseFS) opened(ctx context.Context, n *node, c *Chan, h srv.Handle, fla
 	} else if n.vers.Swap(uint64(qid.Vers)+1) == uint64(qid.Vers)+1 {
 		out.OpenFlags |= fuse.FOPEN_KEEP_CACHE
 	}
+	if !fh.direct && n.attrs.Load() != uint64(qid.Vers)+1 && !fresh {
+		f.expireAttr(n.id) // its length is not what the kernel takes it for
+	}
 	out.Fh = f.newHandle(fh)
 	return nil
 }
@@ -216,8 +219,9 @@ func (f *fuseFS) Read(cancel <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse
 		h.mu.Unlock()
 	}
 	n, err := r.Read(ctx, buf, off)
-	// A short answer means the end to the page cache.
-	for !h.direct && err == nil && n > 0 && n < len(buf) {
+	// A short answer means the end to the page cache. Where the kernel takes the end
+	// to be, there is no need to ask again.
+	for !h.direct && err == nil && n > 0 && n < len(buf) && uint64(off)+uint64(n) != h.n.length.Load() {
 		var m int
 		if m, err = r.Read(ctx, buf[n:], off+int64(n)); m <= 0 {
 			break
@@ -246,7 +250,8 @@ func (f *fuseFS) Write(cancel <-chan struct{}, in *fuse.WriteIn, data []byte) (u
 		return 0, fuse.EACCES
 	}
 	ctx := f.ctx(cancel, &in.InHeader, h.n)
-	ctx.quick = h.direct
+	_, ctl := h.h.(*ctlHandle)
+	ctx.quick = h.direct && !ctl // a mount is not given up at each signal
 	defer ctx.finish()
 	off := int64(in.Offset)
 	if h.stream {

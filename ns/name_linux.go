@@ -115,7 +115,9 @@ func (f *fuseFS) entry(r *dirReq, name string, c *Chan, st *p9.Stat, out *fuse.E
 		}
 	}
 	f.attr(st, t, &out.Attr)
-	out.NodeId = f.enter(r.n, name, c).id
+	n := f.enter(r.n, name, c)
+	n.tell(st)
+	out.NodeId = n.id
 	return fuse.OK
 }
 
