@@ -18,6 +18,9 @@ import (
 
 const collectEvery = 5 * time.Second
 
+// noNamespace is the number of a mount namespace that is no more.
+const noNamespace = ^uint64(0)
+
 // collect closes the groups that no process is in any more.
 func (h *host) collect() {
 	h.collecting.Lock()
@@ -26,18 +29,19 @@ func (h *host) collect() {
 		return
 	}
 	h.collected = time.Now()
-	var known []*Group // before the look, so that none is missed that comes later
+	known := map[*Group]uint64{} // before the look, so that none is missed that comes later
 	h.eng.mu.Lock()
 	for _, g := range h.eng.groups {
 		if g.mntns != 0 {
-			known = append(known, g)
+			known[g] = g.mntns
 		}
 	}
 	h.eng.mu.Unlock()
 	namespaces, groups := h.used()
-	for _, g := range known {
-		if !namespaces[g.mntns] && !groups[g.id] {
+	for g, ns := range known {
+		if !namespaces[ns] && !groups[g.id] {
 			g.Close()
+			go h.dropName(groupDir(g.id))
 		}
 	}
 }

@@ -2,18 +2,12 @@ package ns
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"sync"
 	"syscall"
-	"time"
 
 	"ninespace/srv"
-	"ninespace/srv/client"
 	"ninespace/srv/p9"
 )
 
@@ -21,9 +15,6 @@ import (
 var errRoot = p9.NewError(syscall.EBUSY, "the root can only be added to")
 
 var errXdev = p9.ErrorOfErrno(syscall.EXDEV)
-
-// DialTimeout bounds how long a mount waits for its server to answer.
-const DialTimeout = 10 * time.Second
 
 // An Engine holds the name spaces of one session.
 type Engine struct {
@@ -37,13 +28,6 @@ type Engine struct {
 	mu     sync.Mutex
 	groups map[int]*Group
 	ngroup int
-}
-
-// A stream is a descriptor that the engine was started with: #d/N.
-type stream struct {
-	mu   sync.Mutex
-	rwc  io.ReadWriteCloser
-	conn *client.Conn
 }
 
 // kernel is what the Linux side does for the engine; nil where there is none.
@@ -188,255 +172,6 @@ func (g *Group) baseUnion(old, new *Chan, name string, flag Flag) error {
 			m.base = true
 		}
 	}
-	return err
-}
-
-// Apply does one line in the group: bind, mount, unmount or clear. pid is the
-// thread that asks, 0 for none: kernel mounts are made where it is. An error
-// leaves all as it was.
-func (g *Group) Apply(ctx context.Context, op Op, pid int) error {
-	var to *Chan
-	var err error
-	if op.Verb == "mount" {
-		// The server may take its time, in which others can bind.
-		if to, err = g.dial(ctx, op); err != nil {
-			return err
-		}
-		defer to.close()
-	}
-	g.change.Lock()
-	defer g.change.Unlock()
-	switch op.Verb {
-	case "bind":
-		err = g.bind(ctx, op, pid)
-	case "mount":
-		err = g.mount(ctx, op, to, pid)
-	case "unmount":
-		err = g.unmount(ctx, op, pid)
-	case "clear":
-		err = g.clear(ctx, pid)
-	default:
-		err = fmt.Errorf("%q: unknown operation", op.Verb)
-	}
-	if err == nil && g.eng.kernel != nil {
-		g.eng.kernel.changed(g)
-	}
-	return err
-}
-
-func (g *Group) bind(ctx context.Context, op Op, pid int) error {
-	what := "bind " + op.New + " " + op.Old
-	old, err := g.lookup(ctx, op.Old, true)
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, mountPoint(err))
-	}
-	defer old.close()
-	new, err := g.lookup(ctx, op.New, false)
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	defer new.close()
-	to, umh := new.hold(), g.mounted(new)
-	defer umh.close()
-	if umh != nil {
-		to.close()
-		to = umh.mount[0].to.hold()
-	}
-	defer to.close()
-	if err := g.join(Mount{to: to, name: new.name, flag: op.Flag}, umh, old, pid); err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	return nil
-}
-
-// dial gives the root of the tree that a mount is of. That there is a place for
-// it is looked at first.
-func (g *Group) dial(ctx context.Context, op Op) (*Chan, error) {
-	what := "mount " + op.Old
-	old, err := g.lookup(ctx, op.Old, true)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", what, mountPoint(err))
-	}
-	old.close()
-	ctx, cancel := context.WithTimeout(ctx, DialTimeout)
-	defer cancel()
-	dev, err := g.eng.server(ctx, op.New, op.Spec)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", what, err)
-	}
-	to, err := dev.attach(ctx)
-	if err != nil {
-		dev.hangup()
-		return nil, fmt.Errorf("%s: %s: %w", what, op.New, err)
-	}
-	return to, nil
-}
-
-func (g *Group) mount(ctx context.Context, op Op, to *Chan, pid int) error {
-	what := "mount " + op.Old
-	old, err := g.lookup(ctx, op.Old, true)
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, mountPoint(err))
-	}
-	defer old.close()
-	if err := g.join(Mount{to: to, name: to.dev.name, spec: op.Spec, srv: true, flag: op.Flag}, nil, old, pid); err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	return nil
-}
-
-// mountPoint says that a missing name is a missing mount point.
-func mountPoint(err error) error {
-	if errors.Is(err, p9.ErrNotExist) {
-		return fmt.Errorf("mount point not there: %w", err)
-	}
-	return err
-}
-
-// server dials what a mount names.
-func (e *Engine) server(ctx context.Context, name, aname string) (*Dev, error) {
-	if n, ok := strings.CutPrefix(name, "#d/"); ok {
-		i, err := strconv.Atoi(n)
-		if err != nil || i < 0 || i >= len(e.streams) {
-			return nil, fmt.Errorf("%s: the engine has no such stream: %w", name, p9.ErrNotExist)
-		}
-		return e.streams[i].attach(ctx, name, aname)
-	}
-	addr := name
-	if n, ok := strings.CutPrefix(serverName(name), "#s/"); ok {
-		if srv.CheckName(n) != nil {
-			return nil, fmt.Errorf("%s: %w", name, p9.ErrBadName)
-		}
-		addr = "unix!" + filepath.Join(e.namespace, n)
-	}
-	dev, err := dial(ctx, addr, serverName(name), aname)
-	if err != nil {
-		if errors.Is(err, context.DeadlineExceeded) {
-			err = p9.ErrorOfErrno(syscall.ETIMEDOUT)
-		}
-		if !strings.Contains(err.Error(), addr) {
-			err = fmt.Errorf("%s: %w", name, err)
-		}
-		return nil, err
-	}
-	return dev, nil
-}
-
-// serverName gives a posted server one name of its three: ram, /srv/ram, #s/ram.
-func serverName(name string) string {
-	if n, ok := strings.CutPrefix(name, "/srv/"); ok {
-		return "#s/" + n
-	}
-	if name[0] != '#' && !strings.ContainsAny(name, "!/:") {
-		return "#s/" + name
-	}
-	return name
-}
-
-// attach makes a device of a stream; all its mounts share the connection.
-func (s *stream) attach(ctx context.Context, name, aname string) (*Dev, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.conn == nil {
-		// Half a negotiation would spoil the stream for those who ask again.
-		vctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), DialTimeout)
-		defer cancel()
-		conn, err := client.New(vctx, s.rwc, nil)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		s.conn = conn
-	}
-	root, err := s.conn.Attach(ctx, nil, "", aname)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	f := &mntFile{root}
-	d := NewDev(name, f, f.Clunk)
-	d.kill = func() { s.conn.Close() }
-	return d, nil
-}
-
-// join mounts, and takes it back where the kernel cannot follow.
-func (g *Group) join(nm Mount, umh *Mhead, old place, pid int) error {
-	if old.key() == g.root.key() && nm.flag&order == MREPL {
-		return errRoot
-	}
-	k, was, err := g.pg.mountOn(nm, umh, old.Chan, old.name)
-	if err != nil {
-		return err
-	}
-	return g.commit(k, was, pid)
-}
-
-// commit makes the kernel's mounts follow a change of the table, or undoes it.
-func (g *Group) commit(k key, was *Mhead, pid int) error {
-	if err := g.place(pid); err != nil {
-		g.pg.restore(k, was)
-		return err
-	}
-	was.close()
-	return nil
-}
-
-func (g *Group) unmount(ctx context.Context, op Op, pid int) error {
-	what := "unmount " + op.Old
-	old, err := g.lookup(ctx, op.Old, false)
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	defer old.close()
-	var is func(*Mount) bool
-	if op.New != "" {
-		what = "unmount " + op.New + " " + op.Old
-		is = func(m *Mount) bool { return m.srv && m.name == serverName(op.New) }
-		if new, err := g.lookup(ctx, op.New, false); err == nil {
-			defer new.close()
-			k, bySrv := new.key(), is
-			if h := g.mounted(new); h != nil {
-				k = h.mount[0].to.key()
-				h.close()
-			}
-			is = func(m *Mount) bool { return m.to.key() == k || bySrv(m) }
-		}
-	}
-	if old.key() == g.root.key() {
-		// The kernel's mounts of the host's directories hang on their names.
-		if is == nil {
-			return fmt.Errorf("%s: %w", what, errRoot)
-		}
-		any := is
-		is = func(m *Mount) bool { return !m.base && any(m) }
-	}
-	k, was, err := g.pg.unmount(is, old.Chan)
-	if err == nil {
-		err = g.commit(k, was, pid)
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	return nil
-}
-
-// clear gives the group the name space that it would start with.
-func (g *Group) clear(ctx context.Context, pid int) error {
-	fresh := &Group{eng: g.eng, pg: NewPgrp(), root: g.root}
-	if err := fresh.base(ctx); err != nil {
-		return err
-	}
-	swap := func() {
-		g.pg.mu.Lock()
-		g.pg.heads, fresh.pg.heads = fresh.pg.heads, g.pg.heads
-		g.pg.gen++
-		g.pg.mu.Unlock()
-	}
-	swap()
-	err := g.place(pid)
-	if err != nil {
-		swap()
-		err = fmt.Errorf("clear: %w", err)
-	}
-	fresh.pg.Close()
 	return err
 }
 

@@ -153,6 +153,10 @@ func (e *Entry) build() (cd Op, err error) {
 	return cd, nil
 }
 
+// bashBind is bind as bash has to be told: its builtin of that name, for key
+// bindings, would come before any file. Its own forms still reach it.
+const bashBind = `() { if [[ $# -ge 2 && $1 != -[!abcC]* ]]; then ` + Bin + `/bind "$@"; else builtin bind "$@"; fi; }`
+
 // exec becomes the program.
 func (e *Entry) exec() error {
 	if e.Control != nil {
@@ -161,6 +165,7 @@ func (e *Entry) exec() error {
 	if p := os.Getenv("PATH"); p != Bin && !strings.HasPrefix(p, Bin+":") {
 		os.Setenv("PATH", strings.TrimSuffix(Bin+":"+p, ":"))
 	}
+	os.Setenv("BASH_FUNC_bind%%", bashBind)
 	name := e.Args[0]
 	file, err := exec.LookPath(name)
 	if err == nil || errors.Is(err, exec.ErrDot) {

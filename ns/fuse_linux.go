@@ -276,6 +276,16 @@ func (f *fuseFS) expireAttr(id uint64) {
 	f.notify(-fuse.NOTIFY_INVAL_INODE, le.AppendUint64(b, 0))
 }
 
+// dropName has the kernel forget a name of the root, a group's that is gone, and
+// all that is beneath.
+func (f *fuseFS) dropName(name string) {
+	le := binary.NativeEndian
+	b := le.AppendUint64(nil, fuse.FUSE_ROOT_ID)
+	b = le.AppendUint32(b, uint32(len(name)))
+	b = le.AppendUint32(b, 0)
+	f.notify(-fuse.NOTIFY_INVAL_ENTRY, append(append(b, name...), 0))
+}
+
 // expireName has the kernel ask again for a name. Without EXPIRE_ONLY it would
 // also undo the mounts beneath.
 func (f *fuseFS) expireName(dir uint64, name string) {

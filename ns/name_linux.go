@@ -103,16 +103,11 @@ func (f *fuseFS) entry(r *dirReq, name string, c *Chan, st *p9.Stat, out *fuse.E
 		out.SetEntryTimeout(fileTimeout)
 		out.SetAttrTimeout(fileTimeout)
 	}
-	if _, ok := c.file.(*point); ok {
-		out.SetEntryTimeout(0) // it goes with an unmount
-	}
 	if c.isDir() {
 		out.SetAttrTimeout(nameTimeout)
 	}
-	if !f.exp {
-		if !c.dev.host {
-			out.SetEntryTimeout(0)
-		}
+	if !f.exp && !c.dev.host {
+		out.SetEntryTimeout(0) // a bind could not take it back
 	}
 	f.attr(st, t, &out.Attr)
 	n := f.enter(r.n, name, c)

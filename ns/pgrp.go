@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"ninespace/srv"
 	"ninespace/srv/p9"
 )
 
@@ -345,36 +344,4 @@ func (pg *Pgrp) Text() string {
 		b.WriteByte('\n')
 	}
 	return b.String()
-}
-
-// An Op is one line of namespace(6).
-type Op struct {
-	Verb     string // bind, mount, unmount, clear, cd
-	Flag     Flag
-	New, Old string // unmount: New may be empty; cd: Old
-	Spec     string // aname of a mount
-	Optional bool   // it may fail
-	Place    string // file:line, for errors
-}
-
-// String gives the line, quoted as rc does.
-func (o Op) String() string {
-	words := []string{o.Verb}
-	if f := o.Flag.String(); f != "" {
-		words = append(words, f)
-	}
-	for _, w := range []string{o.New, o.Old, o.Spec} {
-		if w != "" {
-			words = append(words, quote(w))
-		}
-	}
-	return strings.Join(words, " ")
-}
-
-// quote leaves # bare where srv.Quote would not: it is no comment inside a word.
-func quote(s string) string {
-	if strings.HasPrefix(s, "#") && srv.Quote(s[1:]) == s[1:] && len(s) > 1 {
-		return s
-	}
-	return srv.Quote(s)
 }

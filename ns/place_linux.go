@@ -201,6 +201,11 @@ func (h *host) enter(g *Group, pid int, check func() error) error {
 		defer func() {
 			h.eng.mu.Lock()
 			defer h.eng.mu.Unlock()
+			for _, o := range h.eng.groups {
+				if o.mntns == ns { // the number of one that is gone serves again
+					o.mntns = noNamespace
+				}
+			}
 			g.mntns = ns
 		}()
 		// What the parent group has over the host's directories is a mount of its

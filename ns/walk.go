@@ -41,13 +41,6 @@ func (g *Group) walk(ctx context.Context, c *Chan, name string) (*Chan, p9.Stat,
 	return nil, p9.Stat{}, first
 }
 
-// stat gives the attributes of what c stands for.
-func (g *Group) stat(ctx context.Context, c *Chan) (p9.Stat, error) {
-	t := g.pg.top(c)
-	defer t.close()
-	return t.file.Stat(ctx)
-}
-
 // A place is a name that has been evaluated.
 type place struct {
 	*Chan

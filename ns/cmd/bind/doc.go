@@ -51,6 +51,10 @@ no /mnt/ns/ctl here.
 
 # BUGS
 
+Bash has a bind of its own, for keys. In a name space a shell function gives ours
+the calls with two names or one of our flags, and bash's the others; in fish type
+/mnt/bin/bind.
+
 A process that is in old's directory when a host's directory is bound on it by
 the kernel stays in the one beneath until it changes its directory.
 */

@@ -35,6 +35,8 @@ bind, mount, ns
 
 # BUGS
 
-Files that are open stay open, and so does the connection to their server.
+Files that are open stay open. The connection to a server ends only when the
+kernel has forgotten the files that it was asked for, which it does for want of
+memory or when the session ends.
 */
 package unmount

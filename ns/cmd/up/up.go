@@ -57,10 +57,40 @@ func Main(_ context.Context, std [3]*os.File, args []string) error {
 	if err != nil {
 		return err
 	}
-	if done, err := ns.Privileged(std); done {
-		return err // it ran, to its end, in a process that may mount
+	dir := os.Getenv(nodeDir)
+	if dir == "" {
+		return watch(std)
 	}
-	return run(std, shell, *nsfile)
+	os.Unsetenv(nodeDir)
+	if done, err := ns.Privileged(std); done {
+		return err
+	}
+	return run(std, shell, *nsfile, dir)
+}
+
+// nodeDir in the environment tells the process that watch started of its directory.
+const nodeDir = "NINE_UP"
+
+// watch has a process of its own, one that may mount, do all the work: whichever of
+// the two is killed, the other one ends what is left.
+func watch(std [3]*os.File) error {
+	dir, err := namespaceDir()
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if err := adopt(); err != nil {
+		return err
+	}
+	defer reap()
+	os.Setenv(nodeDir, dir)
+	if done, err := ns.Privileged(std); done {
+		return err
+	}
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Args = os.Args
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = std[0], std[1], std[2]
+	return ns.Run(cmd)
 }
 
 // shellCommand gives the argv of the shell. $SHELL may hold words.
@@ -80,7 +110,7 @@ func shellCommand(command string, fs *flag.FlagSet) ([]string, error) {
 	return shell, nil
 }
 
-func run(std [3]*os.File, shell []string, nsfile string) (err error) {
+func run(std [3]*os.File, shell []string, nsfile, dir string) error {
 	// A terminal's ^C while the servers come up ends this before there is a shell
 	// to have it: all of it goes, in order.
 	quit := make(chan os.Signal, 1)
@@ -90,10 +120,6 @@ func run(std [3]*os.File, shell []string, nsfile string) (err error) {
 	// end is what their parent-death signal waits for.
 	runtime.LockOSThread()
 
-	dir, err := namespaceDir()
-	if err != nil {
-		return err
-	}
 	defer os.RemoveAll(dir)
 	if err := adopt(); err != nil {
 		return err
@@ -115,7 +141,17 @@ func run(std [3]*os.File, shell []string, nsfile string) (err error) {
 		return err
 	}
 	defer sess.Close()
-	cmd := exec.Command(shell[0], shell[1:]...)
+	// A shell at a terminal takes no notice of SIGTERM. One that takes none of a
+	// hangup either is killed.
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	cmd := exec.CommandContext(ctx, shell[0], shell[1:]...)
+	cmd.Cancel = func() error {
+		cmd.Process.Signal(syscall.SIGHUP)
+		cmd.Process.Signal(syscall.SIGCONT)
+		return os.ErrProcessDone // the status is the shell's
+	}
+	cmd.WaitDelay = grace
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = std[0], std[1], std[2]
 	if err := sess.Command(cmd, src); err != nil {
 		return err
