@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"os/signal"
@@ -30,14 +31,17 @@ func Announce(dial string) (net.Listener, error) {
 	}
 	if c, err := net.Dial("unix", addr); err == nil {
 		c.Close()
-		return nil, fmt.Errorf("announce %s: %w", dial, syscall.EADDRINUSE)
+		return nil, announceErr(dial, syscall.EADDRINUSE)
+	} else if errors.Is(err, syscall.EAGAIN) { // it has callers enough already
+		return nil, announceErr(dial, syscall.EADDRINUSE)
 	} else if errors.Is(err, syscall.ECONNREFUSED) {
 		if fi, err := os.Lstat(addr); err == nil && fi.Mode().Type() == os.ModeSocket {
 			os.Remove(addr)
 		}
 	}
 	// The umask is the process's, so it cannot be changed for this call alone:
-	// the socket is made in a directory of its own and moved when its mode is set.
+	// the socket is made in a directory of its own and moved when its mode is set,
+	// by a link, which never replaces what is there.
 	dir, err := os.MkdirTemp(filepath.Dir(addr), ".9")
 	if err != nil {
 		return nil, announceErr(dial, err)
@@ -49,15 +53,22 @@ func Announce(dial string) (net.Listener, error) {
 		return nil, announceErr(dial, err)
 	}
 	l.SetUnlinkOnClose(false)
+	defer os.Remove(tmp)
+	var made os.FileInfo
 	if err = os.Chmod(tmp, 0o600); err == nil {
-		err = os.Rename(tmp, addr)
+		made, err = os.Lstat(tmp)
+	}
+	if err == nil {
+		err = os.Link(tmp, addr)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		err = syscall.EADDRINUSE
 	}
 	if err != nil {
-		os.Remove(tmp)
 		l.Close()
 		return nil, announceErr(dial, err)
 	}
-	return &unixListener{UnixListener: l, path: addr}, nil
+	return &unixListener{UnixListener: l, path: addr, made: made}, nil
 }
 
 func announceErr(dial string, err error) error {
@@ -74,12 +85,17 @@ func announceErr(dial string, err error) error {
 type unixListener struct {
 	*net.UnixListener
 	path string
+	made os.FileInfo
 	once sync.Once
 }
 
-// Close removes the socket and stops listening.
+// Close removes the socket, unless it is another's by now, and stops listening.
 func (l *unixListener) Close() error {
-	l.once.Do(func() { os.Remove(l.path) })
+	l.once.Do(func() {
+		if fi, err := os.Lstat(l.path); err == nil && os.SameFile(fi, l.made) {
+			os.Remove(l.path)
+		}
+	})
 	return l.UnixListener.Close()
 }
 

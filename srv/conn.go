@@ -7,10 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"ninespace/srv/p9"
 )
@@ -30,54 +30,34 @@ type conn struct {
 	dotl  bool
 	msize uint32 // 0: no version agreed on
 
-	mu   sync.Mutex
-	fids map[uint32]*fid
-	reqs map[uint16]*req
-	wg   sync.WaitGroup // running and queued requests
+	mu       sync.Mutex
+	fids     map[uint32]*fid
+	reqs     map[uint16]*req // no more than there are tags
+	flushing map[uint16]*req // by the tag of a Tflush that waits for it
+	wg       sync.WaitGroup  // running and queued requests
 
-	slots   chan struct{} // a place for each request until its reply is queued
-	reading atomic.Int64  // bytes of read buffers in use
+	held    atomic.Int64 // bytes of requests that have no reply yet
+	reading atomic.Int64 // bytes of read buffers, until they are sent
 }
 
+// The connection is read on whatever is in flight: a Tflush or the hangup may be
+// next, and nothing else may ever end what blocks. Tags bound the number of
+// requests, and these bound their memory.
 const (
-	maxRequests = 16384    // in flight on one connection; past that it is not read on
-	readBudget  = 64 << 20 // bytes of read buffers past which reads are cut short
-	shortRead   = 8 << 10
-	firstFrame  = 8 << 10 // the longest message before a version is agreed on
+	maxFids    = 1 << 20
+	heldBudget = 256 << 20 // bytes of requests past which only small ones are taken
+	smallFrame = 512
+	readBudget = 64 << 20 // bytes of read buffers past which reads are cut short
+	shortRead  = 8 << 10
+	firstFrame = 8 << 10 // the longest message before a version is agreed on
 )
-
-// Serve accepts connections and serves each until ctx ends or the listener
-// fails; it returns when all have ended.
-func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	stop := context.AfterFunc(ctx, func() { l.Close() })
-	defer stop()
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer cancel()
-	for {
-		c, err := l.Accept()
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			return err
-		}
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			s.ServeConn(ctx, c)
-		}()
-	}
-}
 
 // ServeConn serves one connection until it hangs up, breaks the protocol or ctx
 // ends. It then cancels what runs, waits for it, clunks every fid and closes rwc.
 // The error says why it ended; nil is a hangup between messages.
 func (s *Server) ServeConn(ctx context.Context, rwc io.ReadWriteCloser) error {
 	c := &conn{srv: s, base: ctx, rwc: rwc, in: bufio.NewReaderSize(rwc, 8<<10), fids: map[uint32]*fid{},
-		reqs: map[uint16]*req{}, slots: make(chan struct{}, maxRequests)}
+		reqs: map[uint16]*req{}, flushing: map[uint16]*req{}}
 	c.out.w = rwc
 	c.out.idle.L = &c.out.mu
 	stop := context.AfterFunc(ctx, func() { rwc.Close() })
@@ -100,7 +80,6 @@ func (c *conn) serve() error {
 			}
 			return err
 		}
-		c.slots <- struct{}{}
 		c.dispatch(r)
 		// Replies of inline requests wait for the rest of what has arrived.
 		if !c.frameBuffered() || c.out.full() {
@@ -147,6 +126,11 @@ func (c *conn) next() (*req, error) {
 		return nil, err
 	}
 	r.bad = r.t.Decode(r.frame.b, c.dotl)
+	if n := int64(cap(r.frame.b)); size > smallFrame && c.held.Load()+n > heldBudget && r.bad == nil && r.t.Type != p9.Tversion {
+		r.bad = syscall.ENOMEM
+	} else {
+		r.frame.count(&c.held, n)
+	}
 	return r, nil
 }
 
@@ -165,15 +149,17 @@ func (c *conn) dispatch(r *req) {
 		r.bad = p9.NewError(p9.ErrBotch.Errno, r.t.Type.String()+" is not a request")
 	case errors.Is(r.bad, p9.ErrType):
 		r.bad = p9.NewError(p9.ErrNotSup.Errno, r.bad.Error())
+	case r.bad == syscall.ENOMEM:
 	case r.bad != nil:
 		r.bad = p9.NewError(p9.ErrBotch.Errno, r.bad.Error())
 	}
 	c.mu.Lock()
-	if r.bad == nil && r.t.Type == p9.Tflush {
+	flush := r.t.Type == p9.Tflush
+	if r.bad == nil && flush && c.flushing[r.t.Tag] == nil {
 		c.flush(r)
 		return
 	}
-	if r.bad == nil && (c.reqs[r.t.Tag] != nil || r.t.Tag == p9.NoTag) {
+	if r.bad == nil && (flush || c.flushing[r.t.Tag] != nil || c.reqs[r.t.Tag] != nil || r.t.Tag == p9.NoTag) {
 		r.bad = p9.NewError(p9.ErrBotch.Errno, "duplicate tag")
 	} else if r.bad == nil {
 		c.reqs[r.t.Tag] = r
@@ -233,13 +219,20 @@ func dialectOf(version string) (string, bool) {
 func (c *conn) flush(r *req) {
 	old := c.reqs[r.t.Oldtag]
 	if old == nil {
+		old = c.flushing[r.t.Oldtag] // a Tflush is flushed when what it waits for is
+	}
+	if old == nil {
 		c.send(&p9.Fcall{Type: p9.Rflush, Tag: r.t.Tag}, c.dotl, nil)
 		c.mu.Unlock()
 		r.free()
 		return
 	}
 	old.flushes = append(old.flushes, r.t.Tag)
-	queued := old.unqueue()
+	c.flushing[r.t.Tag] = old
+	queued := old.waits > 0
+	if queued {
+		old.unqueue()
+	}
 	c.mu.Unlock()
 	r.free()
 	old.cancel()
@@ -254,9 +247,10 @@ func (c *conn) reset() {
 	c.mu.Lock()
 	var queued []*req
 	for _, r := range c.reqs {
-		if r.unqueue() {
+		if r.waits > 0 {
 			r.bad = p9.ErrInterrupted
 			queued = append(queued, r)
+			r.forgo()
 		}
 		r.cancel()
 	}
@@ -269,9 +263,8 @@ func (c *conn) reset() {
 	fids := c.fids
 	c.fids = map[uint32]*fid{}
 	c.mu.Unlock()
-	ctx := context.WithoutCancel(c.base)
 	for _, f := range fids {
-		f.drop(ctx)
+		f.drop()
 	}
 }
 
@@ -288,22 +281,25 @@ func (c *conn) send(rx *p9.Fcall, dotl bool, buf *buffer) {
 	if buf == nil {
 		buf = getBuf(256)
 		b, err := rx.Append(buf.b[:0], dotl)
+		if err == nil && c.msize != 0 && len(b) > int(c.msize) {
+			err = fmt.Errorf("%s of %d bytes is longer than msize", rx.Type, len(b))
+		}
 		if err != nil { // a server's text or name that the wire cannot hold
 			e := p9.NewError(p9.ErrIO.Errno, err.Error())
-			b, _ = errorReply(rx.Tag, e, dotl).Append(buf.b[:0], dotl)
+			b, _ = c.errorReply(rx.Tag, e, dotl).Append(buf.b[:0], dotl)
 		}
 		buf.b = b
 	}
 	c.out.put(buf)
 }
 
-func errorReply(tag uint16, e *p9.Error, dotl bool) *p9.Fcall {
+func (c *conn) errorReply(tag uint16, e *p9.Error, dotl bool) *p9.Fcall {
 	if dotl {
 		return &p9.Fcall{Type: p9.Rlerror, Tag: tag, Errno: uint32(e.Errno)}
 	}
 	ename := e.Ename
-	if len(ename) > 1024 {
-		ename = ename[:1024]
+	if n := min(1024, int(max(c.msize, p9.MinMsize))-p9.HdrSz-2); len(ename) > n {
+		ename = ename[:n]
 	}
 	return &p9.Fcall{Type: p9.Rerror, Tag: tag, Ename: ename}
 }

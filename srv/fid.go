@@ -3,54 +3,11 @@ package srv
 import (
 	"context"
 	"reflect"
-	"sync/atomic"
+	"slices"
+	"syscall"
 
 	"ninespace/srv/p9"
 )
-
-// A node is a file as one connection reached it: with the name that it was
-// walked by and its parent, for "..". It is shared by the fids that were cloned
-// from each other and by its children.
-type node struct {
-	file  File
-	place atomic.Pointer[place]
-	ref   atomic.Int32
-}
-
-// A place is where a node is. A rename gives a node a new one; the parents of
-// earlier places are kept while the node is, as a walk may be at them.
-type place struct {
-	name   string
-	parent *node
-	before *place
-}
-
-func newNode(f File, name string, parent *node) *node {
-	n := &node{file: f}
-	n.ref.Store(1)
-	n.move(name, parent)
-	return n
-}
-
-func (n *node) move(name string, parent *node) {
-	if parent != nil {
-		parent.ref.Add(1)
-	}
-	n.place.Store(&place{name, parent, n.place.Load()})
-}
-
-func (n *node) parent() *node { return n.place.Load().parent }
-func (n *node) name() string  { return n.place.Load().name }
-
-func (n *node) unref() {
-	if n == nil || n.ref.Add(-1) > 0 {
-		return
-	}
-	Clunk(n.file)
-	for p := n.place.Load(); p != nil; p = p.before {
-		p.parent.unref()
-	}
-}
 
 // A use says how a request holds a fid.
 type use uint8
@@ -84,32 +41,35 @@ type fid struct {
 	queue   []*req
 	ref     int  // requests that hold or wait for it
 	gone    bool // no longer in the table: dropped when ref is 0
+
+	removed bool // by Tremove, its last request
 }
 
-// drop lets go of what the fid held. The last request on it has returned.
-func (f *fid) drop(ctx context.Context) error {
+// drop lets go of what the fid held, as its user. The last request on it has
+// returned.
+func (f *fid) drop() error {
 	var err error
+	if f.auth != nil {
+		Clunk(f.auth)
+		f.auth = nil
+	}
+	if f.node == nil {
+		return nil
+	}
+	ctx := context.WithoutCancel(f.ctx)
 	if f.xattr != nil {
 		err = f.xattr.commit(ctx)
 	}
 	if f.handle != nil && !(f.node != nil && sameFile(f.handle, f.node.file)) {
 		Clunk(f.handle)
 	}
-	if f.open && f.mode&p9.ORCLOSE != 0 {
+	if f.open && f.mode&p9.ORCLOSE != 0 && !f.removed {
 		f.node.remove(ctx) // nobody is left to hear an error
 	}
 	f.xattr, f.handle, f.open = nil, nil, false
 	f.node.unref()
 	f.node = nil
 	return err
-}
-
-func (n *node) remove(ctx context.Context) error {
-	p := n.place.Load()
-	if p.parent == nil {
-		return Remove(ctx, nil, n.file, p.name)
-	}
-	return Remove(ctx, p.parent.file, n.file, p.name)
 }
 
 // sameFile reports whether a handle is the file itself.
@@ -133,6 +93,9 @@ func (c *conn) claim(r *req) error {
 	make_ := func(i int, num uint32) error {
 		if c.fids[num] != nil || num == p9.NoFid {
 			return p9.ErrFidInUse
+		}
+		if len(c.fids) >= maxFids {
+			return syscall.ENFILE
 		}
 		f := &fid{num: num, owner: r}
 		c.fids[num] = f
@@ -169,6 +132,9 @@ func (c *conn) claim(r *req) error {
 	case p9.Tclunk, p9.Tremove:
 		u = final
 	case p9.Twalk:
+		if len(r.t.Wname) > p9.MaxWelem {
+			return p9.NewError(p9.ErrBotch.Errno, "too many names in walk")
+		}
 		if r.t.Newfid == r.t.Fid {
 			u = excl
 			break
@@ -191,40 +157,48 @@ func (c *conn) claim(r *req) error {
 	return nil
 }
 
-// admit gives the request its fids, or queues it on the first that it cannot
-// have yet; with c.mu held.
+// admit gives the request its fids, with c.mu held. Where it cannot have one yet,
+// it takes its place there at once, before it has the other: so a request waits
+// only for those that came before it, and they never for it.
 func (c *conn) admit(r *req) bool {
-	for ; r.at < len(r.need); r.at, r.queued = r.at+1, nil {
-		f := r.need[r.at]
+	for i, f := range r.need {
 		if f == nil || f.owner == r {
 			continue
 		}
-		if f.gone { // clunked by a request that was queued before
-			r.stale = true
-			continue
+		if len(f.queue) > 0 || !c.enter(r, i) {
+			f.queue = append(f.queue, r)
+			r.waits++
 		}
-		u := r.use[r.at]
-		if u == shared && f.owner == nil && r.sequential(f) {
-			u = excl
-		}
-		if f.owner != nil || len(f.queue) > 0 && r.queued != f || u == excl && f.sharing > 0 {
-			if r.queued != f {
-				f.queue = append(f.queue, r)
-				r.queued = f
-			}
+	}
+	return r.waits == 0
+}
+
+// enter lets the request have its i-th fid, unless who has it is in the way.
+func (c *conn) enter(r *req, i int) bool {
+	f, u := r.need[i], r.use[i]
+	if f.gone { // clunked by a request that came before
+		r.stale = true
+		return true
+	}
+	if f.owner != nil {
+		return false
+	}
+	if u == shared && r.sequential(f) {
+		u = excl
+	}
+	switch u {
+	case shared:
+		f.sharing++
+		r.shares[i] = true
+	case excl:
+		if f.sharing > 0 {
 			return false
 		}
-		switch u {
-		case shared:
-			f.sharing++
-			r.shares[r.at] = true
-		case excl:
-			f.owner = r
-		case final:
-			f.owner = r
-			f.gone = true
-			delete(c.fids, f.num)
-		}
+		f.owner = r
+	case final:
+		f.owner = r
+		f.gone = true
+		delete(c.fids, f.num)
 	}
 	return true
 }
@@ -241,20 +215,25 @@ func (r *req) sequential(f *fid) bool {
 	return false
 }
 
-// unqueue takes a waiting request off its queue, with c.mu held.
-func (r *req) unqueue() bool {
-	f := r.queued
-	if f == nil {
-		return false
-	}
-	for i, q := range f.queue {
-		if q == r {
-			f.queue = append(f.queue[:i:i], f.queue[i+1:]...)
-			break
+// unqueue takes a waiting request off the queues, with c.mu held.
+func (r *req) unqueue() {
+	for _, f := range r.need {
+		if f != nil {
+			f.queue = slices.DeleteFunc(f.queue, func(q *req) bool { return q == r })
 		}
 	}
-	r.queued = nil
-	return true
+	r.waits = 0
+}
+
+// forgo empties the queues that a request waits on, with c.mu held, where all
+// that wait are to end.
+func (r *req) forgo() {
+	for _, f := range r.need {
+		if f != nil {
+			f.queue = nil
+		}
+	}
+	r.waits = 0
 }
 
 // leave lets go of the request's fids, with c.mu held, and gives the requests
@@ -276,10 +255,11 @@ func (c *conn) leave(r *req) (next []*req, drop []*fid) {
 		}
 		for len(f.queue) > 0 {
 			n := f.queue[0]
-			if !c.admitHead(n, f) {
+			if !c.enter(n, n.which(f)) {
 				break
 			}
-			if n.queued == nil {
+			f.queue = f.queue[1:]
+			if n.waits--; n.waits == 0 {
 				next = append(next, n)
 			}
 		}
@@ -290,14 +270,10 @@ func (c *conn) leave(r *req) (next []*req, drop []*fid) {
 	return next, drop
 }
 
-// admitHead tries the first request of f's queue and takes it off where f let it
-// in (it may now wait for its other fid).
-func (c *conn) admitHead(n *req, f *fid) bool {
-	rest := f.queue[1:]
-	ok := c.admit(n)
-	if !ok && n.queued == f {
-		return false
+// which says which of its fids f is to the request.
+func (r *req) which(f *fid) int {
+	if r.need[0] == f {
+		return 0
 	}
-	f.queue = rest
-	return true
+	return 1
 }

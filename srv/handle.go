@@ -2,9 +2,7 @@ package srv
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
-	"io"
 	"io/fs"
 	"math"
 
@@ -27,14 +25,29 @@ func (r *req) inline() bool {
 		return r.stale || r.t.Type != p9.Tattach && r.t.Type != p9.Tauth && (f == nil || f.auth == nil)
 	}
 	switch r.t.Type {
-	case p9.Tattach, p9.Tauth, p9.Tlock, p9.Txattrwalk:
+	case p9.Tattach, p9.Tauth, p9.Tlock, p9.Txattrwalk, p9.Treaddir:
 		return false
-	case p9.Tread, p9.Twrite, p9.Treaddir, p9.Tfsync:
-		return f.xattr != nil || isInline(f.handle)
+	case p9.Tread, p9.Twrite, p9.Tfsync:
+		return f.xattr != nil || isInline(f.handle) && !f.dir // the entries' Stats may block
 	case p9.Tclunk:
-		return f.xattr == nil && isInline(f.node.file) && (f.handle == nil || isInline(f.handle))
+		if f.xattr != nil || f.handle != nil && !isInline(f.handle) {
+			return false
+		}
+	case p9.Tunlinkat: // without the interfaces, the entry itself is asked
+		if _, ok := f.node.file.(Unlinker); !ok {
+			return false
+		}
+	case p9.Trenameat:
+		if _, ok := f.node.file.(Renamer); !ok {
+			return false
+		}
 	}
-	return isInline(f.node.file)
+	for _, n := range [...]*node{f.node, f.node.place.Load().parent, r.second().node} {
+		if n != nil && !isInline(n.file) {
+			return false
+		}
+	}
+	return true
 }
 
 // handle does what the request asks and returns the reply's fields.
@@ -90,13 +103,13 @@ func (r *req) route(ctx context.Context) (rx p9.Fcall, err error) {
 	case p9.Twrite:
 		rx.Count, err = f.write(ctx, t)
 	case p9.Tclunk:
-		err = r.clunk(ctx, f)
+		err = r.clunk(f)
 	case p9.Tremove:
-		if err = f.allowedIn(ctx, f.node.parent()); err == nil {
+		if err = f.mayRemove(ctx); err == nil {
 			err = f.node.remove(ctx)
 		}
-		f.mode &^= p9.ORCLOSE
-		r.clunk(ctx, f)
+		f.removed = true
+		r.clunk(f)
 	case p9.Tstat:
 		rx.Stat, err = f.stat9(ctx)
 	case p9.Twstat:
@@ -109,11 +122,7 @@ func (r *req) route(ctx context.Context) (rx p9.Fcall, err error) {
 
 func (r *req) attach(ctx context.Context, f *fid) (rx p9.Fcall, err error) {
 	t := &r.t
-	nuname := uint32(p9.NoUid)
-	if r.c.dotl {
-		nuname = t.Nuname
-	}
-	u := NewUser(t.Uname, nuname)
+	u := r.who()
 	switch af := r.need[1]; {
 	case af != nil && af.auth == nil:
 		return rx, p9.ErrBadUseFid
@@ -143,12 +152,20 @@ func (r *req) attach(ctx context.Context, f *fid) (rx p9.Fcall, err error) {
 	return rx, nil
 }
 
+// who is the user that Tauth or Tattach names.
+func (r *req) who() *User {
+	if r.c.dotl {
+		return NewUser(r.t.Uname, r.t.Nuname)
+	}
+	return NewUser(r.t.Uname, p9.NoUid)
+}
+
 func (r *req) auth(ctx context.Context, f *fid) (rx p9.Fcall, err error) {
 	if r.c.srv.Auth == nil {
 		// By number this is what 9P2000.L's clients take as "attach without it".
 		return rx, p9.NewError(p9.ErrNotExist.Errno, "authentication not required")
 	}
-	u := NewUser(r.t.Uname, p9.NoUid)
+	u := r.who()
 	af, err := r.c.srv.Auth(ctx, u.Name, r.t.Aname)
 	if err != nil {
 		return rx, err
@@ -160,6 +177,9 @@ func (r *req) auth(ctx context.Context, f *fid) (rx p9.Fcall, err error) {
 
 // authIO is all that can be done with an afid.
 func (r *req) authIO(ctx context.Context, f *fid) (rx p9.Fcall, err error) {
+	if r.t.Offset > math.MaxInt64 {
+		return rx, p9.ErrBadOffset
+	}
 	switch r.t.Type {
 	case p9.Tread:
 		return rx, r.readInto(r.t.Count, func(p []byte) (int, error) { return f.auth.Read(ctx, p, int64(r.t.Offset)) })
@@ -168,21 +188,20 @@ func (r *req) authIO(ctx context.Context, f *fid) (rx p9.Fcall, err error) {
 		rx.Count = uint32(max(0, n))
 		return rx, err
 	case p9.Tclunk, p9.Tremove:
-		Clunk(f.auth)
-		return rx, nil
+		return rx, r.clunk(f)
 	}
 	return rx, p9.ErrBadUseFid
 }
 
 // clunk lets the fid go: before the reply where nothing else runs on it.
-func (r *req) clunk(ctx context.Context, f *fid) error {
+func (r *req) clunk(f *fid) error {
 	r.c.mu.Lock()
 	alone := f.ref == 1
 	r.c.mu.Unlock()
 	if !alone {
 		return nil
 	}
-	return f.drop(context.WithoutCancel(ctx))
+	return f.drop()
 }
 
 // need checks a permission by the file's mode, unless the file does it itself.
@@ -208,14 +227,18 @@ func (f *fid) allowedIn(ctx context.Context, dir *node) error {
 	return f.allowed(ctx, dir.file, 3)
 }
 
+// mayRemove checks that the file may be removed from its directory.
+func (f *fid) mayRemove(ctx context.Context) error {
+	p := f.node.at()
+	defer p.parent.unref()
+	return f.allowedIn(ctx, p.parent)
+}
+
 func (r *req) walk(ctx context.Context, f *fid) (rx p9.Fcall, err error) {
 	t := &r.t
 	nf := r.need[1]
 	if nf == nil {
 		nf = f
-	}
-	if len(t.Wname) > p9.MaxWelem {
-		return rx, p9.NewError(p9.ErrBotch.Errno, "too many names in walk")
 	}
 	// walk(5) wants a fid that is not open; 9P2000.L's clients walk from open
 	// directories too.
@@ -257,15 +280,21 @@ func (r *req) walk(ctx context.Context, f *fid) (rx p9.Fcall, err error) {
 // step walks one name and returns a node that the caller owns.
 func (f *fid) step(ctx context.Context, n *node, name string, inline bool) (*node, p9.Qid, error) {
 	if name == ".." {
-		if p := n.parent(); p != nil {
-			n = p
+		p := n.at().parent
+		if p == nil {
+			p = n
+			p.ref.Add(1)
 		}
-		st, err := n.file.Stat(ctx)
+		if inline && !isInline(p.file) {
+			p.unref()
+			return nil, p9.Qid{}, errNotInline
+		}
+		st, err := p.file.Stat(ctx)
 		if err != nil {
+			p.unref()
 			return nil, p9.Qid{}, err
 		}
-		n.ref.Add(1)
-		return n, st.Qid, nil
+		return p, st.Qid, nil
 	}
 	if _, ok := n.file.(Walker); !ok {
 		return nil, p9.Qid{}, p9.ErrNotDir
@@ -290,187 +319,4 @@ func (f *fid) step(ctx context.Context, n *node, name string, inline bool) (*nod
 		return nil, p9.Qid{}, err
 	}
 	return newNode(c, name, n), st.Qid, nil
-}
-
-// wants gives the permissions that a mode needs.
-func wants(mode p9.Mode) fs.FileMode {
-	var w fs.FileMode
-	switch mode & 3 {
-	case p9.OREAD:
-		w = 4
-	case p9.OWRITE:
-		w = 2
-	case p9.ORDWR:
-		w = 6
-	case p9.OEXEC:
-		w = 1
-	}
-	if mode&p9.OTRUNC != 0 {
-		w |= 2
-	}
-	return w
-}
-
-func (f *fid) openFile(ctx context.Context, mode p9.Mode) (p9.Qid, error) {
-	if f.open || f.xattr != nil {
-		return p9.Qid{}, p9.ErrOpen
-	}
-	st, err := f.node.file.Stat(ctx)
-	if err != nil {
-		return st.Qid, err
-	}
-	if _, guard := f.node.file.(Guard); !guard && !f.user.Allowed(&st, wants(mode)) {
-		return st.Qid, p9.ErrPerm
-	}
-	if st.Mode.IsDir() && (mode.Writable() || mode&p9.OTRUNC != 0) {
-		return st.Qid, p9.ErrIsDir
-	}
-	if !st.Mode.IsDir() && mode&p9.ODIRECTORY != 0 {
-		return st.Qid, p9.ErrNotDir
-	}
-	if mode&p9.ORCLOSE != 0 {
-		if err := f.allowedIn(ctx, f.node.parent()); err != nil {
-			return st.Qid, err
-		}
-	}
-	h, err := Open(ctx, f.node.file, mode)
-	if err != nil {
-		return st.Qid, err
-	}
-	if hf, ok := h.(File); ok && !sameFile(h, f.node.file) {
-		if st, err = hf.Stat(ctx); err != nil {
-			Clunk(h)
-			return st.Qid, err
-		}
-		old := f.node
-		f.node = newNode(hf, old.name(), old.parent())
-		old.unref()
-	}
-	f.opened(h, mode, st.Mode.IsDir())
-	return st.Qid, nil
-}
-
-func (f *fid) opened(h Handle, mode p9.Mode, dir bool) {
-	f.handle, f.mode, f.open, f.dir, f.dirOff, f.cookie = h, mode, true, dir, 0, 0
-}
-
-// createFile makes a file and moves the fid to it. With inherit, the directory
-// limits the permissions, as open(5) has it; Linux's umask is the client's.
-func (f *fid) createFile(ctx context.Context, name string, perm fs.FileMode, mode p9.Mode, inherit bool) (q p9.Qid, err error) {
-	if f.open || f.xattr != nil {
-		return q, p9.ErrOpen
-	}
-	dir := f.node
-	if err = CheckName(name); err != nil {
-		return q, err
-	}
-	st, err := dir.file.Stat(ctx)
-	if err != nil {
-		return q, err
-	}
-	if !st.Mode.IsDir() {
-		return q, p9.ErrNotDir
-	}
-	if _, guard := dir.file.(Guard); !guard && !f.user.Allowed(&st, 3) {
-		return q, p9.ErrPerm
-	}
-	if inherit {
-		keep := fs.FileMode(0o111)
-		if perm.IsDir() {
-			keep = 0
-		}
-		perm &= ^fs.FileMode(0o777) | keep | st.Mode.Perm()
-	}
-	if perm.IsDir() && mode.Writable() {
-		return q, p9.ErrIsDir
-	}
-	file, h, err := Create(ctx, dir.file, name, perm, mode)
-	if err != nil {
-		return q, err
-	}
-	if st, err = file.Stat(ctx); err != nil {
-		if !sameFile(h, file) {
-			Clunk(h)
-		}
-		Clunk(file)
-		return q, err
-	}
-	f.node = newNode(file, name, dir)
-	dir.unref()
-	f.opened(h, mode, st.Mode.IsDir())
-	return st.Qid, nil
-}
-
-// readInto gives read a frame's room for count bytes and makes the frame the reply.
-func (r *req) readInto(count uint32, read func([]byte) (int, error)) error {
-	const head = p9.HdrSz + 4
-	c := r.c
-	count = min(count, c.msize-head)
-	if c.reading.Add(int64(count)) > readBudget {
-		// Too much memory waits in reads already: a short read is no error.
-		c.reading.Add(-int64(count))
-		count = min(count, shortRead)
-		c.reading.Add(int64(count))
-	}
-	defer c.reading.Add(-int64(count))
-	buf := getBuf(head + int(count))
-	n, err := read(buf.b[head:])
-	if errors.Is(err, io.EOF) {
-		err = nil
-	}
-	if err != nil && n <= 0 {
-		buf.free()
-		return err
-	}
-	n = max(0, min(n, int(count)))
-	buf.b = buf.b[:head+n]
-	binary.LittleEndian.PutUint32(buf.b, uint32(head+n))
-	buf.b[4] = byte(r.t.Type + 1)
-	binary.LittleEndian.PutUint16(buf.b[5:], r.t.Tag)
-	binary.LittleEndian.PutUint32(buf.b[7:], uint32(n))
-	r.rbuf = buf
-	return nil
-}
-
-func (r *req) read(ctx context.Context, f *fid) error {
-	t := &r.t
-	switch {
-	case f.xattr != nil:
-		return r.readInto(t.Count, func(p []byte) (int, error) { return f.xattr.read(p, t.Offset) })
-	case !f.open || !f.mode.Readable():
-		return p9.ErrBadUseFid
-	case t.Count > math.MaxInt32:
-		return p9.ErrBadCount
-	case f.dir && r.c.dotl:
-		return p9.ErrIsDir
-	case f.dir:
-		return r.readInto(t.Count, func(p []byte) (int, error) { return f.readDir9(ctx, p, t.Offset) })
-	case t.Offset > math.MaxInt64-uint64(t.Count):
-		return p9.ErrBadOffset
-	}
-	h, ok := f.handle.(Reader)
-	if !ok {
-		return p9.ErrPerm
-	}
-	return r.readInto(t.Count, func(p []byte) (int, error) { return h.Read(ctx, p, int64(t.Offset)) })
-}
-
-func (f *fid) write(ctx context.Context, t *p9.Fcall) (uint32, error) {
-	switch {
-	case f.xattr != nil:
-		return f.xattr.write(t.Data, t.Offset)
-	case !f.open || !f.mode.Writable():
-		return 0, p9.ErrBadUseFid
-	case t.Offset > math.MaxInt64-uint64(len(t.Data)):
-		return 0, p9.ErrBadOffset
-	}
-	h, ok := f.handle.(Writer)
-	if !ok {
-		return 0, p9.ErrPerm
-	}
-	n, err := h.Write(ctx, t.Data, int64(t.Offset))
-	if n > 0 && err != nil && !errors.Is(err, context.Canceled) {
-		err = nil // what was taken was taken; the next write tells why no more is
-	}
-	return uint32(max(0, min(n, len(t.Data)))), err
 }

@@ -27,15 +27,26 @@ type wire struct {
 func dial(t *testing.T, root srv.File, dotl bool) *wire {
 	t.Helper()
 	w := &wire{t, srvtest.Serve(t, srv.New(root)), false}
+	w.hello(dotl)
+	return w
+}
+
+// hello agrees on a version and attaches fid 0.
+func (w *wire) hello(dotl bool) {
+	w.Helper()
+	w.version(dotl, 64<<10)
+	w.rpc(&p9.Fcall{Type: p9.Tattach, Afid: p9.NoFid, Uname: "glenda", Nuname: p9.NoUid})
+}
+
+func (w *wire) version(dotl bool, msize uint32) {
+	w.Helper()
 	w.c.SetDeadline(time.Now().Add(2 * srvtest.Patience))
 	version := p9.Version9P2000
 	if dotl {
 		version = p9.Version9P2000L
 	}
-	w.rpc(&p9.Fcall{Type: p9.Tversion, Tag: p9.NoTag, Msize: 64 << 10, Version: version})
+	w.rpc(&p9.Fcall{Type: p9.Tversion, Tag: p9.NoTag, Msize: msize, Version: version})
 	w.dotl = dotl
-	w.rpc(&p9.Fcall{Type: p9.Tattach, Afid: p9.NoFid, Uname: "glenda", Nuname: p9.NoUid})
-	return w
 }
 
 func (w *wire) send(fs ...*p9.Fcall) {

@@ -105,6 +105,9 @@ func Remove(ctx context.Context, dir, f File, name string) error {
 	if err != nil {
 		return err
 	}
+	if err := sameEntry(ctx, dir, name, &st); err != nil {
+		return err
+	}
 	return u.Unlink(ctx, name, st.Mode.IsDir())
 }
 

@@ -4,15 +4,19 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 )
 
 // A buffer holds one frame and comes from a pool of its size class.
 type buffer struct {
 	b     []byte
 	class int
+
+	counter *atomic.Int64 // what counts it, and as how much, until it is freed
+	counted int64
 }
 
-var bufSizes = [...]int{512, 8<<10 + 32, 64<<10 + 32, 1<<20 + 32}
+var bufSizes = [...]int{512, 8<<10 + 32, 64<<10 + 32, 128<<10 + 32, 1<<20 + 32}
 
 var bufPools [len(bufSizes)]sync.Pool
 
@@ -22,17 +26,30 @@ func getBuf(n int) *buffer {
 		if n <= size {
 			b, ok := bufPools[i].Get().(*buffer)
 			if !ok {
-				b = &buffer{make([]byte, size), i}
+				b = &buffer{b: make([]byte, size), class: i}
 			}
 			b.b = b.b[:n]
 			return b
 		}
 	}
-	return &buffer{make([]byte, n), -1}
+	return &buffer{b: make([]byte, n), class: -1}
+}
+
+// count adds n to a counter until the buffer is freed.
+func (b *buffer) count(c *atomic.Int64, n int64) {
+	c.Add(n)
+	b.counter, b.counted = c, n
 }
 
 func (b *buffer) free() {
-	if b != nil && b.class >= 0 && cap(b.b) >= bufSizes[b.class] {
+	if b == nil {
+		return
+	}
+	if b.counter != nil {
+		b.counter.Add(-b.counted)
+		b.counter = nil
+	}
+	if b.class >= 0 && cap(b.b) >= bufSizes[b.class] {
 		bufPools[b.class].Put(b)
 	}
 }

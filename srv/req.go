@@ -21,8 +21,7 @@ type req struct {
 	use     [2]use   // and how
 	shares  [2]bool  // those that it is counted in the sharing of
 	stale   bool     // one of them was clunked before its turn
-	at      int      // how many of need it has been admitted to
-	queued  *fid     // on whose queue it waits
+	waits   int      // on how many of their queues it is
 	flushes []uint16 // tags of Tflushes to answer after it
 
 	ctx *reqCtx // nil while on the reading goroutine
@@ -144,10 +143,11 @@ func (r *req) finish(rx p9.Fcall, err error) {
 	case err == nil:
 		rx.Type, rx.Tag = r.t.Type+1, r.t.Tag
 		c.send(&rx, c.dotl, r.rbuf)
-	case !flushed || len(r.flushes) == 0:
-		c.send(errorReply(r.t.Tag, p9.ErrorOf(err), c.dotl), c.dotl, nil)
+	case !flushed || len(r.flushes) == 0 || r.ended():
+		c.send(c.errorReply(r.t.Tag, p9.ErrorOf(err), c.dotl), c.dotl, nil)
 	}
 	for _, tag := range r.flushes {
+		delete(c.flushing, tag)
 		c.send(&p9.Fcall{Type: p9.Rflush, Tag: tag}, c.dotl, nil)
 	}
 	c.mu.Unlock()
@@ -156,16 +156,21 @@ func (r *req) finish(rx p9.Fcall, err error) {
 		n.start(false)
 	}
 	for _, f := range drop {
-		f.drop(context.WithoutCancel(c.base))
+		f.drop()
 	}
 	c.wg.Done()
 }
 
-// free gives back what the request held of the connection.
+// ended reports whether the request was its fid's last, which holds even where
+// it failed, so that the client must hear of it.
+func (r *req) ended() bool {
+	return r.need[0] != nil && r.use[0] == final && r.bad == nil && !r.stale
+}
+
+// free gives back the request's bytes.
 func (r *req) free() {
 	r.frame.free()
 	r.frame = nil
-	<-r.c.slots
 }
 
 func cutByte(s string, sep byte) (before, after string, found bool) {

@@ -57,8 +57,9 @@ func (f *fid) readDir9(ctx context.Context, p []byte, off uint64) (int, error) {
 		return 0, err
 	}
 	n := 0
+	cookie := f.cookie
 	full := false
-	for e, err := range l.List(ctx, f.cookie) {
+	for e, err := range l.List(ctx, cookie) {
 		if err != nil {
 			if n > 0 {
 				break // the next read comes to it again
@@ -67,13 +68,13 @@ func (f *fid) readDir9(ctx context.Context, p []byte, off uint64) (int, error) {
 		}
 		c, err := Walk(ctx, f.node.file, e.Name)
 		if err != nil {
-			f.cookie = e.Cookie
+			cookie = e.Cookie
 			continue // gone since
 		}
 		st, err := f.statOf(ctx, c, e.Name)
 		Clunk(c)
 		if err != nil {
-			f.cookie = e.Cookie
+			cookie = e.Cookie
 			continue
 		}
 		st.Name = e.Name
@@ -86,12 +87,12 @@ func (f *fid) readDir9(ctx context.Context, p []byte, off uint64) (int, error) {
 			break
 		}
 		n += len(b)
-		f.cookie = e.Cookie
+		cookie = e.Cookie
 	}
 	if full && n == 0 {
 		return 0, p9.NewError(p9.ErrBadCount.Errno, "read count too small for a directory entry")
 	}
-	f.dirOff = off + uint64(n)
+	f.dirOff, f.cookie = off+uint64(n), cookie
 	if n == 0 {
 		return 0, io.EOF
 	}
@@ -115,7 +116,8 @@ func (f *fid) wstat9(ctx context.Context, stat []byte) error {
 
 // wstat changes attributes, a name among them, all or none. st is what they are.
 func (f *fid) wstat(ctx context.Context, w p9.Wstat, st *p9.Stat) error {
-	p := f.node.place.Load()
+	p := f.node.at()
+	defer p.parent.unref()
 	if w.Valid&p9.WName != 0 && w.Name == p.name {
 		w.Valid &^= p9.WName
 	}
@@ -176,6 +178,12 @@ func (f *fid) mayWstat(st *p9.Stat, w *p9.Wstat) error {
 	const byWriter = p9.WLength | p9.WAtimeNow | p9.WMtimeNow
 	if w.Valid&byOwner != 0 && !owner {
 		return p9.ErrNotOwner
+	}
+	if w.Valid&p9.WUid != 0 && w.Uid != full.Uid {
+		return p9.ErrNotOwner // a file is not given away
+	}
+	if w.Valid&p9.WGid != 0 && w.Gid != full.Gid && w.Gid != f.user.Name && !f.user.gids[w.Ngid] {
+		return p9.ErrorOfText("not a member of proposed group")
 	}
 	if w.Valid&byWriter != 0 && !owner && !f.user.Allowed(st, 2) {
 		return p9.ErrPerm

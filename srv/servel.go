@@ -78,7 +78,8 @@ func (r *req) dotl(ctx context.Context, f *fid) (rx p9.Fcall, err error) {
 			err = l.Link(ctx, file, t.Name)
 		}
 	case p9.Trename:
-		p := f.node.place.Load()
+		p := f.node.at()
+		defer p.parent.unref()
 		if p.parent == nil {
 			return rx, p9.ErrorOfErrno(syscall.EBUSY)
 		}

@@ -1,0 +1,124 @@
+package srv
+
+import (
+	"context"
+	"io/fs"
+
+	"ninespace/srv/p9"
+)
+
+// Opening and creating, open(5).
+
+// wants gives the permissions that a mode needs.
+func wants(mode p9.Mode) fs.FileMode {
+	var w fs.FileMode
+	switch mode & 3 {
+	case p9.OREAD:
+		w = 4
+	case p9.OWRITE:
+		w = 2
+	case p9.ORDWR:
+		w = 6
+	case p9.OEXEC:
+		w = 1
+	}
+	if mode&p9.OTRUNC != 0 {
+		w |= 2
+	}
+	return w
+}
+
+func (f *fid) openFile(ctx context.Context, mode p9.Mode) (p9.Qid, error) {
+	if f.open || f.xattr != nil {
+		return p9.Qid{}, p9.ErrOpen
+	}
+	st, err := f.node.file.Stat(ctx)
+	if err != nil {
+		return st.Qid, err
+	}
+	if _, guard := f.node.file.(Guard); !guard && !f.user.Allowed(&st, wants(mode)) {
+		return st.Qid, p9.ErrPerm
+	}
+	if st.Mode.IsDir() && (mode.Writable() || mode&p9.OTRUNC != 0) {
+		return st.Qid, p9.ErrIsDir
+	}
+	if !st.Mode.IsDir() && mode&p9.ODIRECTORY != 0 {
+		return st.Qid, p9.ErrNotDir
+	}
+	if mode&p9.ORCLOSE != 0 {
+		if err := f.mayRemove(ctx); err != nil {
+			return st.Qid, err
+		}
+	}
+	h, err := Open(ctx, f.node.file, mode)
+	if err != nil {
+		return st.Qid, err
+	}
+	if hf, ok := h.(File); ok && !sameFile(h, f.node.file) {
+		if st, err = hf.Stat(ctx); err != nil {
+			Clunk(h)
+			return st.Qid, err
+		}
+		old := f.node
+		p := old.at()
+		f.node = newNode(hf, p.name, p.parent)
+		p.parent.unref()
+		old.unref()
+	}
+	f.opened(h, mode, st.Mode.IsDir())
+	return st.Qid, nil
+}
+
+func (f *fid) opened(h Handle, mode p9.Mode, dir bool) {
+	f.handle, f.mode, f.open, f.dir, f.dirOff, f.cookie = h, mode, true, dir, 0, 0
+}
+
+// createFile makes a file and moves the fid to it. With inherit, the directory
+// limits the permissions, as open(5) has it; Linux's umask is the client's.
+func (f *fid) createFile(ctx context.Context, name string, perm fs.FileMode, mode p9.Mode, inherit bool) (q p9.Qid, err error) {
+	if f.open || f.xattr != nil {
+		return q, p9.ErrOpen
+	}
+	dir := f.node
+	if err = CheckName(name); err != nil {
+		return q, err
+	}
+	st, err := dir.file.Stat(ctx)
+	if err != nil {
+		return q, err
+	}
+	if !st.Mode.IsDir() {
+		return q, p9.ErrNotDir
+	}
+	if _, guard := dir.file.(Guard); !guard && !f.user.Allowed(&st, 3) {
+		return q, p9.ErrPerm
+	}
+	if inherit {
+		keep := fs.FileMode(0o111)
+		if perm.IsDir() {
+			keep = 0
+		}
+		perm &= ^fs.FileMode(0o777) | keep | st.Mode.Perm()
+	}
+	if perm.IsDir() && mode.Writable() {
+		return q, p9.ErrIsDir
+	}
+	if perm&fs.ModeType&^fs.ModeDir != 0 { // 9P2000.u's links and devices
+		return q, p9.ErrPerm
+	}
+	file, h, err := Create(ctx, dir.file, name, perm, mode)
+	if err != nil {
+		return q, err
+	}
+	if st, err = file.Stat(ctx); err != nil {
+		if !sameFile(h, file) {
+			Clunk(h)
+		}
+		Clunk(file)
+		return q, err
+	}
+	f.node = newNode(file, name, dir)
+	dir.unref()
+	f.opened(h, mode, st.Mode.IsDir())
+	return st.Qid, nil
+}
