@@ -16,7 +16,7 @@ type buffer struct {
 	counted int64
 }
 
-var bufSizes = [...]int{512, 8<<10 + 32, 64<<10 + 32, 128<<10 + 32, 1<<20 + 32}
+var bufSizes = [...]int{512, 8<<10 + 32, 64<<10 + 32, 1<<20 + 32}
 
 var bufPools [len(bufSizes)]sync.Pool
 

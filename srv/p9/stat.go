@@ -134,8 +134,8 @@ func AppendWstat(b []byte, w *Wstat) ([]byte, error) {
 	return b, err
 }
 
-// ParseWstat decodes the stat of a Twstat. A change of qid, type, dev or muid is
-// an error, as stat(5) says, unless the field is "don't touch"; muid is ignored.
+// ParseWstat decodes the stat of a Twstat. Its qid, type, dev and muid are not for a
+// client to change and are passed over.
 func ParseWstat(b []byte) (Wstat, error) {
 	var w Wstat
 	r, rest, err := parseStat(b)
