@@ -26,12 +26,14 @@ import (
 // The first line of a connection is the caller's "ninecpu VERSION TOKEN\n", the
 // answer "ok\n" or a line that says why not. TOKEN is "-" where none is needed.
 const (
-	greeting   = "ninecpu"
-	version    = "1"
-	port       = "17011" // of TCP doors
-	maxLine    = 512
-	greetLimit = 10 * time.Second // for the other side's line
+	greeting = "ninecpu"
+	version  = "1"
+	port     = "17011" // of TCP doors
+	maxLine  = 512
 )
+
+// greetLimit is how long the other side may take to greet, and then to answer.
+var greetLimit = 10 * time.Second
 
 // Local is the address of this user's own cpud, posted as "cpu".
 const Local = "local"
@@ -48,7 +50,7 @@ func TokenFile() string { return filepath.Join(p9.Namespace(), "cpu.token") }
 
 // readToken reads a token file, which must be its owner's alone.
 func readToken(file string) (string, error) {
-	f, err := os.Open(file)
+	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0) // which does not wait for a fifo's writer
 	if err != nil {
 		return "", err
 	}
@@ -56,6 +58,9 @@ func readToken(file string) (string, error) {
 	fi, err := f.Stat()
 	if err != nil {
 		return "", err
+	}
+	if !fi.Mode().IsRegular() {
+		return "", fmt.Errorf("token file %s is no file", file)
 	}
 	if st, ok := fi.Sys().(*syscall.Stat_t); ok && st.Uid != uint32(os.Geteuid()) {
 		return "", fmt.Errorf("token file %s belongs to another user", file)
@@ -75,22 +80,26 @@ func readToken(file string) (string, error) {
 }
 
 // makeToken reads the token file, making it with a random token where there is none.
+// It is whole when it is there, whoever else makes it too.
 func makeToken(file string) (string, error) {
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
+	if _, err := os.Lstat(file); err == nil {
 		return readToken(file)
 	}
+	f, err := os.CreateTemp(filepath.Dir(file), ".token") // its owner's alone
 	if err != nil {
 		return "", err
 	}
+	defer os.Remove(f.Name())
 	b := make([]byte, 32)
 	rand.Read(b)
 	_, err = fmt.Fprintln(f, hex.EncodeToString(b))
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}
-	if err != nil {
-		os.Remove(file)
+	if err == nil {
+		err = os.Link(f.Name(), file)
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", err
 	}
 	return readToken(file)

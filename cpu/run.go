@@ -10,7 +10,9 @@ import (
 	"os/signal"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
+	"time"
 
 	"github.com/hashicorp/yamux"
 	"golang.org/x/sys/unix"
@@ -52,44 +54,56 @@ func (c *Cmd) Run(ctx context.Context, std [3]*os.File) error {
 	defer mux.Close()
 	go serveTree(ctx, mux, c.Tree)
 
-	stream, err := mux.Open()
+	s, err := newSession(ctx, mux)
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.Addr, err)
 	}
-	cc, err := client.New(ctx, stream, nil)
-	if err != nil {
-		return fmt.Errorf("%s: %w", c.Addr, err)
-	}
-	defer cc.Close()
-	s, err := newSession(ctx, cc)
-	if err != nil {
-		return fmt.Errorf("%s: %w", c.Addr, err)
-	}
+	defer s.conn.Close()
 	return s.run(ctx, c, std)
 }
 
 // serveTree serves the caller's tree on each stream that the far side opens.
 func serveTree(ctx context.Context, mux *yamux.Session, tree srv.File) {
-	for {
-		stream, err := mux.Accept()
-		if err != nil {
-			return
-		}
+	accept(mux, new(sync.WaitGroup), func(stream *yamux.Stream) {
 		if tree == nil {
 			stream.Close()
-			continue
+			return
 		}
-		go srv.New(tree).ServeConn(ctx, stream)
-	}
+		srv.New(tree).ServeConn(ctx, stream)
+	})
 }
 
 // A session is one conversation of the far side's execfs.
 type session struct {
-	dir *client.Fid // its directory
-	ctl *client.Fid
+	conn *client.Conn
+	dir  *client.Fid // its directory
+	ctl  *client.Fid
 }
 
-func newSession(ctx context.Context, cc *client.Conn) (*session, error) {
+// newSession makes a conversation, with a far side that answers soon.
+func newSession(ctx context.Context, mux *yamux.Session) (*session, error) {
+	limit := time.AfterFunc(greetLimit, func() { mux.Close() })
+	s, err := converse(ctx, mux)
+	if !limit.Stop() {
+		return nil, fmt.Errorf("no answer within %v", greetLimit)
+	}
+	return s, err
+}
+
+func converse(ctx context.Context, mux *yamux.Session) (s *session, err error) {
+	stream, err := mux.Open()
+	if err != nil {
+		return nil, err
+	}
+	cc, err := client.New(ctx, stream, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			cc.Close()
+		}
+	}()
 	root, err := cc.Attach(ctx, nil, "", "")
 	if err != nil {
 		return nil, err
@@ -110,7 +124,7 @@ func newSession(ctx context.Context, cc *client.Conn) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &session{dir: dir, ctl: ctl}, nil
+	return &session{conn: cc, dir: dir, ctl: ctl}, nil
 }
 
 func (s *session) open(ctx context.Context, name string, mode p9.Mode) (*client.Fid, error) {
@@ -207,26 +221,52 @@ func (s *session) run(ctx context.Context, c *Cmd, std [3]*os.File) error {
 	}()
 	out := make(chan error, 2)
 	for i := range 2 {
-		go func() {
-			_, err := io.Copy(std[1+i], &reader{ctx: ctx, f: files[1+i]})
-			if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.EBADF) {
-				files[1+i].Clunk(ctx) // so that the command hears of it as it would here
-				err = nil
-			}
-			out <- err
-		}()
+		go func() { out <- c.copyOut(ctx, std[1+i], files[1+i]) }()
 	}
 	b, err := io.ReadAll(&reader{ctx: ctx, f: files[3]})
 	if err != nil {
-		return fmt.Errorf("%s: connection lost: %w", c.Addr, err)
+		return c.lost(err)
+	}
+	var late <-chan time.Time
+	if tty {
+		late = time.After(linger)
 	}
 	for range 2 {
-		if err := <-out; err != nil {
-			return err
+		select {
+		case err := <-out:
+			if err != nil {
+				return err
+			}
+		case <-late:
+			return exitStatus(string(b))
 		}
 	}
 	return exitStatus(string(b))
 }
+
+// linger is how long the output of a terminal may last after its command: what was
+// left in the background may hold the terminal for ever.
+const linger = 500 * time.Millisecond
+
+// copyOut copies what the command writes. Where it cannot be written here, the
+// file is let go of, so that the command hears of it as it would here.
+func (c *Cmd) copyOut(ctx context.Context, to *os.File, f *client.Fid) error {
+	_, err := io.Copy(to, &reader{ctx: ctx, f: f})
+	if err == nil {
+		return nil
+	}
+	f.Clunk(ctx)
+	var local *fs.PathError
+	switch {
+	case errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.EBADF):
+		return nil
+	case errors.As(err, &local):
+		return err
+	}
+	return c.lost(err)
+}
+
+func (c *Cmd) lost(err error) error { return fmt.Errorf("%s: connection lost: %w", c.Addr, err) }
 
 // startError says why a command could not be started, with a shell's status.
 // 9P2000.L carries only a number, so the words are in the conversation's status.

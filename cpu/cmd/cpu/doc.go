@@ -64,7 +64,8 @@ line that begins "cpu:", is cpu's own failure, or the command's 1.
 
 # BUGS
 
-Cpu ends when the command's output has ended, which a background process that
-holds it delays, as with ssh(1).
+Without a terminal cpu ends when the command's output has ended, which a background
+process that holds it delays, as with ssh(1). It is killed when cpu has
+ended. With a terminal cpu waits for it half a second.
 */
 package cpu

@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
 
 	"ninespace/cpu"
 	"ninespace/ns"
@@ -48,7 +49,14 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 		if err != nil {
 			return err
 		}
-		return cpu.Serve(ctx, std[0], cpu.Config{NS: src, Stderr: std[2]})
+		if err := cpu.Adopt(); err != nil {
+			return err
+		}
+		os.Unsetenv("PWD") // where this process is, and no command
+		os.Unsetenv("OLDPWD")
+		return cpu.Serve(ctx, std[0], cpu.Config{NS: src, Stderr: std[2], Reap: func() {
+			cpu.Reap(func(int) bool { return false })
+		}})
 	}
 	var l *cpu.Listener
 	var err error
@@ -60,6 +68,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	if err != nil {
 		return err
 	}
+	defer l.Close()
 	return listen(ctx, l, std[2], *nsfile)
 }
 
@@ -68,6 +77,9 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 func listen(ctx context.Context, l *cpu.Listener, stderr *os.File, nsfile string) error {
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
+	if err := cpu.Adopt(); err != nil {
+		return err
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -76,27 +88,81 @@ func listen(ctx context.Context, l *cpu.Listener, stderr *os.File, nsfile string
 	if nsfile != "" {
 		args = append(args, "-n", nsfile)
 	}
+	var ss sessions
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	full := false
 	for {
 		c, err := l.Accept()
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ENOMEM), errors.Is(err, syscall.ENOBUFS):
+			if !full { // once
+				fmt.Fprintf(stderr, "cpud: %v\n", err)
 			}
+			full = true
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+			}
+			continue
+		case err != nil:
 			return err
 		}
+		full = false
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			if err := serve(ctx, l, c, self, args, stderr); err != nil && ctx.Err() == nil {
+			err := ss.serve(ctx, l, c, self, args, stderr)
+			var exit *exec.ExitError
+			if errors.As(err, &exit) && exit.Exited() {
+				return // it has said why itself
+			}
+			if err != nil && ctx.Err() == nil {
 				fmt.Fprintf(stderr, "cpud: %s: %v\n", c.RemoteAddr(), err)
 			}
 		}()
 	}
 }
 
-func serve(ctx context.Context, l *cpu.Listener, c net.Conn, self string, args []string, stderr *os.File) error {
+// pause is how long a machine that has no more of something is given.
+const pause = 100 * time.Millisecond
+
+// sessions are those that run. A child that is none of them was left behind by one
+// that was killed.
+type sessions struct {
+	mu   sync.Mutex
+	runs map[int]*exec.Cmd
+}
+
+// start starts a session.
+func (ss *sessions) start(cmd *exec.Cmd) error {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	if ss.runs == nil {
+		ss.runs = map[int]*exec.Cmd{}
+	}
+	ss.runs[cmd.Process.Pid] = cmd
+	return nil
+}
+
+// wait waits for a session's end and ends what it left behind.
+func (ss *sessions) wait(cmd *exec.Cmd) error {
+	err := cmd.Wait()
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	if pid := cmd.Process.Pid; ss.runs[pid] == cmd { // and not another one by now
+		delete(ss.runs, pid)
+	}
+	cpu.Reap(func(pid int) bool { return ss.runs[pid] != nil })
+	return err
+}
+
+func (ss *sessions) serve(ctx context.Context, l *cpu.Listener, c net.Conn, self string, args []string, stderr *os.File) error {
 	defer c.Close()
 	stop := context.AfterFunc(ctx, func() { c.Close() })
 	defer stop()
@@ -117,13 +183,13 @@ func serve(ctx context.Context, l *cpu.Listener, c net.Conn, self string, args [
 	cmd := exec.CommandContext(ctx, self, args...)
 	cmd.Args = append([]string{"nine"}, args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = f, f, stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGTERM}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	if err := cmd.Start(); err != nil {
-		f.Close()
+	err = ss.start(cmd)
+	f.Close()
+	if err != nil {
 		return err
 	}
-	f.Close()
 	c.Close() // the session's alone now
-	return cmd.Wait()
+	return ss.wait(cmd)
 }

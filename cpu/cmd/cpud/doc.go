@@ -15,8 +15,8 @@ cpud - run commands for cpu of other nodes
 Cpud waits for callers and gives each a session: a tree of files by which
 commands are run (see execfs), and a name space for each command in which the
 caller's files are mounted at /mnt/term. Commands run as the user who started cpud,
-with cpud's environment. When a caller hangs up, what it ran is sent a hangup and
-then killed.
+with cpud's environment. When a caller hangs up, or cpud ends, what it ran is sent a
+hangup and then killed, with all that it left in the background.
 
 By default cpud is posted in $NAMESPACE as cpu. On a Unix socket the caller must be
 the user who runs cpud, which the kernel tells. On TCP cpud listens on loopback

@@ -25,7 +25,9 @@ at /proc, and all of the machine's files are where they were. Inside, the comman
 of nine come first in $PATH by their bare names: bind, mount, unmount, ns, cpu, 9p.
 
 When the shell ends, all that was started with it ends: the servers, their mounts,
-and processes that were left in the background. The status is the shell's.
+and processes that were left in the background. The status is the shell's. A SIGTERM
+or SIGHUP to up hangs the shell up, and kills it if it does not end within 2 seconds;
+nothing is left after a SIGKILL of up either.
 
 The options are:
 

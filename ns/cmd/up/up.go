@@ -156,7 +156,17 @@ func run(std [3]*os.File, shell []string, nsfile, dir string) error {
 	if err := sess.Command(cmd, src); err != nil {
 		return err
 	}
-	return ns.Run(cmd)
+	go func() {
+		<-sess.Done()
+		stop() // nothing can be done in the shell any more
+	}()
+	err = ns.Run(cmd)
+	select {
+	case <-sess.Done():
+		return errors.New("the name space's engine (nsd) has ended")
+	default:
+	}
+	return err
 }
 
 // namespaceDir makes the directory for this node's sockets. Its name is short, as
