@@ -295,3 +295,17 @@ func (c *conversation) field(name string) string {
 	}
 	return ""
 }
+
+// TestPwd holds that a command's PWD is where it runs, whatever the server's is.
+func TestPwd(t *testing.T) {
+	t.Setenv("PWD", "/nowhere")
+	each(t, Config{}, func(x *tree) {
+		v := x.clone()
+		v.must("dir /usr", "exec printenv PWD")
+		if s := v.text("1"); s != "/usr\n" {
+			x.Errorf("PWD is %q", s)
+		}
+		v.wait()
+		v.end()
+	})
+}

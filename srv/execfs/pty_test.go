@@ -1,10 +1,12 @@
 package execfs
 
 import (
+	"context"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"ninespace/srv/p9"
 )
@@ -61,6 +63,25 @@ func TestPty(t *testing.T) {
 				x.Errorf("status %q", w.Status)
 			}
 			in.Clunk(x.ctx)
+			v.end()
+		})
+	})
+	t.Run("flush", func(t *testing.T) {
+		each(t, Config{KillOnClose: true}, func(x *tree) {
+			v := x.clone()
+			v.must("pty", "winsize 24 80", "exec sh -c 'read x; echo got $x'")
+			out, in := v.file("1", p9.OREAD), v.file("0", p9.OWRITE)
+			ctx, cancel := context.WithTimeout(x.ctx, 50*time.Millisecond) // it blocks by then
+			defer cancel()
+			if _, err := out.Read(ctx, make([]byte, 100), 0); err == nil {
+				x.Error("a read of nothing gave something")
+			}
+			v.write(in, "on\n")
+			if s := string(v.all(out)); !strings.Contains(s, "got on") {
+				x.Errorf("%q", s)
+			}
+			in.Clunk(x.ctx)
+			out.Clunk(x.ctx)
 			v.end()
 		})
 	})
