@@ -81,7 +81,7 @@ func (c *conv) setPty(ctx context.Context, args []string) error {
 			return cause(err)
 		}
 		c.tty = [2]*os.File{master, slave}
-		return nil
+		return interruptible(master)
 	})
 	if err != nil || len(args) == 0 {
 		return err
@@ -106,7 +106,24 @@ func (c *conv) winsize(_ context.Context, args []string) error {
 	if c.tty[0] == nil {
 		return p9.NewError(syscall.ENOTTY, "no pty")
 	}
-	return pty.Setsize(c.tty[0], &pty.Winsize{Rows: v[0], Cols: v[1], X: v[2], Y: v[3]})
+	err := pty.Setsize(c.tty[0], &pty.Winsize{Rows: v[0], Cols: v[1], X: v[2], Y: v[3]})
+	if err == nil {
+		err = interruptible(c.tty[0])
+	}
+	return err
+}
+
+// interruptible has reads and writes of a terminal end at their deadlines: package
+// pty asks for the descriptor's number, by which Go takes it to be a blocking one.
+func interruptible(f *os.File) error {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	if cerr := raw.Control(func(fd uintptr) { err = syscall.SetNonblock(int(fd), true) }); cerr != nil {
+		return cerr
+	}
+	return err
 }
 
 // closeStdin is for the last clunk of 0.

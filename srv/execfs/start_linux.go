@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -106,7 +107,7 @@ func (c *conv) exec(_ context.Context, args []string) (err error) {
 	err = c.config(func() error {
 		cmd.Dir, cmd.Env = c.path, c.env
 		if cmd.Dir != "" {
-			cmd.Env = append([]string{"PWD=" + cmd.Dir}, cmd.Env...)
+			cmd.Env = append(slices.Clip(cmd.Env), "PWD="+cmd.Dir) // the last one counts
 		}
 		if c.env == nil {
 			cmd.Env = []string{} // nil would be the server's own
