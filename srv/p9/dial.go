@@ -33,6 +33,8 @@ func Namespace() string {
 	return "/tmp/ns." + name + "." + strings.ReplaceAll(disp, "/", "_")
 }
 
+const maxSocket = 107 // bytes of a Unix socket's path, unix(7)
+
 // ParseDial takes a dial string apart, dial(2): network and address as package
 // net has them. It accepts net!host!port, unix!/path, host!port, host:port, and
 // the bare name of a posted server (also written /srv/name), which is a socket
@@ -52,12 +54,14 @@ func ParseDial(s, port string) (network, address string, err error) {
 		if name, ok := strings.CutPrefix(s, "/srv/"); ok {
 			f[0] = name
 		} else if strings.HasPrefix(s, "/") {
-			return "unix", s, nil
+			f = []string{"unix", s}
 		} else if i := strings.LastIndexByte(s, ':'); i > 0 {
 			f = []string{"tcp", strings.Trim(s[:i], "[]"), s[i+1:]}
 		}
 	}
 	switch {
+	case len(f) == 1 && len(filepath.Join(Namespace(), f[0])) > maxSocket, f[0] == "unix" && len(strings.Join(f[1:], "!")) > maxSocket:
+		return bad(fmt.Sprintf("a socket's path has at most %d bytes", maxSocket))
 	case len(f) == 1:
 		if strings.Contains(f[0], "/") || f[0] == "." || f[0] == ".." {
 			return bad("neither net!host!port nor the name of a posted server")

@@ -1,6 +1,9 @@
 package p9
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestParseDial(t *testing.T) {
 	t.Setenv("NAMESPACE", "/ns")
@@ -27,7 +30,9 @@ func TestParseDial(t *testing.T) {
 			t.Errorf("%s: %s %s, %v", c.s, network, addr, err)
 		}
 	}
+	long := "unix!/" + strings.Repeat("x", 107)
 	for _, c := range []struct{ s, err string }{
+		{long, `dial string "` + long + `": a socket's path has at most 107 bytes`},
 		{"", `dial string "": empty`},
 		{"a\nb", `dial string "a\nb": has a control character`},
 		{"unix!", `dial string "unix!": no path`},

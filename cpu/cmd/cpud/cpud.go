@@ -49,13 +49,13 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 		if err != nil {
 			return err
 		}
-		if err := cpu.Adopt(); err != nil {
+		if err := ns.Adopt(); err != nil {
 			return err
 		}
 		os.Unsetenv("PWD") // where this process is, and no command
 		os.Unsetenv("OLDPWD")
 		return cpu.Serve(ctx, std[0], cpu.Config{NS: src, Stderr: std[2], Reap: func() {
-			cpu.Reap(func(int) bool { return false })
+			ns.Reap(0, func(int) bool { return false })
 		}})
 	}
 	var l *cpu.Listener
@@ -77,7 +77,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 func listen(ctx context.Context, l *cpu.Listener, stderr *os.File, nsfile string) error {
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
-	if err := cpu.Adopt(); err != nil {
+	if err := ns.Adopt(); err != nil {
 		return err
 	}
 	self, err := os.Executable()
@@ -158,7 +158,7 @@ func (ss *sessions) wait(cmd *exec.Cmd) error {
 	if pid := cmd.Process.Pid; ss.runs[pid] == cmd { // and not another one by now
 		delete(ss.runs, pid)
 	}
-	cpu.Reap(func(pid int) bool { return ss.runs[pid] != nil })
+	ns.Reap(0, func(pid int) bool { return ss.runs[pid] != nil })
 	return err
 }
 

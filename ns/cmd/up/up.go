@@ -37,6 +37,9 @@ var servers = []struct{ cmd, srv string }{
 // startLimit is how long a server may take until it is posted.
 const startLimit = 20 * time.Second
 
+// grace is how long what was left behind may take to end by itself.
+const grace = 2 * time.Second
+
 // Main is the command.
 func Main(_ context.Context, std [3]*os.File, args []string) error {
 	more, err := shlex.Split(os.Getenv("NINE_ARGS"))
@@ -78,11 +81,11 @@ func watch(std [3]*os.File) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	if err := adopt(); err != nil {
+	defer removeSockets(dir)
+	if err := ns.Adopt(); err != nil {
 		return err
 	}
-	defer reap()
+	defer ns.Reap(grace, nil)
 	os.Setenv(nodeDir, dir)
 	if done, err := ns.Privileged(std); done {
 		return err
@@ -120,11 +123,11 @@ func run(std [3]*os.File, shell []string, nsfile, dir string) error {
 	// end is what their parent-death signal waits for.
 	runtime.LockOSThread()
 
-	defer os.RemoveAll(dir)
-	if err := adopt(); err != nil {
+	defer removeSockets(dir)
+	if err := ns.Adopt(); err != nil {
 		return err
 	}
-	defer reap()
+	defer ns.Reap(grace, nil)
 	os.Setenv("NAMESPACE", dir)
 
 	for _, s := range servers {
@@ -177,6 +180,18 @@ func namespaceDir() (string, error) {
 		name = u.Username
 	}
 	return os.MkdirTemp("", "ns."+strings.ReplaceAll(name, "/", "_")+".")
+}
+
+// removeSockets removes a directory of sockets. What else somebody has put there
+// stays, and the directory with it.
+func removeSockets(dir string) {
+	ents, _ := os.ReadDir(dir)
+	for _, e := range ents {
+		if e.Type() == os.ModeSocket {
+			os.Remove(filepath.Join(dir, e.Name()))
+		}
+	}
+	os.Remove(dir)
 }
 
 // start starts a server and waits until it answers at its socket.

@@ -1,4 +1,4 @@
-package up
+package ns
 
 import (
 	"fmt"
@@ -10,31 +10,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// adopt makes this process the parent of what its descendants leave behind, so
-// that reap finds all of it.
-func adopt() error {
+// Adopt makes this process the parent of what its descendants leave behind, so
+// that Reap finds all of it.
+func Adopt() error {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("subreaper: %w", err)
 	}
 	return nil
 }
 
-// grace is how long what was left behind may take to end by itself.
-const grace = 2 * time.Second
-
-// reap ends every process that is below this one: each is asked first, as by a
-// terminal's end, and killed if it is still there after a while.
-func reap() {
+// Reap ends every process that is below this one, but for those children, and
+// theirs, that spare, if given, is true of: each is asked first, as by a terminal's
+// end, and killed if it is still there after the grace.
+func Reap(grace time.Duration, spare func(pid int) bool) {
 	asked := map[int]bool{}
 	limit := time.Now().Add(grace)
 	for {
-		kids := children()
-		if len(kids) == 0 {
-			return
-		}
-		for _, pid := range kids {
+		left := false
+		for _, pid := range children() {
+			if spare != nil && spare(pid) {
+				continue
+			}
+			left = true
 			switch {
-			case time.Now().After(limit):
+			case !time.Now().Before(limit):
 				unix.Kill(pid, unix.SIGKILL)
 			case !asked[pid]:
 				asked[pid] = true
@@ -43,6 +42,9 @@ func reap() {
 				}
 			}
 			unix.Wait4(pid, nil, unix.WNOHANG, nil)
+		}
+		if !left {
+			return
 		}
 		unix.Poll(nil, 2) // nothing wakes us when a descendant of anybody's becomes ours
 	}
