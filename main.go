@@ -14,7 +14,7 @@ nine, man - run a command of ninespace, print its manual page
 
 Nine runs the command called name. If the binary is reached by a link whose
 own name is a command's, that command is run and every argument is its own,
-so that inside a name space, where /bin holds such links, the bare names work.
+so that inside a name space, where /mnt/bin holds such links, the bare names work.
 Without arguments nine lists the commands, a line each.
 
 Man prints the manual page of the command called name, or the list.
@@ -114,7 +114,7 @@ func main() {
 		}
 		name, args = args[0], args[1:]
 		if c, ok = lookup(name); !ok {
-			fmt.Fprintf(os.Stderr, "nine: %s: no such command\n", name)
+			fmt.Fprintf(os.Stderr, "nine: %s: no such command; nine alone lists them\n", name)
 			os.Exit(2)
 		}
 	}

@@ -45,7 +45,7 @@ func Serve(ctx context.Context, control *os.File, o EngineOptions, host func() (
 	h, err := start(o, host)
 	if err != nil {
 		conn.Write([]byte(err.Error()))
-		return err
+		return &ExitError{Code: 1} // the session says it
 	}
 	conn.Write([]byte("ok"))
 	stop := context.AfterFunc(ctx, func() { conn.Close() })

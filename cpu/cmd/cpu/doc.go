@@ -41,7 +41,7 @@ The options are:
 
 Build here what lies here, on a faster node:
 
-	nine cpu -h tcp!localhost!17011 go build ./...
+	nine cpu -h 'tcp!localhost!17011' go build ./...
 
 The two outputs apart:
 
@@ -59,8 +59,9 @@ nine man cpud, nine man up
 
 # DIAGNOSTICS
 
-Status 127: the command is not there; 126: it cannot be executed. Status 1, with a
-line that begins "cpu:", is cpu's own failure, or the command's 1.
+Status 127: the command is not there; 126: it cannot be executed. Status 1 is the
+command's own, or cpu's with a line that says why; a line that begins "newns:" is
+from the far side, which could not build the name space or start the command in it.
 
 # BUGS
 

@@ -35,13 +35,13 @@ The options are:
 
 # EXAMPLES
 
-	nine cpud -l tcp!localhost!17011 &
-	nine cpu -h tcp!localhost!17011 uname -a
+	nine cpud -l 'tcp!localhost!17011' &
+	nine cpu -h 'tcp!localhost!17011' uname -a
 
 # FILES
 
 	$NAMESPACE/cpu
-	$NAMESPACE/cpu.token
+	$NAMESPACE/cpu.token  kept for the next time
 
 # SEE ALSO
 

@@ -33,7 +33,7 @@ When the server ends, every use of the tree is an error, until it is unmounted.
 # EXAMPLES
 
 	mount ram /n/ram
-	mount -a tcp!fs!564 /n/tools tools
+	mount -a 'tcp!fs!564' /n/tools tools
 
 # FILES
 

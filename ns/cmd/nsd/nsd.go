@@ -86,7 +86,7 @@ func commands() []string {
 	}
 	var names []string
 	for line := range strings.Lines(string(out)) {
-		if f := strings.Fields(line); len(f) > 0 {
+		if f := strings.Fields(line); len(f) > 0 && f[0] != "man" { // the machine's own is not hidden
 			names = append(names, f[0])
 		}
 	}

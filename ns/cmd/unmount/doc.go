@@ -19,7 +19,7 @@ stays as it is.
 # EXAMPLES
 
 	unmount /n/ram
-	unmount #s/tools /bin
+	unmount '#s/tools' /bin
 
 # FILES
 

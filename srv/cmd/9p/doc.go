@@ -56,7 +56,7 @@ An interrupt flushes the request that is under way; a second one ends 9p at once
 	nine 9p create ram/greeting
 	echo hello | nine 9p write ram/greeting
 	nine 9p read ram/greeting
-	nine 9p -l -a tcp!fs!564 -A /export ls -l /
+	nine 9p -l -a 'tcp!fs!564' -A /export ls -l /
 
 # FILES
 

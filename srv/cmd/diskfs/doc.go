@@ -31,7 +31,7 @@ until the client hangs up.
 
 	nine diskfs -R -s doc /usr/share/doc &
 	nine 9p ls doc/bash
-	nine diskfs -l tcp!*!5640 /srv/pub
+	nine diskfs -l 'tcp!*!5640' /srv/pub
 
 # FILES
 
