@@ -192,10 +192,20 @@ func TestCpuTerminal(t *testing.T) {
 			t.Errorf("%s: %v", command, err)
 		}
 		close(stop)
-		io.WriteString(slave, "\n") // wakes the reader
-		if !<-seen {
-			t.Errorf("%s: no size", command)
+		tick := time.NewTicker(10 * time.Millisecond)
+		for read := false; !read; {
+			io.WriteString(slave, "\n") // wakes the reader
+			select {
+			case ok := <-seen:
+				if read = true; !ok {
+					t.Errorf("%s: no size", command)
+				}
+			case <-tick.C:
+			case <-n.ctx.Done():
+				t.Fatalf("%s: the terminal gives nothing: %v", command, n.ctx.Err())
+			}
 		}
+		tick.Stop()
 		after, err := term.GetState(int(slave.Fd()))
 		if err != nil || *after != *before {
 			t.Errorf("%s: the terminal is not as it was: %v", command, err)
