@@ -204,7 +204,7 @@ func (c *conn) version(r *req) {
 // dialectOf gives the dialect that a version asks for. What it has after a
 // further period is an extension that we do without, version(5).
 func dialectOf(version string) (string, bool) {
-	base, _, _ := cutByte(version, '.')
+	base, _, _ := strings.Cut(version, ".")
 	switch {
 	case version == p9.Version9P2000L, strings.HasPrefix(version, p9.Version9P2000L+"."):
 		return p9.Version9P2000L, true

@@ -2,7 +2,6 @@ package srv
 
 import (
 	"context"
-	"strings"
 	"sync"
 
 	"ninespace/srv/p9"
@@ -171,8 +170,4 @@ func (r *req) ended() bool {
 func (r *req) free() {
 	r.frame.free()
 	r.frame = nil
-}
-
-func cutByte(s string, sep byte) (before, after string, found bool) {
-	return strings.Cut(s, string(sep))
 }
