@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+	"time"
 
 	"ninespace/srv/p9"
 )
@@ -135,11 +136,41 @@ func (d *Door) Flags(fs *flag.FlagSet, name string) {
 	fs.BoolVar(&d.Trace, "D", false, "trace to standard error")
 }
 
-// Serve serves until ctx ends, or SIGINT, SIGTERM or SIGHUP comes, or, with -i,
-// the client hangs up.
+// Serve serves until ctx ends or, with -i, the client hangs up. SIGINT, SIGTERM
+// or SIGHUP shuts the server down in order, a second one or grace's end at once.
+// To the attach name "stats" it gives a directory with the file Server.Stats.
 func (d *Door) Serve(ctx context.Context, std [3]*os.File, s *Server) error {
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	sigs := make(chan os.Signal, 1)
+	signal.Notify(sigs, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(sigs)
+	go func() {
+		select {
+		case <-sigs:
+		case <-ctx.Done():
+			return
+		}
+		down, cancel2 := context.WithTimeout(ctx, grace)
+		defer cancel2()
+		go func() {
+			select {
+			case <-sigs:
+				cancel2()
+			case <-down.Done():
+			}
+		}()
+		s.Shutdown(down)
+		cancel()
+	}()
+	attach := s.Attach
+	stats := NewDir().Add("stats", s.Stats())
+	s.Attach = func(ctx context.Context, uname, aname string) (File, error) {
+		if aname == "stats" {
+			return stats, nil
+		}
+		return attach(ctx, uname, aname)
+	}
 	if d.Trace {
 		var mu sync.Mutex
 		s.Trace = func(line string) {
@@ -163,6 +194,9 @@ func (d *Door) Serve(ctx context.Context, std [3]*os.File, s *Server) error {
 	}
 	return s.Serve(ctx, l)
 }
+
+// grace is how long requests that run may go on after a signal.
+const grace = 2 * time.Second
 
 // stdio is one connection over two files.
 type stdio struct {

@@ -1,30 +1,36 @@
 package srv
 
 import (
-	"bufio"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
+	"time"
 
 	"ninespace/srv/p9"
 )
 
 // A conn is one connection. Its reading goroutine decodes requests in order and
-// admits them to their fids; what may block then runs on a goroutine of its own.
+// admits them to their fids. What cannot block it runs itself, and gathers the
+// replies in batch; what may block runs on a goroutine of its own.
 //
-// Lock order: conn.mu, then out.mu. Neither is held while a File's method runs.
+// Lock order: conn.mu, then conn.places or out.mu. None is held while a File's
+// method runs.
 type conn struct {
-	srv  *Server
-	base context.Context
-	rwc  io.ReadWriteCloser
-	in   *bufio.Reader
-	out  out
+	srv   *Server
+	stats *shard
+	base  context.Context
+	rwc   io.ReadWriteCloser
+	in    *input
+	out   out
+
+	// The reading goroutine's.
+	batch *buffer // replies
+	rx    p9.Fcall
+	now   int64 // the clock, when the last request ended or the next came
 
 	// Set by Tversion, while nothing else runs.
 	dotl  bool
@@ -32,9 +38,14 @@ type conn struct {
 
 	mu       sync.Mutex
 	fids     map[uint32]*fid
-	reqs     map[uint16]*req // no more than there are tags
+	reqs     map[uint16]*req // those that may block: no more than there are tags
 	flushing map[uint16]*req // by the tag of a Tflush that waits for it
-	wg       sync.WaitGroup  // running and queued requests
+	running  int             // goroutines of requests
+	parked   []*req          // those for which there were too many
+	draining bool            // to end when nothing runs
+
+	wg     sync.WaitGroup // requests in reqs
+	places sync.Mutex     // guards where nodes are
 
 	held    atomic.Int64 // bytes of requests that have no reply yet
 	reading atomic.Int64 // bytes of read buffers, until they are sent
@@ -42,9 +53,10 @@ type conn struct {
 
 // The connection is read on whatever is in flight: a Tflush or the hangup may be
 // next, and nothing else may ever end what blocks. Tags bound the number of
-// requests, and these bound their memory.
+// requests, and these bound what they take.
 const (
 	maxFids    = 1 << 20
+	maxRunning = 8 << 10   // goroutines: further requests wait for one to end
 	heldBudget = 256 << 20 // bytes of requests past which only small ones are taken
 	smallFrame = 512
 	readBudget = 64 << 20 // bytes of read buffers past which reads are cut short
@@ -52,20 +64,30 @@ const (
 	firstFrame = 8 << 10 // the longest message before a version is agreed on
 )
 
-// ServeConn serves one connection until it hangs up, breaks the protocol or ctx
-// ends. It then cancels what runs, waits for it, clunks every fid and closes rwc.
-// The error says why it ended; nil is a hangup between messages.
+// ServeConn serves one connection until it hangs up, breaks the protocol, ctx
+// ends or Shutdown is called. It then cancels what runs, waits for it, clunks
+// every fid and closes rwc. The error says why it ended; nil is a hangup between
+// messages, or the server's own will.
 func (s *Server) ServeConn(ctx context.Context, rwc io.ReadWriteCloser) error {
-	c := &conn{srv: s, base: ctx, rwc: rwc, in: bufio.NewReaderSize(rwc, 8<<10), fids: map[uint32]*fid{},
-		reqs: map[uint16]*req{}, flushing: map[uint16]*req{}}
-	c.out.w = rwc
+	st := s.state()
+	c := &conn{srv: s, base: ctx, rwc: rwc, in: newInput(rwc), fids: map[uint32]*fid{}}
+	c.stats = st.enter(c)
+	defer st.leave(c)
+	c.out.w, c.out.stats, c.out.mem = rwc, c.stats, &st.mem
 	c.out.idle.L = &c.out.mu
 	stop := context.AfterFunc(ctx, func() { rwc.Close() })
 	defer stop()
-	err := c.serve()
+	var err error
+	if st.down.Load() {
+		err = ErrShutdown
+	} else {
+		err = c.serve()
+	}
 	rwc.Close()
 	c.reset()
-	if ctx.Err() != nil {
+	c.in.release()
+	c.batch.free()
+	if ctx.Err() != nil || st.down.Load() {
 		return nil
 	}
 	return err
@@ -73,113 +95,192 @@ func (s *Server) ServeConn(ctx context.Context, rwc io.ReadWriteCloser) error {
 
 func (c *conn) serve() error {
 	for {
-		r, err := c.next()
+		if !c.in.whole() || c.batch != nil && len(c.batch.b) > batchSize/2 {
+			if err := c.push(); err != nil {
+				return err
+			}
+		}
+		limit := c.msize
+		if limit == 0 {
+			limit = firstFrame
+		}
+		waits := !c.in.whole()
+		b, own, err := c.in.frame(limit)
 		if err != nil {
 			if errors.Is(err, io.EOF) {
 				return nil
 			}
 			return err
 		}
+		if waits {
+			c.now = clock()
+		}
+		c.stats.in.Add(uint64(len(b)))
+		r := newReq(c)
+		r.frame, r.size, r.began = own, len(b), c.now
+		r.bad = r.t.Decode(b, c.dotl)
 		c.dispatch(r)
-		// Replies of inline requests wait for the rest of what has arrived.
-		if !c.frameBuffered() || c.out.full() {
-			if err := c.out.flush(); err != nil {
-				return err
-			}
-		}
-		if err := c.out.room(); err != nil {
-			return err
-		}
 	}
 }
 
-// frameBuffered reports whether a whole further request is here already.
-func (c *conn) frameBuffered() bool {
-	n := c.in.Buffered()
-	if n < p9.HdrSz {
-		return false
-	}
-	h, err := c.in.Peek(4)
-	return err == nil && uint32(n) >= binary.LittleEndian.Uint32(h)
+// push writes the batch and whatever else waits to be written.
+func (c *conn) push() error {
+	b := c.batch
+	c.batch = nil
+	return c.out.flush(b, true)
 }
 
-// next reads one frame into a request. The header's size is checked first: with
-// a wrong one the place of the next frame is lost, so the connection ends.
-func (c *conn) next() (*req, error) {
-	h, err := c.in.Peek(4)
-	if err != nil {
-		if errors.Is(err, io.EOF) && len(h) > 0 {
-			return nil, io.ErrUnexpectedEOF
-		}
-		return nil, err
+// room gives n bytes at the end of the batch, to be appended to it.
+func (c *conn) room(n int) []byte {
+	if c.batch != nil && cap(c.batch.b)-len(c.batch.b) < n {
+		c.push() // its error is met again
 	}
-	limit := c.msize
-	if limit == 0 {
-		limit = firstFrame
+	if c.batch == nil {
+		c.batch = getBuf(max(n, batchSize))
+		c.batch.b = c.batch.b[:0]
 	}
-	size := binary.LittleEndian.Uint32(h)
-	if size < p9.HdrSz || size > limit {
-		return nil, fmt.Errorf("message of %d bytes: %w", size, p9.ErrBotch)
-	}
-	r := &req{c: c, frame: getBuf(int(size))}
-	if _, err := io.ReadFull(c.in, r.frame.b); err != nil {
-		return nil, err
-	}
-	r.bad = r.t.Decode(r.frame.b, c.dotl)
-	if n := int64(cap(r.frame.b)); size > smallFrame && c.held.Load()+n > heldBudget && r.bad == nil && r.t.Type != p9.Tversion {
-		r.bad = syscall.ENOMEM
-	} else {
-		r.frame.count(&c.held, n)
-	}
-	return r, nil
+	at := len(c.batch.b)
+	return c.batch.b[at : at+n]
 }
 
-// dispatch starts a request, or queues it behind what it has to follow.
+// judge says what is wrong with a request before it is looked at more closely.
+func (c *conn) judge(r *req) error {
+	switch {
+	case errors.Is(r.bad, p9.ErrType):
+		return p9.NewError(p9.ErrNotSup.Errno, r.bad.Error())
+	case r.bad != nil:
+		return p9.NewError(p9.ErrBotch.Errno, r.bad.Error())
+	case c.msize == 0:
+		return p9.NewError(p9.ErrBotch.Errno, "version not agreed on")
+	case r.t.Type&1 != 0:
+		return p9.NewError(p9.ErrBotch.Errno, r.t.Type.String()+" is not a request")
+	case c.srv.st.down.Load() && r.t.Type != p9.Tflush && r.t.Type != p9.Tclunk:
+		return ErrShutdown
+	}
+	return nil
+}
+
+// dispatch runs a request, starts it, or queues it behind what it has to follow.
 func (c *conn) dispatch(r *req) {
 	if c.srv.Trace != nil {
 		c.trace("->", &r.t, r.bad)
 	}
-	switch {
-	case r.t.Type == p9.Tversion && r.bad == nil:
+	if r.t.Type == p9.Tversion && r.bad == nil {
 		c.version(r)
 		return
-	case r.bad == nil && c.msize == 0:
-		r.bad = p9.NewError(p9.ErrBotch.Errno, "version not agreed on")
-	case r.bad == nil && r.t.Type&1 != 0:
-		r.bad = p9.NewError(p9.ErrBotch.Errno, r.t.Type.String()+" is not a request")
-	case errors.Is(r.bad, p9.ErrType):
-		r.bad = p9.NewError(p9.ErrNotSup.Errno, r.bad.Error())
-	case r.bad == syscall.ENOMEM:
-	case r.bad != nil:
-		r.bad = p9.NewError(p9.ErrBotch.Errno, r.bad.Error())
 	}
+	r.bad = c.judge(r)
 	c.mu.Lock()
-	flush := r.t.Type == p9.Tflush
-	if r.bad == nil && flush && c.flushing[r.t.Tag] == nil {
+	tag := r.t.Tag
+	switch {
+	case r.bad != nil:
+	case r.t.Type == p9.Tflush && c.flushing[tag] == nil: // its own tag may be the old one's
 		c.flush(r)
 		return
-	}
-	if r.bad == nil && (flush || c.flushing[r.t.Tag] != nil || c.reqs[r.t.Tag] != nil || r.t.Tag == p9.NoTag) {
+	case tag == p9.NoTag || c.flushing[tag] != nil || c.reqs[tag] != nil:
 		r.bad = p9.NewError(p9.ErrBotch.Errno, "duplicate tag")
-	} else if r.bad == nil {
-		c.reqs[r.t.Tag] = r
-		r.tabled = true
-	}
-	c.wg.Add(1)
-	if r.bad == nil {
+	default:
 		r.bad = c.claim(r)
 	}
-	ready := r.bad != nil || c.admit(r)
+	if r.bad != nil {
+		c.mu.Unlock()
+		r.answer(r.bad)
+		r.free()
+		return
+	}
+	ready := c.admit(r)
+	if !ready || !r.inline() {
+		c.detach(r, ready)
+		return
+	}
+	c.mu.Unlock()
+	err := r.handle(r.who().quick)
+	if err != nil && errors.Is(err, ErrAgain) {
+		c.mu.Lock()
+		c.detach(r, true)
+		return
+	}
+	c.mu.Lock()
+	next, drop := c.leave(r)
+	c.mu.Unlock()
+	r.answer(err)
+	c.follow(next, drop)
+	r.free()
+}
+
+// detach has a request run on a goroutine of its own: at once, if it is ready,
+// or when what it waits for has ended. c.mu is held; it unlocks it.
+func (c *conn) detach(r *req, ready bool) {
+	r.ctx, r.rx = new(reqCtx), nil
+	c.table()[r.t.Tag] = r
+	r.tabled = true
+	c.stats.inflight.Add(1)
+	c.wg.Add(1)
+	if r.bad = r.keep(); r.bad != nil && !ready {
+		r.unqueue()
+		ready = true
+	}
+	if ready {
+		ready = c.launch(r)
+	}
 	c.mu.Unlock()
 	if ready {
-		r.start(true)
+		go r.run()
+	}
+}
+
+// launch reports whether a request may have a goroutine now, or else parks it.
+// c.mu is held.
+func (c *conn) launch(r *req) bool {
+	if c.running >= maxRunning {
+		r.parked, r.kept = true, true
+		c.parked = append(c.parked, r)
+		return false
+	}
+	c.running++
+	return true
+}
+
+// unpark gives a goroutine that has ended to a request that waits for one, nil
+// if none does. c.mu is held.
+func (c *conn) unpark() *req {
+	for len(c.parked) > 0 {
+		r := c.parked[0]
+		c.parked = c.parked[1:]
+		if r.parked { // and not flushed since
+			r.parked = false
+			return r
+		}
+	}
+	c.parked = nil
+	c.running--
+	return nil
+}
+
+// table gives the table of requests, made by the first that needs it.
+func (c *conn) table() map[uint16]*req {
+	if c.reqs == nil {
+		c.reqs, c.flushing = map[uint16]*req{}, map[uint16]*req{}
+	}
+	return c.reqs
+}
+
+// follow starts the requests that another one made way for, and drops fids.
+func (c *conn) follow(next []*req, drop []*fid) {
+	for _, n := range next {
+		go n.run()
+	}
+	for _, f := range drop {
+		f.drop()
+		f.recycle()
 	}
 }
 
 // version handles Tversion: whatever was before is over.
 func (c *conn) version(r *req) {
 	c.reset()
-	rx := &p9.Fcall{Type: p9.Rversion, Tag: r.t.Tag}
+	rx := r.reply()
+	*rx = p9.Fcall{Type: p9.Rversion, Tag: r.t.Tag}
 	msize := min(r.t.Msize, c.srv.maxMsize())
 	dialect, known := dialectOf(r.t.Version)
 	switch {
@@ -195,9 +296,7 @@ func (c *conn) version(r *req) {
 		rx.Msize, rx.Version = msize, dialect
 	}
 	dotl := c.dotl && rx.Type != p9.Rerror // a refusal is said in 9P2000
-	c.mu.Lock()
-	c.send(rx, dotl, nil)
-	c.mu.Unlock()
+	c.append(rx, dotl)
 	r.free()
 }
 
@@ -222,23 +321,25 @@ func (c *conn) flush(r *req) {
 		old = c.flushing[r.t.Oldtag] // a Tflush is flushed when what it waits for is
 	}
 	if old == nil {
-		c.send(&p9.Fcall{Type: p9.Rflush, Tag: r.t.Tag}, c.dotl, nil)
 		c.mu.Unlock()
+		r.answer(nil)
 		r.free()
 		return
 	}
 	old.flushes = append(old.flushes, r.t.Tag)
 	c.flushing[r.t.Tag] = old
-	queued := old.waits > 0
-	if queued {
+	old.ctx.cancel()
+	run := old.waits > 0 || old.parked
+	if run { // it has not begun, and ends at once
 		old.unqueue()
+		old.parked = false
+		old.bad = p9.ErrInterrupted
+		c.running++
 	}
 	c.mu.Unlock()
 	r.free()
-	old.cancel()
-	if queued {
-		old.bad = p9.ErrInterrupted
-		old.start(false)
+	if run {
+		go old.run()
 	}
 }
 
@@ -252,56 +353,40 @@ func (c *conn) reset() {
 			queued = append(queued, r)
 			r.forgo()
 		}
-		r.cancel()
+		r.ctx.cancel()
+	}
+	for _, r := range queued {
+		c.running++
+		go r.run()
 	}
 	c.mu.Unlock()
-	for _, r := range queued {
-		r.start(false)
-	}
 	c.wg.Wait()
 	c.mu.Lock()
 	fids := c.fids
 	c.fids = map[uint32]*fid{}
 	c.mu.Unlock()
+	c.stats.fids.Add(-int64(len(fids)))
 	for _, f := range fids {
 		f.drop()
 	}
 }
 
-// send queues a reply, with c.mu held so that it comes before any Rflush for its
-// tag. buf, if given, is a whole frame already.
-func (c *conn) send(rx *p9.Fcall, dotl bool, buf *buffer) {
-	if c.srv.Trace != nil {
-		if buf != nil {
-			rx = &p9.Fcall{}
-			rx.Decode(buf.b, dotl)
-		}
-		c.trace("<-", rx, nil)
+// drain has the connection end when nothing runs on it, which may be now.
+func (c *conn) drain() {
+	c.mu.Lock()
+	c.draining = true
+	idle := len(c.reqs) == 0
+	c.mu.Unlock()
+	if idle {
+		c.stopReading()
 	}
-	if buf == nil {
-		buf = getBuf(256)
-		b, err := rx.Append(buf.b[:0], dotl)
-		if err == nil && c.msize != 0 && len(b) > int(c.msize) {
-			err = fmt.Errorf("%s of %d bytes is longer than msize", rx.Type, len(b))
-		}
-		if err != nil { // a server's text or name that the wire cannot hold
-			e := p9.NewError(p9.ErrIO.Errno, err.Error())
-			b, _ = c.errorReply(rx.Tag, e, dotl).Append(buf.b[:0], dotl)
-		}
-		buf.b = b
-	}
-	c.out.put(buf)
 }
 
-func (c *conn) errorReply(tag uint16, e *p9.Error, dotl bool) *p9.Fcall {
-	if dotl {
-		return &p9.Fcall{Type: p9.Rlerror, Tag: tag, Errno: uint32(e.Errno)}
+// stopReading ends the connection when its last replies are written.
+func (c *conn) stopReading() {
+	if d, ok := c.rwc.(interface{ SetReadDeadline(time.Time) error }); !ok || d.SetReadDeadline(time.Unix(1, 0)) != nil {
+		c.rwc.Close()
 	}
-	ename := e.Ename
-	if n := min(1024, int(max(c.msize, p9.MinMsize))-p9.HdrSz-2); len(ename) > n {
-		ename = ename[:n]
-	}
-	return &p9.Fcall{Type: p9.Rerror, Tag: tag, Ename: ename}
 }
 
 func (c *conn) trace(dir string, f *p9.Fcall, bad error) {

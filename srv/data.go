@@ -12,42 +12,63 @@ import (
 
 // Reading and writing, read(5).
 
-// readInto gives read a frame's room for count bytes and makes the frame the reply.
-func (r *req) readInto(count uint32, read func([]byte) (int, error)) error {
-	const head = p9.HdrSz + 4
+const readHead = p9.HdrSz + 4
+
+// space gives room for the count bytes of a read's reply, or for fewer: in the
+// batch where that runs on the reading goroutine, or in a frame of its own.
+func (r *req) space(count uint32) []byte {
 	c := r.c
-	count = min(count, c.msize-head)
-	asked := int64(count)
-	if c.reading.Add(asked) > readBudget {
-		// Too much memory waits in reads already: a short read is no error.
-		count = min(count, shortRead)
+	count = min(count, c.msize-readHead)
+	if r.ctx == nil && count < large {
+		return c.room(readHead + int(count))[readHead:]
 	}
-	buf := getBuf(head + int(count))
-	buf.count(&c.reading, int64(cap(buf.b)))
+	asked := int64(count)
+	if count > shortRead && (c.reading.Add(asked) > readBudget || c.srv.scarce()) {
+		// Too much memory waits in replies already: a short read is no error.
+		c.reading.Add(-asked)
+		asked, count = 0, shortRead
+	} else if count <= shortRead {
+		asked = 0
+	}
+	r.rbuf = getBuf(readHead + int(count))
+	r.rbuf.count(&c.reading, int64(cap(r.rbuf.b)))
 	c.reading.Add(-asked)
-	n, err := read(buf.b[head:])
-	if errors.Is(err, io.EOF) {
+	return r.rbuf.b[readHead:]
+}
+
+// filled makes the reply of what was read to the room that space gave.
+func (r *req) filled(room, n int, err error) error {
+	if err == io.EOF || err != nil && errors.Is(err, io.EOF) {
 		err = nil
 	}
 	if err != nil && n <= 0 {
-		buf.free()
 		return err
 	}
-	n = max(0, min(n, int(count)))
-	buf.b = buf.b[:head+n]
-	binary.LittleEndian.PutUint32(buf.b, uint32(head+n))
-	buf.b[4] = byte(r.t.Type + 1)
-	binary.LittleEndian.PutUint16(buf.b[5:], r.t.Tag)
-	binary.LittleEndian.PutUint32(buf.b[7:], uint32(n))
-	r.rbuf = buf
+	n = max(0, min(n, room))
+	size := readHead + n
+	var b []byte
+	if r.rbuf != nil {
+		r.rbuf.b = r.rbuf.b[:size]
+		b = r.rbuf.b
+	} else {
+		r.rlen = size
+		at := len(r.c.batch.b)
+		b = r.c.batch.b[at : at+size]
+	}
+	binary.LittleEndian.PutUint32(b, uint32(size))
+	b[4] = byte(r.t.Type + 1)
+	binary.LittleEndian.PutUint16(b[5:], r.t.Tag)
+	binary.LittleEndian.PutUint32(b[7:], uint32(n))
 	return nil
 }
 
 func (r *req) read(ctx context.Context, f *fid) error {
 	t := &r.t
+	off := int64(t.Offset)
+	var h Reader
 	switch {
 	case f.xattr != nil:
-		return r.readInto(t.Count, func(p []byte) (int, error) { return f.xattr.read(p, t.Offset) })
+		h, off = f.xattr, int64(min(t.Offset, math.MaxInt64))
 	case !f.open || !f.mode.Readable():
 		return p9.ErrBadUseFid
 	case t.Count > math.MaxInt32:
@@ -55,15 +76,18 @@ func (r *req) read(ctx context.Context, f *fid) error {
 	case f.dir && r.c.dotl:
 		return p9.ErrIsDir
 	case f.dir:
-		return r.readInto(t.Count, func(p []byte) (int, error) { return f.readDir9(ctx, p, t.Offset) })
+		h = (*dirReader)(f)
 	case t.Offset > math.MaxInt64-uint64(t.Count):
 		return p9.ErrBadOffset
+	default:
+		var ok bool
+		if h, ok = f.handle.(Reader); !ok {
+			return p9.ErrPerm
+		}
 	}
-	h, ok := f.handle.(Reader)
-	if !ok {
-		return p9.ErrPerm
-	}
-	return r.readInto(t.Count, func(p []byte) (int, error) { return h.Read(ctx, p, int64(t.Offset)) })
+	p := r.space(t.Count)
+	n, err := h.Read(ctx, p, off)
+	return r.filled(len(p), n, err)
 }
 
 func (f *fid) write(ctx context.Context, t *p9.Fcall) (uint32, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"reflect"
 	"slices"
+	"sync"
 	"syscall"
 
 	"ninespace/srv/p9"
@@ -22,10 +23,11 @@ const (
 // requests that hold it excl, so that others read them without a lock.
 type fid struct {
 	num    uint32
-	ctx    context.Context // carries the user
-	user   *User
+	who    *session
 	node   *node // nil: the request that makes it has not succeeded
 	handle Handle
+	own    bool // the handle is not the node's file
+	quick  bool // the handle is Inline
 	open   bool
 	mode   p9.Mode
 	dir    bool // open, and a directory
@@ -45,6 +47,26 @@ type fid struct {
 	removed bool // by Tremove, its last request
 }
 
+// A session is what an attach is for its fids: who asks.
+type session struct {
+	user  *User
+	ctx   context.Context // carries the user, and never ends
+	quick context.Context // the same for the reading goroutine: Nonblock
+}
+
+func (c *conn) newSession(u *User) *session {
+	ctx := WithUser(context.WithoutCancel(c.base), u)
+	return &session{u, ctx, context.WithValue(ctx, nonblockKey{}, true)}
+}
+
+var fids = sync.Pool{New: func() any { return new(fid) }}
+
+// recycle gives back a fid that nothing leads to any more.
+func (f *fid) recycle() {
+	*f = fid{}
+	fids.Put(f)
+}
+
 // drop lets go of what the fid held, as its user. The last request on it has
 // returned.
 func (f *fid) drop() error {
@@ -56,17 +78,17 @@ func (f *fid) drop() error {
 	if f.node == nil {
 		return nil
 	}
-	ctx := context.WithoutCancel(f.ctx)
+	ctx := f.who.ctx
 	if f.xattr != nil {
 		err = f.xattr.commit(ctx)
 	}
-	if f.handle != nil && !(f.node != nil && sameFile(f.handle, f.node.file)) {
+	if f.own {
 		Clunk(f.handle)
 	}
 	if f.open && f.mode&p9.ORCLOSE != 0 && !f.removed {
 		f.node.remove(ctx) // nobody is left to hear an error
 	}
-	f.xattr, f.handle, f.open = nil, nil, false
+	f.xattr, f.handle, f.own, f.open = nil, nil, false, false
 	f.node.unref()
 	f.node = nil
 	return err
@@ -97,8 +119,10 @@ func (c *conn) claim(r *req) error {
 		if len(c.fids) >= maxFids {
 			return syscall.ENFILE
 		}
-		f := &fid{num: num, owner: r}
+		f := fids.Get().(*fid)
+		f.num, f.owner = num, r
 		c.fids[num] = f
+		c.stats.fids.Add(1)
 		hold(i, f, excl)
 		return nil
 	}
@@ -197,10 +221,17 @@ func (c *conn) enter(r *req, i int) bool {
 		f.owner = r
 	case final:
 		f.owner = r
-		f.gone = true
-		delete(c.fids, f.num)
+		r.alone = f.ref == 1
+		c.forget(f)
 	}
 	return true
+}
+
+// forget frees a fid's number. What it holds goes with the last request on it.
+func (c *conn) forget(f *fid) {
+	f.gone = true
+	delete(c.fids, f.num)
+	c.stats.fids.Add(-1)
 }
 
 // sequential reports whether the request goes on where the one before it ended:
@@ -249,8 +280,7 @@ func (c *conn) leave(r *req) (next []*req, drop []*fid) {
 		if f.owner == r {
 			f.owner = nil
 			if f.node == nil && f.auth == nil && f.xattr == nil && !f.gone { // it never came to be
-				f.gone = true
-				delete(c.fids, f.num)
+				c.forget(f)
 			}
 		}
 		for len(f.queue) > 0 {
@@ -259,7 +289,7 @@ func (c *conn) leave(r *req) (next []*req, drop []*fid) {
 				break
 			}
 			f.queue = f.queue[1:]
-			if n.waits--; n.waits == 0 {
+			if n.waits--; n.waits == 0 && c.launch(n) {
 				next = append(next, n)
 			}
 		}

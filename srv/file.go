@@ -2,6 +2,7 @@ package srv
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"iter"
 
@@ -94,9 +95,29 @@ type Wstater interface {
 	Wstat(ctx context.Context, w p9.Wstat) error
 }
 
-// An Inline file's methods never block: they run on the goroutine that reads
-// the connection, which saves a switch a request.
+// An Inline file's methods never block, or not for long: they run on the
+// goroutine that reads the connection, which saves a switch a request. There
+// Nonblock(ctx) holds, and a method that would have to wait (for a disk, say)
+// returns ErrAgain, having done nothing; it is then called once more on a
+// goroutine of its own, where it may.
 type Inline interface{ Inline() }
+
+// ErrAgain is what an Inline file's method returns where Nonblock(ctx) holds and
+// it would have to wait.
+var ErrAgain = errors.New("would block")
+
+type nonblockKey struct{}
+
+// Nonblock reports whether a method runs on the goroutine that reads the
+// connection, so that it must not wait: see Inline.
+func Nonblock(ctx context.Context) bool { return ctx.Value(nonblockKey{}) != nil }
+
+// An Attacher is a root that is told who attaches (UserOf(ctx)) and by which
+// attach name, attach(5), and gives the tree for that, or an error that refuses.
+// A root without it is the tree for everybody, by the name "" or "/".
+type Attacher interface {
+	Attach(ctx context.Context, aname string) (File, error)
+}
 
 // A Guard checks permissions itself (as the kernel does for a real directory),
 // so that the engine does not.

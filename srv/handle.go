@@ -2,37 +2,40 @@ package srv
 
 import (
 	"context"
-	"errors"
 	"io/fs"
 	"math"
 
 	"ninespace/srv/p9"
 )
 
-// errNotInline says that a request which began on the reading goroutine met a
-// file whose methods may block: it is done again on a goroutine of its own.
-var errNotInline = errors.New("not inline")
-
 func isInline(v any) bool {
 	_, ok := v.(Inline)
 	return ok
 }
 
-// inline reports whether the request can run on the reading goroutine.
+// inline reports whether the request can run on the reading goroutine. c.mu is
+// held.
 func (r *req) inline() bool {
 	f := r.need[0]
 	if f == nil || f.node == nil {
 		return r.stale || r.t.Type != p9.Tattach && r.t.Type != p9.Tauth && (f == nil || f.auth == nil)
 	}
 	switch r.t.Type {
-	case p9.Tattach, p9.Tauth, p9.Tlock, p9.Txattrwalk, p9.Treaddir:
-		return false
-	case p9.Tread, p9.Twrite, p9.Tfsync:
-		return f.xattr != nil || isInline(f.handle) && !f.dir // the entries' Stats may block
+	case p9.Tread, p9.Twrite, p9.Tfsync, p9.Treaddir:
+		// A 9P2000 directory's entries are looked at one by one, and may block.
+		return f.xattr != nil || f.quick && (!f.dir || r.c.dotl)
+	case p9.Tgetattr, p9.Tstat:
+		return f.node.inline
+	case p9.Twalk: // looks itself, as it goes
+		return f.node.inline
 	case p9.Tclunk:
-		if f.xattr != nil || f.handle != nil && !isInline(f.handle) {
+		return f.node.inline && (!f.own || f.quick) && (f.xattr == nil || !f.xattr.set) && f.mode&p9.ORCLOSE == 0
+	case p9.Topen:
+		if p9.Mode(r.t.Mode)&p9.ORCLOSE != 0 { // asks the parent too
 			return false
 		}
+	case p9.Tattach, p9.Tauth, p9.Tlock, p9.Txattrwalk, p9.Tremove:
+		return false
 	case p9.Tunlinkat: // without the interfaces, the entry itself is asked
 		if _, ok := f.node.file.(Unlinker); !ok {
 			return false
@@ -41,31 +44,29 @@ func (r *req) inline() bool {
 		if _, ok := f.node.file.(Renamer); !ok {
 			return false
 		}
+	case p9.Trename, p9.Twstat: // ask the parent too, and more than once
+		return false
 	}
-	for _, n := range [...]*node{f.node, f.node.place.Load().parent, r.second().node} {
-		if n != nil && !isInline(n.file) {
-			return false
-		}
-	}
-	return true
+	n := r.second().node
+	return f.node.inline && (n == nil || n.inline)
 }
 
-// handle does what the request asks and returns the reply's fields.
-func (r *req) handle(ctx context.Context) (p9.Fcall, error) {
-	rx, err := r.route(ctx)
-	if err != nil && r.rbuf != nil {
+// handle does what the request asks and fills in its reply.
+func (r *req) handle(ctx context.Context) error {
+	err := r.route(ctx)
+	if err != nil {
 		r.rbuf.free()
-		r.rbuf = nil
+		r.rbuf, r.rlen = nil, 0
 	}
-	return rx, err
+	return err
 }
 
-func (r *req) route(ctx context.Context) (rx p9.Fcall, err error) {
+func (r *req) route(ctx context.Context) (err error) {
 	if r.bad != nil {
-		return rx, r.bad
+		return r.bad
 	}
 	if r.stale {
-		return rx, p9.ErrUnknownFid
+		return p9.ErrUnknownFid
 	}
 	f, t := r.need[0], &r.t
 	switch t.Type {
@@ -74,36 +75,38 @@ func (r *req) route(ctx context.Context) (rx p9.Fcall, err error) {
 	case p9.Tattach:
 		return r.attach(ctx, f)
 	}
-	if ctx.Err() != nil && t.Type != p9.Tclunk && t.Type != p9.Tremove {
-		return rx, p9.ErrInterrupted
+	if r.ctx != nil && r.ctx.Err() != nil && t.Type != p9.Tclunk && t.Type != p9.Tremove {
+		return p9.ErrInterrupted
 	}
 	if f.auth != nil {
 		return r.authIO(ctx, f)
 	}
 	if f.node == nil {
-		return rx, p9.ErrUnknownFid
+		return p9.ErrUnknownFid
 	}
 	switch t.Type {
+	case p9.Tread:
+		return r.read(ctx, f)
 	case p9.Twalk:
 		return r.walk(ctx, f)
+	case p9.Treaddir:
+		return r.readDir(ctx, f)
+	case p9.Tclunk:
+		return r.clunk(f)
+	}
+	rx := r.reply()
+	rx.Iounit = r.c.msize - p9.IOHdrSz
+	switch t.Type {
 	case p9.Topen:
 		rx.Qid, err = f.openFile(ctx, p9.Mode(t.Mode))
-		rx.Iounit = r.c.msize - p9.IOHdrSz
 	case p9.Tlopen:
 		rx.Qid, err = f.openFile(ctx, p9.ModeOfLinux(t.Flags))
-		rx.Iounit = r.c.msize - p9.IOHdrSz
 	case p9.Tcreate:
 		rx.Qid, err = f.createFile(ctx, t.Name, p9.FileMode(t.Perm), p9.Mode(t.Mode)|p9.OEXCL, true)
-		rx.Iounit = r.c.msize - p9.IOHdrSz
 	case p9.Tlcreate:
 		rx.Qid, err = f.createFile(ctx, t.Name, p9.ModeOfUnix(t.Perm)&^fs.ModeType, p9.ModeOfLinux(t.Flags), false)
-		rx.Iounit = r.c.msize - p9.IOHdrSz
-	case p9.Tread:
-		return rx, r.read(ctx, f)
 	case p9.Twrite:
 		rx.Count, err = f.write(ctx, t)
-	case p9.Tclunk:
-		err = r.clunk(f)
 	case p9.Tremove:
 		if err = f.mayRemove(ctx); err == nil {
 			err = f.node.remove(ctx)
@@ -117,88 +120,87 @@ func (r *req) route(ctx context.Context) (rx p9.Fcall, err error) {
 	default:
 		return r.dotl(ctx, f)
 	}
-	return rx, err
+	return err
 }
 
-func (r *req) attach(ctx context.Context, f *fid) (rx p9.Fcall, err error) {
+func (r *req) attach(ctx context.Context, f *fid) error {
 	t := &r.t
-	u := r.who()
+	u := r.user()
 	switch af := r.need[1]; {
 	case af != nil && af.auth == nil:
-		return rx, p9.ErrBadUseFid
+		return p9.ErrBadUseFid
 	case af != nil:
 		if err := af.auth.Check(ctx, u.Name, t.Aname); err != nil {
-			return rx, err
+			return err
 		}
 	case r.c.srv.Auth != nil:
-		return rx, p9.ErrNoAuth
+		return p9.ErrNoAuth
 	}
-	uctx := WithUser(r.c.base, u)
-	actx := &reqCtx{Context: uctx}
+	who := r.c.newSession(u)
+	actx := &reqCtx{Context: who.ctx}
 	stop := context.AfterFunc(ctx, actx.cancel)
 	defer stop()
 	root, err := r.c.srv.Attach(actx, u.Name, t.Aname)
 	if err != nil {
-		return rx, err
+		return err
 	}
 	st, err := root.Stat(actx)
 	if err != nil {
 		Clunk(root)
-		return rx, err
+		return err
 	}
-	f.ctx, f.user = uctx, u
-	f.node = newNode(root, "/", nil)
-	rx.Qid = st.Qid
-	return rx, nil
+	f.who = who
+	f.node = r.c.newNode(root, "/", nil)
+	r.reply().Qid = st.Qid
+	return nil
 }
 
-// who is the user that Tauth or Tattach names.
-func (r *req) who() *User {
+// user is the user that Tauth or Tattach names.
+func (r *req) user() *User {
 	if r.c.dotl {
 		return NewUser(r.t.Uname, r.t.Nuname)
 	}
 	return NewUser(r.t.Uname, p9.NoUid)
 }
 
-func (r *req) auth(ctx context.Context, f *fid) (rx p9.Fcall, err error) {
+func (r *req) auth(ctx context.Context, f *fid) error {
 	if r.c.srv.Auth == nil {
 		// By number this is what 9P2000.L's clients take as "attach without it".
-		return rx, p9.NewError(p9.ErrNotExist.Errno, "authentication not required")
+		return p9.NewError(p9.ErrNotExist.Errno, "authentication not required")
 	}
-	u := r.who()
+	u := r.user()
 	af, err := r.c.srv.Auth(ctx, u.Name, r.t.Aname)
 	if err != nil {
-		return rx, err
+		return err
 	}
-	f.ctx, f.user, f.auth = WithUser(r.c.base, u), u, af
-	rx.Qid = p9.Qid{Type: p9.QTAUTH, Path: NewPath()}
-	return rx, nil
+	f.who, f.auth = r.c.newSession(u), af
+	r.reply().Qid = p9.Qid{Type: p9.QTAUTH, Path: NewPath()}
+	return nil
 }
 
 // authIO is all that can be done with an afid.
-func (r *req) authIO(ctx context.Context, f *fid) (rx p9.Fcall, err error) {
+func (r *req) authIO(ctx context.Context, f *fid) error {
 	if r.t.Offset > math.MaxInt64 {
-		return rx, p9.ErrBadOffset
+		return p9.ErrBadOffset
 	}
 	switch r.t.Type {
 	case p9.Tread:
-		return rx, r.readInto(r.t.Count, func(p []byte) (int, error) { return f.auth.Read(ctx, p, int64(r.t.Offset)) })
+		p := r.space(r.t.Count)
+		n, err := f.auth.Read(ctx, p, int64(r.t.Offset))
+		return r.filled(len(p), n, err)
 	case p9.Twrite:
 		n, err := f.auth.Write(ctx, r.t.Data, int64(r.t.Offset))
-		rx.Count = uint32(max(0, n))
-		return rx, err
+		r.reply().Count = uint32(max(0, n))
+		return err
 	case p9.Tclunk, p9.Tremove:
-		return rx, r.clunk(f)
+		return r.clunk(f)
 	}
-	return rx, p9.ErrBadUseFid
+	return p9.ErrBadUseFid
 }
 
 // clunk lets the fid go: before the reply where nothing else runs on it.
 func (r *req) clunk(f *fid) error {
-	r.c.mu.Lock()
-	alone := f.ref == 1
-	r.c.mu.Unlock()
-	if !alone {
+	if !r.alone {
 		return nil
 	}
 	return f.drop()
@@ -213,7 +215,7 @@ func (f *fid) allowed(ctx context.Context, file File, want fs.FileMode) error {
 	if err != nil {
 		return err
 	}
-	if !f.user.Allowed(&st, want) {
+	if !f.who.user.Allowed(&st, want) {
 		return p9.ErrPerm
 	}
 	return nil
@@ -229,12 +231,12 @@ func (f *fid) allowedIn(ctx context.Context, dir *node) error {
 
 // mayRemove checks that the file may be removed from its directory.
 func (f *fid) mayRemove(ctx context.Context) error {
-	p := f.node.at()
-	defer p.parent.unref()
-	return f.allowedIn(ctx, p.parent)
+	_, parent := f.node.at()
+	defer parent.unref()
+	return f.allowedIn(ctx, parent)
 }
 
-func (r *req) walk(ctx context.Context, f *fid) (rx p9.Fcall, err error) {
+func (r *req) walk(ctx context.Context, f *fid) error {
 	t := &r.t
 	nf := r.need[1]
 	if nf == nil {
@@ -243,60 +245,57 @@ func (r *req) walk(ctx context.Context, f *fid) (rx p9.Fcall, err error) {
 	// walk(5) wants a fid that is not open; 9P2000.L's clients walk from open
 	// directories too.
 	if f.open && (nf == f || !r.c.dotl) || f.xattr != nil {
-		return rx, p9.ErrBadUseFid
+		return p9.ErrBadUseFid
 	}
-	inline := r.ctx == nil
+	rx := r.reply()
+	rx.Wqid = rx.Wqid[:0]
 	n := f.node
 	n.ref.Add(1)
-	rx.Wqid = make([]p9.Qid, 0, len(t.Wname))
 	for _, name := range t.Wname {
-		var next *node
-		var q p9.Qid
-		if inline && !isInline(n.file) {
-			err = errNotInline
-		} else {
-			next, q, err = f.step(ctx, n, name, inline)
-		}
+		next, q, err := r.step(ctx, f, n, name)
 		if err != nil {
-			break
+			n.unref()
+			if len(rx.Wqid) == 0 || err == ErrAgain {
+				return err
+			}
+			return nil // a walk that got somewhere says how far; newfid is not made
 		}
 		n.unref()
 		n = next
 		rx.Wqid = append(rx.Wqid, q)
 	}
-	if err != nil {
-		n.unref()
-		if len(rx.Wqid) == 0 || err == errNotInline {
-			return p9.Fcall{}, err
-		}
-		return rx, nil // a walk that got somewhere says how far; newfid is not made
-	}
 	old := nf.node
-	nf.node, nf.ctx, nf.user = n, f.ctx, f.user
+	nf.node, nf.who = n, f.who
 	old.unref()
-	return rx, nil
+	return nil
 }
 
-// step walks one name and returns a node that the caller owns.
-func (f *fid) step(ctx context.Context, n *node, name string, inline bool) (*node, p9.Qid, error) {
+// step walks one name and returns a node that the caller owns. On the reading
+// goroutine it returns ErrAgain where it meets a file that is not Inline.
+func (r *req) step(ctx context.Context, f *fid, n *node, name string) (*node, p9.Qid, error) {
+	inline := r.ctx == nil
+	if inline && !n.inline {
+		return nil, p9.Qid{}, ErrAgain
+	}
 	if name == ".." {
-		p := n.at().parent
+		_, p := n.at()
 		if p == nil {
 			p = n
 			p.ref.Add(1)
 		}
-		if inline && !isInline(p.file) {
-			p.unref()
-			return nil, p9.Qid{}, errNotInline
+		var st p9.Stat
+		err := ErrAgain
+		if !inline || p.inline {
+			st, err = p.file.Stat(ctx)
 		}
-		st, err := p.file.Stat(ctx)
 		if err != nil {
 			p.unref()
 			return nil, p9.Qid{}, err
 		}
 		return p, st.Qid, nil
 	}
-	if _, ok := n.file.(Walker); !ok {
+	w, ok := n.file.(Walker)
+	if !ok {
 		return nil, p9.Qid{}, p9.ErrNotDir
 	}
 	if err := CheckName(name); err != nil {
@@ -305,18 +304,20 @@ func (f *fid) step(ctx context.Context, n *node, name string, inline bool) (*nod
 	if err := f.allowed(ctx, n.file, 1); err != nil {
 		return nil, p9.Qid{}, err
 	}
-	c, err := Walk(ctx, n.file, name)
+	c, err := w.Walk(ctx, name)
 	if err != nil {
 		return nil, p9.Qid{}, err
 	}
-	if inline && !isInline(c) {
-		Clunk(c)
-		return nil, p9.Qid{}, errNotInline
+	var st p9.Stat
+	next := r.c.newNode(c, name, n)
+	if inline && !next.inline {
+		err = ErrAgain
+	} else {
+		st, err = c.Stat(ctx)
 	}
-	st, err := c.Stat(ctx)
 	if err != nil {
-		Clunk(c)
+		next.unref()
 		return nil, p9.Qid{}, err
 	}
-	return newNode(c, name, n), st.Qid, nil
+	return next, st.Qid, nil
 }

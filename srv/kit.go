@@ -113,7 +113,14 @@ func (d *Dir) List(ctx context.Context, cookie uint64) iter.Seq2[p9.Dirent, erro
 	sort.Slice(ents, func(i, j int) bool { return ents[i].cookie < ents[j].cookie })
 	return func(yield func(p9.Dirent, error) bool) {
 		for _, e := range ents {
-			st, err := e.f.Stat(ctx)
+			st, err := p9.Stat{}, ErrAgain
+			if !Nonblock(ctx) || isInline(e.f) {
+				st, err = e.f.Stat(ctx)
+			}
+			if err == ErrAgain {
+				yield(p9.Dirent{}, err)
+				return
+			}
 			if err != nil {
 				continue // gone since
 			}

@@ -10,73 +10,74 @@ import (
 // walked by and its parent, for "..". It is shared by the fids that were cloned
 // from each other and by its children.
 type node struct {
-	file  File
-	place atomic.Pointer[place]
-	ref   atomic.Int32
-}
+	c      *conn
+	file   File
+	inline bool
+	ref    atomic.Int32
 
-// A place is where a node is. A rename gives a node a new one.
-type place struct {
+	// Where it is; a rename changes that, under c.places. The reference that a
+	// node has to its parent is its own.
 	name   string
 	parent *node // nil for the root
 }
 
-// places is held to change a place, and to keep the parent that one has.
-var places sync.Mutex
+var nodes = sync.Pool{New: func() any { return new(node) }}
 
-func newNode(f File, name string, parent *node) *node {
-	n := &node{file: f}
+// newNode makes a node with one reference; parent is held by the caller.
+func (c *conn) newNode(f File, name string, parent *node) *node {
+	n := nodes.Get().(*node)
+	n.c, n.file, n.inline, n.name, n.parent = c, f, isInline(f), name, parent
 	n.ref.Store(1)
 	if parent != nil {
 		parent.ref.Add(1)
 	}
-	n.place.Store(&place{name, parent})
 	return n
 }
 
-// at gives the node's place. The caller has to unref its parent.
-func (n *node) at() *place {
-	places.Lock()
-	defer places.Unlock()
-	p := n.place.Load()
-	if p.parent != nil {
-		p.parent.ref.Add(1)
+// at gives the node's place. The caller has to unref the parent.
+func (n *node) at() (name string, parent *node) {
+	n.c.places.Lock()
+	defer n.c.places.Unlock()
+	if n.parent != nil {
+		n.parent.ref.Add(1)
 	}
-	return p
+	return n.name, n.parent
 }
 
 // move gives the node a new place, unless its new parent was walked to through
 // it: where others have moved files since, a node may be its own ancestor, and
 // would keep itself. Its old place then is as stale as theirs.
 func (n *node) move(name string, parent *node) {
-	places.Lock()
-	for a := parent; a != nil; a = a.place.Load().parent {
+	n.c.places.Lock()
+	for a := parent; a != nil; a = a.parent {
 		if a == n {
-			places.Unlock()
+			n.c.places.Unlock()
 			return
 		}
 	}
 	parent.ref.Add(1)
-	old := n.place.Swap(&place{name, parent})
-	places.Unlock()
-	old.parent.unref()
+	old := n.parent
+	n.name, n.parent = name, parent
+	n.c.places.Unlock()
+	old.unref()
 }
 
-func (n *node) name() string { return n.place.Load().name }
-
+// unref lets a reference go and, with the last one, the file.
 func (n *node) unref() {
 	for n != nil && n.ref.Add(-1) == 0 { // no recursion: paths may be long
-		parent := n.place.Load().parent
+		parent := n.parent
 		Clunk(n.file)
+		n.c, n.file, n.name, n.parent = nil, nil, "", nil
+		nodes.Put(n)
 		n = parent
 	}
 }
 
 func (n *node) remove(ctx context.Context) error {
-	p := n.at()
-	defer p.parent.unref()
-	if p.parent == nil {
-		return Remove(ctx, nil, n.file, p.name)
+	name, parent := n.at()
+	defer parent.unref()
+	if parent == nil {
+		return Remove(ctx, nil, n.file, name)
 	}
-	return Remove(ctx, p.parent.file, n.file, p.name)
+	return Remove(ctx, parent.file, n.file, name)
 }

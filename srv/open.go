@@ -36,7 +36,7 @@ func (f *fid) openFile(ctx context.Context, mode p9.Mode) (p9.Qid, error) {
 	if err != nil {
 		return st.Qid, err
 	}
-	if _, guard := f.node.file.(Guard); !guard && !f.user.Allowed(&st, wants(mode)) {
+	if _, guard := f.node.file.(Guard); !guard && !f.who.user.Allowed(&st, wants(mode)) {
 		return st.Qid, p9.ErrPerm
 	}
 	if st.Mode.IsDir() && (mode.Writable() || mode&p9.OTRUNC != 0) {
@@ -54,23 +54,36 @@ func (f *fid) openFile(ctx context.Context, mode p9.Mode) (p9.Qid, error) {
 	if err != nil {
 		return st.Qid, err
 	}
-	if hf, ok := h.(File); ok && !sameFile(h, f.node.file) {
-		if st, err = hf.Stat(ctx); err != nil {
+	own := !sameFile(h, f.node.file)
+	if hf, ok := h.(File); ok && own {
+		if st, err = statNow(ctx, f.who, hf); err != nil {
 			Clunk(h)
 			return st.Qid, err
 		}
 		old := f.node
-		p := old.at()
-		f.node = newNode(hf, p.name, p.parent)
-		p.parent.unref()
+		name, parent := old.at()
+		f.node = old.c.newNode(hf, name, parent)
+		parent.unref()
 		old.unref()
+		own = false // the node's now
 	}
-	f.opened(h, mode, st.Mode.IsDir())
+	f.opened(h, own, mode, st.Mode.IsDir())
 	return st.Qid, nil
 }
 
-func (f *fid) opened(h Handle, mode p9.Mode, dir bool) {
-	f.handle, f.mode, f.open, f.dir, f.dirOff, f.cookie = h, mode, true, dir, 0, 0
+func (f *fid) opened(h Handle, own bool, mode p9.Mode, dir bool) {
+	f.handle, f.own, f.quick = h, own, isInline(h)
+	f.mode, f.open, f.dir, f.dirOff, f.cookie = mode, true, dir, 0, 0
+}
+
+// statNow asks a new file, which can't be made once more, for its attributes,
+// even if it has to wait for them on the reading goroutine.
+func statNow(ctx context.Context, who *session, f File) (p9.Stat, error) {
+	st, err := f.Stat(ctx)
+	if err == ErrAgain {
+		st, err = f.Stat(who.ctx)
+	}
+	return st, err
 }
 
 // createFile makes a file and moves the fid to it. With inherit, the directory
@@ -90,7 +103,7 @@ func (f *fid) createFile(ctx context.Context, name string, perm fs.FileMode, mod
 	if !st.Mode.IsDir() {
 		return q, p9.ErrNotDir
 	}
-	if _, guard := dir.file.(Guard); !guard && !f.user.Allowed(&st, 3) {
+	if _, guard := dir.file.(Guard); !guard && !f.who.user.Allowed(&st, 3) {
 		return q, p9.ErrPerm
 	}
 	if inherit {
@@ -110,15 +123,15 @@ func (f *fid) createFile(ctx context.Context, name string, perm fs.FileMode, mod
 	if err != nil {
 		return q, err
 	}
-	if st, err = file.Stat(ctx); err != nil {
+	if st, err = statNow(ctx, f.who, file); err != nil {
 		if !sameFile(h, file) {
 			Clunk(h)
 		}
 		Clunk(file)
 		return q, err
 	}
-	f.node = newNode(file, name, dir)
+	f.node = dir.c.newNode(file, name, dir)
 	dir.unref()
-	f.opened(h, mode, st.Mode.IsDir())
+	f.opened(h, !sameFile(h, file), mode, st.Mode.IsDir())
 	return st.Qid, nil
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // A buffer holds one frame and comes from a pool of its size class.
@@ -16,7 +17,7 @@ type buffer struct {
 	counted int64
 }
 
-var bufSizes = [...]int{512, 8<<10 + 32, 64<<10 + 32, 1<<20 + 32}
+var bufSizes = [...]int{512, 8<<10 + 32, 64<<10 + 32, 256<<10 + 32, 1<<20 + 32}
 
 var bufPools [len(bufSizes)]sync.Pool
 
@@ -59,113 +60,114 @@ func (b *buffer) free() {
 // they are (writev).
 type out struct {
 	w     io.WriteCloser
+	stats *shard
+	mem   *atomic.Int64 // counts what waits here, for the server
+
 	mu    sync.Mutex
 	idle  sync.Cond // signalled when a write has ended
 	pend  []*buffer
-	bytes int // in pend and in the write that runs
+	spare []*buffer
+	vec   [][]byte
+	bufs  net.Buffers // what is left of vec, in the write that runs
+	bytes int         // in pend and in the write that runs
 	busy  bool
+	since atomic.Int64 // when the write that runs began, clock; 0: none runs
 	err   error
 }
 
 const (
-	large  = 32 << 10
-	outMax = 4 << 20 // bytes of replies past which no request is read
+	large     = 32 << 10
+	batchSize = 64 << 10
+	outMax    = 4 << 20 // bytes of replies past which no request is read
+	keepPend  = 64      // frames that an idle connection keeps room for
 )
 
+// put queues a frame. A small one is copied to the end of the one before it, if
+// there is room.
 func (o *out) put(b *buffer) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.err != nil {
+	o.bytes += len(b.b)
+	o.mem.Add(int64(len(b.b)))
+	if n := len(o.pend); n > 0 && len(b.b) < large {
+		last := o.pend[n-1]
+		if len(b.b) > cap(last.b)-len(last.b) {
+			last = getBuf(batchSize)
+			last.b = last.b[:0]
+			o.pend = append(o.pend, last)
+		}
+		last.b = append(last.b, b.b...)
 		b.free()
 		return
 	}
 	o.pend = append(o.pend, b)
-	o.bytes += len(b.b)
 }
 
-// room waits, where the client does not take its replies, until it does.
-func (o *out) room() error {
+// flush writes what is pending and, behind it, batch, or leaves it to the flush
+// that runs. The reader of the connection then waits, where the client does not
+// take its replies, until it does.
+func (o *out) flush(batch *buffer, reader bool) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for o.bytes > outMax && o.busy && o.err == nil {
-		o.idle.Wait()
+	if batch != nil {
+		o.pend = append(o.pend, batch)
+		o.bytes += len(batch.b)
+		o.mem.Add(int64(len(batch.b)))
 	}
-	return o.err
-}
-
-// full reports whether replies should no longer wait for others.
-func (o *out) full() bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.bytes > 8*large
-}
-
-// flush writes what is pending, or leaves it to the flush that runs.
-func (o *out) flush() error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	if o.busy {
+		for reader && o.bytes > outMax && o.busy && o.err == nil {
+			o.idle.Wait()
+		}
 		return o.err
 	}
 	o.busy = true
-	var spare []*buffer
-	for len(o.pend) > 0 && o.err == nil {
+	for len(o.pend) > 0 {
 		pend, n := o.pend, o.bytes
-		o.pend = spare[:0]
+		o.pend = o.spare[:0]
+		err := o.err
 		o.mu.Unlock()
-		err := write(o.w, pend)
+		if err == nil {
+			o.since.Store(clock())
+			err = o.write(pend)
+			o.since.Store(0)
+			o.stats.out.Add(uint64(n))
+		}
+		for _, b := range pend {
+			b.free()
+		}
 		clear(pend)
-		spare = pend
+		o.mem.Add(-int64(n))
 		o.mu.Lock()
+		if o.spare = pend; cap(pend) > keepPend {
+			o.spare, o.vec = nil, nil
+		}
 		o.bytes -= n
 		o.idle.Broadcast()
-		if err != nil {
+		if err != nil && o.err == nil {
 			o.err = err
 			o.w.Close() // so that the reading side ends too
 		}
-	}
-	if o.err != nil {
-		o.pend = nil
 	}
 	o.busy = false
 	return o.err
 }
 
-func write(w io.Writer, frames []*buffer) error {
+func (o *out) write(frames []*buffer) error {
 	if len(frames) == 1 {
-		_, err := w.Write(frames[0].b)
-		frames[0].free()
+		_, err := o.w.Write(frames[0].b)
 		return err
 	}
-	var vec net.Buffers
-	batch := getBuf(large)
-	b := batch.b[:0]
-	start := 0
+	o.vec = o.vec[:0]
 	for _, f := range frames {
-		if len(f.b) < large {
-			if len(b)+len(f.b) <= cap(b) {
-				b = append(b, f.b...)
-				continue
-			}
-		}
-		if len(b) > start {
-			vec = append(vec, b[start:len(b):len(b)])
-			start = len(b)
-		}
-		vec = append(vec, f.b)
+		o.vec = append(o.vec, f.b)
 	}
-	if len(b) > start {
-		vec = append(vec, b[start:])
-	}
-	var err error
-	if len(vec) == 1 {
-		_, err = w.Write(vec[0])
-	} else {
-		_, err = vec.WriteTo(w)
-	}
-	for _, f := range frames {
-		f.free()
-	}
-	batch.free()
+	o.bufs = o.vec
+	_, err := o.bufs.WriteTo(o.w)
+	clear(o.vec)
 	return err
 }
+
+var started = time.Now()
+
+// clock is a time in nanoseconds that only goes on, never 0.
+func clock() int64 { return int64(time.Since(started)) + 1 }

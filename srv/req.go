@@ -2,7 +2,9 @@ package srv
 
 import (
 	"context"
+	"runtime"
 	"sync"
+	"syscall"
 
 	"ninespace/srv/p9"
 )
@@ -11,23 +13,91 @@ import (
 type req struct {
 	c     *conn
 	t     p9.Fcall
-	frame *buffer // the request's bytes; t.Data and t.Stat are in it
-	bad   error   // decided before it ran
+	frame *buffer // the request's bytes, where they are its own; t.Data and t.Stat are in it
+	size  int     // of the request
+	began int64   // clock
 
-	// Under conn.mu.
-	tabled  bool     // in conn.reqs
-	need    [2]*fid  // the fids that it uses
-	use     [2]use   // and how
-	shares  [2]bool  // those that it is counted in the sharing of
-	stale   bool     // one of them was clunked before its turn
-	waits   int      // on how many of their queues it is
-	flushes []uint16 // tags of Tflushes to answer after it
+	// Under conn.mu until it runs.
+	bad    error   // decided before it ran
+	tabled bool    // in conn.reqs
+	need   [2]*fid // the fids that it uses
+	use    [2]use  // and how
+	shares [2]bool // those that it is counted in the sharing of
+	stale  bool    // one of them was clunked before its turn
+	alone  bool    // the last on a fid that it is the end of
+	waits  int     // on how many of their queues it is
+	parked bool    // waits for a goroutine
+	kept   bool    // something may still lead here when it is over
 
-	ctx *reqCtx // nil while on the reading goroutine
-	cmu sync.Mutex
-	end bool // cancelled
+	flushes []uint16 // tags of Tflushes to answer after it, under conn.mu
 
-	rbuf *buffer // a reply's frame, made by a read
+	ctx  *reqCtx   // nil while on the reading goroutine
+	rx   *p9.Fcall // the reply's fields, but for a read's
+	rbuf *buffer   // a read's reply
+	rlen int       // a read's reply, where it is in the batch
+}
+
+var (
+	reqs   = sync.Pool{New: func() any { return new(req) }}
+	fcalls = sync.Pool{New: func() any { return new(p9.Fcall) }}
+)
+
+func newReq(c *conn) *req {
+	r := reqs.Get().(*req)
+	r.c = c
+	return r
+}
+
+// free gives back the request and its bytes.
+func (r *req) free() {
+	r.frame.free()
+	if r.rx != nil && r.rx != &r.c.rx {
+		*r.rx = p9.Fcall{}
+		fcalls.Put(r.rx)
+	}
+	if r.kept {
+		return
+	}
+	wname := r.t.Wname[:0]
+	clear(r.t.Wname)
+	*r = req{flushes: r.flushes[:0]}
+	r.t.Wname = wname
+	reqs.Put(r)
+}
+
+// reply gives the reply to fill in.
+func (r *req) reply() *p9.Fcall {
+	if r.rx == nil {
+		if r.ctx == nil {
+			r.rx = &r.c.rx
+		} else {
+			r.rx = fcalls.Get().(*p9.Fcall)
+		}
+	}
+	return r.rx
+}
+
+// keep makes the bytes that the request needs its own, for the input will be read
+// on before it has run.
+func (r *req) keep() error {
+	data := &r.t.Data
+	if r.t.Type == p9.Twstat {
+		data = &r.t.Stat
+	}
+	if r.frame == nil && len(*data) == 0 {
+		return nil
+	}
+	if r.frame == nil {
+		r.frame = getBuf(len(*data))
+		copy(r.frame.b, *data)
+		*data = r.frame.b
+	}
+	n := int64(cap(r.frame.b))
+	if r.size > smallFrame && r.c.held.Load()+n > heldBudget {
+		return syscall.ENOMEM
+	}
+	r.frame.count(&r.c.held, n)
+	return nil
 }
 
 // reqCtx is the context of a request that may block. It ends by flush and hangup
@@ -68,106 +138,70 @@ func (c *reqCtx) cancel() {
 	}
 }
 
-// cancel ends the request's context, whether it has begun or not.
-func (r *req) cancel() {
-	r.cmu.Lock()
-	defer r.cmu.Unlock()
-	r.end = true
-	if r.ctx != nil {
-		r.ctx.cancel()
+// who says whose request it is.
+func (r *req) who() *session {
+	if f := r.need[0]; f != nil && f.who != nil {
+		return f.who
 	}
+	return &session{ctx: r.c.base, quick: r.c.base}
 }
 
-// blocking gives the request a context that can be cancelled.
-func (r *req) blocking() {
-	r.cmu.Lock()
-	defer r.cmu.Unlock()
-	r.ctx = &reqCtx{Context: r.values()}
-	if r.end {
-		r.ctx.cancel()
-	}
-}
-
-// values is the context that says whose request it is.
-func (r *req) values() context.Context {
-	if f := r.need[0]; f != nil && f.ctx != nil {
-		return f.ctx
-	}
-	return r.c.base
-}
-
-// start runs the request. On the reading goroutine, what may block moves to one
-// of its own.
-func (r *req) start(reader bool) {
-	if reader {
-		if r.bad != nil || r.inline() {
-			rx, err := r.handle(r.values())
-			if err != errNotInline {
-				r.finish(rx, err)
-				return
-			}
-		}
-		go r.run()
-		return
-	}
-	if r.bad != nil {
-		r.finish(p9.Fcall{}, r.bad)
-		r.c.out.flush()
-		return
-	}
-	go r.run()
-}
-
+// run does a request that may block, and then those that were too many.
 func (r *req) run() {
-	r.blocking()
-	rx, err := r.handle(r.ctx)
 	c := r.c
-	r.finish(rx, err)
-	c.out.flush()
+	for r != nil {
+		if r.bad == nil { // it has its fids, and those are made
+			r.ctx.Context = r.who().ctx
+		}
+		err := r.handle(r.ctx)
+		others := false
+		r, others = r.finish(err)
+		if others {
+			// Requests that came together are answered together: those that do
+			// not block are done first.
+			runtime.Gosched()
+		}
+		c.out.flush(nil, false)
+		c.wg.Done()
+	}
 }
 
 // finish makes the request's effects final, queues its reply and what follows
-// it, and lets waiting requests go on.
-func (r *req) finish(rx p9.Fcall, err error) {
+// it, and lets waiting requests go on. It gives the request to do next, and
+// whether others run.
+func (r *req) finish(err error) (more *req, others bool) {
 	c := r.c
+	now := clock()
+	c.stats.count(r.t.Type, r.began, now, err != nil)
+	c.stats.inflight.Add(-1)
+	reply := r.encode(err)
 	c.mu.Lock()
 	next, drop := c.leave(r)
-	if r.tabled {
-		delete(c.reqs, r.t.Tag)
-	}
-	r.cmu.Lock()
-	flushed := r.end
-	r.cmu.Unlock()
-	switch {
-	case err == nil:
-		rx.Type, rx.Tag = r.t.Type+1, r.t.Tag
-		c.send(&rx, c.dotl, r.rbuf)
-	case !flushed || len(r.flushes) == 0 || r.ended():
-		c.send(c.errorReply(r.t.Tag, p9.ErrorOf(err), c.dotl), c.dotl, nil)
+	delete(c.reqs, r.t.Tag)
+	if err == nil || len(r.flushes) == 0 || r.ended() {
+		c.out.put(reply)
+	} else {
+		reply.free()
 	}
 	for _, tag := range r.flushes {
 		delete(c.flushing, tag)
-		c.send(&p9.Fcall{Type: p9.Rflush, Tag: tag}, c.dotl, nil)
+		c.out.put(c.rflush(tag))
 	}
+	more = c.unpark()
+	others = len(c.reqs) > 0
+	last := c.draining && !others
 	c.mu.Unlock()
+	c.follow(next, drop)
 	r.free()
-	for _, n := range next {
-		n.start(false)
+	if last {
+		c.out.flush(nil, false)
+		c.stopReading()
 	}
-	for _, f := range drop {
-		f.drop()
-	}
-	c.wg.Done()
+	return more, others
 }
 
 // ended reports whether the request was its fid's last, which holds even where
 // it failed, so that the client must hear of it.
 func (r *req) ended() bool {
 	return r.need[0] != nil && r.use[0] == final && r.bad == nil && !r.stale
-}
-
-// free gives back the request's bytes.
-func (r *req) free() {
-	r.frame.free()
-	r.frame = nil
 }

@@ -26,7 +26,9 @@ func (f *fid) statOf(ctx context.Context, file File, name string) (p9.Stat, erro
 }
 
 func (f *fid) stat9(ctx context.Context) ([]byte, error) {
-	st, err := f.statOf(ctx, f.node.file, f.node.name())
+	name, parent := f.node.at()
+	parent.unref()
+	st, err := f.statOf(ctx, f.node.file, name)
 	if err != nil {
 		return nil, err
 	}
@@ -44,9 +46,12 @@ func (f *fid) lister() (Lister, error) {
 	return nil, p9.ErrPerm
 }
 
-// readDir9 fills p with whole stats. An offset other than 0 must be where the
-// last read ended, read(5).
-func (f *fid) readDir9(ctx context.Context, p []byte, off uint64) (int, error) {
+// A dirReader is an open directory as 9P2000 reads it: whole stats. An offset
+// other than 0 must be where the last read ended, read(5).
+type dirReader fid
+
+func (d *dirReader) Read(ctx context.Context, p []byte, at int64) (int, error) {
+	f, off := (*fid)(d), uint64(at)
 	if off == 0 {
 		f.dirOff, f.cookie = 0, 0
 	} else if off != f.dirOff {
@@ -116,9 +121,9 @@ func (f *fid) wstat9(ctx context.Context, stat []byte) error {
 
 // wstat changes attributes, a name among them, all or none. st is what they are.
 func (f *fid) wstat(ctx context.Context, w p9.Wstat, st *p9.Stat) error {
-	p := f.node.at()
-	defer p.parent.unref()
-	if w.Valid&p9.WName != 0 && w.Name == p.name {
+	name, parent := f.node.at()
+	defer parent.unref()
+	if w.Valid&p9.WName != 0 && w.Name == name {
 		w.Valid &^= p9.WName
 	}
 	if w.Valid == 0 {
@@ -136,30 +141,30 @@ func (f *fid) wstat(ctx context.Context, w p9.Wstat, st *p9.Stat) error {
 	if err := CheckName(w.Name); err != nil {
 		return err
 	}
-	if p.parent == nil {
+	if parent == nil {
 		return p9.ErrWstat
 	}
-	dir := p.parent.file
-	if err := f.allowedIn(ctx, p.parent); err != nil {
+	dir := parent.file
+	if err := f.allowedIn(ctx, parent); err != nil {
 		return err
 	}
-	if err := sameEntry(ctx, dir, p.name, st); err != nil {
+	if err := sameEntry(ctx, dir, name, st); err != nil {
 		return err
 	}
 	if exists(ctx, dir, w.Name) {
 		return p9.ErrExist
 	}
-	if err := Rename(ctx, dir, p.name, dir, w.Name); err != nil {
+	if err := Rename(ctx, dir, name, dir, w.Name); err != nil {
 		return err
 	}
 	rest := w
 	if rest.Valid &^= p9.WName; rest.Valid != 0 {
 		if err := Wstat(ctx, f.node.file, rest); err != nil {
-			Rename(ctx, dir, w.Name, dir, p.name)
+			Rename(ctx, dir, w.Name, dir, name)
 			return err
 		}
 	}
-	f.node.move(w.Name, p.parent)
+	f.node.move(w.Name, parent)
 	return nil
 }
 
@@ -173,7 +178,7 @@ func (f *fid) mayWstat(st *p9.Stat, w *p9.Wstat) error {
 	}
 	full := *st
 	Owners(&full)
-	owner := full.Uid == f.user.Name
+	owner := full.Uid == f.who.user.Name
 	const byOwner = p9.WMode | p9.WUid | p9.WGid | p9.WAtime | p9.WMtime
 	const byWriter = p9.WLength | p9.WAtimeNow | p9.WMtimeNow
 	if w.Valid&byOwner != 0 && !owner {
@@ -182,13 +187,13 @@ func (f *fid) mayWstat(st *p9.Stat, w *p9.Wstat) error {
 	if w.Valid&p9.WUid != 0 && w.Uid != full.Uid {
 		return p9.ErrNotOwner // a file is not given away
 	}
-	if w.Valid&p9.WGid != 0 && w.Gid != full.Gid && w.Gid != f.user.Name && !f.user.gids[w.Ngid] {
+	if w.Valid&p9.WGid != 0 && w.Gid != full.Gid && w.Gid != f.who.user.Name && !f.who.user.gids[w.Ngid] {
 		return p9.ErrorOfText("not a member of proposed group")
 	}
-	if w.Valid&byWriter != 0 && !owner && !f.user.Allowed(st, 2) {
+	if w.Valid&byWriter != 0 && !owner && !f.who.user.Allowed(st, 2) {
 		return p9.ErrPerm
 	}
-	if w.Valid&p9.WLength != 0 && !f.user.Allowed(st, 2) && !(f.open && f.mode.Writable()) {
+	if w.Valid&p9.WLength != 0 && !f.who.user.Allowed(st, 2) && !(f.open && f.mode.Writable()) {
 		return p9.ErrPerm
 	}
 	return nil

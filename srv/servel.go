@@ -11,10 +11,9 @@ import (
 
 // What only 9P2000.L asks.
 
-func (r *req) dotl(ctx context.Context, f *fid) (rx p9.Fcall, err error) {
-	t := &r.t
+func (r *req) dotl(ctx context.Context, f *fid) (err error) {
+	t, rx := &r.t, r.reply()
 	file := f.node.file
-	notSup := func() (p9.Fcall, error) { return rx, p9.ErrNotSup }
 	switch t.Type {
 	case p9.Tgetattr:
 		var st p9.Stat
@@ -27,19 +26,17 @@ func (r *req) dotl(ctx context.Context, f *fid) (rx p9.Fcall, err error) {
 	case p9.Tsetattr:
 		w := t.Setattr.Wstat()
 		if w.Valid == 0 { // a bare ctime
-			return rx, nil
+			return nil
 		}
 		var st p9.Stat
 		if st, err = file.Stat(ctx); err == nil {
 			w.Mode |= st.Mode & keepMode
 			err = f.wstat(ctx, w, &st)
 		}
-	case p9.Treaddir:
-		return rx, r.readDir(ctx, f)
 	case p9.Treadlink:
 		l, ok := file.(Readlinker)
 		if !ok {
-			return rx, p9.ErrorOfErrno(syscall.EINVAL)
+			return p9.ErrorOfErrno(syscall.EINVAL)
 		}
 		rx.Name2, err = l.Readlink(ctx)
 	case p9.Tstatfs:
@@ -65,48 +62,48 @@ func (r *req) dotl(ctx context.Context, f *fid) (rx p9.Fcall, err error) {
 		// need[0] is the file (fid), the directory is dfid.
 		d := r.second()
 		if d.node == nil {
-			return rx, p9.ErrUnknownFid
+			return p9.ErrUnknownFid
 		}
 		l, ok := d.node.file.(Linker)
 		if !ok {
-			return notSup()
+			return p9.ErrNotSup
 		}
 		if err = CheckName(t.Name); err != nil {
-			return rx, err
+			return err
 		}
 		if err = f.allowedIn(ctx, d.node); err == nil {
 			err = l.Link(ctx, file, t.Name)
 		}
 	case p9.Trename:
-		p := f.node.at()
-		defer p.parent.unref()
-		if p.parent == nil {
-			return rx, p9.ErrorOfErrno(syscall.EBUSY)
+		name, parent := f.node.at()
+		defer parent.unref()
+		if parent == nil {
+			return p9.ErrorOfErrno(syscall.EBUSY)
 		}
 		var st p9.Stat
 		if st, err = file.Stat(ctx); err != nil {
-			return rx, err
+			return err
 		}
-		if err = sameEntry(ctx, p.parent.file, p.name, &st); err != nil {
-			return rx, err
+		if err = sameEntry(ctx, parent.file, name, &st); err != nil {
+			return err
 		}
 		d := r.second()
-		if err = f.rename(ctx, p.parent, p.name, d.node, t.Name); err == nil {
+		if err = f.rename(ctx, parent, name, d.node, t.Name); err == nil {
 			f.node.move(t.Name, d.node)
 		}
 	case p9.Trenameat:
 		err = f.rename(ctx, f.node, t.Name, r.second().node, t.Name2)
 	case p9.Tunlinkat:
 		if err = CheckName(t.Name); err != nil {
-			return rx, err
+			return err
 		}
 		if err = f.allowedIn(ctx, f.node); err == nil {
 			err = Unlink(ctx, file, t.Name, t.Flags&atRemovedir != 0)
 		}
 	default:
-		return notSup()
+		return p9.ErrNotSup
 	}
-	return rx, err
+	return err
 }
 
 const (
@@ -185,7 +182,7 @@ func (f *fid) makeNode(ctx context.Context, t *p9.Fcall) (q p9.Qid, err error) {
 		Clunk(h)
 	}
 	defer Clunk(file)
-	st, err := file.Stat(ctx)
+	st, err := statNow(ctx, f.who, file)
 	return st.Qid, err
 }
 
@@ -224,39 +221,39 @@ func (r *req) readDir(ctx context.Context, f *fid) error {
 	if err != nil {
 		return err
 	}
-	return r.readInto(t.Count, func(p []byte) (int, error) {
-		b := p[:0]
-		for e, err := range l.List(ctx, t.Offset) {
-			if err != nil {
-				if len(b) > 0 {
-					break // the next read comes to it again
-				}
-				return 0, err
+	p := r.space(t.Count)
+	b := p[:0]
+	for e, err := range l.List(ctx, t.Offset) {
+		if err != nil {
+			if len(b) > 0 {
+				break // the next read comes to it again
 			}
-			if len(b)+p9.DirentSize(&e) > len(p) {
-				if len(b) == 0 {
-					return 0, p9.NewError(syscall.EINVAL, fmt.Sprintf("read count %d too small for a directory entry", t.Count))
-				}
-				break
-			}
-			b = p9.AppendDirent(b, &e)
+			return err
 		}
-		return len(b), nil
-	})
+		if len(b)+p9.DirentSize(&e) > len(p) {
+			if len(b) == 0 {
+				return p9.NewError(syscall.EINVAL, fmt.Sprintf("read count %d too small for a directory entry", t.Count))
+			}
+			break
+		}
+		b = p9.AppendDirent(b, &e)
+	}
+	return r.filled(len(p), len(b), nil)
 }
 
-func (r *req) lock(ctx context.Context, f *fid) (rx p9.Fcall, err error) {
+func (r *req) lock(ctx context.Context, f *fid) (err error) {
 	if !f.open {
-		return rx, p9.ErrBadUseFid
+		return p9.ErrBadUseFid
 	}
 	l, ok := f.handle.(Locker)
 	if !ok {
-		return rx, p9.ErrNotSup
+		return p9.ErrNotSup
 	}
+	rx := r.reply()
 	if r.t.Type == p9.Tlock {
 		rx.Status, err = l.Lock(ctx, r.t.Lock)
 	} else {
 		rx.Lock, err = l.Getlock(ctx, r.t.Lock)
 	}
-	return rx, err
+	return err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -19,13 +20,57 @@ type Server struct {
 	Auth func(ctx context.Context, uname, aname string) (AuthFile, error)
 	// Msize is the largest message, p9.MaxMsize where 0.
 	Msize uint32
+	// Conns is how many connections Serve has at once, 32,768 where 0; more
+	// have to wait until one ends.
+	Conns int
+	// Memory is how many bytes of replies may wait for clients to take them,
+	// over all connections, 1 GiB where 0. While it is more, a connection whose
+	// client has not taken one write of replies in 30 seconds is cut off.
+	Memory int64
 	// Trace, where set, is given each message in the text form of p9.Fcall.
 	Trace func(line string)
+
+	once sync.Once
+	st   *state
 }
 
-// New makes a server of one tree whose attach name must be empty or "/".
+// What a server has that runs.
+type state struct {
+	shards [shards]shard
+	mem    atomic.Int64 // bytes of replies that wait
+	down   atomic.Bool  // Shutdown
+
+	mu        sync.Mutex
+	conns     map[*conn]bool
+	listeners map[net.Listener]bool
+	next      int           // the next connection's shard
+	watched   bool          // somebody looks for slow readers
+	empty     chan struct{} // closed when the last connection has ended, after Shutdown
+}
+
+// ErrShutdown refuses what is asked of a server that was told to stop.
+var ErrShutdown = p9.NewError(syscall.ESHUTDOWN, "server is shutting down")
+
+const (
+	defaultConns  = 32 << 10
+	defaultMemory = 1 << 30
+	stalled       = 30 * time.Second // Server.Memory
+)
+
+func (s *Server) state() *state {
+	s.once.Do(func() {
+		s.st = &state{conns: map[*conn]bool{}, listeners: map[net.Listener]bool{}, empty: make(chan struct{})}
+	})
+	return s.st
+}
+
+// New makes a server of one tree: root's, if it is an Attacher, or else root
+// itself, by an attach name that is empty or "/".
 func New(root File) *Server {
-	return &Server{Attach: func(_ context.Context, _, aname string) (File, error) {
+	return &Server{Attach: func(ctx context.Context, _, aname string) (File, error) {
+		if a, ok := root.(Attacher); ok {
+			return a.Attach(ctx, aname)
+		}
 		if aname != "" && aname != "/" {
 			return nil, p9.NewError(2, "no such tree: "+aname)
 		}
@@ -33,36 +78,54 @@ func New(root File) *Server {
 	}}
 }
 
-// Serve accepts connections and serves each until ctx ends or the listener
-// fails; it returns when all have ended.
+// Serve accepts connections and serves each until ctx ends, Shutdown is called or
+// the listener fails; it returns when all have ended.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
+	st := s.state()
+	if !st.listen(l) {
+		return ErrShutdown
+	}
+	defer st.unlisten(l)
+	limit := s.Conns
+	if limit == 0 {
+		limit = defaultConns
+	}
+	room := make(chan struct{}, limit)
 	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer cancel()
 	for {
+		select {
+		case room <- struct{}{}:
+		case <-ctx.Done():
+		}
 		c, err := l.Accept()
 		switch {
 		case err == nil:
+		case st.down.Load():
+			wg.Wait()
+			return nil
 		case ctx.Err() != nil:
+			wg.Wait()
 			return nil
 		case passing(err): // one caller too many does not end the others
+			<-room
 			select {
 			case <-time.After(acceptPause):
 			case <-ctx.Done():
 			}
 			continue
 		default:
+			cancel()
+			wg.Wait()
 			return err
 		}
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
+		wg.Go(func() {
 			s.ServeConn(ctx, c)
-		}()
+			<-room
+		})
 	}
 }
 
@@ -77,4 +140,134 @@ func passing(err error) bool {
 		}
 	}
 	return false
+}
+
+func (st *state) listen(l net.Listener) bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.down.Load() {
+		return false
+	}
+	st.listeners[l] = true
+	return true
+}
+
+func (st *state) unlisten(l net.Listener) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	delete(st.listeners, l)
+}
+
+// enter counts a connection and gives its shard.
+func (st *state) enter(c *conn) *shard {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.conns[c] = true
+	st.next++
+	return &st.shards[st.next%shards]
+}
+
+func (st *state) leave(c *conn) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	delete(st.conns, c)
+	if len(st.conns) == 0 && st.down.Load() {
+		st.finish()
+	}
+}
+
+// finish tells Shutdown that there is nothing left. st.mu is held.
+func (st *state) finish() {
+	select {
+	case <-st.empty:
+	default:
+		close(st.empty)
+	}
+}
+
+// Shutdown stops the server in order: no connection is accepted any more, what
+// runs runs to its end, and what is asked meanwhile, but for Tflush and Tclunk,
+// is refused with ErrShutdown. A connection ends when nothing runs on it. If ctx
+// ends first, all that still runs is cancelled and ctx's error returned. Serve
+// then returns nil.
+func (s *Server) Shutdown(ctx context.Context) error {
+	st := s.state()
+	st.mu.Lock()
+	st.down.Store(true)
+	if len(st.conns) == 0 {
+		st.finish()
+	}
+	for l := range st.listeners {
+		l.Close()
+	}
+	conns := st.list()
+	st.mu.Unlock()
+	for _, c := range conns {
+		c.drain()
+	}
+	select {
+	case <-st.empty:
+		return nil
+	case <-ctx.Done():
+	}
+	st.mu.Lock()
+	conns = st.list()
+	st.mu.Unlock()
+	for _, c := range conns {
+		c.rwc.Close()
+	}
+	<-st.empty
+	return ctx.Err()
+}
+
+// list gives the connections. st.mu is held.
+func (st *state) list() []*conn {
+	l := make([]*conn, 0, len(st.conns))
+	for c := range st.conns {
+		l = append(l, c)
+	}
+	return l
+}
+
+// scarce reports whether too many bytes wait for slow clients, and has the
+// slowest cut off.
+func (s *Server) scarce() bool {
+	limit := s.Memory
+	if limit == 0 {
+		limit = defaultMemory
+	}
+	st := s.st
+	if st.mem.Load() <= limit {
+		return false
+	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if !st.watched {
+		st.watched = true
+		go s.cutSlow(limit)
+	}
+	return true
+}
+
+// cutSlow closes, as long as memory is short, the connections whose client has
+// taken nothing for too long.
+func (s *Server) cutSlow(limit int64) {
+	st := s.st
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for range tick.C {
+		st.mu.Lock()
+		if st.mem.Load() <= limit || len(st.conns) == 0 {
+			st.watched = false
+			st.mu.Unlock()
+			return
+		}
+		conns := st.list()
+		st.mu.Unlock()
+		for _, c := range conns {
+			if since := c.out.since.Load(); since != 0 && clock()-since > int64(stalled) {
+				c.rwc.Close()
+			}
+		}
+	}
 }

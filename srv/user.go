@@ -3,18 +3,22 @@ package srv
 import (
 	"context"
 	"io/fs"
+	"maps"
 	"os/user"
+	"slices"
 	"strconv"
 	"sync"
 
 	"ninespace/srv/p9"
 )
 
-// A User is who attached: the name that attach(5) gave and the number that the
-// machine's user database has for it (p9.NoUid where it has none).
+// A User is who attached: the name that attach(5) gave, the number that the
+// machine's user database has for it and that of its own group (p9.NoUid where
+// it has none).
 type User struct {
 	Name string
 	Uid  uint32
+	Gid  uint32
 	gids map[uint32]bool
 }
 
@@ -31,34 +35,55 @@ func WithUser(ctx context.Context, u *User) context.Context {
 	return context.WithValue(ctx, userKey{}, u)
 }
 
+type groupKey struct{}
+
+// GroupOf tells which group a request that makes a file asks for it, p9.NoUid
+// where it says none. It is a claim: who makes the file has to see whether the
+// user is in that group.
+func GroupOf(ctx context.Context) uint32 {
+	if g, ok := ctx.Value(groupKey{}).(uint32); ok {
+		return g
+	}
+	return p9.NoUid
+}
+
+// WithGroup makes a ctx in which files that are made are asked to be of a group.
+func WithGroup(ctx context.Context, gid uint32) context.Context {
+	return context.WithValue(ctx, groupKey{}, gid)
+}
+
 // NewUser looks a user up by name or, where the name is empty, by number. A
-// user that the machine does not know has the name alone.
+// name in digits that no user has is a number too. A user that the machine does
+// not know has the name alone, or the number.
 func NewUser(name string, uid uint32) *User {
-	u := &User{Name: name, Uid: uid}
+	u := &User{Name: name, Uid: uid, Gid: p9.NoUid}
 	var pw *user.User
 	var err error
 	switch {
 	case name != "":
 		if pw, err = user.Lookup(name); err != nil {
+			u.Uid = p9.NoUid
 			if n, nerr := strconv.ParseUint(name, 10, 32); nerr == nil {
 				u.Uid = uint32(n)
-			} else {
-				u.Uid = p9.NoUid
+				pw, err = user.LookupId(strconv.FormatUint(n, 10))
 			}
-			return u
 		}
 	case uid != p9.NoUid:
-		if pw, err = user.LookupId(strconv.FormatUint(uint64(uid), 10)); err != nil {
-			u.Name = strconv.FormatUint(uint64(uid), 10)
-			return u
-		}
+		u.Name = strconv.FormatUint(uint64(uid), 10)
+		pw, err = user.LookupId(u.Name)
 	default:
 		u.Name = "none"
+		return u
+	}
+	if err != nil {
 		return u
 	}
 	u.Name = pw.Username
 	if n, err := strconv.ParseUint(pw.Uid, 10, 32); err == nil {
 		u.Uid = uint32(n)
+	}
+	if n, err := strconv.ParseUint(pw.Gid, 10, 32); err == nil {
+		u.Gid = uint32(n)
 	}
 	u.gids = map[uint32]bool{}
 	ids, _ := pw.GroupIds()
@@ -69,6 +94,9 @@ func NewUser(name string, uid uint32) *User {
 	}
 	return u
 }
+
+// Groups gives the numbers of the groups that the user is in, in order.
+func (u *User) Groups() []uint32 { return slices.Sorted(maps.Keys(u.gids)) }
 
 // Allowed reports whether the user may do what want says (r 4, w 2, x 1) with a
 // file, by the permission bits of intro(5): owner's or else group's or else

@@ -51,7 +51,7 @@ func (r *req) xattrWalk(ctx context.Context, f *fid) (uint64, error) {
 		val.value = v
 	}
 	f.node.ref.Add(1)
-	nf.node, nf.ctx, nf.user, nf.xattr = f.node, f.ctx, f.user, val
+	nf.node, nf.who, nf.xattr = f.node, f.who, val
 	return uint64(len(val.value)), nil
 }
 
@@ -71,11 +71,12 @@ func (f *fid) xattrCreate(t *p9.Fcall) error {
 	return nil
 }
 
-func (x *xattr) read(p []byte, off uint64) (int, error) {
+// Read gives the bytes of a value to be read.
+func (x *xattr) Read(_ context.Context, p []byte, off int64) (int, error) {
 	if x.set {
 		return 0, p9.ErrBadUseFid
 	}
-	if off >= uint64(len(x.value)) {
+	if off >= int64(len(x.value)) {
 		return 0, io.EOF
 	}
 	return copy(p, x.value[off:]), nil
