@@ -15,8 +15,8 @@ test:V:
 check:V:
 	go run ./test -n
 
-bench:VQ:
-	echo 'bench: nothing to run yet: each part brings its own program, test/bench/NAME' >&2; exit 1
+bench:V:
+	go run ./test/bench/9p
 
 image:VQ:
 	echo 'image: nothing to build yet: the part initramfs brings it' >&2; exit 1

@@ -73,7 +73,8 @@ func (s *Server) ServeConn(ctx context.Context, rwc io.ReadWriteCloser) error {
 	c := &conn{srv: s, base: ctx, rwc: rwc, in: newInput(rwc), fids: map[uint32]*fid{}}
 	c.stats = st.enter(c)
 	defer st.leave(c)
-	c.out.w, c.out.stats, c.out.mem = rwc, c.stats, &st.mem
+	c.out.open(rwc)
+	c.out.stats, c.out.mem = c.stats, &st.mem
 	c.out.idle.L = &c.out.mu
 	stop := context.AfterFunc(ctx, func() { rwc.Close() })
 	defer stop()
@@ -211,15 +212,19 @@ func (c *conn) dispatch(r *req) {
 // detach has a request run on a goroutine of its own: at once, if it is ready,
 // or when what it waits for has ended. c.mu is held; it unlocks it.
 func (c *conn) detach(r *req, ready bool) {
+	if r.bad = r.keep(); r.bad != nil { // too much is held already
+		r.unqueue()
+		next, drop := c.leave(r)
+		c.mu.Unlock()
+		r.answer(r.bad)
+		c.follow(next, drop)
+		r.free()
+		return
+	}
 	r.ctx, r.rx = new(reqCtx), nil
 	c.table()[r.t.Tag] = r
-	r.tabled = true
 	c.stats.inflight.Add(1)
 	c.wg.Add(1)
-	if r.bad = r.keep(); r.bad != nil && !ready {
-		r.unqueue()
-		ready = true
-	}
 	if ready {
 		ready = c.launch(r)
 	}

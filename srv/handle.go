@@ -180,7 +180,7 @@ func (r *req) auth(ctx context.Context, f *fid) error {
 
 // authIO is all that can be done with an afid.
 func (r *req) authIO(ctx context.Context, f *fid) error {
-	if r.t.Offset > math.MaxInt64 {
+	if (r.t.Type == p9.Tread || r.t.Type == p9.Twrite) && r.t.Offset > math.MaxInt64 {
 		return p9.ErrBadOffset
 	}
 	switch r.t.Type {

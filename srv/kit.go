@@ -38,8 +38,13 @@ func NewNode(mode fs.FileMode) Node { return Node{NewPath(), mode, time.Now()} }
 // Stat gives the node's attributes; its version is 0, not to be cached.
 func (n *Node) Stat(context.Context) (p9.Stat, error) {
 	return p9.Stat{Qid: p9.Qid{Type: p9.QidTypeOf(n.mode), Path: n.path}, Mode: n.mode,
-		Nuid: uint32(os.Getuid()), Ngid: uint32(os.Getgid()), Atime: n.start, Mtime: n.start, Ctime: n.start}, nil
+		Nuid: owner().uid, Ngid: owner().gid, Atime: n.start, Mtime: n.start, Ctime: n.start}, nil
 }
+
+type owners struct{ uid, gid uint32 }
+
+// owner is the user that the process runs as.
+var owner = sync.OnceValue(func() owners { return owners{uint32(os.Getuid()), uint32(os.Getgid())} })
 
 // Wstat accepts what a shell's > does to a file before it writes, truncation,
 // and changes of times, and does nothing; anything else is prohibited.

@@ -5,7 +5,10 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // A buffer holds one frame and comes from a pool of its size class.
@@ -69,7 +72,11 @@ type out struct {
 	spare []*buffer
 	vec   [][]byte
 	bufs  net.Buffers // what is left of vec, in the write that runs
-	bytes int         // in pend and in the write that runs
+	raw   syscall.RawConn
+	once  func(fd uintptr) bool
+	n     int // what once wrote
+	werr  error
+	bytes int // in pend and in the write that runs
 	busy  bool
 	since atomic.Int64 // when the write that runs began, clock; 0: none runs
 	err   error
@@ -121,51 +128,130 @@ func (o *out) flush(batch *buffer, reader bool) error {
 		return o.err
 	}
 	o.busy = true
+	if o.drain(reader) { // the client is slow: the reader reads on, for a while
+		go func() {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			o.drain(false)
+		}()
+		for o.bytes > outMax && o.busy && o.err == nil {
+			o.idle.Wait()
+		}
+	}
+	return o.err
+}
+
+// drain writes all that is pending, with o.mu held and o.busy set, which it
+// resets. With try it stops where it would have to wait, and says so.
+func (o *out) drain(try bool) (more bool) {
 	for len(o.pend) > 0 {
-		pend, n := o.pend, o.bytes
+		pend := o.pend
 		o.pend = o.spare[:0]
 		err := o.err
 		o.mu.Unlock()
+		var n int
+		all := 0
+		for _, b := range pend {
+			all += len(b.b)
+		}
 		if err == nil {
 			o.since.Store(clock())
-			err = o.write(pend)
+			n, err = o.write(pend, try)
 			o.since.Store(0)
 			o.stats.out.Add(uint64(n))
 		}
-		for _, b := range pend {
-			b.free()
+		if err != nil {
+			n = all
 		}
-		clear(pend)
+		left := pend[:0]
+		gone := n
+		for _, b := range pend {
+			if m := min(gone, len(b.b)); m == len(b.b) {
+				gone -= m
+				b.free()
+			} else {
+				b.b = b.b[m:]
+				gone -= m
+				left = append(left, b)
+			}
+		}
+		clear(pend[len(left):])
 		o.mem.Add(-int64(n))
 		o.mu.Lock()
-		if o.spare = pend; cap(pend) > keepPend {
-			o.spare, o.vec = nil, nil
-		}
 		o.bytes -= n
 		o.idle.Broadcast()
 		if err != nil && o.err == nil {
 			o.err = err
 			o.w.Close() // so that the reading side ends too
 		}
+		if len(left) > 0 {
+			o.pend, o.spare = append(left, o.pend...), nil
+			return true
+		}
+		if o.spare = pend; cap(pend) > keepPend {
+			o.spare, o.vec = nil, nil
+		}
 	}
 	o.busy = false
-	return o.err
+	return false
 }
 
-func (o *out) write(frames []*buffer) error {
-	if len(frames) == 1 {
-		_, err := o.w.Write(frames[0].b)
-		return err
-	}
+// write writes frames; with try only as much as goes without waiting, where that
+// can be known.
+func (o *out) write(frames []*buffer, try bool) (int, error) {
 	o.vec = o.vec[:0]
 	for _, f := range frames {
 		o.vec = append(o.vec, f.b)
 	}
+	defer clear(o.vec)
+	if try && o.raw != nil {
+		o.n, o.werr = 0, nil
+		if err := o.raw.Write(o.once); err != nil {
+			return 0, err
+		}
+		return o.n, o.werr
+	}
+	if len(frames) == 1 {
+		return o.w.Write(frames[0].b)
+	}
 	o.bufs = o.vec
-	_, err := o.bufs.WriteTo(o.w)
-	clear(o.vec)
-	return err
+	n, err := o.bufs.WriteTo(o.w)
+	return int(n), err
 }
+
+// open has the writes of the reading goroutine be tries, where w is a socket.
+func (o *out) open(w io.WriteCloser) {
+	o.w = w
+	s, ok := w.(syscall.Conn)
+	if !ok {
+		return
+	}
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return
+	}
+	o.raw = raw
+	o.once = func(fd uintptr) bool {
+		for {
+			if len(o.vec) == 1 {
+				o.n, o.werr = syscall.Write(int(fd), o.vec[0])
+			} else {
+				o.n, o.werr = unix.Writev(int(fd), o.vec[:min(len(o.vec), maxVec)])
+			}
+			o.n = max(0, o.n)
+			switch o.werr {
+			case syscall.EINTR:
+				continue
+			case syscall.EAGAIN:
+				o.werr = nil
+			}
+			return true
+		}
+	}
+}
+
+// maxVec is how many pieces writev takes, IOV_MAX.
+const maxVec = 1024
 
 var started = time.Now()
 

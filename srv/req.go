@@ -11,15 +11,19 @@ import (
 
 // A req is one request from its arrival to its reply.
 type req struct {
+	t p9.Fcall
+	life
+}
+
+// A life is what a request has beside its message.
+type life struct {
 	c     *conn
-	t     p9.Fcall
 	frame *buffer // the request's bytes, where they are its own; t.Data and t.Stat are in it
 	size  int     // of the request
 	began int64   // clock
 
 	// Under conn.mu until it runs.
 	bad    error   // decided before it ran
-	tabled bool    // in conn.reqs
 	need   [2]*fid // the fids that it uses
 	use    [2]use  // and how
 	shares [2]bool // those that it is counted in the sharing of
@@ -52,16 +56,14 @@ func newReq(c *conn) *req {
 func (r *req) free() {
 	r.frame.free()
 	if r.rx != nil && r.rx != &r.c.rx {
-		*r.rx = p9.Fcall{}
+		r.rx.Stat = nil
 		fcalls.Put(r.rx)
 	}
 	if r.kept {
 		return
 	}
-	wname := r.t.Wname[:0]
-	clear(r.t.Wname)
-	*r = req{flushes: r.flushes[:0]}
-	r.t.Wname = wname
+	r.t.Data, r.t.Stat = nil, nil // all else is set anew, as far as it counts
+	r.life = life{flushes: r.flushes[:0]}
 	reqs.Put(r)
 }
 

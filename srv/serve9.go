@@ -2,7 +2,9 @@ package srv
 
 import (
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 
 	"ninespace/srv/p9"
 )
@@ -21,7 +23,9 @@ func (f *fid) statOf(ctx context.Context, file File, name string) (p9.Stat, erro
 	if st.Mode.IsDir() {
 		st.Length = 0
 	}
-	Owners(&st)
+	if !f.node.c.dotl || st.Uid != "" || st.Gid != "" { // 9P2000.L has numbers alone
+		Owners(&st)
+	}
 	return st, nil
 }
 
@@ -64,6 +68,7 @@ func (d *dirReader) Read(ctx context.Context, p []byte, at int64) (int, error) {
 	n := 0
 	cookie := f.cookie
 	full := false
+entries:
 	for e, err := range l.List(ctx, cookie) {
 		if err != nil {
 			if n > 0 {
@@ -71,16 +76,20 @@ func (d *dirReader) Read(ctx context.Context, p []byte, at int64) (int, error) {
 			}
 			return 0, err
 		}
-		c, err := Walk(ctx, f.node.file, e.Name)
-		if err != nil {
+		st, err := f.entry(ctx, &e)
+		switch {
+		case err == nil:
+		case ctx.Err() != nil: // flushed: what is left out now would be lost
+			if n > 0 {
+				break entries
+			}
+			return 0, ctx.Err()
+		case errors.Is(err, fs.ErrNotExist):
 			cookie = e.Cookie
 			continue // gone since
-		}
-		st, err := f.statOf(ctx, c, e.Name)
-		Clunk(c)
-		if err != nil {
-			cookie = e.Cookie
-			continue
+		default: // it is there, and this is what is known of it
+			st = p9.Stat{Qid: e.Qid, Mode: e.Mode, Uid: "none", Gid: "none"}
+			Owners(&st)
 		}
 		st.Name = e.Name
 		b, err := p9.AppendStat(p[n:n:len(p)], &st)
@@ -102,6 +111,16 @@ func (d *dirReader) Read(ctx context.Context, p []byte, at int64) (int, error) {
 		return 0, io.EOF
 	}
 	return n, nil
+}
+
+// entry gives the attributes of an entry of the directory.
+func (f *fid) entry(ctx context.Context, e *p9.Dirent) (p9.Stat, error) {
+	c, err := Walk(ctx, f.node.file, e.Name)
+	if err != nil {
+		return p9.Stat{}, err
+	}
+	defer Clunk(c)
+	return f.statOf(ctx, c, e.Name)
 }
 
 func (f *fid) wstat9(ctx context.Context, stat []byte) error {

@@ -3,6 +3,9 @@ package diskfs
 import (
 	"context"
 	"io/fs"
+	"os"
+	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -11,56 +14,69 @@ import (
 )
 
 // Create makes a file or directory and opens it.
-func (n *node) Create(ctx context.Context, name string, perm fs.FileMode, mode p9.Mode) (srv.File, srv.Handle, error) {
-	if err := n.t.change(name); err != nil {
+func (n *node) Create(ctx context.Context, name string, perm fs.FileMode, mode p9.Mode) (f srv.File, h srv.Handle, err error) {
+	if err := n.change(name); err != nil {
 		return nil, nil, err
 	}
 	if perm&(fs.ModeAppend|fs.ModeExclusive) != 0 {
 		return nil, nil, p9.ErrNotSup
 	}
-	if perm.IsDir() {
-		return n.mkdir(ctx, name, perm, mode)
+	err = n.timed(ctx, func() (err error) {
+		if perm.IsDir() {
+			f, h, err = n.mkdir(ctx, name, perm, mode)
+			return err
+		}
+		c, err := n.create(ctx, name, perm, mode)
+		if err == nil {
+			f, h = c, c
+		}
+		return err
+	})
+	return f, h, err
+}
+
+// create makes a file, or opens one that is there.
+func (n *node) create(ctx context.Context, name string, perm fs.FileMode, mode p9.Mode) (handle, error) {
+	d, _, err := n.known()
+	if err != nil {
+		return nil, err
 	}
 	for {
-		// First as a new file: to open what is there may block.
-		fd, err := n.beneath(name, openFlags(mode)|unix.O_CREAT|unix.O_EXCL, unixPerm(perm))
+		fd := -1
+		err := n.t.doMake(ctx, func() (err error) {
+			// First as a new file: to open what is there may block.
+			fd, err = n.beneath(name, openFlags(mode)|unix.O_CREAT|unix.O_EXCL, unixPerm(perm))
+			return err
+		})
 		if err == nil {
-			h := n.t.handle(fd, unix.S_IFREG, mode)
+			h := n.t.handle(fd, d, unix.S_IFREG, mode)
 			n.grant(h.base(), perm)
-			return h, h, nil
+			return h, nil
 		}
 		if err != unix.EEXIST || mode&p9.OEXCL != 0 {
-			return nil, nil, err
+			return nil, err
 		}
 		c, err := n.walk(name)
 		if err == unix.ENOENT { // gone again
 			continue
 		}
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		defer c.Clunk()
-		if k, _ := c.kindOf(); k == unix.S_IFDIR {
-			return nil, nil, p9.ErrExist
+		if _, k, _ := c.known(); k == unix.S_IFDIR {
+			return nil, p9.ErrExist
 		}
-		h, err := c.openHandle(ctx, mode)
-		if err != nil {
-			return nil, nil, err
-		}
-		return h, h, nil
+		return c.openHandle(ctx, mode, srv.Nonblock(ctx))
 	}
 }
 
 func (n *node) mkdir(ctx context.Context, name string, perm fs.FileMode, mode p9.Mode) (srv.File, srv.Handle, error) {
-	if err := unix.Mkdirat(n.fd, name, unixPerm(perm)); err != nil {
-		return nil, nil, err
-	}
-	c, err := n.walk(name)
+	c, err := n.make(ctx, name, perm, func() error { return unix.Mkdirat(n.fd, name, unixPerm(perm)) })
 	if err != nil {
 		return nil, nil, err
 	}
-	n.grant(c, perm)
-	h, err := c.openHandle(ctx, mode)
+	h, err := c.openHandle(ctx, mode, false)
 	if err == unix.EACCES { // made all the same, in a mode that forbids to read it
 		return c, c, nil
 	}
@@ -71,94 +87,133 @@ func (n *node) mkdir(ctx context.Context, name string, perm fs.FileMode, mode p9
 	return h, h, nil
 }
 
-// grant gives a new file the permissions asked for where the process's umask
-// took some away: the client has applied its own umask. Where the directory has
-// a default access control list, that rules instead, and no umask does.
-// Permissions that the file system cannot store are no error.
+// grant gives a new file the permissions asked for where the process's umask may
+// have taken some away, or mkdir(2) a set-id bit: the client has applied its own
+// umask. Where the directory has a default access control list, that rules
+// instead, and no umask does. Permissions that the file system cannot store are
+// no error.
 func (n *node) grant(c *node, perm fs.FileMode) {
-	st, err := c.statx()
-	if want := unixPerm(perm); err == nil && want&^uint32(st.Mode) != 0 {
-		if _, err := unix.Getxattr(n.proc(), "system.posix_acl_default", nil); err != nil {
-			unix.Chmod(c.proc(), uint32(st.Mode)&0o7777|want)
-		}
+	want := unixPerm(perm)
+	if want&(n.t.umask|0o7000) == 0 {
+		return
+	}
+	var st unix.Statx_t
+	if c.statx(&st) == nil && want&^uint32(st.Mode) != 0 {
+		n.t.do(func() error {
+			if _, err := unix.Getxattr(n.proc(), "system.posix_acl_default", nil); err != nil {
+				return c.chmod(uint32(st.Mode) | want)
+			}
+			return nil
+		})
 	}
 }
 
-// made finds what was just made.
-func (n *node) made(name string, perm fs.FileMode, err error) (srv.File, error) {
-	if err != nil {
+// umask gives the process's umask, which can be asked for in no other way without
+// being changed: "Umask:" of proc(5)'s status. Where it is not told it may be any.
+func umask() uint32 {
+	b, err := os.ReadFile("/proc/self/status")
+	if err == nil {
+		_, s, _ := strings.Cut(string(b), "\nUmask:")
+		s, _, _ = strings.Cut(s, "\n")
+		if n, err := strconv.ParseUint(strings.TrimSpace(s), 8, 32); err == nil {
+			return uint32(n)
+		}
+	}
+	return 0o777
+}
+
+// chmod sets the permission bits.
+func (n *node) chmod(perm uint32) error {
+	return unix.Fchmodat(n.t.proc, n.number(), perm&0o7777, 0)
+}
+
+// make makes what is not a plain file, and finds it.
+func (n *node) make(ctx context.Context, name string, perm fs.FileMode, f func() error) (*entry, error) {
+	if err := n.t.doMake(ctx, f); err != nil {
 		return nil, err
 	}
 	c, err := n.walk(name)
 	if err != nil {
 		return nil, err
 	}
+	c.dev.Store(n.dev.Load())
 	if perm&fs.ModeSymlink == 0 {
-		n.grant(c, perm)
+		n.grant(&c.node, perm)
 	}
 	return c, nil
 }
 
 // Symlink makes a symbolic link.
-func (n *node) Symlink(_ context.Context, name, target string) (srv.File, error) {
-	if err := n.t.change(name); err != nil {
-		return nil, err
-	}
-	return n.made(name, fs.ModeSymlink, unix.Symlinkat(target, n.fd, name))
+func (n *node) Symlink(ctx context.Context, name, target string) (srv.File, error) {
+	return n.makeFile(ctx, name, fs.ModeSymlink, func() error { return unix.Symlinkat(target, n.fd, name) })
 }
 
 // Mknod makes a device node, pipe or socket.
-func (n *node) Mknod(_ context.Context, name string, perm fs.FileMode, rdev uint64) (srv.File, error) {
-	if err := n.t.change(name); err != nil {
+func (n *node) Mknod(ctx context.Context, name string, perm fs.FileMode, rdev uint64) (srv.File, error) {
+	mode := unixPerm(perm) | p9.UnixMode(perm)&unix.S_IFMT
+	return n.makeFile(ctx, name, perm, func() error { return unix.Mknodat(n.fd, name, mode, int(rdev)) })
+}
+
+func (n *node) makeFile(ctx context.Context, name string, perm fs.FileMode, f func() error) (srv.File, error) {
+	if err := n.change(name); err != nil {
 		return nil, err
 	}
-	mode := unixPerm(perm) | p9.UnixMode(perm)&unix.S_IFMT
-	return n.made(name, perm, unix.Mknodat(n.fd, name, mode, int(rdev)))
+	var c *entry
+	err := n.timed(ctx, func() (err error) {
+		c, err = n.make(ctx, name, perm, f)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // sameTree gives the node of a File of the same server.
 func (n *node) sameTree(f srv.File) (*node, error) {
-	if b, ok := f.(interface{ base() *node }); ok && b.base().t == n.t {
+	if b, ok := f.(interface{ base() *node }); ok && b.base().t.export == n.t.export {
 		return b.base(), nil
 	}
 	return nil, unix.EXDEV
 }
 
 // Link gives a file one more name.
-func (n *node) Link(_ context.Context, target srv.File, name string) error {
-	if err := n.t.change(name); err != nil {
+func (n *node) Link(ctx context.Context, target srv.File, name string) error {
+	if err := n.change(name); err != nil {
 		return err
 	}
 	o, err := n.sameTree(target)
 	if err != nil {
 		return err
 	}
-	return unix.Linkat(unix.AT_FDCWD, o.proc(), n.fd, name, unix.AT_SYMLINK_FOLLOW)
+	return n.run(ctx, func() error {
+		return unix.Linkat(n.t.proc, o.number(), n.fd, name, unix.AT_SYMLINK_FOLLOW)
+	})
 }
 
 // Unlink removes a name.
-func (n *node) Unlink(_ context.Context, name string, dir bool) error {
-	if err := n.t.change(name); err != nil {
+func (n *node) Unlink(ctx context.Context, name string, dir bool) error {
+	if err := n.change(name); err != nil {
 		return err
 	}
 	flags := 0
 	if dir {
 		flags = unix.AT_REMOVEDIR
 	}
-	return unix.Unlinkat(n.fd, name, flags)
+	return n.run(ctx, func() error { return unlinkat(n.fd, name, flags) })
 }
 
 // Rename moves a name.
-func (n *node) Rename(_ context.Context, old string, newdir srv.File, newname string) error {
-	if err := n.t.change(old); err != nil {
-		return err
-	}
-	if err := n.t.change(newname); err != nil {
+func (n *node) Rename(ctx context.Context, old string, newdir srv.File, newname string) error {
+	if err := n.change(old); err != nil {
 		return err
 	}
 	d, err := n.sameTree(newdir)
 	if err != nil {
 		return err
 	}
-	return unix.Renameat2(n.fd, old, d.fd, newname, 0)
+	if err := d.change(newname); err != nil {
+		return err
+	}
+	return n.run(ctx, func() error { return unix.Renameat2(n.fd, old, d.fd, newname, 0) })
 }

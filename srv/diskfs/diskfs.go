@@ -34,26 +34,37 @@ import (
 )
 
 // An Option changes how New serves the directory.
-type Option func(*tree)
+type Option func(*export)
 
 // ReadOnly refuses all changes with p9.ErrReadOnly.
-func ReadOnly() Option { return func(t *tree) { t.readOnly = true } }
+func ReadOnly() Option { return func(x *export) { x.readOnly = true } }
+
+// PerUser has each request done with the authority of the user who attached, by
+// the number (User.Uid) and the groups that the machine's user database has, or
+// no groups but nobody's where it does not have that number. Without a number (a
+// name that the machine does not know, or none), nobody does it: uid and gid
+// 65534. The process has to be root's for that. Is it another's, then only that
+// one can attach; all others are refused with p9.ErrPerm. Whose number it is that
+// attach gives, authentication has to say (srv.Server.Auth): without, each may
+// give any, root's among them.
+func PerUser() Option { return func(x *export) { x.perUser = true } }
 
 // New serves the directory dir, whose path may go through symbolic links. Each
 // File holds a descriptor until it is clunked, the root until it is closed: it
-// is an io.Closer, as its Clunk ends one attach of many.
+// is an io.Closer, as its Clunk ends one attach of many. The process's user and
+// umask are taken to stay what they are now.
 func New(dir string, opts ...Option) (srv.File, error) {
-	t := &tree{}
+	x := &export{}
 	for _, o := range opts {
-		o(t)
+		o(x)
 	}
-	return t.open(dir)
+	return x.open(dir)
 }
 
 // change says why a name of a directory cannot be changed. The engine has looked
 // at the name too, but here a slash in it would lead out of the tree.
-func (t *tree) change(name string) error {
-	if t.readOnly {
+func (n *node) change(name string) error {
+	if n.t.readOnly {
 		return p9.ErrReadOnly
 	}
 	return srv.CheckName(name)

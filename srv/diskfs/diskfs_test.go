@@ -133,9 +133,9 @@ func TestNew(t *testing.T) {
 
 func TestCreate(t *testing.T) {
 	dir := t.TempDir()
-	r := serve(t, dir)
 	old := unix.Umask(0o077)
 	defer unix.Umask(old)
+	r := serve(t, dir)
 	f := create(t, r, "f", 0o666, p9.ORDWR)
 	d := create(t, r, "d", fs.ModeDir|0o777, p9.OREAD)
 	if a, b := stat(t, f).Mode, stat(t, d).Mode; a != 0o666 || b != fs.ModeDir|0o777 {

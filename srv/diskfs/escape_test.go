@@ -25,7 +25,7 @@ func outside(t *testing.T) (dir string, r *root) {
 
 func TestEscapeNames(t *testing.T) {
 	dir, r := outside(t)
-	d := walk(t, r, "d").(*node)
+	d := walk(t, r, "d").(*entry)
 	write(t, dir+"/export/f", "")
 	for _, name := range []string{"..", ".", "", "../secret", "/etc/passwd", "d/../../secret", "d/x", "a\x00b", strings.Repeat("x", 256)} {
 		for what, do := range map[string]func() error{

@@ -2,16 +2,51 @@ package diskfs
 
 import (
 	"context"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
+
+	"ninespace/srv"
+	"ninespace/srv/p9"
 )
 
-// A file is an open file whose bytes are on a disk: reading may wait for that,
-// but for nothing else.
-type file struct{ node }
+// A file is an open file whose bytes are stored somewhere: reading may wait for
+// that, but for nothing else.
+type file struct {
+	node
+	locked atomic.Pointer[inode] // has had record locks
+}
 
-// Read gives the bytes at an offset.
-func (h *file) Read(_ context.Context, p []byte, off int64) (int, error) {
+// A local is a file on a disk of this machine or in its memory.
+type local struct {
+	inline
+	file
+}
+
+// init makes a handle of the node, which nobody else has yet.
+func (n *node) init(t *tree, fd int, d *device, kind uint32, mode p9.Mode) {
+	n.t, n.fd, n.mode, n.open = t, fd, mode, true
+	n.dev.Store(d)
+	n.kind.Store(kind)
+}
+
+func (t *tree) handle(fd int, d *device, kind uint32, mode p9.Mode) handle {
+	if d.waits == always || kind != unix.S_IFREG {
+		h := &file{}
+		h.init(t, fd, d, kind, mode)
+		return h
+	}
+	h := &local{}
+	h.init(t, fd, d, kind, mode)
+	return h
+}
+
+// Read gives the bytes at an offset. The user was allowed to when the file was
+// opened, which is all that the kernel asks.
+func (h *file) Read(ctx context.Context, p []byte, off int64) (int, error) {
+	if d := h.dev.Load(); d.waits != never && srv.Nonblock(ctx) {
+		return h.readNow(d, p, off)
+	}
 	for {
 		n, err := unix.Pread(h.fd, p, off)
 		if err != unix.EINTR {
@@ -20,20 +55,74 @@ func (h *file) Read(_ context.Context, p []byte, off int64) (int, error) {
 	}
 }
 
-// Write puts bytes at an offset, or at the end of a file opened with OAPPEND.
-func (h *file) Write(_ context.Context, p []byte, off int64) (int, error) {
-	for {
-		n, err := unix.Pwrite(h.fd, p, off)
-		if err != unix.EINTR {
-			return max(0, n), err
+// readNow reads what is in memory, whole or not at all: a read that is short
+// though the file goes on would be taken for one at its end. So what comes short
+// is read on, and if then nothing comes that was the end.
+func (h *file) readNow(d *device, p []byte, off int64) (n int, err error) {
+	if d.waits == always || d.waitful.Load() {
+		return 0, srv.ErrAgain
+	}
+	for n < len(p) {
+		m, err := preadNow(h.fd, p[n:], off+int64(n))
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err == unix.EOPNOTSUPP:
+			d.waitful.Store(true)
+			return 0, srv.ErrAgain
+		case err == unix.EAGAIN:
+			return 0, srv.ErrAgain
+		case err != nil && n == 0:
+			return 0, err
+		case err != nil || m == 0:
+			return n, nil
+		}
+		n += m
+	}
+	return n, nil
+}
+
+// Write puts bytes at an offset, or at the end of a file opened with OAPPEND. The
+// user was allowed to then, but it still is the user's: set-id bits go off, and
+// disks and quotas are full, where they would not for root.
+func (h *file) Write(ctx context.Context, p []byte, off int64) (n int, err error) {
+	if h.mode&(p9.OSYNC|p9.ODSYNC) != 0 {
+		if err := h.settled(ctx); err != nil {
+			return 0, err
 		}
 	}
+	write := func() error {
+		for {
+			n, err = unix.Pwrite(h.fd, p, off)
+			if err != unix.EINTR {
+				return err
+			}
+		}
+	}
+	err = h.timed(ctx, func() error {
+		if h.t.writer == nil {
+			return write()
+		}
+		return h.t.with(h.t.writer, write)
+	})
+	return max(0, n), err
 }
 
 // Sync puts the file on stable storage.
-func (h *file) Sync(_ context.Context, dataOnly bool) error {
+func (h *file) Sync(ctx context.Context, dataOnly bool) error {
+	if err := h.settled(ctx); err != nil {
+		return err
+	}
 	if dataOnly {
 		return unix.Fdatasync(h.fd)
 	}
 	return unix.Fsync(h.fd)
+}
+
+// Clunk closes the file, and lets those go on who wait for its locks.
+func (h *file) Clunk() {
+	h.node.Clunk()
+	if id := h.locked.Load(); id != nil {
+		h.t.waits.wake(*id)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"iter"
 	"math"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -15,14 +16,20 @@ import (
 
 // A dirHandle is an open directory.
 type dirHandle struct {
+	inline
 	node
-	dev uint64
 
-	mu   sync.Mutex // one listing at a time: the descriptor has one place
-	buf  []byte     // what getdents64(2) gave last, from at on
-	at   uint64     // the cookie that buf begins after
-	fill int
+	mu   sync.Mutex // of what follows: the descriptor has one place
+	got  entries    // what getdents64(2) gave last
+	from uint64     // the cookie that got begins after
+	rest entries    // of got, from where a listing stopped
+	next uint64     // the cookie that rest begins after
+	seek uint64     // where the descriptor is, after got
 }
+
+// Entries are what getdents64(2) gives: d_ino, d_off, d_reclen, d_type and
+// d_name of each. It is one string, so that names are cut out of it.
+type entries string
 
 const (
 	dirBuf = 32 << 10
@@ -32,30 +39,29 @@ const (
 	dirEnd = math.MaxInt64
 )
 
+var dirBufs = sync.Pool{New: func() any { return new([dirBuf]byte) }}
+
 // List gives the entries in the file system's order; a cookie is the offset that
-// the file system gives with an entry, d_off of getdents64(2).
-func (h *dirHandle) List(_ context.Context, cookie uint64) iter.Seq2[p9.Dirent, error] {
+// the file system gives with an entry, d_off of getdents64(2). Names share memory
+// with their neighbours: who keeps one of many had better keep a copy.
+func (h *dirHandle) List(ctx context.Context, cookie uint64) iter.Seq2[p9.Dirent, error] {
 	return func(yield func(p9.Dirent, error) bool) {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		tag := h.t.device(h.dev, h.fd).tag
-		b, ok := h.after(cookie)
-		for {
-			if !ok {
-				var err error
-				if b, err = h.read(cookie); err != nil {
-					yield(p9.Dirent{}, err)
-					return
-				}
-				if len(b) == 0 {
-					return
-				}
+		if err := h.settled(ctx); err != nil {
+			yield(p9.Dirent{}, err)
+			return
+		}
+		d, _, err := h.known()
+		for err == nil {
+			var b entries
+			if b, err = h.after(cookie); err != nil || b == "" {
+				break
 			}
-			for len(b) > 0 {
+			for b != "" {
+				before, at := cookie, b
 				var e p9.Dirent
 				var ino uint64
 				var typ uint8
-				ino, e.Cookie, typ, e.Name, b = dirent(b)
+				ino, e.Cookie, typ, e.Name, b = b.cut()
 				cookie = e.Cookie
 				if e.Name == "." || e.Name == ".." {
 					continue
@@ -64,80 +70,93 @@ func (h *dirHandle) List(_ context.Context, cookie uint64) iter.Seq2[p9.Dirent, 
 				if typ == unix.DT_UNKNOWN {
 					e.Mode = h.typeOf(e.Name)
 				}
-				e.Qid = p9.Qid{Type: p9.QidTypeOf(e.Mode), Path: ino ^ tag}
+				e.Qid = p9.Qid{Type: p9.QidTypeOf(e.Mode), Path: ino ^ d.tag}
 				if !yield(e, nil) {
+					h.stopped(before, at)
 					return
 				}
 			}
-			ok = false
+		}
+		if err != nil {
+			yield(p9.Dirent{}, err)
 		}
 	}
 }
 
-// after finds the rest of the buffer that follows a cookie: with small reads a
-// directory would be read anew for each few entries otherwise. From the start
-// it is always read anew.
-func (h *dirHandle) after(cookie uint64) ([]byte, bool) {
-	b := h.buf[:h.fill]
-	if cookie == 0 || len(b) == 0 {
-		return nil, false
-	}
-	for at := h.at; ; {
-		if at == cookie {
-			return b, len(b) > 0
+// after gives entries that follow a cookie; none is the end. With small reads a
+// directory would be read anew for each few entries, were there no rest. From
+// the start it is always read anew.
+func (h *dirHandle) after(cookie uint64) (entries, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if cookie != 0 && cookie != h.seek {
+		if b := h.rest.after(h.next, cookie); b != "" {
+			return b, nil
 		}
-		if len(b) == 0 {
-			return nil, false
+		if b := h.got.after(h.from, cookie); b != "" {
+			return b, nil
 		}
-		_, at, _, _, b = dirent(b)
 	}
+	err := h.read(cookie)
+	return h.got, err
 }
 
-// read fills the buffer with entries after a cookie; none is the end.
-func (h *dirHandle) read(cookie uint64) ([]byte, error) {
-	h.fill = 0
-	if cookie == dirEnd {
-		return nil, nil
+// stopped keeps the place where a listing was left.
+func (h *dirHandle) stopped(cookie uint64, rest entries) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.next, h.rest = cookie, rest
+}
+
+// read gets the entries after a cookie.
+func (h *dirHandle) read(cookie uint64) error {
+	h.got, h.rest, h.from, h.next = "", "", cookie, cookie
+	switch {
+	case cookie == dirEnd:
+		return nil
+	case cookie > math.MaxInt64:
+		return p9.ErrDirOffset
+	case cookie == 0 || cookie != h.seek:
+		if _, err := unix.Seek(h.fd, int64(cookie), unix.SEEK_SET); err != nil {
+			return err
+		}
 	}
-	if cookie > math.MaxInt64 {
-		return nil, p9.ErrDirOffset
-	}
-	if _, err := unix.Seek(h.fd, int64(cookie), unix.SEEK_SET); err != nil {
-		return nil, err
-	}
-	if h.buf == nil {
-		h.buf = make([]byte, dirBuf)
-	}
-	n, err := unix.Getdents(h.fd, h.buf)
+	buf := dirBufs.Get().(*[dirBuf]byte)
+	defer dirBufs.Put(buf)
+	n, err := unix.Getdents(h.fd, buf[:])
 	for err == unix.EINTR {
-		n, err = unix.Getdents(h.fd, h.buf)
+		n, err = unix.Getdents(h.fd, buf[:])
 	}
 	if err == unix.ENOENT { // it has been removed
-		return nil, nil
+		return nil
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	h.at, h.fill = cookie, n
-	return h.buf[:n], nil
+	h.got = entries(buf[:n])
+	end, err := unix.Seek(h.fd, 0, unix.SEEK_CUR)
+	h.seek = uint64(end)
+	return err
 }
 
-// dirent takes the first entry off b: d_ino, d_off, d_reclen, d_type, d_name.
-func dirent(b []byte) (ino, off uint64, typ uint8, name string, rest []byte) {
-	le := binary.NativeEndian
-	ino, off, typ = le.Uint64(b), le.Uint64(b[8:]), b[18]
+// after gives those that follow a cookie, where they themselves begin after from.
+func (b entries) after(from, cookie uint64) entries {
+	for from != cookie && b != "" {
+		_, from, _, _, b = b.cut()
+	}
+	return b
+}
+
+// cut takes the first entry off b.
+func (b entries) cut() (ino, off uint64, typ uint8, name string, rest entries) {
+	head := bytesOf(string(b[:19]))
+	ino, off, typ = binary.NativeEndian.Uint64(head), binary.NativeEndian.Uint64(head[8:]), head[18]
 	if off == 0 {
 		off = dirEnd
 	}
-	size := le.Uint16(b[16:])
-	s := b[19:size]
-	for i, c := range s {
-		if c == 0 {
-			s = s[:i]
-			break
-		}
-	}
-	return ino, off, typ, string(s), b[size:]
+	size := binary.NativeEndian.Uint16(head[16:])
+	name, _, _ = strings.Cut(string(b[19:size]), "\x00")
+	return ino, off, typ, name, b[size:]
 }
 
 // typeOf asks for the type of an entry, on file systems whose directories do not
@@ -145,11 +164,16 @@ func dirent(b []byte) (ino, off uint64, typ uint8, name string, rest []byte) {
 func (h *dirHandle) typeOf(name string) fs.FileMode {
 	var st unix.Statx_t
 	const flags = unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT
-	if err := unix.Statx(h.fd, name, flags, unix.STATX_TYPE, &st); err != nil {
+	if h.t.do(func() error { return unix.Statx(h.fd, name, flags, unix.STATX_TYPE, &st) }) != nil {
 		return 0
 	}
 	return p9.ModeOfUnix(uint32(st.Mode)) & fs.ModeType
 }
 
 // Sync puts the entries on stable storage.
-func (h *dirHandle) Sync(context.Context, bool) error { return unix.Fsync(h.fd) }
+func (h *dirHandle) Sync(ctx context.Context, _ bool) error {
+	if err := h.settled(ctx); err != nil {
+		return err
+	}
+	return unix.Fsync(h.fd)
+}

@@ -3,10 +3,12 @@ package diskfs
 import (
 	"context"
 	"math"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"ninespace/srv"
 	"ninespace/srv/p9"
 )
 
@@ -20,36 +22,71 @@ func flock(l p9.Flock) (unix.Flock_t, error) {
 }
 
 // Lock takes or gives up a record lock. To wait for one in the kernel would take
-// a thread that cannot be called back when ctx ends, so it is tried again, after
-// a millisecond at first and ten times a second in the long run. A lock goes
-// with its fid.
+// a thread that cannot be called back when ctx ends: Go restarts what a signal
+// interrupts. So it is tried again when a lock of the file is given up through
+// this server; and, as others may have one, after a millisecond at first and ten
+// times a second in the long run. A lock goes with its fid.
 func (h *file) Lock(ctx context.Context, l p9.Flock) (uint8, error) {
+	if srv.Nonblock(ctx) {
+		return p9.LockError, srv.ErrAgain
+	}
 	k, err := flock(l)
 	if err != nil {
 		return p9.LockError, err
 	}
+	var st unix.Statx_t
+	if err := h.statx(&st); err != nil {
+		return p9.LockError, err
+	}
+	id := inode{devOf(&st), st.Ino}
+	if status, err := h.try(k, id); status != p9.LockBlocked || l.Flags&p9.LockFlagBlock == 0 {
+		return status, err
+	}
 	const most = 100 * time.Millisecond
 	for wait := time.Millisecond; ; wait = min(2*wait, most) {
-		try := k
-		switch err := unix.FcntlFlock(uintptr(h.fd), unix.F_OFD_SETLK, &try); {
-		case err == nil:
-			return p9.LockSuccess, nil
-		case err == unix.EINTR:
+		given := h.t.waits.enter(id) // before the try, to miss nothing after it
+		status, err := h.try(k, id)
+		if status == p9.LockBlocked {
+			err = pause(ctx, given, wait)
+		}
+		h.t.waits.leave(id)
+		switch {
+		case err != nil:
+			return p9.LockError, err
+		case status != p9.LockBlocked:
+			return status, nil
+		}
+	}
+}
+
+// try takes a lock or gives it up, if nobody is in the way.
+func (h *file) try(k unix.Flock_t, id inode) (uint8, error) {
+	for {
+		switch err := unix.FcntlFlock(uintptr(h.fd), unix.F_OFD_SETLK, &k); err {
+		case nil:
+		case unix.EINTR:
 			continue
-		case err != unix.EAGAIN && err != unix.EACCES:
-			return p9.LockError, err
-		case l.Flags&p9.LockFlagBlock == 0:
+		case unix.EAGAIN, unix.EACCES:
 			return p9.LockBlocked, nil
-		}
-		if err := pause(ctx, wait); err != nil {
+		default:
 			return p9.LockError, err
 		}
+		switch {
+		case h.locked.Load() == nil:
+			h.locked.Store(&id)
+		case k.Type != unix.F_WRLCK: // less than before, perhaps
+			h.t.waits.wake(id)
+		}
+		return p9.LockSuccess, nil
 	}
 }
 
 // Getlock tells which lock stands in the way of l. Of one that was taken by
 // another fid the kernel does not know the process: ProcID is 0.
-func (h *file) Getlock(_ context.Context, l p9.Flock) (p9.Flock, error) {
+func (h *file) Getlock(ctx context.Context, l p9.Flock) (p9.Flock, error) {
+	if err := h.near(ctx); err != nil {
+		return l, err
+	}
 	k, err := flock(l)
 	if err != nil {
 		return l, err
@@ -71,4 +108,53 @@ func (h *file) Getlock(_ context.Context, l p9.Flock) (p9.Flock, error) {
 	}
 	l.Start, l.Length, l.ProcID = uint64(k.Start), uint64(k.Len), uint32(max(0, k.Pid))
 	return l, nil
+}
+
+// An inode is a file, by the numbers of its device and in it.
+type inode struct{ dev, ino uint64 }
+
+// The waits for locks, by file.
+type waits struct {
+	mu sync.Mutex
+	m  map[inode]*wait
+}
+
+type wait struct {
+	n     int           // how many wait
+	given chan struct{} // closed when a lock is given up
+}
+
+// enter gives what is closed when a lock of the file is given up. After it comes
+// leave.
+func (l *waits) enter(id inode) <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	w := l.m[id]
+	if w == nil {
+		w = &wait{given: make(chan struct{})}
+		if l.m == nil {
+			l.m = map[inode]*wait{}
+		}
+		l.m[id] = w
+	}
+	w.n++
+	return w.given
+}
+
+func (l *waits) leave(id inode) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	w := l.m[id]
+	if w.n--; w.n == 0 {
+		delete(l.m, id)
+	}
+}
+
+func (l *waits) wake(id inode) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if w := l.m[id]; w != nil {
+		close(w.given)
+		w.given = make(chan struct{})
+	}
 }

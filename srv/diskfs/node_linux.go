@@ -3,7 +3,6 @@ package diskfs
 import (
 	"context"
 	"io/fs"
-	"os"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -19,14 +18,29 @@ import (
 // its kind has.
 type node struct {
 	t    *tree
-	fd   int           // -1 once it is closed
-	os   *os.File      // owns fd, where it is set
-	kind atomic.Uint32 // S_IFMT bits, once they are known: they never change
-	mode p9.Mode       // of a handle
-	open bool          // is a handle
+	dev  atomic.Pointer[device] // once it is known
+	fd   int                    // -1 once it is closed
+	kind atomic.Uint32          // S_IFMT bits, once they are known: they never change
+	mode p9.Mode                // of a handle
+	open bool                   // is a handle
 }
 
-func (t *tree) node(fd int) *node { return &node{t: t, fd: fd} }
+// What has it runs on the goroutine that reads the connection. There its methods
+// do what needs no waiting, as far as can be known: walks to what is in memory,
+// stats, opens and reads of it on the machine's own file systems, and changes:
+// see node.timed. Anything else returns srv.ErrAgain, to be done on another
+// goroutine.
+type inline struct{}
+
+func (inline) Inline() {}
+
+// An entry is a file as it was walked to.
+type entry struct {
+	inline
+	node
+}
+
+func (t *tree) entry(fd int) *entry { return &entry{node: node{t: t, fd: fd}} }
 
 // Guard marks that the kernel checks permissions.
 func (n *node) Guard() {}
@@ -35,43 +49,64 @@ func (n *node) base() *node { return n }
 
 // Clunk closes the descriptor.
 func (n *node) Clunk() {
-	if n.os != nil {
-		n.os.Close()
-	} else if n.fd >= 0 {
+	if n.fd >= 0 {
 		unix.Close(n.fd)
 	}
-	n.fd, n.os = -1, nil // a second time would close another's
+	n.fd = -1 // a second time would close another's
 }
 
 // proc is a path to the very file of the descriptor, for calls that take no
 // descriptor or not one of O_PATH. It goes through one magic link and, for a
 // symbolic link, no further.
-func (n *node) proc() string { return "/proc/self/fd/" + strconv.Itoa(n.fd) }
+func (n *node) proc() string { return "/proc/self/fd/" + n.number() }
 
-func (n *node) statx() (st unix.Statx_t, err error) {
-	err = unix.Statx(n.fd, "", unix.AT_EMPTY_PATH|unix.AT_NO_AUTOMOUNT, unix.STATX_BASIC_STATS|unix.STATX_BTIME, &st)
-	if err == nil {
-		n.kind.Store(uint32(st.Mode) & unix.S_IFMT)
+// number is the same in the directory export.proc.
+func (n *node) number() string { return strconv.Itoa(n.fd) }
+
+// learn keeps what never changes.
+func (n *node) learn(st *unix.Statx_t) *device {
+	d := n.dev.Load()
+	if num := devOf(st); d == nil || d.num != num {
+		d = n.t.devices.of(num, n.fd)
+		n.dev.Store(d)
 	}
-	return st, err
+	if kind := uint32(st.Mode) & unix.S_IFMT; n.kind.Load() != kind {
+		n.kind.Store(kind)
+	}
+	return d
 }
 
-// kindOf gives the S_IFMT bits.
-func (n *node) kindOf() (uint32, error) {
-	if k := n.kind.Load(); k != 0 {
-		return k, nil
+func (n *node) statx(st *unix.Statx_t) error {
+	err := statx(n.fd, st)
+	if err == nil {
+		n.learn(st)
 	}
-	st, err := n.statx()
-	return uint32(st.Mode) & unix.S_IFMT, err
+	return err
+}
+
+// known gives the device and the S_IFMT bits.
+func (n *node) known() (*device, uint32, error) {
+	d, kind := n.dev.Load(), n.kind.Load()
+	if d == nil || kind == 0 {
+		var st unix.Statx_t
+		if err := n.statx(&st); err != nil {
+			return nil, 0, err
+		}
+		d, kind = n.dev.Load(), n.kind.Load()
+	}
+	return d, kind, nil
 }
 
 // Stat tells the attributes.
-func (n *node) Stat(context.Context) (p9.Stat, error) {
-	st, err := n.statx()
-	if err != nil {
+func (n *node) Stat(ctx context.Context) (p9.Stat, error) {
+	if err := n.near(ctx); err != nil {
 		return p9.Stat{}, err
 	}
-	d := n.t.device(devOf(&st), n.fd)
+	var st unix.Statx_t
+	if err := statx(n.fd, &st); err != nil {
+		return p9.Stat{}, err
+	}
+	d := n.learn(&st)
 	s := p9.Stat{Mode: p9.ModeOfUnix(uint32(st.Mode)), Nuid: st.Uid, Ngid: st.Gid, Nlink: uint64(st.Nlink),
 		Blksize: uint64(st.Blksize), Blocks: st.Blocks, Atime: timeOf(st.Atime), Mtime: timeOf(st.Mtime), Ctime: timeOf(st.Ctime)}
 	if st.Mask&unix.STATX_BTIME != 0 {
@@ -102,47 +137,89 @@ func version(st *unix.Statx_t) uint32 {
 	return max(1, uint32(h^h>>32))
 }
 
+const (
+	resolveCached = 0x20 // RESOLVE_CACHED of openat2(2)
+	resolveIn     = unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS
+)
+
 // beneath opens a name of a directory, which stays in the directory whatever the
 // name is or becomes meanwhile. To a name that is moved away just then the kernel
 // says EXDEV or EAGAIN: the next look finds what is there now.
 func (n *node) beneath(name string, flags int, perm uint32) (int, error) {
 	const looks = 16
 	for i := 1; ; i++ {
-		fd, err := unix.Openat2(n.fd, name, &unix.OpenHow{
-			Flags:   uint64(flags | unix.O_NOFOLLOW | unix.O_CLOEXEC),
-			Mode:    uint64(perm),
-			Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
-		})
+		fd, err := openat2(n.fd, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, perm, resolveIn)
 		if err != unix.EINTR && (err != unix.EXDEV && err != unix.EAGAIN || i >= looks) {
 			return fd, err
 		}
 	}
 }
 
-func (n *node) walk(name string) (*node, error) {
-	if err := srv.CheckName(name); err != nil {
+// walkNow finds a name if it is in memory, on the same file system.
+func (n *node) walkNow(name string) (*entry, error) {
+	d := n.dev.Load()
+	if d == nil || d.waits == always || n.t.uncached {
+		return nil, srv.ErrAgain
+	}
+	fd := -1
+	err := n.t.do(func() (err error) {
+		fd, err = openat2(n.fd, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0, resolveIn|resolveCached|unix.RESOLVE_NO_XDEV)
+		return err
+	})
+	switch err {
+	case nil:
+	case unix.EAGAIN, unix.EXDEV, unix.EINTR:
+		return nil, srv.ErrAgain
+	default:
 		return nil, err
 	}
-	fd, err := n.beneath(name, unix.O_PATH, 0)
+	c := n.t.entry(fd)
+	c.dev.Store(d)
+	return c, nil
+}
+
+func (n *node) walk(name string) (*entry, error) {
+	fd := -1
+	err := n.t.do(func() (err error) {
+		fd, err = n.beneath(name, unix.O_PATH, 0)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	return n.t.node(fd), nil
+	return n.t.entry(fd), nil
 }
 
 // Walk finds a name, whatever it is; of a symbolic link it is the link itself.
-func (n *node) Walk(_ context.Context, name string) (srv.File, error) {
-	c, err := n.walk(name)
+func (n *node) Walk(ctx context.Context, name string) (srv.File, error) {
+	err := srv.CheckName(name)
+	if err != nil {
+		return nil, err
+	}
+	var c *entry
+	if srv.Nonblock(ctx) {
+		c, err = n.walkNow(name)
+	} else {
+		c, err = n.walk(name)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
-// reopen opens the node's file, where it may be found now.
-func (n *node) reopen(flags int) (int, error) {
+// reopen opens the node's file, wherever it is now.
+func (n *node) reopen(flags int) (fd int, err error) {
+	err = n.t.do(func() (err error) {
+		fd, err = n.openAgain(flags)
+		return err
+	})
+	return fd, err
+}
+
+func (n *node) openAgain(flags int) (fd int, err error) {
 	for {
-		fd, err := unix.Open(n.proc(), flags|unix.O_CLOEXEC, 0)
+		fd, err = openNumber(n.t.proc, n.fd, flags|unix.O_CLOEXEC)
 		if err != unix.EINTR {
 			return fd, err
 		}
@@ -150,24 +227,31 @@ func (n *node) reopen(flags int) (int, error) {
 }
 
 // Readlink gives the target of a symbolic link.
-func (n *node) Readlink(context.Context) (string, error) {
-	for size := 256; ; size *= 2 {
-		b := make([]byte, size)
-		m, err := unix.Readlinkat(n.fd, "", b)
-		if err == unix.ENOENT { // what the call says of all but links
-			err = unix.EINVAL
+func (n *node) Readlink(ctx context.Context) (target string, err error) {
+	err = n.run(ctx, func() error {
+		for size := 256; ; size *= 2 {
+			b := make([]byte, size)
+			m, err := unix.Readlinkat(n.fd, "", b)
+			if err == unix.ENOENT { // what the call says of all but links
+				err = unix.EINVAL
+			}
+			if err != nil {
+				return err
+			}
+			if m < size {
+				target = string(b[:m])
+				return nil
+			}
 		}
-		if err != nil {
-			return "", err
-		}
-		if m < size {
-			return string(b[:m]), nil
-		}
-	}
+	})
+	return target, err
 }
 
 // Statfs tells of the file system.
-func (n *node) Statfs(context.Context) (p9.Statfs, error) {
+func (n *node) Statfs(ctx context.Context) (p9.Statfs, error) {
+	if err := n.near(ctx); err != nil {
+		return p9.Statfs{}, err
+	}
 	var s unix.Statfs_t
 	if err := unix.Fstatfs(n.fd, &s); err != nil {
 		return p9.Statfs{}, err

@@ -21,7 +21,7 @@ type handle interface {
 // openFlags gives the O_ flags of a mode. O_DIRECT stays behind: it is about the
 // client's memory, and the engine's buffers are not aligned as it wants.
 func openFlags(mode p9.Mode) int {
-	flags := [...]int{unix.O_RDONLY, unix.O_WRONLY, unix.O_RDWR, unix.O_RDONLY}[mode&3]
+	flags := [...]int{unix.O_RDONLY, unix.O_WRONLY, unix.O_RDWR, unix.O_RDONLY}[mode&3] | unix.O_LARGEFILE
 	for _, f := range [...]struct {
 		m p9.Mode
 		o int
@@ -36,27 +36,34 @@ func openFlags(mode p9.Mode) int {
 
 // Open opens the file. A pipe opened for writing has to wait for a reader, until
 // ctx ends; one opened for reading waits for its writer in Read.
-func (n *node) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
-	h, err := n.openHandle(ctx, mode)
-	if err != nil {
-		return nil, err
+func (n *node) Open(ctx context.Context, mode p9.Mode) (h srv.Handle, err error) {
+	open := func() error {
+		o, err := n.openHandle(ctx, mode, srv.Nonblock(ctx))
+		if err == nil {
+			h = o
+		}
+		return err
 	}
-	return h, nil
+	if mode&p9.OTRUNC != 0 {
+		err = n.timed(ctx, open)
+	} else {
+		err = open()
+	}
+	return h, err
 }
 
-func (n *node) openHandle(ctx context.Context, mode p9.Mode) (handle, error) {
+// openHandle opens the file; now says to return srv.ErrAgain where that may have
+// to wait for long.
+func (n *node) openHandle(ctx context.Context, mode p9.Mode, now bool) (handle, error) {
 	if n.t.readOnly && (mode.Writable() || mode&p9.OTRUNC != 0) {
 		return nil, p9.ErrReadOnly
 	}
-	st, err := n.statx()
+	if d := n.dev.Load(); now && (d == nil || d.waits == always) {
+		return nil, srv.ErrAgain
+	}
+	d, kind, err := n.known()
 	if err != nil {
 		return nil, err
-	}
-	kind := uint32(st.Mode) & unix.S_IFMT
-	if mode&3 == p9.OEXEC {
-		if err := unix.Faccessat2(n.fd, "", unix.X_OK, unix.AT_EMPTY_PATH|unix.AT_EACCESS); err != nil {
-			return nil, err
-		}
 	}
 	flags := openFlags(mode)
 	switch kind {
@@ -65,31 +72,43 @@ func (n *node) openHandle(ctx context.Context, mode p9.Mode) (handle, error) {
 	case unix.S_IFSOCK:
 		return nil, unix.ENXIO
 	case unix.S_IFDIR:
-		fd, err := n.reopen(flags | unix.O_DIRECTORY)
+		flags |= unix.O_DIRECTORY
+	}
+	if mode&3 == p9.OEXEC {
+		err := n.t.do(func() error { return unix.Faccessat2(n.fd, "", unix.X_OK, unix.AT_EMPTY_PATH|unix.AT_EACCESS) })
 		if err != nil {
 			return nil, err
 		}
-		h := &dirHandle{node: node{t: n.t, fd: fd, open: true}, dev: devOf(&st)}
-		h.kind.Store(kind)
-		return h, nil
-	case unix.S_IFBLK:
-	case unix.S_IFREG:
-		if !n.t.device(devOf(&st), n.fd).madeUp {
-			break
+	}
+	if kind != unix.S_IFDIR && (d.madeUp || kind != unix.S_IFREG && kind != unix.S_IFBLK) {
+		if now {
+			return nil, srv.ErrAgain
 		}
-		fallthrough
-	default: // may block: see polled
 		fd, err := n.reopenPolled(ctx, flags, kind, mode)
 		if err != nil {
 			return nil, err
 		}
-		return n.t.polled(fd, kind, mode)
+		return n.t.polled(fd, d, kind, mode)
+	}
+	if now {
+		if kind == unix.S_IFBLK {
+			return nil, srv.ErrAgain
+		}
+		flags |= unix.O_NONBLOCK // which here is about another's lease, and no more
 	}
 	fd, err := n.reopen(flags)
+	if now && err == unix.EAGAIN {
+		return nil, srv.ErrAgain
+	}
 	if err != nil {
 		return nil, err
 	}
-	return n.t.handle(fd, kind, mode), nil
+	if kind == unix.S_IFDIR {
+		h := &dirHandle{}
+		h.init(n.t, fd, d, kind, mode)
+		return h, nil
+	}
+	return n.t.handle(fd, d, kind, mode), nil
 }
 
 // reopenPolled opens without blocking. A pipe that nobody reads cannot be opened
@@ -102,35 +121,30 @@ func (n *node) reopenPolled(ctx context.Context, flags int, kind uint32, mode p9
 		if err != unix.ENXIO || kind != unix.S_IFIFO || mode&p9.ONONBLOCK != 0 {
 			return fd, err
 		}
-		if err := pause(ctx, wait); err != nil {
+		if err := pause(ctx, nil, wait); err != nil {
 			return -1, err
 		}
 	}
 }
 
-// pause waits, or ends with ctx.
-func pause(ctx context.Context, d time.Duration) error {
+// pause waits for some time, or for early, or ends with ctx.
+func pause(ctx context.Context, early <-chan struct{}, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
+		return nil
+	case <-early:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-func (t *tree) handle(fd int, kind uint32, mode p9.Mode) *file {
-	h := &file{node{t: t, fd: fd, mode: mode, open: true}}
-	h.kind.Store(kind)
-	return h
-}
-
 // polled makes a handle of a descriptor that does not block.
-func (t *tree) polled(fd int, kind uint32, mode p9.Mode) (handle, error) {
-	h := &polled{file: file{node{t: t, fd: fd, mode: mode, open: true}},
-		pipe: kind == unix.S_IFIFO, rd: make(chan struct{}, 1), wr: make(chan struct{}, 1)}
-	h.kind.Store(kind)
+func (t *tree) polled(fd int, d *device, kind uint32, mode p9.Mode) (handle, error) {
+	h := &polled{pipe: kind == unix.S_IFIFO, rd: make(chan struct{}, 1), wr: make(chan struct{}, 1)}
+	h.init(t, fd, d, kind, mode)
 	h.os = os.NewFile(uintptr(fd), "")
 	var err error
 	if h.raw, err = h.os.SyscallConn(); err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ninespace/srv"
 	"ninespace/srv/p9"
 )
 
@@ -26,11 +27,21 @@ import (
 // behind would lose what it then reads. No more than maxSlow run at once.
 type polled struct {
 	file
+	os     *os.File // owns fd
 	raw    syscall.RawConn
 	pipe   bool
 	stream atomic.Bool // has no offsets
 	met    atomic.Bool // a pipe whose other end has been seen
 	rd, wr chan struct{}
+}
+
+// Clunk closes the descriptor.
+func (h *polled) Clunk() {
+	if h.os != nil {
+		h.os.Close()
+		h.fd, h.os = -1, nil
+	}
+	h.file.Clunk()
 }
 
 // Read gives bytes, waiting for some.
@@ -102,6 +113,9 @@ func (h *polled) Write(ctx context.Context, p []byte, off int64) (done int, err 
 // wait does io when it can be done.
 func (h *polled) wait(ctx context.Context, turn chan struct{}, poll func(func(uintptr) bool) error,
 	deadline func(*os.File, time.Time) error, io func() (int, error)) (n int, err error) {
+	if srv.Nonblock(ctx) {
+		return 0, srv.ErrAgain
+	}
 	try := func() bool {
 		select {
 		case h.t.slow <- struct{}{}:
@@ -111,7 +125,11 @@ func (h *polled) wait(ctx context.Context, turn chan struct{}, poll func(func(ui
 		}
 		defer func() { <-h.t.slow }()
 		for {
-			if n, err = io(); err != unix.EINTR || ctx.Err() != nil {
+			err = h.t.do(func() (err error) {
+				n, err = io()
+				return err
+			})
+			if err != unix.EINTR || ctx.Err() != nil {
 				return err != unix.EAGAIN
 			}
 		}

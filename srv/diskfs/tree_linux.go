@@ -3,7 +3,7 @@ package diskfs
 import (
 	"fmt"
 	"io/fs"
-	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -11,114 +11,92 @@ import (
 	"ninespace/srv/p9"
 )
 
-// A tree is what its files have in common.
+// A tree is what the files have in common that one attach leads to.
 type tree struct {
-	readOnly bool
-	slow     chan struct{} // a place for each call that may block its thread
+	*export
+	as     *user // whose authority they are used with; nil: the process's own
+	writer *user // the same without groups, which who writes to an open file is not asked for
+}
 
-	mu   sync.RWMutex
-	devs map[uint64]device
-	tags map[uint64]bool
+// An export is what all attaches have in common.
+type export struct {
+	began    time.Time
+	readOnly bool
+	perUser  bool
+	uncached bool // the kernel cannot be asked to walk without waiting
+	proc     int  // the directory /proc/self/fd
+	me       user // the process
+	free     bool // it can become others
+	umask    uint32
+	slow     chan struct{}
+	devices  devices
+	waits    waits
 }
 
 // maxSlow bounds the threads that wait in the kernel for files that cannot be
 // polled, on FUSE and 9P mounts.
 const maxSlow = 256
 
-// A device is what we know of a mounted file system.
-type device struct {
-	tag    uint64 // goes into qid paths
-	madeUp bool   // files have no contents but what reading makes
+// A branch is the directory itself, as one user has it. It has the descriptor of
+// the root, which each attach gives and each attach's end clunks, so only
+// the root's Close closes it.
+type branch struct {
+	inline
+	*node
 }
 
-// root is the File of the directory itself. Every attach gives it and every
-// attach's end clunks it, so only Close closes it.
-type root struct{ *node }
+func (*branch) Clunk() {}
 
-func (r *root) Clunk() {}
+// A root is the branch of the process's own user.
+type root struct{ branch }
 
 // Close lets the directory go.
 func (r *root) Close() error {
+	unix.Close(r.t.proc)
 	r.node.Clunk()
 	return nil
 }
 
-func (t *tree) open(dir string) (srv.File, error) {
-	var sfs unix.Statfs_t
-	if err := unix.Statfs("/proc/self/fd", &sfs); err != nil || sfs.Type != unix.PROC_SUPER_MAGIC {
-		return nil, fmt.Errorf("/proc: %w", p9.NewError(unix.ENOENT, "not mounted"))
+func (x *export) open(dir string) (srv.File, error) {
+	x.began = time.Now()
+	var err error
+	if x.proc, err = procDir(); err != nil {
+		return nil, err
 	}
 	fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
+		unix.Close(x.proc)
 		return nil, &fs.PathError{Op: "open", Path: dir, Err: err}
 	}
-	n := t.node(fd)
-	st, err := n.statx()
-	if err != nil {
-		n.Clunk()
+	r := &root{branch{node: &node{t: &tree{export: x}, fd: fd}}}
+	var st unix.Statx_t
+	if err := statx(fd, &st); err != nil {
+		r.Close()
 		return nil, &fs.PathError{Op: "stat", Path: dir, Err: err}
 	}
-	t.slow = make(chan struct{}, maxSlow)
-	t.devs, t.tags = map[uint64]device{}, map[uint64]bool{}
-	t.learn(devOf(&st), fd, true)
-	return &root{n}, nil
+	x.devices.init(devOf(&st), fd)
+	r.learn(&st)
+	probe, err := openat2(fd, ".", unix.O_PATH|unix.O_CLOEXEC, 0, resolveCached)
+	if unix.Close(probe); err == unix.EINVAL {
+		x.uncached = true // before Linux 5.12
+	}
+	x.me, x.free = process()
+	x.umask = umask()
+	x.slow = make(chan struct{}, maxSlow)
+	return r, nil
 }
 
-func devOf(st *unix.Statx_t) uint64 { return uint64(st.Dev_major)<<32 | uint64(st.Dev_minor) }
-
-// device tells of the file system that fd is on, whose number is dev.
-func (t *tree) device(dev uint64, fd int) device {
-	t.mu.RLock()
-	d, ok := t.devs[dev]
-	t.mu.RUnlock()
-	if ok {
-		return d
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.learn(dev, fd, false)
-}
-
-// learn finds out. A device's tag is a hash of its number, so that paths last
-// over restarts, and the next free one where two meet.
-func (t *tree) learn(dev uint64, fd int, root bool) device {
-	if d, ok := t.devs[dev]; ok {
-		return d
-	}
-	var d device
-	if !root {
-		for h := mix(dev); ; h++ {
-			if d.tag = h & 0x7FFF << 48; d.tag != 0 && !t.tags[d.tag] {
-				break
-			}
-			if len(t.tags) == 0x7FFF {
-				break // more devices than tags: paths may meet
-			}
+// procDir opens the directory by whose entries a file is opened that is held by
+// O_PATH. Relative to it that takes half as long as by the whole path.
+func procDir() (int, error) {
+	const dir = "/proc/self/fd"
+	fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err == nil {
+		var sfs unix.Statfs_t
+		if err = unix.Fstatfs(fd, &sfs); err == nil && sfs.Type == unix.PROC_SUPER_MAGIC {
+			return fd, nil
 		}
+		unix.Close(fd)
 	}
-	var sfs unix.Statfs_t
-	d.madeUp = unix.Fstatfs(fd, &sfs) != nil || madeUp(int64(sfs.Type))
-	t.devs[dev] = d
-	t.tags[d.tag] = true
-	return d
-}
-
-func madeUp(magic int64) bool {
-	switch magic {
-	case unix.PROC_SUPER_MAGIC, unix.SYSFS_MAGIC, unix.CGROUP_SUPER_MAGIC, unix.CGROUP2_SUPER_MAGIC,
-		unix.DEBUGFS_MAGIC, unix.TRACEFS_MAGIC, unix.SECURITYFS_MAGIC, unix.SELINUX_MAGIC, unix.SMACK_MAGIC,
-		unix.FUSE_SUPER_MAGIC, unix.V9FS_MAGIC, unix.DEVPTS_SUPER_MAGIC, unix.BPF_FS_MAGIC,
-		unix.EFIVARFS_MAGIC, unix.NSFS_MAGIC, unix.BINFMTFS_MAGIC, unix.PSTOREFS_MAGIC,
-		0x62656570 /* configfs */, 0x19800202 /* mqueue */, 0x0187 /* autofs */ :
-		return true
-	}
-	return false
-}
-
-// mix is splitmix64's last step: every bit of x counts for every bit of it.
-func mix(x uint64) uint64 {
-	x += 0x9E3779B97F4A7C15
-	x = (x ^ x>>30) * 0xBF58476D1CE4E5B9
-	x = (x ^ x>>27) * 0x94D049BB133111EB
-	return x ^ x>>31
+	return -1, fmt.Errorf("/proc: %w", p9.NewError(unix.ENOENT, "not mounted"))
 }

@@ -19,19 +19,29 @@ import (
 // of a file whose truncation fails late are set from what stat said, which loses
 // changes that others made meanwhile. Without anything to change the file is put
 // on stable storage.
-func (n *node) Wstat(_ context.Context, w p9.Wstat) (err error) {
-	if w.Valid == 0 {
-		return n.fsync()
-	}
-	if n.t.readOnly {
+func (n *node) Wstat(ctx context.Context, w p9.Wstat) error {
+	switch {
+	case w.Valid == 0:
+	case n.t.readOnly:
 		return p9.ErrReadOnly
+	default:
+		if err := srv.WstatIds(&w); err != nil {
+			return err
+		}
 	}
-	if err := srv.WstatIds(&w); err != nil {
-		return err
+	if w.Valid == 0 {
+		if err := n.settled(ctx); err != nil {
+			return err
+		}
+		return n.t.do(n.fsync)
 	}
+	return n.run(ctx, func() error { return n.wstat(w) })
+}
+
+func (n *node) wstat(w p9.Wstat) (err error) {
 	has := func(m p9.WstatMask) bool { return w.Valid&m != 0 }
-	st, err := n.statx()
-	if err != nil {
+	var st unix.Statx_t
+	if err := n.statx(&st); err != nil {
 		return err
 	}
 	kind := st.Mode & unix.S_IFMT
@@ -74,14 +84,14 @@ func (n *node) Wstat(_ context.Context, w p9.Wstat) (err error) {
 		}
 		undo = append(undo, func() {
 			unix.Fchownat(n.fd, "", int(st.Uid), int(st.Gid), unix.AT_EMPTY_PATH)
-			unix.Chmod(n.proc(), uint32(st.Mode)&0o7777) // chown takes set-id bits off
+			n.chmod(uint32(st.Mode)) // chown takes set-id bits off
 		})
 	}
 	if has(p9.WMode) {
-		if err := unix.Chmod(n.proc(), unixPerm(w.Mode)); err != nil {
+		if err := n.chmod(unixPerm(w.Mode)); err != nil {
 			return err
 		}
-		undo = append(undo, func() { unix.Chmod(n.proc(), uint32(st.Mode)&0o7777) })
+		undo = append(undo, func() { n.chmod(uint32(st.Mode)) })
 	}
 	ts := [2]unix.Timespec{
 		timespec(has(p9.WAtime), w.Atime, has(p9.WAtimeNow)),
@@ -115,7 +125,7 @@ func (n *node) cuttable(kind uint16) (fd int, done func(), err error) {
 	case n.open && n.mode.Writable(): // whatever its mode has become since
 		return n.fd, func() {}, nil
 	}
-	fd, err = n.reopen(unix.O_WRONLY)
+	fd, err = n.openAgain(unix.O_WRONLY)
 	return fd, func() { unix.Close(fd) }, err
 }
 
@@ -149,13 +159,13 @@ func (n *node) fsync() error {
 		}
 		return nil
 	}
-	kind, err := n.kindOf()
+	_, kind, err := n.known()
 	if err != nil || kind != unix.S_IFREG && kind != unix.S_IFDIR {
 		return err
 	}
-	fd, err := n.reopen(unix.O_RDONLY)
+	fd, err := n.openAgain(unix.O_RDONLY)
 	if err == unix.EACCES && kind == unix.S_IFREG {
-		fd, err = n.reopen(unix.O_WRONLY)
+		fd, err = n.openAgain(unix.O_WRONLY)
 	}
 	if err != nil {
 		return err

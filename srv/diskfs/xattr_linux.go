@@ -9,6 +9,9 @@ import (
 	"ninespace/srv/p9"
 )
 
+// All is done as the user, without root's capabilities: so "trusted." names are
+// not there and "security." ones not to be set, but by root.
+//
 // Attributes of a symbolic link are the link's own, which may have none of
 // "user.": proc does not lead through it.
 
@@ -31,8 +34,8 @@ func grown(get func(b []byte) (int, error)) ([]byte, error) {
 }
 
 // Listxattr gives the names.
-func (n *node) Listxattr(context.Context) ([]string, error) {
-	b, err := grown(func(b []byte) (int, error) { return unix.Listxattr(n.proc(), b) })
+func (n *node) Listxattr(ctx context.Context) ([]string, error) {
+	b, err := n.xattr(ctx, func(b []byte) (int, error) { return unix.Listxattr(n.proc(), b) })
 	if err != nil || len(b) == 0 {
 		return nil, err
 	}
@@ -40,22 +43,31 @@ func (n *node) Listxattr(context.Context) ([]string, error) {
 }
 
 // Getxattr gives a value, which may be empty.
-func (n *node) Getxattr(_ context.Context, name string) ([]byte, error) {
-	return grown(func(b []byte) (int, error) { return unix.Getxattr(n.proc(), name, b) })
+func (n *node) Getxattr(ctx context.Context, name string) ([]byte, error) {
+	return n.xattr(ctx, func(b []byte) (int, error) { return unix.Getxattr(n.proc(), name, b) })
+}
+
+func (n *node) xattr(ctx context.Context, get func(b []byte) (int, error)) (b []byte, err error) {
+	err = n.run(ctx, func() (err error) {
+		b, err = grown(get)
+		return err
+	})
+	return b, err
 }
 
 // Setxattr sets a value.
-func (n *node) Setxattr(_ context.Context, name string, value []byte, flags int) error {
-	if n.t.readOnly {
-		return p9.ErrReadOnly
-	}
-	return unix.Setxattr(n.proc(), name, value, flags)
+func (n *node) Setxattr(ctx context.Context, name string, value []byte, flags int) error {
+	return n.setxattr(ctx, func() error { return unix.Setxattr(n.proc(), name, value, flags) })
 }
 
 // Removexattr takes an attribute away.
-func (n *node) Removexattr(_ context.Context, name string) error {
+func (n *node) Removexattr(ctx context.Context, name string) error {
+	return n.setxattr(ctx, func() error { return unix.Removexattr(n.proc(), name) })
+}
+
+func (n *node) setxattr(ctx context.Context, set func() error) error {
 	if n.t.readOnly {
 		return p9.ErrReadOnly
 	}
-	return unix.Removexattr(n.proc(), name)
+	return n.run(ctx, set)
 }

@@ -141,17 +141,19 @@ func (h *handle) Lock(ctx context.Context, l p9.Flock) (uint8, error) {
 	return p9.LockSuccess, nil
 }
 
-// Getlock tells which lock of another owner stands in the way of l.
+// Getlock tells which lock of another owner stands in the way of l. To ask for an
+// unlock is to ask for any lock: Linux does, whatever fcntl(2) was asked.
 func (h *handle) Getlock(_ context.Context, l p9.Flock) (p9.Flock, error) {
 	k, err := lockOf(h, l)
 	if err != nil {
 		return l, err
 	}
+	k.write = k.write || l.Type == p9.LockUnlock
 	t := &h.locks
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	o := t.conflict(&k)
-	if o == nil || l.Type == p9.LockUnlock {
+	if o == nil {
 		l.Type = p9.LockUnlock
 		return l, nil
 	}

@@ -45,6 +45,9 @@ func TestLock(t *testing.T) {
 	if err != nil || g.Type != wr || g.ProcID != 1 || g.Start != 0 || g.Length != 0 {
 		t.Errorf("getlock: %+v %v", g, err)
 	}
+	if g, _ := b.Getlock(bg, lockAs(un, 2, 7, 1)); g.Type != wr || g.ProcID != 1 {
+		t.Errorf("getlock as Linux asks: %+v", g)
+	}
 	if g, _ := a.Getlock(bg, lockAs(wr, 1, 7, 1)); g.Type != un {
 		t.Errorf("getlock of one's own: %+v", g)
 	}

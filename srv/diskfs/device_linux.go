@@ -1,0 +1,175 @@
+package diskfs
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ninespace/srv"
+)
+
+// A device is what we know of a mounted file system.
+type device struct {
+	num     uint64
+	tag     uint64 // goes into qid paths
+	madeUp  bool   // files have no contents but what reading makes
+	waits   waiting
+	waitful atomic.Bool  // reads there cannot be asked not to wait
+	late    atomic.Int64 // until when changes are not tried on the reading goroutine
+}
+
+// A waiting says which calls may wait, for a disk or for somebody else.
+type waiting uint8
+
+const (
+	always waiting = iota // any: on a network, of another program, or unknown
+	onDisk                // those that change something, or look for what is not in memory: see timed
+	never                 // none: all is in memory
+)
+
+// waitingOf tells of a kind of file system, by statfs(2)'s f_type. What is not
+// here may always wait. Overlays count as what they mostly lie on.
+func waitingOf(magic int64) waiting {
+	switch magic {
+	case unix.TMPFS_MAGIC, unix.RAMFS_MAGIC:
+		return never
+	case unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.F2FS_SUPER_MAGIC, unix.OVERLAYFS_SUPER_MAGIC,
+		unix.SQUASHFS_MAGIC, unix.EROFS_SUPER_MAGIC_V1, unix.ISOFS_SUPER_MAGIC, unix.UDF_SUPER_MAGIC, unix.MSDOS_SUPER_MAGIC,
+		unix.EXFAT_SUPER_MAGIC, unix.REISERFS_SUPER_MAGIC, unix.NILFS_SUPER_MAGIC, unix.JFFS2_SUPER_MAGIC, unix.CRAMFS_MAGIC,
+		0x2FC12FC1 /* zfs */, 0xCA451A4E /* bcachefs */, 0x7366746E /* ntfs3 */, 0x3153464A /* jfs */, 0x24051905, /* ubifs */
+		unix.PROC_SUPER_MAGIC, unix.SYSFS_MAGIC, unix.CGROUP_SUPER_MAGIC, unix.CGROUP2_SUPER_MAGIC,
+		unix.DEBUGFS_MAGIC, unix.TRACEFS_MAGIC, unix.SECURITYFS_MAGIC, unix.DEVPTS_SUPER_MAGIC:
+		return onDisk
+	}
+	return always
+}
+
+func madeUp(magic int64) bool {
+	switch magic {
+	case unix.PROC_SUPER_MAGIC, unix.SYSFS_MAGIC, unix.CGROUP_SUPER_MAGIC, unix.CGROUP2_SUPER_MAGIC,
+		unix.DEBUGFS_MAGIC, unix.TRACEFS_MAGIC, unix.SECURITYFS_MAGIC, unix.SELINUX_MAGIC, unix.SMACK_MAGIC,
+		unix.FUSE_SUPER_MAGIC, unix.V9FS_MAGIC, unix.DEVPTS_SUPER_MAGIC, unix.BPF_FS_MAGIC,
+		unix.EFIVARFS_MAGIC, unix.NSFS_MAGIC, unix.BINFMTFS_MAGIC, unix.PSTOREFS_MAGIC,
+		0x62656570 /* configfs */, 0x19800202 /* mqueue */, 0x0187 /* autofs */ :
+		return true
+	}
+	return false
+}
+
+// A change of a file on a disk takes microseconds, but now and then it has to
+// wait: for the journal, or because too much is to be written already. On a
+// goroutine that must not wait it is tried all the same, since a switch to
+// another costs as much as the change. When one took longer than patience, the
+// device's changes are left to other goroutines, for so many times as long: then
+// no more than a small part of the reading goroutine's time is lost.
+const (
+	patience = 5 * time.Millisecond
+	penance  = 20
+)
+
+// timed calls f, which may have to wait for the file's device. It returns
+// srv.ErrAgain on a goroutine that must not wait, where that is to be expected.
+func (n *node) timed(ctx context.Context, f func() error) error {
+	d := n.dev.Load()
+	if d != nil && d.waits == never || !srv.Nonblock(ctx) {
+		return f()
+	}
+	if d == nil || d.waits == always {
+		return srv.ErrAgain
+	}
+	begin := time.Since(n.t.began)
+	if begin < time.Duration(d.late.Load()) {
+		return srv.ErrAgain
+	}
+	err := f()
+	if took := time.Since(n.t.began) - begin; took > patience {
+		d.late.Store(int64(begin + penance*took))
+	}
+	return err
+}
+
+// run is timed with the authority of the tree's user.
+func (n *node) run(ctx context.Context, f func() error) error {
+	return n.timed(ctx, func() error { return n.t.do(f) })
+}
+
+// settled returns srv.ErrAgain on a goroutine that must not wait, unless nothing
+// ever waits for the file's device.
+func (n *node) settled(ctx context.Context) error {
+	if d := n.dev.Load(); d != nil && d.waits == never || !srv.Nonblock(ctx) {
+		return nil
+	}
+	return srv.ErrAgain
+}
+
+// near returns srv.ErrAgain on a goroutine that must not wait, where the file is
+// not this machine's.
+func (n *node) near(ctx context.Context) error {
+	if d := n.dev.Load(); d != nil && d.waits != always || !srv.Nonblock(ctx) {
+		return nil
+	}
+	return srv.ErrAgain
+}
+
+// The devices met so far.
+type devices struct {
+	mu   sync.RWMutex
+	all  map[uint64]*device
+	tags map[uint64]bool
+}
+
+// init enters the root's device, whose tag is 0.
+func (l *devices) init(num uint64, fd int) {
+	l.all, l.tags = map[uint64]*device{num: newDevice(num, 0, fd)}, map[uint64]bool{0: true}
+}
+
+// of gives the device that fd is on, whose number is num. A device's tag is a
+// hash of its number, so that paths last over restarts, and the next free one
+// where two meet.
+func (l *devices) of(num uint64, fd int) *device {
+	l.mu.RLock()
+	d := l.all[num]
+	l.mu.RUnlock()
+	if d != nil {
+		return d
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if d := l.all[num]; d != nil {
+		return d
+	}
+	var tag uint64
+	for h := mix(num); ; h++ {
+		if tag = h & 0x7FFF << 48; !l.tags[tag] {
+			break
+		}
+		if len(l.tags) > 0x7FFF {
+			break // more devices than tags: paths may meet
+		}
+	}
+	d = newDevice(num, tag, fd)
+	l.all[num], l.tags[tag] = d, true
+	return d
+}
+
+func newDevice(num, tag uint64, fd int) *device {
+	d := &device{num: num, tag: tag, madeUp: true}
+	var sfs unix.Statfs_t
+	if unix.Fstatfs(fd, &sfs) == nil {
+		d.madeUp, d.waits = madeUp(int64(sfs.Type)), waitingOf(int64(sfs.Type))
+	}
+	return d
+}
+
+func devOf(st *unix.Statx_t) uint64 { return uint64(st.Dev_major)<<32 | uint64(st.Dev_minor) }
+
+// mix is splitmix64's last step: every bit of x counts for every bit of it.
+func mix(x uint64) uint64 {
+	x += 0x9E3779B97F4A7C15
+	x = (x ^ x>>30) * 0xBF58476D1CE4E5B9
+	x = (x ^ x>>27) * 0x94D049BB133111EB
+	return x ^ x>>31
+}

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"ninespace/srv"
+	"ninespace/srv/diskfs"
+	"ninespace/srv/srvtest"
+)
+
+// The servers are processes of this program, which in a test is the test.
+func TestMain(m *testing.M) {
+	if !served() {
+		os.Exit(m.Run())
+	}
+}
+
+// place is a directory whose name leaves room for a socket's, 107 bytes.
+func place(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "9p.")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// TestRows runs rows of several kinds against all servers. How fast they are is
+// no concern here.
+func TestRows(t *testing.T) {
+	srvtest.CheckGoroutines(t)
+	srvtest.CheckFiles(t)
+	var table, objects bytes.Buffer
+	human, machine := reporter(&table, false), reporter(&objects, true)
+	match := regexp.MustCompile("^(read 4 KiB, depth 16|create.*depth 16|blocking.*|allocations, stat cycle)$")
+	rows, home := 0, place(t)
+	b := &bench{home: home, quick: true, rounds: 2, span: time.Millisecond, last: 5 * time.Minute}
+	err := b.run(context.Background(), match, func(r *row, results map[string]*result) {
+		rows++
+		human(r, results)
+		machine(r, results)
+		for name, res := range results {
+			if name == "diod" && res.err != nil {
+				if _, err := os.Stat(diod); err != nil {
+					t.Logf("%s: %v", r.name(), res.err)
+					continue
+				}
+			}
+			switch {
+			case res.err != nil:
+				t.Errorf("%s: %s: %v", r.name(), name, res.err)
+			case len(res.values) == 0:
+				t.Errorf("%s: %s: no figures", r.name(), name)
+			}
+		}
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if rows != 4 || strings.Count(table.String(), "\n") < 5 {
+		t.Errorf("%d rows:\n%s", rows, &table)
+	}
+	if left, err := os.ReadDir(home); len(left) > 0 || err != nil {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	for dec := json.NewDecoder(&objects); dec.More(); {
+		var o object
+		if err := dec.Decode(&o); err != nil {
+			t.Fatal(err)
+		}
+		if o.Work == "" || o.Config == "" || o.Peer == "" {
+			t.Errorf("object %+v", o)
+		}
+	}
+}
+
+// TestMissing has a peer that does not run be a row that says so.
+func TestMissing(t *testing.T) {
+	r := &row{work: "read 4 KiB", config: "depth 1", peers: all}
+	results := map[string]*result{"ours": {values: []float64{3, 1, 2}}, "null": {values: []float64{4, 2, 4}}, "diod": {err: os.ErrNotExist}}
+	var table bytes.Buffer
+	reporter(&table, false)(r, results)
+	for _, want := range []string{"2.00", "0.50", "null 0.85 BELOW", "diod 1.4 n/a", "(diod: file does not exist)"} {
+		if !strings.Contains(table.String(), want) {
+			t.Errorf("%q is not in the table:\n%s", want, &table)
+		}
+	}
+	i := slices.IndexFunc(objects(r, results), func(o object) bool { return o.Peer == "diod" })
+	if o := objects(r, results)[i]; o.Ratio != nil || *o.Goal != 1.4 || o.Note != "file does not exist" {
+		t.Errorf("object %+v", o)
+	}
+}
+
+// TestGoals wants each goal to be of a row, and of a peer that the row has.
+func TestGoals(t *testing.T) {
+	found := map[string]bool{}
+	for _, r := range rows() {
+		if found[r.name()] {
+			t.Errorf("%s: twice", r.name())
+		}
+		found[r.name()] = true
+		for _, g := range goals[r.name()] {
+			if g.peer != limit && !slices.Contains(r.peers, g.peer) && !slices.Contains(r.peers, g.peer+"-memory") {
+				t.Errorf("%s: %s is no peer of the row", r.name(), g.peer)
+			}
+		}
+	}
+	for name := range goals {
+		if !found[name] {
+			t.Errorf("%s: no row", name)
+		}
+	}
+	limits := &row{work: "allocations", config: "read 4 KiB"}
+	for v, want := range map[float64]bool{0: true, .004: true, .006: false, 1: false} {
+		if _, ok, known := reached(limits, map[string]*result{"ours": {values: []float64{v}}}, goal{limit, 0}); ok != want || !known {
+			t.Errorf("%v of at most 0: %v, %v", v, ok, known)
+		}
+	}
+}
+
+// TestList lists a directory in both dialects, and sees what it should not hold.
+func TestList(t *testing.T) {
+	dir := place(t)
+	const size = 5000 // several messages long
+	if err := crowd(t.Context(), filepath.Join(dir, many), size); err != nil {
+		t.Fatal(err)
+	}
+	root, err := diskfs.New(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.(io.Closer).Close()
+	s := &server{name: "ours", socket: filepath.Join(dir, "s")}
+	l, err := net.Listen("unix", s.socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- srv.New(root).Serve(ctx, l) }()
+	defer func() { cancel(); <-done }()
+	for _, s.dotl = range []bool{true, false} {
+		c, err := dial(s, make([]byte, readAhead))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.close()
+		if n, err := c.list(many, size); n != size || err != nil {
+			t.Errorf(".L %v: %d names, %v", s.dotl, n, err)
+		}
+		if _, err := c.list(many, size/2); err == nil {
+			t.Errorf(".L %v: names that should not be there were let pass", s.dotl)
+		}
+	}
+}
+
+// TestNothingAllocated has the client and the null server, in one process, use no
+// memory for an operation.
+func TestNothingAllocated(t *testing.T) {
+	s := &server{name: "null", dotl: true, socket: filepath.Join(place(t), "s")}
+	l, err := net.Listen("unix", s.socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	go func() { done <- serveNull(l, "") }()
+	defer func() { l.Close(); <-done }()
+	for name, prepare := range map[string]cycler{
+		"read 4 KiB":   transfer(4<<10, false),
+		"read 128 KiB": transfer(128<<10, false),
+		"write 60 KiB": transfer(60<<10, true),
+		"stat cycle":   statCycle("", "file"),
+		"create cycle": createCycle("made"),
+	} {
+		c, err := dial(s, make([]byte, readAhead))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.close()
+		cycle, _, _, err := prepare(c, 16)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const ops = 1000
+		allocs := testing.AllocsPerRun(1, func() { // its first run is warming
+			if n, _, err := c.drive(cycle, 16, ops, 0); n != ops || err != nil {
+				t.Errorf("%s: %d, %v", name, n, err)
+			}
+		})
+		if allocs/ops > .01 {
+			t.Errorf("%s: %v allocations in %d operations", name, allocs, ops)
+		}
+	}
+}

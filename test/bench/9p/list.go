@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"ninespace/srv/p9"
+)
+
+// Directories: what is served, and listing it.
+
+// The directories of many and of a million names.
+const (
+	many     = "many"
+	manySize = 10000
+
+	million     = "million"
+	millionSize = 1000000
+)
+
+// nameOf is a directory's i'th name: all have the same length.
+func nameOf(i int) string { return fmt.Sprintf("f%06d", i) }
+
+// fill makes what is served.
+func fill(ctx context.Context, dir string) error {
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	for _, name := range []string{"file", "to"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "made"), 0o755); err != nil {
+		return err
+	}
+	return crowd(ctx, filepath.Join(dir, many), manySize)
+}
+
+// crowd makes a directory of n empty files.
+func crowd(ctx context.Context, dir string, n int) error {
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	for i := range n {
+		if i%1000 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err := touch(filepath.Join(dir, nameOf(i))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// listing lists a directory, checks that each name comes once, and measures
+// entries a second. base lists many.
+func listing(dir string, size int) measure {
+	return func(b *bench, r *row) map[string]*result {
+		results := b.results(r)
+		conns := map[string]*conn{}
+		defer func() {
+			for _, c := range conns {
+				c.close()
+			}
+		}()
+		of := func(name string) (string, int) {
+			if name == base {
+				return many, manySize
+			}
+			return dir, size
+		}
+		for _, name := range r.peers {
+			res, s := results[name], b.servers[name]
+			if res.err != nil {
+				continue
+			}
+			c, err := dial(s, make([]byte, readAhead))
+			if err == nil {
+				conns[name] = c
+				dir, size := of(name)
+				var n int
+				if n, err = c.list(dir, size); n != size {
+					res.note = fmt.Sprintf("lists %d of %d", n, size)
+				}
+			}
+			if err != nil {
+				res.err = s.blame(err)
+			}
+		}
+		b.rotated(r, results, func(name string) (float64, error) {
+			dir, size := of(name)
+			begin, n := time.Now(), 0
+			for n == 0 || time.Since(begin) < b.span {
+				k, err := conns[name].list(dir, size)
+				if err != nil {
+					return 0, err
+				}
+				n += k
+			}
+			return float64(n) / time.Since(begin).Seconds(), nil
+		})
+		return results
+	}
+}
+
+// listSize is what one message of a listing may be long, if msize has room.
+const listSize = 64 << 10
+
+// list reads a directory of size names and returns how many of them it saw. A
+// name that comes twice or that is none of them is an error.
+func (c *conn) list(dir string, size int) (int, error) {
+	if err := c.open(fileFid, 0, dir); err != nil {
+		return 0, err
+	}
+	t, want := p9.Tread, p9.Rread
+	if c.dotl {
+		t, want = p9.Treaddir, p9.Rreaddir
+	}
+	seen := make([]bool, size)
+	n := 0
+	for off := uint64(0); ; {
+		c.begin(t, 0)
+		c.u32(fileFid)
+		c.u64(off)
+		c.u32(uint32(min(listSize, c.msize) - ioHeader))
+		c.end()
+		b, err := c.rpc(want)
+		if err != nil {
+			return n, err
+		}
+		if b = b[4:]; len(b) == 0 {
+			break
+		}
+		if !c.dotl {
+			off += uint64(len(b))
+		}
+		for len(b) > 0 {
+			var name []byte
+			if c.dotl { // qid[13] offset[8] type[1] name[s]
+				off = le.Uint64(b[13:])
+				end := 24 + int(le.Uint16(b[22:]))
+				name, b = b[24:end], b[end:]
+			} else { // a stat: size[2], 39 bytes, name[s], ...
+				end := 2 + int(le.Uint16(b))
+				name, b = b[43:43+int(le.Uint16(b[41:]))], b[end:]
+			}
+			if i, ok := number(name); ok {
+				if i >= size || seen[i] {
+					return n, fmt.Errorf("%q is listed twice, or is not there", name)
+				}
+				seen[i] = true
+				n++
+			}
+		}
+	}
+	c.sendFid(p9.Tclunk, 0, fileFid)
+	_, err := c.rpc(p9.Rclunk)
+	return n, err
+}
+
+// number is nameOf's inverse. What has none is "." or "..".
+func number(name []byte) (i int, ok bool) {
+	if len(name) < 2 || name[0] != 'f' {
+		return 0, false
+	}
+	for _, d := range name[1:] {
+		if i = i*10 + int(d-'0'); d < '0' || d > '9' {
+			return 0, false
+		}
+	}
+	return i, true
+}

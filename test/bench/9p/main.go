@@ -1,0 +1,65 @@
+/*
+9p measures the engine of srv beside other 9P servers and beside the ceiling:
+
+	go run ./test/bench/9p [-q] [-json] [-only regexp]
+
+Ours is the command "nine diskfs" over a directory in memory (/dev/shm, where
+there is one), permission checks and all. Its peers serve the same directory:
+hugelgupf/p9's localfs, knusbaum/go9p's export9p (9P2000, which is all that it
+speaks) and Debian's diod; one that is missing is said to be. null is the
+ceiling, a loop that answers from memory: see null.go. Each is a process of its
+own, and one client, see client.go, drives them all over a Unix socket, in
+rounds that go from server to server with another one first each time.
+
+-q makes the rounds short, leaves out what takes long, and ends within 40 s.
+-only does the rows whose "work, config" match. -json prints an object for each
+row and peer instead of the table. The rows that have a goal come first.
+*/
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"regexp"
+	"syscall"
+	"time"
+)
+
+func main() {
+	if served() {
+		return
+	}
+	quick := flag.Bool("q", false, "short rounds: 40 s in all")
+	asJSON := flag.Bool("json", false, "print objects, one for a row and peer")
+	only := flag.String("only", "", "do the rows that match `regexp`")
+	flag.Parse()
+	match, err := regexp.Compile(*only)
+	if err == nil && flag.NArg() > 0 {
+		err = fmt.Errorf("%s: no arguments are taken", flag.Arg(0))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "9p:", err)
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	b := &bench{home: home(), rounds: 7, span: 200 * time.Millisecond, last: 20 * time.Minute}
+	if *quick {
+		b = &bench{home: home(), quick: true, rounds: 5, span: 15 * time.Millisecond, last: 40 * time.Second}
+	}
+	if err := b.run(ctx, match, reporter(os.Stdout, *asJSON)); err != nil {
+		fmt.Fprintln(os.Stderr, "9p:", err)
+		os.Exit(1)
+	}
+}
+
+// home is where to serve from: a disk would be measured, and not a server.
+func home() string {
+	if fi, err := os.Stat("/dev/shm"); err == nil && fi.IsDir() {
+		return "/dev/shm"
+	}
+	return os.TempDir()
+}

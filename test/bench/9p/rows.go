@@ -1,0 +1,118 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+)
+
+// A goal is a ratio to a peer that must be reached. The peer limit stands for a
+// number that the value itself may not exceed.
+type goal struct {
+	peer  string
+	ratio float64
+}
+
+const limit = "limit"
+
+// goals are those of the engine's issue, by "work, config".
+var goals = map[string][]goal{
+	"read 4 KiB, depth 1":                 {{"null", .85}, {"diod", 1.4}},
+	"read 4 KiB, depth 32":                {{"null", .55}, {"diod", 4}},
+	"read 128 KiB, depth 16":              {{"null", .70}},
+	"walk+getattr+clunk, depth 1":         {{"null", .75}, {"diod", 1.3}},
+	"walk+getattr+clunk, depth 32":        {{"null", .35}, {"diod", 8}},
+	"create+write+clunk+remove, depth 1":  {{"null", .80}, {"diod", 1.4}},
+	"create+write+clunk+remove, depth 16": {{"null", .45}, {"diod", 3}},
+	"readdir, 10,000 entries":             {{"diod", 1.1}},
+
+	"blocking file's read, 4 KiB, depth 32": {{"hugelgupf", 2.5}},
+
+	"memory, idle, of 1,000":      {{limit, 16}},
+	"memory, idle, of 10,000":     {{limit, 16}},
+	"goroutines, idle, of 1,000":  {{limit, 1}},
+	"goroutines, idle, of 10,000": {{limit, 1}},
+
+	"allocations, read 4 KiB": {{limit, 0}},
+	"allocations, stat cycle": {{limit, 2}},
+
+	"read 4 KiB, 100 connections":   flat,
+	"read 4 KiB, 1,000 connections": flat,
+	"walk+getattr+clunk, 1e6 fids":  flat,
+	"walk+getattr+clunk, 1e6 names": flat,
+	"create+write+..., 1e6 names":   flat,
+	"readdir, 1e6 entries":          flat,
+}
+
+// A row is one line of the table.
+type row struct {
+	work, config string
+	unit         string
+	amount       bool // what is held or used: less is better, and what peers take is shown as it is
+	slow         bool // not with -q
+	peers        []string
+	run          measure
+}
+
+func (r *row) name() string { return r.work + ", " + r.config }
+
+// A measure gives the results of a row's peers.
+type measure func(b *bench, r *row) map[string]*result
+
+var (
+	all      = []string{"ours", "null", "hugelgupf", "go9p", "diod"}
+	ofGo     = []string{"ours", "null", "hugelgupf", "go9p"}
+	inMemory = []string{"ours-memory", "null", "hugelgupf-memory"}
+	withBase = []string{"ours", base, "null"}
+)
+
+// rows gives the table's lines, those with a goal first.
+func rows() (list []row) {
+	for _, write := range []bool{false, true} {
+		work := "read"
+		if write {
+			work = "write"
+		}
+		for _, size := range []int{4, 60, 128, 1024} {
+			for _, depth := range []int{1, 16, 32} {
+				name := fmt.Sprintf("%s %d KiB", work, size)
+				if size == 1024 {
+					name = work + " 1 MiB"
+				}
+				list = append(list, row{work: name, config: fmt.Sprintf("depth %d", depth), unit: "/s", peers: all,
+					run: timed(depth, transfer(size<<10, write))})
+			}
+		}
+	}
+	const stat, create = "walk+getattr+clunk", "create+write+clunk+remove"
+	file := statCycle("", "file")
+	list = append(list,
+		row{work: stat, config: "depth 1", unit: "/s", peers: all, run: timed(1, file)},
+		row{work: stat, config: "depth 32", unit: "/s", peers: all, run: timed(32, file)},
+		row{work: create, config: "depth 1", unit: "/s", peers: all, run: timed(1, createCycle("made"))},
+		row{work: create, config: "depth 16", unit: "/s", peers: all, run: timed(16, createCycle("made"))},
+		row{work: "readdir", config: "10,000 entries", unit: " ents/s", peers: all, run: listing(many, manySize)},
+		row{work: "blocking file's read", config: "4 KiB, depth 32", unit: "/s", peers: inMemory, run: timed(32, transfer(4<<10, false))},
+	)
+	for _, n := range []int{1000, 10000} {
+		config := fmt.Sprintf("idle, of %d,000", n/1000)
+		list = append(list,
+			row{work: "memory", config: config, unit: " KiB", amount: true, peers: all, run: memoryOf(n)},
+			row{work: "goroutines", config: config, amount: true, peers: ofGo, run: goroutinesOf(n)})
+	}
+	list = append(list,
+		row{work: "allocations", config: "read 4 KiB", amount: true, peers: ofGo, run: allocations(32, transfer(4<<10, false))},
+		row{work: "allocations", config: "stat cycle", amount: true, peers: ofGo, run: allocations(32, file)},
+		row{work: "allocations", config: "create cycle", amount: true, peers: ofGo, run: allocations(16, createCycle("made"))},
+		row{work: "read 4 KiB", config: "100 connections", unit: "/s", peers: withBase, run: overConnections(100)},
+		row{work: "read 4 KiB", config: "1,000 connections", unit: "/s", peers: withBase, run: overConnections(1000)},
+		row{work: stat, config: "1e6 fids", unit: "/s", peers: withBase, run: withFids(1e6, 32)},
+		row{work: stat, config: "1e6 names", unit: "/s", slow: true, peers: withBase, run: inMillion(timedOf(32, statAmong))},
+		row{work: "create+write+...", config: "1e6 names", unit: "/s", slow: true, peers: withBase,
+			run: inMillion(timedOf(16, func(name string) cycler { return createCycle(crowded(name)) }))},
+		row{work: "readdir", config: "1e6 entries", unit: " ents/s", slow: true, peers: []string{"ours", base}, run: inMillion(listing(million, millionSize))},
+	)
+	slices.SortStableFunc(list, func(a, b row) int { // what is left out for want of time has no goal
+		return min(len(goals[b.name()]), 1) - min(len(goals[a.name()]), 1)
+	})
+	return list
+}

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+)
+
+// columns are the peers of the table, in its order.
+var columns = []string{"null", "hugelgupf", "go9p", "diod"}
+
+const legend = `Columns of peers: ours to theirs, the median of the rounds, higher is better for us; =x is
+what a peer itself takes.
+Goals: a ratio to reach, to a peer or to base (ours where there is little of it), or a limit.
+± is (max-min)/median of our rounds. 1 MiB is msize less 24 bytes; a peer of a smaller msize
+sends several messages for it.
+
+`
+
+// reporter prints rows as they are done: lines of a table, or objects.
+func reporter(w io.Writer, asJSON bool) func(*row, map[string]*result) {
+	if asJSON {
+		enc := json.NewEncoder(w)
+		return func(r *row, results map[string]*result) {
+			for _, o := range objects(r, results) {
+				enc.Encode(o)
+			}
+		}
+	}
+	head := false
+	return func(r *row, results map[string]*result) {
+		if !head {
+			head = true
+			fmt.Fprintf(w, "%s%-26s %-18s %14s %5s", legend, "work", "config", "ours", "±")
+			for _, c := range columns {
+				fmt.Fprintf(w, " %9s", c)
+			}
+			fmt.Fprintln(w, "  goals")
+		}
+		line(w, r, results)
+	}
+}
+
+// of finds a peer's result: a server of one file in memory stands under the
+// name of its maker.
+func of(results map[string]*result, peer string) *result {
+	if r := results[peer]; r != nil {
+		return r
+	}
+	return results[peer+"-memory"]
+}
+
+// ratio is how many times better than the peer we are: the median of the rounds'
+// ratios, since what else the machine does is alike within a round.
+func ratio(r *row, ours, peer *result) (float64, bool) {
+	if peer == nil || ours.err != nil || peer.err != nil {
+		return 0, false
+	}
+	var each []float64
+	for i := range min(len(ours.values), len(peer.values)) {
+		x, y := ours.values[i], peer.values[i]
+		if r.amount {
+			x, y = y, x
+		}
+		if y == 0 {
+			return 0, false
+		}
+		each = append(each, x/y)
+	}
+	return median(each), len(each) > 0
+}
+
+func line(w io.Writer, r *row, results map[string]*result) {
+	ours := of(results, "ours")
+	own, spread := "n/a", ""
+	if ours.err == nil {
+		own, spread = figure(ours.median())+r.unit, fmt.Sprintf("%.0f%%", 100*ours.spread())
+	}
+	fmt.Fprintf(w, "%-26s %-18s %14s %5s", r.work, r.config, own, spread)
+	for _, c := range columns {
+		peer := of(results, c)
+		cell := "n/a"
+		if peer == nil {
+			cell = "-"
+		} else if r.amount && peer.err == nil {
+			cell = "=" + figure(peer.median())
+		} else if x, ok := ratio(r, ours, peer); ok {
+			cell = fmt.Sprintf("%.2f", x)
+		}
+		fmt.Fprintf(w, " %9s", cell)
+	}
+	for _, g := range goals[r.name()] {
+		fmt.Fprintf(w, "  %s %.2g %s", g.peer, g.ratio, verdict(r, results, g))
+	}
+	for _, c := range append([]string{"ours", base}, columns...) {
+		if res := of(results, c); res != nil && res.err != nil {
+			fmt.Fprintf(w, "  (%s: %s)", c, strings.ReplaceAll(res.err.Error(), "\n", " "))
+		} else if res != nil && res.note != "" {
+			fmt.Fprintf(w, "  (%s: %s)", c, res.note)
+		}
+	}
+	fmt.Fprintln(w)
+}
+
+func figure(v float64) string {
+	if v >= 1000 {
+		return fmt.Sprintf("%.0f", v)
+	}
+	return fmt.Sprintf("%.2f", v)
+}
+
+// reached compares with a goal. A limit is met by a value that is not above it
+// in the two places that are shown; its ratio is the limit to the value.
+func reached(r *row, results map[string]*result, g goal) (x float64, ok, known bool) {
+	ours := of(results, "ours")
+	if g.peer != limit {
+		x, known = ratio(r, ours, of(results, g.peer))
+		return x, x >= g.ratio, known
+	}
+	v := math.Round(100*ours.median()) / 100
+	switch ok = v <= g.ratio; {
+	case v > 0:
+		x = g.ratio / v
+	case ok:
+		x = 1
+	}
+	return x, ok, ours.err == nil && len(ours.values) > 0
+}
+
+func verdict(r *row, results map[string]*result, g goal) string {
+	x, ok, known := reached(r, results, g)
+	word := "BELOW"
+	switch {
+	case !known:
+		return "n/a"
+	case ok:
+		word = "ok"
+	}
+	if g.peer == base {
+		word += fmt.Sprintf(" (%.2f)", x)
+	}
+	return word
+}
+
+// An object is one row against one peer, or against base, or its limit.
+type object struct {
+	Work   string   `json:"work"`
+	Config string   `json:"config"`
+	Peer   string   `json:"peer"`
+	Ratio  *float64 `json:"ratio"` // higher is better for us; of a limit, the limit to the value; null: note says why
+	Goal   *float64 `json:"goal"`  // what ratio should reach, 1 for a limit; null: none is set
+	Ours   float64  `json:"ours"`
+	Theirs float64  `json:"theirs"` // or the limit
+	Unit   string   `json:"unit"`
+	Spread float64  `json:"spread"` // of ours: (max-min)/median
+	Note   string   `json:"note,omitempty"`
+}
+
+func objects(r *row, results map[string]*result) (list []object) {
+	ours := of(results, "ours")
+	with := func(peer string) object {
+		o := object{Work: r.work, Config: r.config, Peer: peer, Ours: ours.median(), Unit: strings.TrimSpace(r.unit), Spread: ours.spread()}
+		if ours.err != nil {
+			o.Note = "ours: " + ours.err.Error()
+		}
+		return o
+	}
+	for _, c := range append([]string{base}, columns...) {
+		peer := of(results, c)
+		if peer == nil {
+			continue
+		}
+		o := with(c)
+		if o.Theirs = peer.median(); peer.err != nil {
+			o.Note = peer.err.Error()
+		} else if peer.note != "" {
+			o.Note = peer.note
+		}
+		if x, ok := ratio(r, ours, peer); ok {
+			o.Ratio = &x
+		}
+		for _, g := range goals[r.name()] {
+			if g.peer == c {
+				o.Goal = &g.ratio
+			}
+		}
+		list = append(list, o)
+	}
+	for _, g := range goals[r.name()] {
+		if g.peer == limit {
+			o, one := with(limit), 1.0
+			o.Theirs, o.Goal = g.ratio, &one
+			if x, _, known := reached(r, results, g); known {
+				o.Ratio = &x
+			}
+			list = append(list, o)
+		}
+	}
+	return list
+}
