@@ -57,51 +57,49 @@ func crowd(ctx context.Context, dir string, n int) error {
 }
 
 // listing lists a directory, checks that each name comes once, and measures
-// entries a second. base lists many.
+// entries a second. base lists many, local does so without a server.
 func listing(dir string, size int) measure {
 	return func(b *bench, r *row) map[string]*result {
 		results := b.results(r)
-		conns := map[string]*conn{}
-		defer func() {
-			for _, c := range conns {
-				c.close()
-			}
-		}()
-		of := func(name string) (string, int) {
-			if name == base {
-				return many, manySize
-			}
-			return dir, size
-		}
+		lists := map[string]func() (int, error){}
 		for _, name := range r.peers {
-			res, s := results[name], b.servers[name]
+			res, s, dir, size := results[name], b.servers[name], dir, size
 			if res.err != nil {
 				continue
 			}
-			c, err := dial(s, make([]byte, readAhead))
-			if err == nil {
-				conns[name] = c
-				dir, size := of(name)
-				var n int
-				if n, err = c.list(dir, size); n != size {
-					res.note = fmt.Sprintf("lists %d of %d", n, size)
-				}
+			if isBase(name) {
+				dir, size = many, manySize
 			}
+			if s.local {
+				lists[name] = func() (int, error) { return size, drain(filepath.Join(b.data, dir)) }
+			} else {
+				c, err := dial(s, make([]byte, readAhead))
+				if err != nil {
+					res.err = s.blame(err)
+					continue
+				}
+				defer c.close()
+				lists[name] = func() (int, error) { return c.list(dir, size) }
+			}
+			n, err := lists[name]()
 			if err != nil {
 				res.err = s.blame(err)
+			} else if n != size {
+				res.note = fmt.Sprintf("lists %d of %d", n, size)
 			}
 		}
 		b.rotated(r, results, func(name string) (float64, error) {
-			dir, size := of(name)
 			begin, n := time.Now(), 0
-			for n == 0 || time.Since(begin) < b.span {
-				k, err := conns[name].list(dir, size)
+			for {
+				k, err := lists[name]()
 				if err != nil {
 					return 0, err
 				}
 				n += k
+				if t := time.Since(begin); t >= b.span {
+					return float64(n) / t.Seconds(), nil
+				}
 			}
-			return float64(n) / time.Since(begin).Seconds(), nil
 		})
 		return results
 	}

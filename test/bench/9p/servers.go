@@ -23,6 +23,7 @@ type server struct {
 	name  string
 	dotl  bool
 	goes  bool // it is of Go and answers on its control pipe
+	local bool // it is none: the client asks the kernel itself
 	serve func(l net.Listener, dir string) error
 	aname string // what to attach
 
@@ -39,6 +40,9 @@ func servers() []*server {
 		{name: "ours", dotl: true, goes: true, serve: serveOurs},
 		{name: base, dotl: true, goes: true, serve: serveOurs},
 		{name: "null", dotl: true, goes: true, serve: serveNull},
+		{name: "null base", dotl: true, goes: true, serve: serveNull},
+		{name: "local", local: true},
+		{name: "local base", local: true},
 		{name: "hugelgupf", dotl: true, goes: true, serve: serveHugelgupf},
 		{name: "go9p", goes: true, serve: serveGo9p},
 		{name: "diod", dotl: true},
@@ -61,11 +65,14 @@ type health struct {
 
 // start runs the server and waits until it can be attached to.
 func (s *server) start(ctx context.Context, tmp, data string) error {
+	if s.local {
+		return nil
+	}
 	exe, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp(tmp, s.name+".")
+	dir, err := os.MkdirTemp(tmp, strings.ReplaceAll(s.name, " ", "-")+".")
 	if err != nil {
 		return err
 	}
@@ -108,6 +115,9 @@ func (s *server) start(ctx context.Context, tmp, data string) error {
 
 // blame adds what the server last said to an error.
 func (s *server) blame(err error) error {
+	if s.log == nil {
+		return err
+	}
 	if text, e := os.ReadFile(s.log.Name()); e == nil {
 		if lines := strings.Split(strings.TrimSpace(string(text)), "\n"); lines[0] != "" {
 			return fmt.Errorf("%w: %s", err, lines[0])

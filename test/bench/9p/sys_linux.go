@@ -143,3 +143,19 @@ func touch(path string) error {
 	}
 	return nil
 }
+
+// drain reads a directory to its end, as a server of it has to.
+func drain(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	buf := make([]byte, listSize)
+	for n := 1; n > 0; {
+		if n, err = syscall.ReadDirent(int(f.Fd()), buf); err != nil {
+			return fmt.Errorf("%s: %w", dir, err)
+		}
+	}
+	return nil
+}

@@ -14,6 +14,7 @@ var columns = []string{"null", "hugelgupf", "go9p", "diod"}
 const legend = `Columns of peers: ours to theirs, the median of the rounds, higher is better for us; =x is
 what a peer itself takes.
 Goals: a ratio to reach, to a peer or to base (ours where there is little of it), or a limit.
+"x alone" is null's ratio to its own base, or the kernel's without a server.
 ± is (max-min)/median of our rounds. 1 MiB is msize less 24 bytes; a peer of a smaller msize
 sends several messages for it.
 
@@ -72,6 +73,14 @@ func ratio(r *row, ours, peer *result) (float64, bool) {
 	return median(each), len(each) > 0
 }
 
+// floor is what becomes of the row's floor where there is more.
+func floor(r *row, results map[string]*result) (float64, bool) {
+	if r.floor == "" || results[r.floor] == nil {
+		return 0, false
+	}
+	return ratio(r, results[r.floor], results[r.floorBase()])
+}
+
 func line(w io.Writer, r *row, results map[string]*result) {
 	ours := of(results, "ours")
 	own, spread := "n/a", ""
@@ -93,6 +102,9 @@ func line(w io.Writer, r *row, results map[string]*result) {
 	}
 	for _, g := range goals[r.name()] {
 		fmt.Fprintf(w, "  %s %.2g %s", g.peer, g.ratio, verdict(r, results, g))
+	}
+	if x, ok := floor(r, results); ok {
+		fmt.Fprintf(w, "  (%s alone: %.2f)", r.floor, x)
 	}
 	for _, c := range append([]string{"ours", base}, columns...) {
 		if res := of(results, c); res != nil && res.err != nil {
@@ -180,6 +192,9 @@ func objects(r *row, results map[string]*result) (list []object) {
 		}
 		if x, ok := ratio(r, ours, peer); ok {
 			o.Ratio = &x
+		}
+		if x, ok := floor(r, results); ok && c == base && o.Note == "" {
+			o.Note = fmt.Sprintf("%s alone: %.2f", r.floor, x)
 		}
 		for _, g := range goals[r.name()] {
 			if g.peer == c {
