@@ -86,6 +86,7 @@ type mreq struct {
 	errs    []*p9.Error             // one of these, unless empty
 	may     bool                    // or success
 	ok      func(r *p9.Fcall) error // checks a success
+	got     func(r *p9.Fcall) error // checks any success
 	after   func()                  // the effect of a success that may be
 }
 
@@ -539,7 +540,9 @@ const unknown = "?"
 
 // gone removes a file whose fid was opened to be removed on close.
 func (m *model) gone(f *mfid) {
-	if f.f.path >= firstPath && !f.f.gone && (f.lost || f.dir == f.f.up && f.name == f.f.name) {
+	if f.lost { // by the name that it had, or the one that it has
+		m.doubtful = true
+	} else if f.f.path >= firstPath && !f.f.gone && f.dir == f.f.up && f.name == f.f.name {
 		f.f.up.unlink(f.f.name, f.f.kind == kDir)
 	}
 }

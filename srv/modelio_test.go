@@ -19,7 +19,7 @@ func (m *model) read(r *mreq) {
 	if f == nil {
 		return
 	}
-	got := func(x *p9.Fcall) error {
+	r.got = func(x *p9.Fcall) error {
 		if len(x.Data) != 1 || x.Data[0] < firstRecord {
 			return nil // another file's
 		}
@@ -30,7 +30,6 @@ func (m *model) read(r *mreq) {
 		return nil
 	}
 	if f.wild {
-		r.ok = got
 		return
 	}
 	count := min(t.Count, m.msize-p9.HdrSz-4)
@@ -102,7 +101,6 @@ func (m *model) read(r *mreq) {
 		}
 		// Whether it blocks depends on who else reads.
 		r.any = true
-		r.ok = got
 	default:
 		is(f.f.data)
 	}

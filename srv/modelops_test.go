@@ -24,7 +24,7 @@ func (in *input) byte() byte {
 
 func choose[T any](in *input, l []T) T { return l[int(in.byte())%len(l)] }
 
-const someFids = 6
+const someFids = 10
 
 var (
 	someNames = []string{"a", "b", "c", "a", "b", "c", "a", "b", "c", "a", "b", "text", "d", "m", "", ".", "..", "x/y", "n\x00", strings.Repeat("l", 300)}
@@ -37,8 +37,8 @@ var (
 	someAttrs = []string{"user.a", "user.a", "user.b", "", strings.Repeat("n", 300)}
 	someSizes = []uint64{0, 1, 3, 3, 64<<10 + 1, math.MaxUint64}
 
-	ops9 = "wwwwwwwwwwwooooooooorrrrrrrrrrrWWWWWWWWccccccfffffffffffttssxxvaaAm"
-	opsL = ops9 + "ggllLLddkkuunnNNSiiiieeEE"
+	ops9 = "wwwwwwwwwwwwwwooooooooOOrrrrrrrrrrWWWWWWWWccccccffffffttssssxxvam"
+	opsL = ops9 + "ggllLddddkkuunnNNNSiiieee"
 )
 
 // request makes up a request, without a tag. Most fids are those that are there.
@@ -52,7 +52,7 @@ func (m *model) request(in *input) *p9.Fcall {
 		switch b := in.byte(); {
 		case b == 255:
 			return p9.NoFid
-		case b < 200 && len(have) > 0:
+		case b < 240 && len(have) > 0:
 			return have[int(b)%len(have)]
 		default:
 			return uint32(b) % someFids
@@ -67,22 +67,27 @@ func (m *model) request(in *input) *p9.Fcall {
 		}
 		return fid()
 	}
-	// yard is a directory in which things can be made, produce what was made.
+	// like is most often a fid for which is holds.
 	like := func(is func(f *mfid) bool) uint32 {
-		first := fid()
-		if b := in.byte(); b%4 != 0 {
-			for i := range have {
-				if n := have[(i+int(b))%len(have)]; !m.fids[n].wild && m.fids[n].f != nil && is(m.fids[n]) {
-					return n
-				}
+		b := int(in.byte())
+		if b >= 220 {
+			return fid()
+		}
+		for i := range have {
+			if n := have[(i+b)%len(have)]; !m.fids[n].wild && m.fids[n].f != nil && is(m.fids[n]) {
+				return n
 			}
 		}
-		return first
+		return fid()
 	}
-	yard := func() uint32 {
-		return like(func(f *mfid) bool { return f.f.kind == kDir && !f.open && f.f.mutable() == nil })
-	}
-	produce := func() uint32 { return like(func(f *mfid) bool { return f.f.path >= firstPath }) }
+	walkable := func(f *mfid) bool { return !f.open && f.f.kind == kDir }
+	openable := func(f *mfid) bool { return !f.open && f.f.kind != kDir }
+	readable := func(f *mfid) bool { return f.open && f.mode.Readable() || f.xr != nil }
+	writable := func(f *mfid) bool { return f.open && f.mode.Writable() || f.xw != nil }
+	opendir := func(f *mfid) bool { return f.open && f.f.kind == kDir }
+	yard := func(f *mfid) bool { return walkable(f) && f.f.mutable() == nil }
+	produce := func(f *mfid) bool { return f.f.path >= firstPath && f.f.kind == kData }
+	lockable := func(f *mfid) bool { return f.open && f.f.kind == kLock }
 	name := func() string { return choose(in, someNames) }
 	t := &p9.Fcall{Fid: fid(), Afid: p9.NoFid, Uname: "glenda", Nuname: p9.NoUid}
 	both := func(nine, l p9.Type) {
@@ -92,45 +97,61 @@ func (m *model) request(in *input) *p9.Fcall {
 	}
 	switch ops[int(in.byte())%len(ops)] {
 	case 'w':
-		t.Type, t.Newfid = p9.Twalk, newfid()
+		t.Type, t.Fid, t.Newfid = p9.Twalk, like(walkable), newfid()
 		b := in.byte()
-		if p := goodPaths[int(b)%len(goodPaths)]; b < 200 && p != "" {
+		if p := goodPaths[int(b)%len(goodPaths)]; b < 220 && p != "" {
 			t.Wname = strings.Split(p, "/")
-		} else if b >= 200 {
+		} else if b >= 220 {
 			for range b % 18 {
 				t.Wname = append(t.Wname, name())
 			}
 		}
+		if in.byte()%8 == 0 {
+			t.Newfid = t.Fid
+		}
 	case 'o':
-		t.Mode, t.Flags = choose(in, someModes).Plan9(), choose(in, someFlags)
+		t.Fid, t.Mode, t.Flags = like(openable), choose(in, someModes).Plan9(), choose(in, someFlags)
+		both(p9.Topen, p9.Tlopen)
+	case 'O':
+		t.Fid = like(walkable)
 		both(p9.Topen, p9.Tlopen)
 	case 'c':
-		t.Fid = yard()
-		t.Name, t.Mode, t.Flags, t.Perm = name(), choose(in, someModes).Plan9(), choose(in, someFlags), 0o777
+		t.Fid, t.Name, t.Mode, t.Flags, t.Perm = like(yard), name(), choose(in, someModes).Plan9(), choose(in, someFlags), 0o777
 		if both(p9.Tcreate, p9.Tlcreate); !dotl && in.byte()%4 == 0 {
 			t.Perm = choose(in, []uint32{p9.DMDIR | 0o777, p9.DMDIR | 0o777, p9.DMAPPEND | 0o777, p9.DMSYMLINK | 0o777})
 		}
 	case 'r':
-		t.Type, t.Offset, t.Count = p9.Tread, choose(in, somePlace), choose(in, someCount)
+		t.Type, t.Fid, t.Offset, t.Count = p9.Tread, like(readable), choose(in, somePlace), choose(in, someCount)
+		if f := m.fids[t.Fid]; f != nil && f.off != 0 && !dotl && t.Offset < 4 { // go on in a directory
+			t.Offset = f.off
+		}
 	case 'W':
-		t.Type, t.Offset, t.Data = p9.Twrite, choose(in, somePlace), []byte("write")[:in.byte()%6]
+		t.Type, t.Fid, t.Offset, t.Data = p9.Twrite, like(writable), choose(in, somePlace), []byte("write")[:in.byte()%6]
+		if f := m.fids[t.Fid]; f != nil && f.xw != nil && t.Offset < 4 {
+			t.Offset = uint64(len(f.xw.got))
+		}
 	case 'f':
 		t.Type = p9.Tclunk
 	case 't':
 		both(p9.Tstat, p9.Tgetattr)
 	case 's':
 		both(p9.Twstat, p9.Tsetattr)
-		t.Fid = produce()
+		t.Fid = like(produce)
 		in.change(t)
 	case 'x':
-		t.Type, t.Fid = p9.Tremove, produce()
+		t.Type, t.Fid = p9.Tremove, like(produce)
 	case 'v':
 		t.Type, t.Afid, t.Uname = p9.Tauth, newfid(), choose(in, []string{"glenda", "eve"})
-	case 'a', 'A':
+	case 'a':
 		t.Type, t.Fid = p9.Tattach, newfid()
 		t.Aname = choose(in, []string{"", "", "quick", "dirs", "files", "again", "slow", "none"})
 		if b := in.byte(); b%2 == 1 {
 			t.Afid = fid()
+			for _, n := range have {
+				if m.fids[n].auth && b%4 == 1 {
+					t.Afid = n
+				}
+			}
 			t.Uname = choose(in, []string{"glenda", "glenda", "eve"})
 		}
 	case 'm': // one that is no request
@@ -138,26 +159,26 @@ func (m *model) request(in *input) *p9.Fcall {
 	case 'g':
 		t.Type = p9.Tgetattr
 	case 'l':
-		t.Type = p9.Tlock
+		t.Type, t.Fid = p9.Tlock, like(lockable)
 		t.Lock = p9.Flock{Flags: uint32(in.byte() % 2), ClientID: "me"}
 	case 'L':
-		t.Type = p9.Tgetlock
+		t.Type, t.Fid = p9.Tgetlock, like(lockable)
 	case 'd':
-		t.Type, t.Offset, t.Count = p9.Treaddir, uint64(in.byte()%30), choose(in, someCount)
+		t.Type, t.Fid, t.Offset, t.Count = p9.Treaddir, like(opendir), uint64(in.byte()%30), choose(in, someCount)
 	case 'k':
-		t.Type, t.Fid, t.Name, t.Perm = p9.Tmkdir, yard(), name(), 0o777
+		t.Type, t.Fid, t.Name, t.Perm = p9.Tmkdir, like(yard), name(), 0o777
 	case 'u':
-		t.Type, t.Fid, t.Name, t.Flags = p9.Tunlinkat, yard(), name(), uint32(in.byte()%2)*0x200
+		t.Type, t.Fid, t.Name, t.Flags = p9.Tunlinkat, like(yard), name(), uint32(in.byte()%2)*0x200
 	case 'n':
-		t.Type, t.Fid, t.Newfid, t.Name = p9.Trename, produce(), yard(), name()
+		t.Type, t.Fid, t.Newfid, t.Name = p9.Trename, like(produce), like(yard), name()
 	case 'N':
-		t.Type, t.Fid, t.Newfid, t.Name, t.Name2 = p9.Trenameat, yard(), yard(), name(), name()
+		t.Type, t.Fid, t.Newfid, t.Name, t.Name2 = p9.Trenameat, like(yard), like(yard), name(), name()
 	case 'S':
 		t.Type, t.Name, t.Name2, t.Newfid = choose(in, []p9.Type{p9.Tsymlink, p9.Tmknod, p9.Tlink, p9.Treadlink, p9.Tstatfs, p9.Tfsync}), name(), "target", fid()
 	case 'i':
 		t.Type, t.Newfid, t.Name = p9.Txattrwalk, newfid(), choose(in, someAttrs)
-	case 'e', 'E':
-		t.Type, t.Name, t.Size, t.Flags = p9.Txattrcreate, choose(in, someAttrs), choose(in, someSizes), uint32(in.byte()%3)
+	case 'e':
+		t.Type, t.Fid, t.Name, t.Size, t.Flags = p9.Txattrcreate, like(openable), choose(in, someAttrs), choose(in, someSizes), uint32(in.byte()%3)
 	}
 	return t
 }

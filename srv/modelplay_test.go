@@ -68,7 +68,7 @@ func play(t testing.TB, in []byte) {
 	a.SetDeadline(time.Now().Add(2 * srvtest.Patience))
 	go r.listen()
 	r.hello(how&2 != 0)
-	for range 400 {
+	for range 500 {
 		if len(r.in) == 0 {
 			break
 		}
@@ -106,6 +106,7 @@ func (r *run) step() {
 		r.enter(0)
 	}
 	if r.doubtful && r.msize != 0 {
+		r.alone(p9.NoFid)
 		r.learn()
 	}
 	switch b % 32 {
@@ -124,7 +125,7 @@ func (r *run) step() {
 	case 7:
 		r.chain()
 	case 8:
-		if r.in.byte() < 80 {
+		if r.in.byte() < 40 {
 			r.reversion()
 		}
 	default:
@@ -343,7 +344,7 @@ func TestModel(t *testing.T) {
 	}
 	for i := range rounds {
 		rnd := rand.New(rand.NewSource(seed + int64(i)))
-		in := make([]byte, 20+rnd.Intn(1000))
+		in := make([]byte, 20+rnd.Intn(2000))
 		rnd.Read(in)
 		t.Run("", func(t *testing.T) {
 			t.Logf("seed %d", seed+int64(i))

@@ -187,8 +187,13 @@ func (q *mreq) judge(x *p9.Fcall, failed, dotl, ended bool) error {
 		if len(q.errs) > 0 && !q.may && !q.any && !(q.blocked && ended && q.errs[0] != p9.ErrInterrupted) {
 			return errors.New("an error is due: " + q.errs[0].Ename)
 		}
-		if q.ok != nil && (!q.any || q.t.Type == p9.Tread) {
-			return q.ok(x)
+		if q.ok != nil && !q.any {
+			if err := q.ok(x); err != nil {
+				return err
+			}
+		}
+		if q.got != nil {
+			return q.got(x)
 		}
 		return nil
 	}
@@ -419,6 +424,7 @@ func (r *run) learn() {
 				continue
 			}
 			r.ask(&p9.Fcall{Type: p9.Tclunk, Tag: r.newTag(), Fid: num + 1})
+			r.sync()
 		}
 	}
 	look(r.root.ents[r.root.find("m")], []string{"m"})

@@ -3,8 +3,9 @@
 //	/          the directory, with its own modes and owners
 //	/...       what is in it, mounts included
 //
-// as the user that the process runs as: the kernel checks permissions against
-// that user, whoever attached, and what is made is that user's.
+// as the user that the process runs as, whoever attached, or, with PerUser, as the
+// one who attached: the kernel checks permissions against that user, and what is
+// made is that user's.
 //
 // A fid holds its file by a descriptor, not by a path, so a file that is renamed
 // or removed stays the fid's. Walks go by openat2(2) one name at a time, beneath
@@ -25,7 +26,11 @@
 // owner is the fid, so one process that locks a file by two fids is in its own
 // way.
 //
-// It needs Linux 5.8 and /proc mounted.
+// Requests are done on the goroutine that reads the connection (srv.Inline) as far
+// as they need not wait: in memory all; on a disk what the kernel has in memory
+// and, while the disk keeps up, changes; on a network nothing.
+//
+// It needs Linux 5.8, 5.12 for walks that do not wait, and /proc mounted.
 package diskfs
 
 import (
@@ -39,14 +44,14 @@ type Option func(*export)
 // ReadOnly refuses all changes with p9.ErrReadOnly.
 func ReadOnly() Option { return func(x *export) { x.readOnly = true } }
 
-// PerUser has each request done with the authority of the user who attached, by
-// the number (User.Uid) and the groups that the machine's user database has, or
-// no groups but nobody's where it does not have that number. Without a number (a
-// name that the machine does not know, or none), nobody does it: uid and gid
-// 65534. The process has to be root's for that. Is it another's, then only that
-// one can attach; all others are refused with p9.ErrPerm. Whose number it is that
-// attach gives, authentication has to say (srv.Server.Auth): without, each may
-// give any, root's among them.
+// PerUser has each request done with the authority of the user who attached:
+// User.Uid with the groups that the machine's user database has for it, or with
+// gid 65534 alone where it does not know that number. Who has no number (a name
+// that the machine does not know, or none) is nobody, uid and gid 65534. The
+// process has to be root's for that; where it is another's, only that user can
+// attach, and all others are refused with p9.ErrPerm. Whether the user is who he
+// says, authentication has to tell (srv.Server.Auth): without it each may say
+// any, root among them.
 func PerUser() Option { return func(x *export) { x.perUser = true } }
 
 // New serves the directory dir, whose path may go through symbolic links. Each

@@ -107,7 +107,7 @@ func (n *node) Stat(ctx context.Context) (p9.Stat, error) {
 		return p9.Stat{}, err
 	}
 	d := n.learn(&st)
-	s := p9.Stat{Mode: p9.ModeOfUnix(uint32(st.Mode)), Nuid: st.Uid, Ngid: st.Gid, Nlink: uint64(st.Nlink),
+	s := p9.Stat{Mode: p9.ModeOfUnix(uint32(st.Mode)), Nuid: st.Uid, Ngid: st.Gid, Nlink: uint64(st.Nlink), Unlinked: st.Nlink == 0,
 		Blksize: uint64(st.Blksize), Blocks: st.Blocks, Atime: timeOf(st.Atime), Mtime: timeOf(st.Mtime), Ctime: timeOf(st.Ctime)}
 	if st.Mask&unix.STATX_BTIME != 0 {
 		s.Btime = timeOf(st.Btime)

@@ -101,10 +101,11 @@ type Stat struct {
 	Nuid   uint32      // owner's number, where Uid is empty
 	Ngid   uint32      // group's number, where Gid is empty
 
-	Nlink   uint64 // hard links; 0 counts as 1
-	Rdev    uint64 // device number of a device node, as Linux's dev_t
-	Blksize uint64 // bytes of a good transfer; 0: the engine's choice
-	Blocks  uint64 // 512-byte blocks held
+	Nlink    uint64 // hard links; 0 counts as 1, but for what is Unlinked
+	Unlinked bool   // no name is left
+	Rdev     uint64 // device number of a device node, as Linux's dev_t
+	Blksize  uint64 // bytes of a good transfer; 0: the engine's choice
+	Blocks   uint64 // 512-byte blocks held
 
 	Atime, Mtime, Ctime, Btime time.Time
 }

@@ -193,7 +193,10 @@ func fromSecNsec(s, ns uint64) time.Time {
 // AttrOf gives the 9P2000.L form of a Stat whose Nuid and Ngid are set.
 func AttrOf(s *Stat) Attr {
 	a := Attr{Valid: GetattrBasic, Qid: s.Qid, Mode: UnixMode(s.Mode), Uid: s.Nuid, Gid: s.Ngid,
-		Nlink: max(s.Nlink, 1), Rdev: s.Rdev, Size: s.Length, Blksize: s.Blksize, Blocks: s.Blocks}
+		Nlink: s.Nlink, Rdev: s.Rdev, Size: s.Length, Blksize: s.Blksize, Blocks: s.Blocks}
+	if a.Nlink == 0 && !s.Unlinked {
+		a.Nlink = 1
+	}
 	a.AtimeSec, a.AtimeNsec = secNsec(s.Atime)
 	a.MtimeSec, a.MtimeNsec = secNsec(s.Mtime)
 	a.CtimeSec, a.CtimeNsec = secNsec(s.Ctime)
@@ -206,7 +209,7 @@ func AttrOf(s *Stat) Attr {
 
 // Stat gives the Stat that an Rgetattr says. It has no Name.
 func (a *Attr) Stat() Stat {
-	s := Stat{Qid: a.Qid, Mode: ModeOfUnix(a.Mode), Nuid: a.Uid, Ngid: a.Gid, Nlink: a.Nlink, Rdev: a.Rdev,
+	s := Stat{Qid: a.Qid, Mode: ModeOfUnix(a.Mode), Nuid: a.Uid, Ngid: a.Gid, Nlink: a.Nlink, Unlinked: a.Nlink == 0, Rdev: a.Rdev,
 		Length: a.Size, Blksize: a.Blksize, Blocks: a.Blocks,
 		Atime: fromSecNsec(a.AtimeSec, a.AtimeNsec), Mtime: fromSecNsec(a.MtimeSec, a.MtimeNsec),
 		Ctime: fromSecNsec(a.CtimeSec, a.CtimeNsec)}

@@ -79,6 +79,9 @@ func TestAttr(t *testing.T) {
 	if a.Nlink != 1 || a.Blocks != 0 || a.Valid != GetattrBasic || a.Mode != 0o100000 {
 		t.Errorf("%+v", a)
 	}
+	if a = AttrOf(&Stat{Unlinked: true}); a.Nlink != 0 || !new(Attr).Stat().Unlinked {
+		t.Errorf("of what has no name left: %+v", a)
+	}
 	a.AtimeNsec = math.MaxUint64 // a peer may say anything
 	a.Stat()
 }

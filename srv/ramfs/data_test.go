@@ -95,7 +95,7 @@ func TestSparseAndLimit(t *testing.T) {
 	if n, err := h.Read(bg, b, 1<<40); n != 3 || string(b) != "end" {
 		t.Errorf("read of a removed file: %q %v", b[:n], err)
 	}
-	if st := stat(t, h); st.Nlink != 0 {
+	if st := stat(t, h); st.Nlink != 0 || !st.Unlinked {
 		t.Errorf("nlink of a removed file: %d", st.Nlink)
 	}
 	h.Clunk()

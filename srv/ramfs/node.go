@@ -146,7 +146,7 @@ func (n *node) Stat(context.Context) (p9.Stat, error) {
 func (n *node) stat() p9.Stat {
 	return p9.Stat{Qid: n.qid(), Mode: n.mode, Length: n.size,
 		Uid: n.uid.name, Nuid: n.uid.num, Gid: n.gid.name, Ngid: n.gid.num, Muid: n.muid,
-		Nlink: uint64(n.nlink), Rdev: n.rdev, Blksize: blockSize, Blocks: uint64(n.held+511) / 512,
+		Nlink: uint64(n.nlink), Unlinked: n.nlink == 0, Rdev: n.rdev, Blksize: blockSize, Blocks: uint64(n.held+511) / 512,
 		Atime: time.Unix(0, n.atime.Load()), Mtime: time.Unix(0, n.mtime), Ctime: time.Unix(0, n.ctime), Btime: time.Unix(0, n.btime)}
 }
 

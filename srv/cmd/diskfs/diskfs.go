@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 
 	"ninespace/srv"
 	"ninespace/srv/diskfs"
@@ -21,6 +22,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	f := flag.NewFlagSet("diskfs", flag.ContinueOnError)
 	f.SetOutput(io.Discard)
 	readOnly := f.Bool("R", false, "read only")
+	asMe := f.Bool("m", false, "all act as me")
 	door.Flags(f, "diskfs")
 	if err := f.Parse(args); err != nil {
 		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
@@ -31,6 +33,12 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	var opts []diskfs.Option
 	if *readOnly {
 		opts = append(opts, diskfs.ReadOnly())
+	}
+	if !*asMe {
+		opts = append(opts, diskfs.PerUser())
+		// Without groups of its own to lay aside, a root's server becomes other
+		// users at half the cost. It may not be root's.
+		syscall.Setgroups(nil)
 	}
 	root, err := diskfs.New(f.Arg(0), opts...)
 	if err != nil {
