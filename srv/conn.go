@@ -30,7 +30,8 @@ type conn struct {
 	// The reading goroutine's.
 	batch *buffer // replies
 	rx    p9.Fcall
-	now   int64 // the clock, when the last request ended or the next came
+	came  int64 // the clock, when the requests that are there came
+	done  []tallied
 
 	// Set by Tversion, while nothing else runs.
 	dotl  bool
@@ -114,11 +115,11 @@ func (c *conn) serve() error {
 			return err
 		}
 		if waits {
-			c.now = clock()
+			c.came = clock()
 		}
 		c.stats.in.Add(uint64(len(b)))
 		r := newReq(c)
-		r.frame, r.size, r.began = own, len(b), c.now
+		r.frame, r.size, r.began = own, len(b), c.came
 		r.bad = r.t.Decode(b, c.dotl)
 		c.dispatch(r)
 	}
@@ -128,7 +129,15 @@ func (c *conn) serve() error {
 func (c *conn) push() error {
 	b := c.batch
 	c.batch = nil
-	return c.out.flush(b, true)
+	err := c.out.flush(b, true)
+	if len(c.done) > 0 {
+		took := clock() - c.came
+		for _, d := range c.done {
+			c.stats.count(d, took)
+		}
+		c.done = c.done[:0]
+	}
+	return err
 }
 
 // room gives n bytes at the end of the batch, to be appended to it.
@@ -271,13 +280,15 @@ func (c *conn) table() map[uint16]*req {
 }
 
 // follow starts the requests that another one made way for, and drops fids.
-func (c *conn) follow(next []*req, drop []*fid) {
+func (c *conn) follow(next []*req, drop [2]*fid) {
 	for _, n := range next {
 		go n.run()
 	}
 	for _, f := range drop {
-		f.drop()
-		f.recycle()
+		if f != nil {
+			f.drop()
+			f.recycle()
+		}
 	}
 }
 

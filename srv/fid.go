@@ -269,7 +269,7 @@ func (r *req) forgo() {
 
 // leave lets go of the request's fids, with c.mu held, and gives the requests
 // that can now run and the fids to drop.
-func (c *conn) leave(r *req) (next []*req, drop []*fid) {
+func (c *conn) leave(r *req) (next []*req, drop [2]*fid) {
 	for i, f := range r.need {
 		if f == nil {
 			continue
@@ -294,7 +294,7 @@ func (c *conn) leave(r *req) (next []*req, drop []*fid) {
 			}
 		}
 		if f.ref--; f.ref == 0 && f.gone {
-			drop = append(drop, f)
+			drop[i] = f
 		}
 	}
 	return next, drop

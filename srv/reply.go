@@ -12,9 +12,7 @@ import (
 // answer appends the reply to the batch.
 func (r *req) answer(err error) {
 	c := r.c
-	now := clock()
-	c.stats.count(r.t.Type, r.began, now, err != nil)
-	c.now = now
+	c.tally(r.t.Type, err != nil)
 	switch {
 	case err != nil:
 		c.append(c.errorReply(r.t.Tag, p9.ErrorOf(err)), c.dotl)

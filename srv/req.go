@@ -173,8 +173,9 @@ func (r *req) run() {
 // whether others run.
 func (r *req) finish(err error) (more *req, others bool) {
 	c := r.c
-	now := clock()
-	c.stats.count(r.t.Type, r.began, now, err != nil)
+	d := tallied{t: r.t.Type}
+	d.add(err != nil)
+	c.stats.count(d, clock()-r.began)
 	c.stats.inflight.Add(-1)
 	reply := r.encode(err)
 	c.mu.Lock()

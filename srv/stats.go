@@ -31,14 +31,41 @@ type tally struct {
 	took     [buckets]atomic.Uint64
 }
 
-// count notes a request that began at a clock's time.
-func (s *shard) count(t p9.Type, began, now int64, failed bool) {
-	c := &s.calls[t/2]
-	ns := uint64(max(0, now-began))
-	c.ns.Add(ns)
-	c.took[min(buckets-1, bits.Len64(ns/1000))].Add(1)
+// A tallied is a number of requests of one type.
+type tallied struct {
+	t       p9.Type
+	n, errs uint64
+}
+
+func (d *tallied) add(failed bool) {
+	d.n++
 	if failed {
-		c.errs.Add(1)
+		d.errs++
+	}
+}
+
+// tally notes a request that the reading goroutine has answered: those that came
+// together are answered together, so that the clock is asked once for them all.
+func (c *conn) tally(t p9.Type, failed bool) {
+	for i := range c.done {
+		if c.done[i].t == t {
+			c.done[i].add(failed)
+			return
+		}
+	}
+	c.done = append(c.done, tallied{t: t})
+	c.done[len(c.done)-1].add(failed)
+}
+
+// count counts requests that took so many nanoseconds from coming to being
+// answered.
+func (s *shard) count(d tallied, took int64) {
+	c := &s.calls[d.t/2]
+	ns := uint64(max(0, took))
+	c.ns.Add(d.n * ns)
+	c.took[min(buckets-1, bits.Len64(ns/1000))].Add(d.n)
+	if d.errs > 0 {
+		c.errs.Add(d.errs)
 	}
 }
 

@@ -1,7 +1,7 @@
 /*
 9p measures the engine of srv beside other 9P servers and beside the ceiling:
 
-	go run ./test/bench/9p [-q] [-json] [-only regexp]
+	go run ./test/bench/9p [-q] [-cpu] [-json] [-only regexp]
 
 Ours is the command "nine diskfs" over a directory in memory (/dev/shm, where
 there is one), permission checks and all. Its peers serve the same directory:
@@ -12,6 +12,8 @@ own, and one client, see client.go, drives them all over a Unix socket, in
 rounds that go from server to server with another one first each time.
 
 -q makes the rounds short, leaves out what takes long, and ends within 40 s.
+-cpu counts the time that the server itself runs, of which a busy machine takes
+nothing, in the rows that drive one connection.
 -only does the rows whose "work, config" match. -json prints an object for each
 row and peer instead of the table. The rows that have a goal come first.
 */
@@ -33,6 +35,7 @@ func main() {
 		return
 	}
 	quick := flag.Bool("q", false, "short rounds: 40 s in all")
+	cpu := flag.Bool("cpu", false, "count the servers' own time instead of the clock's")
 	asJSON := flag.Bool("json", false, "print objects, one for a row and peer")
 	only := flag.String("only", "", "do the rows that match `regexp`")
 	flag.Parse()
@@ -50,6 +53,7 @@ func main() {
 	if *quick {
 		b = &bench{home: home(), quick: true, rounds: 5, span: 15 * time.Millisecond, last: 40 * time.Second}
 	}
+	b.cpu = *cpu
 	if err := b.run(ctx, match, reporter(os.Stdout, *asJSON)); err != nil {
 		fmt.Fprintln(os.Stderr, "9p:", err)
 		os.Exit(1)

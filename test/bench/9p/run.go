@@ -14,6 +14,7 @@ import (
 type bench struct {
 	home   string // where its files are
 	quick  bool
+	cpu    bool
 	rounds int
 	span   time.Duration // of one round
 	last   time.Duration // of it all
@@ -164,20 +165,36 @@ func (b *bench) rotated(r *row, results map[string]*result, do func(name string)
 // A driver is a connection that is ready for a cycle.
 type driver struct {
 	c     *conn
+	s     *server // whose time counts, nil with the clock's
 	cycle []step
 	per   float64 // cycles to an operation of the row
 	depth int
 }
 
-// rate drives the connection for a while and gives operations a second.
+// rate drives the connection for a while and gives operations a second: one of the
+// clock, or with -cpu one that the server ran.
 func (d driver) rate(span time.Duration) (float64, error) {
+	var ran time.Duration
+	if d.s != nil {
+		var err error
+		if ran, err = d.s.ran(); err != nil {
+			return 0, err
+		}
+	}
 	n, t, err := d.c.drive(d.cycle, d.depth, 0, span)
+	if d.s != nil && err == nil {
+		t, err = d.s.ran()
+		t -= ran
+	}
 	return float64(n) / d.per / t.Seconds(), err
 }
 
 // driver connects to a server and prepares. in is the client's buffer.
 func (b *bench) driver(s *server, in []byte, depth int, prepare cycler) (d driver, note string, err error) {
 	d.depth = depth
+	if b.cpu {
+		d.s = s
+	}
 	if d.c, err = dial(s, in); err != nil {
 		return d, "", s.blame(err)
 	}
