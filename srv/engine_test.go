@@ -154,3 +154,37 @@ func TestFlush(t *testing.T) {
 		t.Fatalf("read: %+v", r)
 	}
 }
+
+// TestReadRest reads a 9P2000 directory as Linux does: it fills one buffer by
+// reads that go on where the last one ended, with the count that is left, until
+// one gives nothing.
+func TestReadRest(t *testing.T) {
+	w := dialRaw(t, New(NewDir().Add("first", Const("")).Add("other", Const(""))))
+	w.start(false)
+	w.rpc(p9.Fcall{Type: p9.Topen, Tag: 1, Fid: 0})
+	read := func(off, count int) p9.Fcall {
+		return w.rpc(p9.Fcall{Type: p9.Tread, Tag: 1, Fid: 0, Offset: uint64(off), Count: uint32(count)})
+	}
+	both := len(read(0, 8168).Data)
+	one, count := both/2, both-1
+	for range 2 {
+		if r := read(0, count); len(r.Data) != one {
+			t.Fatalf("the first of two: %+v", r)
+		}
+		if r := read(one, count-one); r.Type != p9.Rread || len(r.Data) != 0 {
+			t.Errorf("the rest of the count: %+v", r)
+		}
+		if r := read(one, count); len(r.Data) != one {
+			t.Errorf("the second: %+v", r)
+		}
+	}
+	if r := read(0, one-1); r.Type != p9.Rerror {
+		t.Errorf("a count that is no rest: %+v", r)
+	}
+	if r := read(0, one); len(r.Data) != one {
+		t.Errorf("a count for one: %+v", r)
+	}
+	if r := read(one, one-1); r.Type != p9.Rerror {
+		t.Errorf("a count that is no rest: %+v", r)
+	}
+}
