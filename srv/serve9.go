@@ -200,16 +200,17 @@ func (f *fid) mayWstat(st *p9.Stat, w *p9.Wstat) error {
 	}
 	full := *st
 	Owners(&full)
-	owner := full.Uid == f.who.user.Name
+	host := f.who.user.Host()
+	owner := host || full.Uid == f.who.user.Name
 	const byOwner = p9.WMode | p9.WUid | p9.WGid | p9.WAtime | p9.WMtime
 	const byWriter = p9.WLength | p9.WAtimeNow | p9.WMtimeNow
 	if w.Valid&byOwner != 0 && !owner {
 		return p9.ErrNotOwner
 	}
-	if w.Valid&p9.WUid != 0 && w.Uid != full.Uid {
+	if w.Valid&p9.WUid != 0 && w.Uid != full.Uid && !host {
 		return p9.ErrNotOwner // a file is not given away
 	}
-	if w.Valid&p9.WGid != 0 && w.Gid != full.Gid && w.Gid != f.who.user.Name && !f.who.user.gids[w.Ngid] {
+	if w.Valid&p9.WGid != 0 && w.Gid != full.Gid && w.Gid != f.who.user.Name && !f.who.user.Member(w.Ngid) && !host {
 		return p9.ErrorOfText("not a member of proposed group")
 	}
 	if w.Valid&byWriter != 0 && !owner && !f.who.user.Allowed(st, 2) {
