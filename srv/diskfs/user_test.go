@@ -291,7 +291,8 @@ func TestUserGroups(t *testing.T) {
 		n         *node
 		ask, want uint32
 		uid       uint32
-	}{{member, 99, 99, someone}, {member, 88, 88, someone}, {member, 0, 88, someone}, {member, p9.NoUid, 88, someone}, {r.node, 99, 99, 0}, {r.node, p9.NoUid, 0, 0}} {
+	}{{member, 99, 99, someone}, {member, 88, 88, someone}, {member, 0, 88, someone}, {member, p9.NoUid, 88, someone}, {r.node, 99, 99, 0}, {r.node, p9.NoUid, 0, 0},
+		{serve(t, dir).node, 99, 99, 0}} {
 		ctx := srv.WithGroup(bg, c.ask)
 		name := fmt.Sprint(i)
 		f, _, err := c.n.Create(ctx, name, 0o600, p9.OREAD)
