@@ -65,9 +65,13 @@ func (n *node) init(ctx context.Context, parent *dir, mode fs.FileMode) error {
 	if mode.IsDir() {
 		n.nlink = 2
 	}
+	u := srv.UserOf(ctx)
 	n.gid = parent.gid
+	if g := srv.GroupOf(ctx); g != p9.NoUid && parent.mode&fs.ModeSetgid == 0 && mayHave(u, g) {
+		n.gid = id{num: g}
+	}
 	n.uid = id{num: uint32(os.Getuid())}
-	if u := srv.UserOf(ctx); u != nil {
+	if u != nil {
 		n.uid = id{num: u.Uid}
 		if u.Uid == p9.NoUid {
 			n.uid.name = u.Name
@@ -154,6 +158,10 @@ func (n *node) stat() p9.Stat {
 func (n *node) owns(u *srv.User) bool {
 	return u.Host() || n.uid.name == "" && n.uid.num == u.Uid || n.uid.name != "" && n.uid.name == u.Name
 }
+
+// mayHave says whether what a user makes may be of a group: one that he is in or,
+// if the machine does not know him and so none of his, any.
+func mayHave(u *srv.User, gid uint32) bool { return u.Host() || u.Gid == p9.NoUid || u.Member(gid) }
 
 // allowed says whether a user may do what want says. n.mu is held.
 func (n *node) allowed(u *srv.User, want fs.FileMode) bool {
