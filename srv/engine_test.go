@@ -2,6 +2,7 @@ package srv
 
 import (
 	"context"
+	"io/fs"
 	"net"
 	"testing"
 	"time"
@@ -152,5 +153,87 @@ func TestFlush(t *testing.T) {
 	q.Put([]byte("kept"))
 	if r := w.rpc(p9.Fcall{Type: p9.Tread, Tag: 2, Fid: 1, Count: 100}); string(r.Data) != "kept" {
 		t.Fatalf("read: %+v", r)
+	}
+}
+
+// TestReadRest reads a 9P2000 directory as Linux does: it fills one buffer by
+// reads that go on where the last one ended, with the count that is left, until
+// one gives nothing.
+func TestReadRest(t *testing.T) {
+	w := dialRaw(t, New(NewDir().Add("first", Const("")).Add("other", Const(""))))
+	w.start(false)
+	w.rpc(p9.Fcall{Type: p9.Topen, Tag: 1, Fid: 0})
+	read := func(off, count int) p9.Fcall {
+		return w.rpc(p9.Fcall{Type: p9.Tread, Tag: 1, Fid: 0, Offset: uint64(off), Count: uint32(count)})
+	}
+	both := len(read(0, 8168).Data)
+	one, count := both/2, both-1
+	for range 2 {
+		if r := read(0, count); len(r.Data) != one {
+			t.Fatalf("the first of two: %+v", r)
+		}
+		if r := read(one, count-one); r.Type != p9.Rread || len(r.Data) != 0 {
+			t.Errorf("the rest of the count: %+v", r)
+		}
+		if r := read(one, count); len(r.Data) != one {
+			t.Errorf("the second: %+v", r)
+		}
+	}
+	if r := read(0, one-1); r.Type != p9.Rerror {
+		t.Errorf("a count that is no rest: %+v", r)
+	}
+	if r := read(0, one); len(r.Data) != one {
+		t.Errorf("a count for one: %+v", r)
+	}
+	if r := read(one, one-1); r.Type != p9.Rerror {
+		t.Errorf("a count that is no rest: %+v", r)
+	}
+}
+
+// A groups is a directory in which nothing can be made, and the group that was
+// asked for each thing.
+type groups struct {
+	*Dir
+	asked map[string]uint32
+}
+
+func (g *groups) ask(ctx context.Context, name string) error {
+	g.asked[name] = GroupOf(ctx)
+	return p9.ErrIO
+}
+
+func (g *groups) Create(ctx context.Context, name string, _ fs.FileMode, _ p9.Mode) (File, Handle, error) {
+	return nil, nil, g.ask(ctx, name)
+}
+func (g *groups) Symlink(ctx context.Context, name, _ string) (File, error) {
+	return nil, g.ask(ctx, name)
+}
+func (g *groups) Mknod(ctx context.Context, name string, _ fs.FileMode, _ uint64) (File, error) {
+	return nil, g.ask(ctx, name)
+}
+
+// TestGroup: what is made is told the group that its request says, if it says one.
+func TestGroup(t *testing.T) {
+	for _, c := range []struct {
+		dotl bool
+		f    p9.Fcall
+		want uint32
+	}{
+		{true, p9.Fcall{Type: p9.Tlcreate, Gid: 5}, 5},
+		{true, p9.Fcall{Type: p9.Tmkdir, Gid: 5}, 5},
+		{true, p9.Fcall{Type: p9.Tsymlink, Name2: "x", Gid: 5}, 5},
+		{true, p9.Fcall{Type: p9.Tmknod, Perm: 0o010644, Gid: 5}, 5},
+		{true, p9.Fcall{Type: p9.Tlcreate, Gid: p9.NoUid}, p9.NoUid},
+		{false, p9.Fcall{Type: p9.Tcreate, Gid: 5}, p9.NoUid},
+	} {
+		g := &groups{NewDir(), map[string]uint32{}}
+		g.Node = NewNode(fs.ModeDir | 0o777)
+		w := dialRaw(t, New(g))
+		w.start(c.dotl)
+		c.f.Tag, c.f.Name = 1, "new"
+		w.rpc(c.f)
+		if got, ok := g.asked["new"]; !ok || got != c.want {
+			t.Errorf("%v: %d, want %d", c.f.Type, got, c.want)
+		}
 	}
 }

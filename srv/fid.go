@@ -34,8 +34,9 @@ type fid struct {
 	auth   AuthFile
 	xattr  *xattr
 
-	dirOff uint64 // 9P2000 directory reads: the next offset and its cookie
-	cookie uint64
+	dirOff  uint64 // 9P2000 directory reads: the next offset and its cookie
+	cookie  uint64
+	dirRoom int // what the last one left of its count
 
 	// Under conn.mu.
 	owner   *req // holds it excl

@@ -104,7 +104,7 @@ func (r *req) route(ctx context.Context) (err error) {
 	case p9.Tcreate:
 		rx.Qid, err = f.createFile(ctx, t.Name, p9.FileMode(t.Perm), p9.Mode(t.Mode)|p9.OEXCL, true)
 	case p9.Tlcreate:
-		rx.Qid, err = f.createFile(ctx, t.Name, p9.ModeOfUnix(t.Perm)&^fs.ModeType, p9.ModeOfLinux(t.Flags), false)
+		rx.Qid, err = f.createFile(WithGroup(ctx, t.Gid), t.Name, p9.ModeOfUnix(t.Perm)&^fs.ModeType, p9.ModeOfLinux(t.Flags), false)
 	case p9.Twrite:
 		rx.Count, err = f.write(ctx, t)
 	case p9.Tremove:

@@ -3,6 +3,9 @@ package srv_test
 import (
 	"context"
 	"io/fs"
+	"os"
+	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -254,26 +257,33 @@ func (o *owned) Stat(ctx context.Context) (p9.Stat, error) {
 
 func (o *owned) Wstat(context.Context, p9.Wstat) error { return nil }
 
-// TestWstatOwner has the owner of a file give it away.
+// TestWstatOwner has glenda, who owns a file, another and the user who runs the
+// server give it away.
 func TestWstatOwner(t *testing.T) {
 	w := dial(t, srv.NewDir().Add("f", &owned{srv.NewNode(0o600)}), false)
-	w.rpc(&p9.Fcall{Type: p9.Twalk, Newfid: 1, Wname: []string{"f"}})
-	for _, c := range []struct {
-		w  p9.Wstat
-		ok bool
-	}{
-		{p9.Wstat{Valid: p9.WMode, Mode: 0o640}, true},
-		{p9.Wstat{Valid: p9.WUid, Uid: "root"}, false},
-		{p9.Wstat{Valid: p9.WGid, Gid: "root"}, false},
-		{p9.Wstat{Valid: p9.WGid, Gid: "sys"}, true},
-	} {
-		stat, err := p9.AppendWstat(nil, &c.w)
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.send(&p9.Fcall{Type: p9.Twstat, Fid: 1, Stat: stat})
-		if r := w.recv(); (r.Type == p9.Rwstat) != c.ok {
-			t.Errorf("%+v: %s", c.w, r.Text(false))
+	host := strconv.Itoa(os.Getuid())
+	for fid, uname := range []string{"glenda", "no such user", host} {
+		num := uint32(1 + fid)
+		w.rpc(&p9.Fcall{Type: p9.Tattach, Fid: num, Afid: p9.NoFid, Uname: uname})
+		w.rpc(&p9.Fcall{Type: p9.Twalk, Fid: num, Newfid: num, Wname: []string{"f"}})
+		for _, c := range []struct {
+			w   p9.Wstat
+			may []string
+		}{
+			{p9.Wstat{Valid: p9.WMode, Mode: 0o640}, []string{"glenda", host}},
+			{p9.Wstat{Valid: p9.WUid, Uid: "root"}, []string{host}},
+			{p9.Wstat{Valid: p9.WGid, Gid: "root"}, []string{host}},
+			{p9.Wstat{Valid: p9.WGid, Gid: "sys"}, []string{"glenda", host}},
+			{p9.Wstat{Valid: p9.WLength}, []string{"glenda"}},
+		} {
+			stat, err := p9.AppendWstat(nil, &c.w)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.send(&p9.Fcall{Type: p9.Twstat, Fid: num, Stat: stat})
+			if r := w.recv(); (r.Type == p9.Rwstat) != slices.Contains(c.may, uname) {
+				t.Errorf("%+v by %s: %s", c.w, uname, r.Text(false))
+			}
 		}
 	}
 	// 9P2000 makes files and directories only.

@@ -43,7 +43,8 @@ type mfid struct {
 	xw     *mxattr // writes one
 	off    uint64  // where a 9P2000 directory read goes on
 	idx    int     // and with which entry
-	unsure bool    // the two are not known
+	room   int     // what the last one left of its count
+	unsure bool    // none of the three is known
 	lost   bool    // renamed by another fid
 	wild   bool    // not known: a request that changes it was flushed
 }
@@ -340,7 +341,7 @@ func (m *model) walk(r *mreq) {
 		r.bad(p9.ErrBadUseFid)
 	}
 	n := *f
-	n.open, n.off, n.idx, n.unsure = false, 0, 0, false
+	n.open, n.off, n.idx, n.room, n.unsure = false, 0, 0, 0, false
 	var qids []p9.Qid
 	for _, name := range t.Wname {
 		next, e := n.step(name)

@@ -120,7 +120,7 @@ func (m *model) readDir9(r *mreq, f *mfid, count uint32) {
 	}
 	n := *f
 	if off == 0 {
-		n.off, n.idx, n.unsure = 0, 0, false
+		n.off, n.idx, n.room, n.unsure = 0, 0, 0, false
 	}
 	ents := n.f.ents
 	if slices.ContainsFunc(ents, func(p *plot) bool { return p.kind == kWaitWalk }) && n.idx < len(ents) {
@@ -157,12 +157,14 @@ func (m *model) readDir9(r *mreq, f *mfid, count uint32) {
 			}
 			b = rest
 		}
-		if sure && i == idx && i < len(ents) && r.t.Count > 0 {
+		if sure && i == idx && i < len(ents) && int(count) > n.room {
 			return errors.New("the end comes too soon")
 		}
 		if sure && m.fids[r.t.Fid] == &n {
 			l := n
-			l.off, l.idx, l.unsure = off+uint64(len(x.Data)), i, false
+			if l.off, l.idx, l.unsure = off+uint64(len(x.Data)), i, false; len(x.Data) > 0 {
+				l.room = int(count) - len(x.Data)
+			}
 			m.fids[r.t.Fid] = &l
 		}
 		return nil

@@ -73,7 +73,7 @@ func (f *fid) openFile(ctx context.Context, mode p9.Mode) (p9.Qid, error) {
 
 func (f *fid) opened(h Handle, own bool, mode p9.Mode, dir bool) {
 	f.handle, f.own, f.quick = h, own, isInline(h)
-	f.mode, f.open, f.dir, f.dirOff, f.cookie = mode, true, dir, 0, 0
+	f.mode, f.open, f.dir, f.dirOff, f.cookie, f.dirRoom = mode, true, dir, 0, 0, 0
 }
 
 // statNow asks a new file, which can't be made once more, for its attributes,

@@ -51,13 +51,15 @@ func (f *fid) lister() (Lister, error) {
 }
 
 // A dirReader is an open directory as 9P2000 reads it: whole stats. An offset
-// other than 0 must be where the last read ended, read(5).
+// other than 0 must be where the last read ended, read(5). Too small a count for
+// the next stat is an error, but where it is what the last read left of its own:
+// Linux fills one buffer by several reads, until one gives nothing.
 type dirReader fid
 
 func (d *dirReader) Read(ctx context.Context, p []byte, at int64) (int, error) {
 	f, off := (*fid)(d), uint64(at)
 	if off == 0 {
-		f.dirOff, f.cookie = 0, 0
+		f.dirOff, f.cookie, f.dirRoom = 0, 0, 0
 	} else if off != f.dirOff {
 		return 0, p9.ErrDirOffset
 	}
@@ -103,13 +105,14 @@ entries:
 		n += len(b)
 		cookie = e.Cookie
 	}
-	if full && n == 0 {
+	if full && n == 0 && len(p) > f.dirRoom {
 		return 0, p9.NewError(p9.ErrBadCount.Errno, "read count too small for a directory entry")
 	}
-	f.dirOff, f.cookie = off+uint64(n), cookie
+	f.cookie = cookie // which may have passed over what is gone
 	if n == 0 {
 		return 0, io.EOF
 	}
+	f.dirOff, f.dirRoom = off+uint64(n), len(p)-n
 	return n, nil
 }
 
@@ -197,16 +200,17 @@ func (f *fid) mayWstat(st *p9.Stat, w *p9.Wstat) error {
 	}
 	full := *st
 	Owners(&full)
-	owner := full.Uid == f.who.user.Name
+	host := f.who.user.Host()
+	owner := host || full.Uid == f.who.user.Name
 	const byOwner = p9.WMode | p9.WUid | p9.WGid | p9.WAtime | p9.WMtime
 	const byWriter = p9.WLength | p9.WAtimeNow | p9.WMtimeNow
 	if w.Valid&byOwner != 0 && !owner {
 		return p9.ErrNotOwner
 	}
-	if w.Valid&p9.WUid != 0 && w.Uid != full.Uid {
+	if w.Valid&p9.WUid != 0 && w.Uid != full.Uid && !host {
 		return p9.ErrNotOwner // a file is not given away
 	}
-	if w.Valid&p9.WGid != 0 && w.Gid != full.Gid && w.Gid != f.who.user.Name && !f.who.user.gids[w.Ngid] {
+	if w.Valid&p9.WGid != 0 && w.Gid != full.Gid && w.Gid != f.who.user.Name && !f.who.user.Member(w.Ngid) && !host {
 		return p9.ErrorOfText("not a member of proposed group")
 	}
 	if w.Valid&byWriter != 0 && !owner && !f.who.user.Allowed(st, 2) {

@@ -57,7 +57,7 @@ func (r *req) dotl(ctx context.Context, f *fid) (err error) {
 	case p9.Txattrcreate:
 		err = f.xattrCreate(t)
 	case p9.Tmkdir, p9.Tsymlink, p9.Tmknod:
-		rx.Qid, err = f.makeNode(ctx, t)
+		rx.Qid, err = f.makeNode(WithGroup(ctx, t.Gid), t)
 	case p9.Tlink:
 		// need[0] is the file (fid), the directory is dfid.
 		d := r.second()

@@ -95,6 +95,14 @@ func NewUser(name string, uid uint32) *User {
 	return u
 }
 
+// Host reports whether the user is the one that the process runs as, Plan 9's host
+// owner, as is whoever asks without an attach (nil). Attributes of any file are his
+// to change where the file lets him; what permissions deny they deny him too.
+func (u *User) Host() bool { return u == nil || u.Uid == owner().uid }
+
+// Member reports whether the user is in a group.
+func (u *User) Member(gid uint32) bool { return u.gids[gid] }
+
 // Groups gives the numbers of the groups that the user is in, in order.
 func (u *User) Groups() []uint32 { return slices.Sorted(maps.Keys(u.gids)) }
 

@@ -26,6 +26,10 @@
 // owner is the fid, so one process that locks a file by two fids is in its own
 // way.
 //
+// What is made has the group that 9P2000.L's request asks for where the user it is
+// made as is root or in that group, and the server is root's; else the user's own,
+// or what the directory says.
+//
 // Requests are done on the goroutine that reads the connection (srv.Inline) as far
 // as they need not wait: in memory all; on a disk what the kernel has in memory
 // and, while the disk keeps up, changes; on a network nothing.

@@ -81,8 +81,9 @@ func (h *file) try(k unix.Flock_t, id inode) (uint8, error) {
 	}
 }
 
-// Getlock tells which lock stands in the way of l. Of one that was taken by
-// another fid the kernel does not know the process: ProcID is 0.
+// Getlock tells which lock stands in the way of l. To ask for an unlock is to ask
+// for any lock: Linux does, whatever fcntl(2) was asked. Of a lock that was taken
+// by another fid the kernel does not know the process: ProcID is 0.
 func (h *file) Getlock(ctx context.Context, l p9.Flock) (p9.Flock, error) {
 	if err := h.near(ctx); err != nil {
 		return l, err
@@ -92,7 +93,7 @@ func (h *file) Getlock(ctx context.Context, l p9.Flock) (p9.Flock, error) {
 		return l, err
 	}
 	if l.Type == p9.LockUnlock {
-		return l, nil
+		k.Type = unix.F_WRLCK
 	}
 	if err := unix.FcntlFlock(uintptr(h.fd), unix.F_OFD_GETLK, &k); err != nil {
 		return l, err

@@ -74,6 +74,9 @@ func TestLock(t *testing.T) {
 	if g, err := b.Getlock(bg, lock(p9.LockRead, 0)); err != nil || g.Type != p9.LockWrite || g.Start != 10 || g.Length != 5 {
 		t.Errorf("getlock: %+v %v", g, err)
 	}
+	if g, err := b.Getlock(bg, lock(p9.LockUnlock, 0)); err != nil || g.Type != p9.LockWrite || g.Start != 10 || g.Length != 5 {
+		t.Errorf("getlock as Linux asks: %+v %v", g, err)
+	}
 	if g, err := a.Getlock(bg, lock(p9.LockRead, 0)); err != nil || g.Type != p9.LockUnlock {
 		t.Errorf("getlock of one's own: %+v %v", g, err)
 	}

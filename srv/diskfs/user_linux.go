@@ -114,21 +114,26 @@ func (t *tree) do(f func() error) error {
 }
 
 // doMake is do for what makes a file, in the group that the request asks for
-// where the user is in it. Where not, the group is the user's own, or what the
-// directory says.
+// where the tree's user is in it, or is root, and the process can have it. Where
+// not, the group is the user's own, or what the directory says.
 func (t *tree) doMake(ctx context.Context, f func() error) error {
-	if !t.free || !t.perUser {
-		return f()
-	}
 	g := srv.GroupOf(ctx)
 	u := t.as
 	if u == nil {
 		u = &t.me
 	}
-	if g == p9.NoUid || g == u.gid || u.uid != 0 && !slices.Contains(u.groups, g) {
+	if !t.free || g == p9.NoUid || g == u.gid || u.uid != 0 && !slices.Contains(u.groups, g) {
 		return t.do(f)
 	}
-	return t.with(&user{u.uid, g, append(slices.Clone(u.groups), u.gid)}, f)
+	tried := false
+	err := t.with(&user{u.uid, g, append(slices.Clone(u.groups), u.gid)}, func() error {
+		tried = true
+		return f()
+	})
+	if !tried { // the process's user namespace lacks the group
+		return t.do(f)
+	}
+	return err
 }
 
 // with calls f as user u, on a thread that runs nothing else meanwhile.

@@ -2,6 +2,7 @@ package diskfs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -291,7 +292,8 @@ func TestUserGroups(t *testing.T) {
 		n         *node
 		ask, want uint32
 		uid       uint32
-	}{{member, 99, 99, someone}, {member, 88, 88, someone}, {member, 0, 88, someone}, {member, p9.NoUid, 88, someone}, {r.node, 99, 99, 0}, {r.node, p9.NoUid, 0, 0}} {
+	}{{member, 99, 99, someone}, {member, 88, 88, someone}, {member, 0, 88, someone}, {member, p9.NoUid, 88, someone}, {r.node, 99, 99, 0}, {r.node, p9.NoUid, 0, 0},
+		{serve(t, dir).node, 99, 99, 0}} {
 		ctx := srv.WithGroup(bg, c.ask)
 		name := fmt.Sprint(i)
 		f, _, err := c.n.Create(ctx, name, 0o600, p9.OREAD)
@@ -303,6 +305,31 @@ func TestUserGroups(t *testing.T) {
 		srv.Clunk(must(c.n.Symlink(ctx, name+"l", "x"))(t))
 		owned(t, dir+"/"+name+"l", c.uid, c.want)
 	}
+	unchanged(t)
+}
+
+// TestGroupNotThere: a group that the process cannot have is not asked for in vain.
+func TestGroupNotThere(t *testing.T) {
+	needRoot(t)
+	dir := os.Getenv("DISKFS_AGAIN")
+	if dir == "" {
+		out, err := againAs(t, &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER,
+			UidMappings: []syscall.SysProcIDMap{{Size: 1}}, GidMappings: []syscall.SysProcIDMap{{Size: 1}}})
+		if errors.Is(err, fs.ErrPermission) {
+			t.Skip("no user namespace: ", err)
+		}
+		if err != nil || !strings.Contains(string(out), "PASS: TestGroupNotThere") {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	r := serve(t, dir)
+	f, _, err := srv.Create(srv.WithGroup(bg, 99), r, "f", 0o600, p9.OREAD)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv.Clunk(f)
+	owned(t, dir+"/f", 0, 0)
 	unchanged(t)
 }
 
@@ -386,10 +413,16 @@ func TestDeathSignal(t *testing.T) {
 // variable is set.
 func again(t *testing.T, cred *syscall.Credential) ([]byte, error) {
 	t.Helper()
+	return againAs(t, &syscall.SysProcAttr{Credential: cred})
+}
+
+func againAs(t *testing.T, attr *syscall.SysProcAttr) ([]byte, error) {
+	t.Helper()
 	cmd := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v")
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "TMPDIR=") }),
 		"DISKFS_AGAIN="+wide(t))
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred, Pdeathsig: syscall.SIGKILL}
+	attr.Pdeathsig = syscall.SIGKILL
+	cmd.SysProcAttr = attr
 	return cmd.CombinedOutput()
 }
 

@@ -65,9 +65,13 @@ func (n *node) init(ctx context.Context, parent *dir, mode fs.FileMode) error {
 	if mode.IsDir() {
 		n.nlink = 2
 	}
+	u := srv.UserOf(ctx)
 	n.gid = parent.gid
+	if g := srv.GroupOf(ctx); g != p9.NoUid && parent.mode&fs.ModeSetgid == 0 && mayHave(u, g) {
+		n.gid = id{num: g}
+	}
 	n.uid = id{num: uint32(os.Getuid())}
-	if u := srv.UserOf(ctx); u != nil {
+	if u != nil {
 		n.uid = id{num: u.Uid}
 		if u.Uid == p9.NoUid {
 			n.uid.name = u.Name
@@ -150,23 +154,19 @@ func (n *node) stat() p9.Stat {
 		Atime: time.Unix(0, n.atime.Load()), Mtime: time.Unix(0, n.mtime), Ctime: time.Unix(0, n.ctime), Btime: time.Unix(0, n.btime)}
 }
 
-// privileged says whether a user is the tree's own: the one the process runs as.
-func privileged(u *srv.User) bool { return u == nil || u.Uid == uint32(os.Getuid()) }
-
 // owns says whether a user may do with the node what its owner may.
 func (n *node) owns(u *srv.User) bool {
-	return privileged(u) || n.uid.name == "" && n.uid.num == u.Uid || n.uid.name != "" && n.uid.name == u.Name
+	return u.Host() || n.uid.name == "" && n.uid.num == u.Uid || n.uid.name != "" && n.uid.name == u.Name
 }
+
+// mayHave says whether what a user makes may be of a group: one that he is in or,
+// if the machine does not know him and so none of his, any.
+func mayHave(u *srv.User, gid uint32) bool { return u.Host() || u.Gid == p9.NoUid || u.Member(gid) }
 
 // allowed says whether a user may do what want says. n.mu is held.
 func (n *node) allowed(u *srv.User, want fs.FileMode) bool {
 	st := n.stat()
 	return u.Allowed(&st, want)
-}
-
-// member says whether a user is in a group.
-func member(u *srv.User, gid uint32) bool {
-	return u.Allowed(&p9.Stat{Mode: 0o010, Uid: "\x00", Ngid: gid}, 1) // a file of nobody's that the group alone may search
 }
 
 // Wstat changes attributes as stat(5) says: mode, times and group are the
@@ -196,9 +196,9 @@ func (n *node) wstat(ctx context.Context, w p9.Wstat, open bool, truncate func(i
 		return p9.ErrNotOwner
 	case has(timesNow) && !n.owns(u) && !open && !n.allowed(u, 2):
 		return p9.ErrPerm
-	case has(p9.WUid) && w.Nuid != n.uid.num && !privileged(u):
+	case has(p9.WUid) && w.Nuid != n.uid.num && !u.Host():
 		return p9.ErrNotOwner
-	case has(p9.WGid) && w.Ngid != n.gid.num && !privileged(u) && !(n.owns(u) && member(u, w.Ngid)):
+	case has(p9.WGid) && w.Ngid != n.gid.num && !u.Host() && !(n.owns(u) && u.Member(w.Ngid)):
 		return p9.ErrNotOwner
 	case !has(p9.WLength):
 	case truncate == nil && (w.Length != 0 || !n.mode.IsDir()):
@@ -208,7 +208,7 @@ func (n *node) wstat(ctx context.Context, w p9.Wstat, open bool, truncate func(i
 		return p9.ErrorOfErrno(syscall.EINVAL)
 	case truncate != nil && w.Length > math.MaxInt64:
 		return p9.ErrorOfErrno(syscall.EFBIG)
-	case !open && !privileged(u) && !n.allowed(u, 2):
+	case !open && !u.Host() && !n.allowed(u, 2):
 		return p9.ErrPerm
 	}
 	if w.Valid == 0 { // stable storage: there is none

@@ -7,11 +7,17 @@
 // links, further names of a file, device nodes and pipes (which a kernel that
 // mounts the tree opens itself), extended attributes and record locks.
 //
-// A new file belongs to the user that made it and has the group of its
-// directory. Append-only, exclusive-use and temporary files are open(5)'s; an
-// exclusive one is open once at a time. A file that is removed while it is open
-// lives until its last clunk. Only what was written takes memory: a hole reads
-// as zeroes. When the tree's limit is reached the error is ENOSPC.
+// A new file belongs to the user that made it. Its group is its directory's or,
+// by 9P2000.L, the one that is asked for, if the user is in it or the machine does
+// not know him; in a directory with the set-group-id bit always the directory's.
+// The user that the process runs as may change the attributes of all files, but
+// their permissions bind him too, as Plan 9 has it: to read another's file of mode
+// 0600 he has to change that first.
+//
+// Append-only, exclusive-use and temporary files are open(5)'s; an exclusive one
+// is open once at a time. A file that is removed while it is open lives until its
+// last clunk. Only what was written takes memory: a hole reads as zeroes. When the
+// tree's limit is reached the error is ENOSPC.
 //
 // No method blocks, save Lock when it was asked to.
 package ramfs

@@ -2,6 +2,7 @@ package ramfs
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
 	"syscall"
@@ -131,5 +132,35 @@ func TestVersionsAndTimes(t *testing.T) {
 	st := stat(t, h)
 	if st.Btime.IsZero() || st.Ctime.Before(st.Mtime) {
 		t.Errorf("times: %+v", st)
+	}
+}
+
+// TestGroup: a new file has the group that is asked for, if its maker is in it.
+func TestGroup(t *testing.T) {
+	root := New().(*dir)
+	must(0, root.Wstat(bg, p9.Wstat{Valid: p9.WGid, Ngid: 7}))(t)
+	set := mkdir(t, root, "set")
+	must(0, set.Wstat(bg, p9.Wstat{Valid: p9.WMode, Mode: fs.ModeSetgid | 0o777}))(t)
+	known := srv.NewUser("daemon", p9.NoUid)
+	if known.Gid == p9.NoUid || known.Host() {
+		t.Skip("the machine has no user daemon")
+	}
+	for i, c := range []struct {
+		d         *dir
+		user      *srv.User
+		ask, want uint32
+	}{
+		{root, nil, p9.NoUid, 7},
+		{root, nil, 5, 5},
+		{root, known, known.Gid, known.Gid},
+		{root, known, known.Gid + 4242, 7},
+		{root, srv.NewUser("", 4242), 5, 5},
+		{set, nil, 5, 7},
+	} {
+		ctx := srv.WithGroup(srv.WithUser(bg, c.user), c.ask)
+		f := must(c.d.Symlink(ctx, fmt.Sprint(i), "x"))(t)
+		if st := stat(t, f); st.Ngid != c.want {
+			t.Errorf("%d: group %d, want %d", i, st.Ngid, c.want)
+		}
 	}
 }

@@ -28,9 +28,9 @@ func (n *node) xattrName(u *srv.User, name string, want fs.FileMode) error {
 		return syscall.EOPNOTSUPP
 	case space == "user" && !n.mode.IsRegular() && !n.mode.IsDir():
 		return syscall.EPERM
-	case space == "user" && !n.allowed(u, want) && !privileged(u):
+	case space == "user" && !n.allowed(u, want) && !u.Host():
 		return syscall.EACCES
-	case space == "trusted" && !privileged(u), space == "security" && want == 2 && !n.owns(u):
+	case space == "trusted" && !u.Host(), space == "security" && want == 2 && !n.owns(u):
 		return syscall.EPERM
 	}
 	return nil
@@ -43,7 +43,7 @@ func (n *node) Listxattr(ctx context.Context) ([]string, error) {
 	defer n.mu.RUnlock()
 	var names []string
 	for name := range n.xattr {
-		if !strings.HasPrefix(name, "trusted.") || privileged(u) {
+		if !strings.HasPrefix(name, "trusted.") || u.Host() {
 			names = append(names, name)
 		}
 	}
