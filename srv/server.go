@@ -79,10 +79,11 @@ func New(root File) *Server {
 }
 
 // Serve accepts connections and serves each until ctx ends, Shutdown is called or
-// the listener fails; it returns when all have ended.
+// the listener fails; it returns when all have ended, with the listener closed.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	defer l.Close()
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
 	st := s.state()
@@ -187,9 +188,9 @@ func (st *state) finish() {
 
 // Shutdown stops the server in order: no connection is accepted any more, what
 // runs runs to its end, and what is asked meanwhile, but for Tflush and Tclunk,
-// is refused with ErrShutdown. A connection ends when nothing runs on it. If ctx
-// ends first, all that still runs is cancelled and ctx's error returned. Serve
-// then returns nil.
+// is refused with ErrShutdown. A connection ends when nothing runs on it and its
+// client has taken all replies. If ctx ends first, all that still runs is
+// cancelled and ctx's error returned. Serve then returns nil.
 func (s *Server) Shutdown(ctx context.Context) error {
 	st := s.state()
 	st.mu.Lock()
