@@ -196,7 +196,7 @@ func (d *Door) Serve(ctx context.Context, std [3]*os.File, s *Server) error {
 }
 
 // grace is how long requests that run may go on after a signal.
-const grace = 2 * time.Second
+var grace = 2 * time.Second
 
 // stdio is one connection over two files.
 type stdio struct {
