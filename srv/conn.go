@@ -182,7 +182,7 @@ func (c *conn) dispatch(r *req) {
 	case r.t.Type == p9.Tflush && c.flushing[tag] == nil: // its own tag may be the old one's
 		c.flush(r)
 		return
-	case c.draining && r.t.Type != p9.Tclunk:
+	case (c.draining || c.srv.st.down.Load()) && r.t.Type != p9.Tclunk:
 		r.bad = ErrShutdown
 	case tag == p9.NoTag || c.flushing[tag] != nil || c.reqs[tag] != nil:
 		r.bad = p9.NewError(p9.ErrBotch.Errno, "duplicate tag")
