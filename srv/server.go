@@ -45,6 +45,7 @@ type state struct {
 	listeners map[net.Listener]bool
 	next      int           // the next connection's shard
 	watched   bool          // somebody looks for slow readers
+	stalled   time.Duration // how long those may take nothing
 	empty     chan struct{} // closed when the last connection has ended, after Shutdown
 }
 
@@ -59,7 +60,7 @@ const (
 
 func (s *Server) state() *state {
 	s.once.Do(func() {
-		s.st = &state{conns: map[*conn]bool{}, listeners: map[net.Listener]bool{}, empty: make(chan struct{})}
+		s.st = &state{conns: map[*conn]bool{}, listeners: map[net.Listener]bool{}, empty: make(chan struct{}), stalled: stalled}
 	})
 	return s.st
 }
@@ -254,7 +255,7 @@ func (s *Server) scarce() bool {
 // taken nothing for too long.
 func (s *Server) cutSlow(limit int64) {
 	st := s.st
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTicker(min(time.Second, st.stalled))
 	defer tick.Stop()
 	for range tick.C {
 		st.mu.Lock()
@@ -266,7 +267,7 @@ func (s *Server) cutSlow(limit int64) {
 		conns := st.list()
 		st.mu.Unlock()
 		for _, c := range conns {
-			if since := c.out.since.Load(); since != 0 && clock()-since > int64(stalled) {
+			if since := c.out.since.Load(); since != 0 && clock()-since > int64(st.stalled) {
 				c.rwc.Close()
 			}
 		}
