@@ -137,7 +137,8 @@ func (d *Door) Flags(fs *flag.FlagSet, name string) {
 }
 
 // Serve serves until ctx ends or, with -i, the client hangs up. SIGINT, SIGTERM
-// or SIGHUP shuts the server down in order, a second one or grace's end at once.
+// or SIGHUP shuts the server down in order, a second one or grace's end at once;
+// a signal after that is no longer Serve's, and ends the process.
 // To the attach name "stats" it gives a directory with the file Server.Stats.
 func (d *Door) Serve(ctx context.Context, std [3]*os.File, s *Server) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -159,6 +160,7 @@ func (d *Door) Serve(ctx context.Context, std [3]*os.File, s *Server) error {
 				cancel2()
 			case <-down.Done():
 			}
+			signal.Stop(sigs) // a file may not hear that it is to end
 		}()
 		s.Shutdown(down)
 		cancel()
@@ -180,7 +182,7 @@ func (d *Door) Serve(ctx context.Context, std [3]*os.File, s *Server) error {
 		}
 	}
 	if d.Stdio {
-		return s.ServeConn(ctx, stdio{std[0], std[1]})
+		return s.ServeConn(ctx, newStdio(std[0], std[1]))
 	}
 	var l net.Listener
 	var err error
@@ -196,19 +198,31 @@ func (d *Door) Serve(ctx context.Context, std [3]*os.File, s *Server) error {
 }
 
 // grace is how long requests that run may go on after a signal.
-const grace = 2 * time.Second
+var grace = 2 * time.Second
 
 // stdio is one connection over two files.
 type stdio struct {
-	io.Reader
-	io.WriteCloser
+	net.Conn // a pipe's end, that is read
+	in, out  *os.File
 }
+
+// newStdio has a goroutine read the input, for the read of a file that is not
+// polled (which one's standard input is not) ends by nothing but input.
+func newStdio(in, out *os.File) stdio {
+	a, b := net.Pipe()
+	go func() {
+		io.Copy(b, in)
+		b.Close()
+	}()
+	return stdio{a, in, out}
+}
+
+func (s stdio) Write(p []byte) (int, error) { return s.out.Write(p) }
 
 // Close ends both directions.
 func (s stdio) Close() error {
-	err := s.WriteCloser.Close()
-	if c, ok := s.Reader.(io.Closer); ok {
-		c.Close()
-	}
+	err := s.out.Close()
+	s.in.Close()
+	s.Conn.Close()
 	return err
 }

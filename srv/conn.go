@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -43,6 +44,7 @@ type conn struct {
 	flushing map[uint16]*req // by the tag of a Tflush that waits for it
 	running  int             // goroutines of requests
 	parked   []*req          // those for which there were too many
+	inlining bool            // the reading goroutine runs a request
 	draining bool            // to end when nothing runs
 
 	wg     sync.WaitGroup // requests in reqs
@@ -84,6 +86,10 @@ func (s *Server) ServeConn(ctx context.Context, rwc io.ReadWriteCloser) error {
 		err = ErrShutdown
 	} else {
 		err = c.serve()
+	}
+	if st.down.Load() && errors.Is(err, os.ErrDeadlineExceeded) { // stopReading: it ends well
+		c.wg.Wait() // for no more than clunks
+		c.out.wait()
 	}
 	rwc.Close()
 	c.reset()
@@ -164,8 +170,6 @@ func (c *conn) judge(r *req) error {
 		return p9.NewError(p9.ErrBotch.Errno, "version not agreed on")
 	case r.t.Type&1 != 0:
 		return p9.NewError(p9.ErrBotch.Errno, r.t.Type.String()+" is not a request")
-	case c.srv.st.down.Load() && r.t.Type != p9.Tflush && r.t.Type != p9.Tclunk:
-		return ErrShutdown
 	}
 	return nil
 }
@@ -187,6 +191,8 @@ func (c *conn) dispatch(r *req) {
 	case r.t.Type == p9.Tflush && c.flushing[tag] == nil: // its own tag may be the old one's
 		c.flush(r)
 		return
+	case (c.draining || c.srv.st.down.Load()) && r.t.Type != p9.Tclunk:
+		r.bad = ErrShutdown
 	case tag == p9.NoTag || c.flushing[tag] != nil || c.reqs[tag] != nil:
 		r.bad = p9.NewError(p9.ErrBotch.Errno, "duplicate tag")
 	default:
@@ -203,19 +209,24 @@ func (c *conn) dispatch(r *req) {
 		c.detach(r, ready)
 		return
 	}
+	c.inlining = true
 	c.mu.Unlock()
 	err := r.handle(r.who().quick)
+	c.mu.Lock()
+	c.inlining = false
 	if err != nil && errors.Is(err, ErrAgain) {
-		c.mu.Lock()
 		c.detach(r, true)
 		return
 	}
-	c.mu.Lock()
 	next, drop := c.leave(r)
+	last := c.draining && len(c.reqs) == 0
 	c.mu.Unlock()
 	r.answer(err)
 	c.follow(next, drop)
 	r.free()
+	if last {
+		c.stopReading()
+	}
 }
 
 // detach has a request run on a goroutine of its own: at once, if it is ready,
@@ -391,14 +402,15 @@ func (c *conn) reset() {
 func (c *conn) drain() {
 	c.mu.Lock()
 	c.draining = true
-	idle := len(c.reqs) == 0
+	idle := len(c.reqs) == 0 && !c.inlining
 	c.mu.Unlock()
 	if idle {
 		c.stopReading()
 	}
 }
 
-// stopReading ends the connection when its last replies are written.
+// stopReading ends the connection when its last replies are written, where the
+// connection can be waited for.
 func (c *conn) stopReading() {
 	if d, ok := c.rwc.(interface{ SetReadDeadline(time.Time) error }); !ok || d.SetReadDeadline(time.Unix(1, 0)) != nil {
 		c.rwc.Close()

@@ -141,6 +141,15 @@ func (o *out) flush(batch *buffer, reader bool) error {
 	return o.err
 }
 
+// wait waits until all that was flushed is written, or never will be.
+func (o *out) wait() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.busy && o.bytes > 0 && o.err == nil {
+		o.idle.Wait()
+	}
+}
+
 // drain writes all that is pending, with o.mu held and o.busy set, which it
 // resets. With try it stops where it would have to wait, and says so.
 func (o *out) drain(try bool) (more bool) {

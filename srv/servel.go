@@ -15,6 +15,14 @@ func (r *req) dotl(ctx context.Context, f *fid) (err error) {
 	t, rx := &r.t, r.reply()
 	file := f.node.file
 	switch t.Type {
+	case p9.Tlink, p9.Trename, p9.Trenameat: // where to
+		if d := r.second(); d.auth != nil {
+			return p9.ErrBadUseFid
+		} else if d.node == nil {
+			return p9.ErrUnknownFid
+		}
+	}
+	switch t.Type {
 	case p9.Tgetattr:
 		var st p9.Stat
 		if st, err = f.statOf(ctx, file, ""); err == nil {
@@ -61,9 +69,6 @@ func (r *req) dotl(ctx context.Context, f *fid) (err error) {
 	case p9.Tlink:
 		// need[0] is the file (fid), the directory is dfid.
 		d := r.second()
-		if d.node == nil {
-			return p9.ErrUnknownFid
-		}
 		l, ok := d.node.file.(Linker)
 		if !ok {
 			return p9.ErrNotSup
@@ -123,9 +128,6 @@ func (r *req) second() *fid {
 }
 
 func (f *fid) rename(ctx context.Context, from *node, old string, to *node, name string) error {
-	if to == nil {
-		return p9.ErrUnknownFid
-	}
 	if err := CheckName(old); err != nil {
 		return err
 	}

@@ -45,6 +45,7 @@ type state struct {
 	listeners map[net.Listener]bool
 	next      int           // the next connection's shard
 	watched   bool          // somebody looks for slow readers
+	stalled   time.Duration // how long those may take nothing
 	empty     chan struct{} // closed when the last connection has ended, after Shutdown
 }
 
@@ -59,7 +60,7 @@ const (
 
 func (s *Server) state() *state {
 	s.once.Do(func() {
-		s.st = &state{conns: map[*conn]bool{}, listeners: map[net.Listener]bool{}, empty: make(chan struct{})}
+		s.st = &state{conns: map[*conn]bool{}, listeners: map[net.Listener]bool{}, empty: make(chan struct{}), stalled: stalled}
 	})
 	return s.st
 }
@@ -79,10 +80,11 @@ func New(root File) *Server {
 }
 
 // Serve accepts connections and serves each until ctx ends, Shutdown is called or
-// the listener fails; it returns when all have ended.
+// the listener fails; it returns when all have ended, with the listener closed.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	defer l.Close()
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
 	st := s.state()
@@ -187,9 +189,9 @@ func (st *state) finish() {
 
 // Shutdown stops the server in order: no connection is accepted any more, what
 // runs runs to its end, and what is asked meanwhile, but for Tflush and Tclunk,
-// is refused with ErrShutdown. A connection ends when nothing runs on it. If ctx
-// ends first, all that still runs is cancelled and ctx's error returned. Serve
-// then returns nil.
+// is refused with ErrShutdown. A connection ends when nothing runs on it and its
+// client has taken all replies. If ctx ends first, all that still runs is
+// cancelled and ctx's error returned. Serve then returns nil.
 func (s *Server) Shutdown(ctx context.Context) error {
 	st := s.state()
 	st.mu.Lock()
@@ -253,7 +255,7 @@ func (s *Server) scarce() bool {
 // taken nothing for too long.
 func (s *Server) cutSlow(limit int64) {
 	st := s.st
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTicker(min(time.Second, st.stalled))
 	defer tick.Stop()
 	for range tick.C {
 		st.mu.Lock()
@@ -265,7 +267,7 @@ func (s *Server) cutSlow(limit int64) {
 		conns := st.list()
 		st.mu.Unlock()
 		for _, c := range conns {
-			if since := c.out.since.Load(); since != 0 && clock()-since > int64(stalled) {
+			if since := c.out.since.Load(); since != 0 && clock()-since > int64(st.stalled) {
 				c.rwc.Close()
 			}
 		}
