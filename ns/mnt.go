@@ -45,7 +45,7 @@ func (f *mntFile) WalkStat(ctx context.Context, name string) (srv.File, p9.Stat,
 }
 
 func (f *mntFile) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
-	g, err := f.fid.OpenNew(ctx, mode)
+	g, err := f.fid.WalkOpen(ctx, mode)
 	if err != nil {
 		return nil, err
 	}
@@ -60,12 +60,8 @@ func (f *mntFile) Create(ctx context.Context, name string, perm fs.FileMode, mod
 		n, err := f.Walk(ctx, name)
 		return n, nil, err
 	}
-	g, err := f.fid.Walk(ctx)
+	g, err := f.fid.WalkCreate(ctx, name, perm, mode)
 	if err != nil {
-		return nil, nil, err
-	}
-	if err := g.Create(ctx, name, perm, mode); err != nil {
-		g.Clunk(gone)
 		return nil, nil, err
 	}
 	n, err := f.Walk(ctx, name)

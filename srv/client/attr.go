@@ -2,16 +2,12 @@ package client
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os/user"
 	"strconv"
 
 	"ninespace/srv/p9"
 )
-
-func isExist(err error) bool { return errors.Is(err, fs.ErrExist) }
 
 func statType(dotl bool) p9.Type {
 	if dotl {
@@ -24,16 +20,41 @@ func statType(dotl bool) p9.Type {
 // number; the file's name is the server's in the first and in the second the
 // last one walked, "" where that was "..".
 func (f *Fid) Stat(ctx context.Context) (p9.Stat, error) {
-	k, err := f.start(statType(f.c.dotl))
-	if err != nil {
-		return p9.Stat{}, err
-	}
+	k := f.start(statType(f.c.dotl))
 	defer k.release()
 	k.Mask = p9.GetattrAll
 	if err := f.c.do(ctx, k); err != nil {
 		return p9.Stat{}, err
 	}
 	return f.statted(k)
+}
+
+// addStat puts a stat into a pipe.
+func (p *pipe) addStat(c *Conn) *call {
+	k := p.add(statType(c.dotl))
+	k.Mask = p9.GetattrAll
+	return k
+}
+
+// WalkStat walks and asks for the attributes of the file at the end of the path,
+// in one round trip.
+func (f *Fid) WalkStat(ctx context.Context, names ...string) (*Fid, p9.Stat, error) {
+	var p pipe
+	defer p.release()
+	k := p.addStat(f.c)
+	g, err := p.run(ctx, f, names)
+	if err == nil {
+		err = p.outcome(g)
+	}
+	if err != nil {
+		return nil, p9.Stat{}, err
+	}
+	st, err := g.statted(k)
+	if err != nil {
+		g.let()
+		return nil, p9.Stat{}, err
+	}
+	return g, st, nil
 }
 
 // statted takes the reply of a stat.
@@ -58,7 +79,7 @@ func (f *Fid) statted(k *call) (p9.Stat, error) {
 		}
 	}
 	if st.Qid.IsDir() != st.Mode.IsDir() {
-		return st, fmt.Errorf("%w: qid type %#x of a file with mode %v", p9.ErrBotch, st.Qid.Type, st.Mode)
+		return st, botch("qid type %#x of a file with mode %v", st.Qid.Type, st.Mode)
 	}
 	return st, nil
 }
@@ -156,10 +177,7 @@ func (f *Fid) dotl(ctx context.Context, t p9.Type, set, get func(k *call)) error
 	if !f.c.dotl {
 		return p9.ErrNotSup
 	}
-	k, err := f.start(t)
-	if err != nil {
-		return err
-	}
+	k := f.start(t)
 	defer k.release()
 	if set != nil {
 		set(k)

@@ -207,14 +207,14 @@ func TestParallel(t *testing.T) {
 	})
 }
 
-// TestOpenNew opens by a new fid, both requests in one go, and sees a refusal.
-func TestOpenNew(t *testing.T) {
+// TestWalkOpen opens by a new fid, both requests in one go, and sees a refusal.
+func TestWalkOpen(t *testing.T) {
 	each(t, func(t *testing.T, root *client.Fid) {
 		f, err := root.Walk(ctx, "hello")
 		if err != nil {
 			t.Fatal(err)
 		}
-		g, err := f.OpenNew(ctx, p9.OREAD)
+		g, err := f.WalkOpen(ctx, p9.OREAD)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -222,7 +222,7 @@ func TestOpenNew(t *testing.T) {
 		if n, err := g.Read(ctx, b, 0); err != nil || string(b[:n]) != "hello, world\n" {
 			t.Errorf("read: %q %v", b[:n], err)
 		}
-		if _, err := f.OpenNew(ctx, p9.OWRITE); !errors.Is(err, fs.ErrPermission) {
+		if _, err := f.WalkOpen(ctx, p9.OWRITE); !errors.Is(err, fs.ErrPermission) {
 			t.Errorf("open for writing: %v", err)
 		}
 		for _, f := range []*client.Fid{f, g} {

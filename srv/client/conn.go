@@ -9,6 +9,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"ninespace/srv/p9"
@@ -36,17 +37,25 @@ type Conn struct {
 	trace func(string)
 	done  chan struct{}
 
-	mu      sync.Mutex
-	slots   []slot   // by tag
-	free    []uint16 // tags
-	busy    int      // tags in use
-	freed   *sync.Cond
-	nfid    uint32   // fids never used start here
-	fids    []uint32 // fids used and free again
-	out     []byte   // frames that wait for the write before them
-	spare   []byte
-	writing bool
-	err     error // why the connection is dead
+	// See pipe.
+	serial atomic.Bool              // the server does not do requests in order
+	said   atomic.Pointer[[2]error] // what it says of a fid that is unknown, and of one that is not open
+
+	mu        sync.Mutex
+	slots     []slot   // by tag
+	free      []uint16 // tags
+	busy      int      // tags in use
+	freed     *sync.Cond
+	nfid      uint32   // fids never used start here
+	fids      []uint32 // fids used and free again
+	out       []byte   // frames that wait for the write before them
+	cuts      []cut    // what is left out of them
+	spare     []byte
+	spareCuts []cut
+	writing   bool
+	err       error // why the connection is dead
+
+	vec, eaten net.Buffers // of who is writing
 }
 
 // port is 9P's, for dial strings without one.
@@ -241,9 +250,11 @@ func (c *Conn) die(why error) {
 	for i := range c.slots {
 		if k := c.slots[i].call; k != nil {
 			c.slots[i].call = nil
-			k.deliver(c, c.err)
+			k.deliver(c.err)
 		}
 	}
+	c.written(c.cuts) // or rather never to be
+	c.out, c.cuts = nil, nil
 	c.freed.Broadcast()
 	close(c.done)
 	c.rwc.Close()

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"strings"
+	"sync"
 	"syscall"
 
 	"ninespace/srv/p9"
@@ -62,16 +64,39 @@ func (f *Fid) List(ctx context.Context, cookie uint64) iter.Seq2[p9.Dirent, erro
 	}
 }
 
+var dirBufs = sync.Pool{New: func() any { return new([dirChunk]byte) }}
+
+// readDir reads a piece of the open directory, and has it taken apart.
+func (f *Fid) readDir(ctx context.Context, off uint64, parse func(b []byte) error) error {
+	if b := f.first.Swap(nil); b != nil && off == 0 {
+		return parse(*b)
+	}
+	buf := dirBufs.Get().(*[dirChunk]byte)
+	defer dirBufs.Put(buf)
+	n, err := f.read(ctx, f.c.readDirType(), buf[:min(dirChunk, f.Iounit())], off)
+	if err != nil {
+		return err
+	}
+	return parse(buf[:n])
+}
+
+func (c *Conn) readDirType() p9.Type {
+	if c.dotl {
+		return p9.Treaddir
+	}
+	return p9.Tread
+}
+
 // pieceL reads the entries after a cookie in 9P2000.L.
-func (f *Fid) pieceL(ctx context.Context, cookie uint64) ([]p9.Dirent, error) {
-	buf := make([]byte, min(dirChunk, f.c.msize-p9.IOHdrSz))
-	n, err := f.read(ctx, p9.Treaddir, buf, cookie, uint32(len(buf)))
+func (f *Fid) pieceL(ctx context.Context, cookie uint64) (ents []p9.Dirent, err error) {
+	err = f.readDir(ctx, cookie, func(b []byte) (err error) {
+		if ents, err = p9.ParseDirents(b); err != nil {
+			err = fmt.Errorf("readdir reply: %w", err)
+		}
+		return err
+	})
 	if err != nil {
 		return nil, err
-	}
-	ents, err := p9.ParseDirents(buf[:n])
-	if err != nil {
-		return nil, fmt.Errorf("readdir reply: %w", err)
 	}
 	for i := range ents { // d_type is not every server's strength, the qid is
 		e := &ents[i]
@@ -113,36 +138,53 @@ func (f *Fid) nextPiece(ctx context.Context, off uint64) error {
 	if f.mode&3 == p9.OWRITE || !f.qid.IsDir() {
 		return p9.ErrNotDir
 	}
-	buf := make([]byte, min(dirChunk, f.Iounit()))
-	n, err := f.read(ctx, p9.Tread, buf, off, uint32(len(buf)))
-	if err != nil {
-		return err
-	}
-	d := dirBuf{base: off, end: off + uint64(n)}
-	for b := buf[:n]; len(b) > 0; {
-		st, rest, err := p9.ParseStat(b)
-		if err != nil {
-			return fmt.Errorf("directory entry: %w", err)
+	return f.readDir(ctx, off, func(b []byte) error {
+		d := dirBuf{base: off, end: off + uint64(len(b))}
+		for len(b) > 0 {
+			st, rest, err := p9.ParseStat(b)
+			if err != nil {
+				return fmt.Errorf("directory entry: %w", err)
+			}
+			b = rest
+			d.ents = append(d.ents, p9.Dirent{Qid: st.Qid, Mode: st.Mode & fs.ModeType, Name: st.Name, Cookie: d.end - uint64(len(b))})
 		}
-		b = rest
-		d.ents = append(d.ents, p9.Dirent{Qid: st.Qid, Mode: st.Mode & fs.ModeType, Name: st.Name, Cookie: d.end - uint64(len(b))})
-	}
-	f.dir = d
-	return nil
+		f.dir = d
+		return nil
+	})
 }
 
 // Mkdir makes a directory.
 func (f *Fid) Mkdir(ctx context.Context, name string, perm fs.FileMode) (p9.Qid, error) {
 	if f.c.dotl {
-		return f.make(ctx, p9.Tmkdir, func(k *call) { k.Name, k.Perm = name, p9.UnixMode(perm)&0o7777 })
+		return f.make(ctx, p9.Tmkdir, func(k *call) { k.mkdir(f.c, name, perm) })
 	}
-	g, err := f.Walk(ctx)
-	if err != nil {
-		return p9.Qid{}, err
+	p := pipe{end: p9.Tclunk}
+	defer p.release()
+	k := p.addMkdir(f.c, name, perm)
+	g, err := p.run(ctx, f, nil)
+	if err == nil {
+		err = p.outcome(g)
 	}
-	defer g.Clunk(ctx)
-	err = g.Create(ctx, name, perm.Perm()|fs.ModeDir, p9.OREAD)
-	return g.qid, err
+	return k.Qid, err
+}
+
+// addMkdir puts the making of a directory into a pipe.
+func (p *pipe) addMkdir(c *Conn, name string, perm fs.FileMode) *call {
+	t := p9.Tcreate
+	if c.dotl {
+		t = p9.Tmkdir
+	}
+	k := p.add(t)
+	k.mkdir(c, name, perm)
+	return k
+}
+
+func (k *call) mkdir(c *Conn, name string, perm fs.FileMode) {
+	if k.Name = name; c.dotl {
+		k.Perm, k.Gid = p9.UnixMode(perm)&0o7777, gid()
+	} else {
+		k.Perm, k.Mode = p9.Perm(perm.Perm()|fs.ModeDir), p9.OREAD.Plan9()
+	}
 }
 
 // make is a request that makes a node and answers with its qid.
@@ -235,4 +277,12 @@ func (f *Fid) Unlink(ctx context.Context, name string, isDir bool) error {
 		return p9.ErrIsDir
 	}
 	return g.Remove(ctx)
+}
+
+// badName says why a name cannot be a directory entry's.
+func badName(name string) error {
+	if name == "" || strings.ContainsAny(name, "/\x00") {
+		return fmt.Errorf("directory entry %q: %w", name, p9.ErrBadName)
+	}
+	return nil
 }

@@ -2,14 +2,11 @@ package client
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"os/user"
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"syscall"
 
 	"ninespace/srv/p9"
 )
@@ -26,8 +23,9 @@ type Fid struct {
 	mode   p9.Mode // of Open
 	gone   atomic.Bool
 
-	mu  sync.Mutex
-	dir dirBuf // of List in 9P2000
+	mu    sync.Mutex
+	dir   dirBuf                 // of List in 9P2000
+	first atomic.Pointer[[]byte] // what a directory begins with, if it was read when it was opened
 }
 
 // newFid takes a number that the server does not know.
@@ -70,6 +68,11 @@ func (f *Fid) Iounit() uint32 {
 	}
 	return n
 }
+
+// regular reports whether the file's bytes stay at their offsets, so that they can
+// be asked for and sent in any order and ahead of time. Streams, what is made up
+// as it is read (qid.vers 0) and what is only appended to are not regular.
+func (f *Fid) regular() bool { return f.qid.Type&^p9.QTTMP == 0 && f.qid.Vers != 0 }
 
 // Conn gives the connection that the fid is of.
 func (f *Fid) Conn() *Conn { return f.c }
@@ -126,21 +129,15 @@ func (c *Conn) attach(ctx context.Context, t p9.Type, afid *Fid, uname, aname st
 }
 
 // start makes a call on the fid.
-func (f *Fid) start(t p9.Type) (*call, error) {
-	if f.gone.Load() {
-		return nil, p9.ErrUnknownFid
-	}
+func (f *Fid) start(t p9.Type) *call {
 	k := newCall(t)
-	k.Fid = f.num
-	return k, nil
+	k.of, k.Fid = f, f.num
+	return k
 }
 
 // simple makes a call whose reply, but for an error, says nothing.
 func (f *Fid) simple(ctx context.Context, t p9.Type, set func(k *call) error) error {
-	k, err := f.start(t)
-	if err != nil {
-		return err
-	}
+	k := f.start(t)
 	defer k.release()
 	if set != nil {
 		if err := set(k); err != nil {
@@ -150,22 +147,33 @@ func (f *Fid) simple(ctx context.Context, t p9.Type, set func(k *call) error) er
 	return f.c.do(ctx, k)
 }
 
+// fit tells how many of the names one Twalk can have.
+func (c *Conn) fit(names []string) int {
+	size := p9.HdrSz + 4 + 4 + 2
+	for i, n := range names {
+		if size += 2 + len(n); i == p9.MaxWelem || size > int(c.msize) {
+			return i
+		}
+	}
+	return len(names)
+}
+
 // Walk gives a new fid for the file at the end of a path, for the same file
 // without names. More than p9.MaxWelem names take several messages.
 func (f *Fid) Walk(ctx context.Context, names ...string) (*Fid, error) {
-	g := &Fid{c: f.c, num: f.c.newFid(), name: f.name, qid: f.qid}
+	g := f.next()
 	from := f
 	for first := true; first || len(names) > 0; first = false {
-		n := min(len(names), p9.MaxWelem)
+		n := f.c.fit(names)
+		if n == 0 && len(names) > 0 {
+			n = 1 // which says that it is too long
+		}
 		done, err := from.walk(ctx, g, names[:n])
-		switch {
-		case err == nil && done < n && done == 0:
-			err = fmt.Errorf("%w: Rwalk without qids", p9.ErrBotch)
-		case err == nil && done < n && !g.qid.IsDir():
-			err = p9.ErrNotDir
-		case err == nil && done < n: // ask again for the reason, from as far as it goes
-			n = done
-			_, err = from.walk(ctx, g, names[:n])
+		if err == nil && done < n {
+			if err = g.stopped(done); err == nil { // ask again for the reason, from as far as it goes
+				n = done
+				_, err = from.walk(ctx, g, names[:n])
+			}
 		}
 		if err != nil {
 			if from == g {
@@ -180,16 +188,21 @@ func (f *Fid) Walk(ctx context.Context, names ...string) (*Fid, error) {
 	return g, nil
 }
 
+// next makes a fid that a walk from f is to make at the server.
+func (f *Fid) next() *Fid { return &Fid{c: f.c, num: f.c.newFid(), name: f.name, qid: f.qid} }
+
+func (f *Fid) walkCall(g *Fid, names []string) *call {
+	k := f.start(p9.Twalk)
+	k.Newfid = g.num
+	k.Wname = append(k.Wname, names...)
+	return k
+}
+
 // walk sends one Twalk that makes g, or moves it, and says how many names were
 // walked. g's qid is then the last one's, even if g was not made.
 func (f *Fid) walk(ctx context.Context, g *Fid, names []string) (int, error) {
-	k, err := f.start(p9.Twalk)
-	if err != nil {
-		return 0, err
-	}
+	k := f.walkCall(g, names)
 	defer k.release()
-	k.Newfid = g.num
-	k.Wname = append(k.Wname, names...)
 	if err := f.c.do(ctx, k); err != nil {
 		return 0, err
 	}
@@ -200,11 +213,11 @@ func (f *Fid) walk(ctx context.Context, g *Fid, names []string) (int, error) {
 func (g *Fid) walked(k *call, names []string) (int, error) {
 	n := len(k.Wqid)
 	if n > len(names) {
-		return 0, fmt.Errorf("%w: Rwalk of %d qids for %d names", p9.ErrBotch, n, len(names))
+		return 0, botch("Rwalk of %d qids for %d names", n, len(names))
 	}
 	for i, q := range k.Wqid {
 		if i+1 < n && !q.IsDir() {
-			return 0, fmt.Errorf("%w: Rwalk through %q, which is no directory", p9.ErrBotch, names[i])
+			return 0, botch("Rwalk through %q, which is no directory", names[i])
 		}
 		g.qid = q
 		g.name = names[i]
@@ -215,84 +228,15 @@ func (g *Fid) walked(k *call, names []string) (int, error) {
 	return n, nil
 }
 
-// WalkStat walks to a name and asks for the file's attributes, both in one go.
-func (f *Fid) WalkStat(ctx context.Context, name string) (*Fid, p9.Stat, error) {
-	t := statType(f.c.dotl)
-	g, k, err := f.walkAnd(ctx, []string{name}, t, func(k *call) { k.Mask = p9.GetattrAll })
-	if err != nil {
-		return nil, p9.Stat{}, err
+// stopped says why a walk came only n names far, as far as that is known.
+func (g *Fid) stopped(n int) error {
+	switch {
+	case n == 0:
+		return botch("Rwalk without qids")
+	case !g.qid.IsDir():
+		return p9.ErrNotDir
 	}
-	defer k.release()
-	var st p9.Stat
-	if k.err == nil {
-		st, err = g.statted(k)
-	} else { // a server may have asked the fid before it was there
-		st, err = g.Stat(ctx)
-	}
-	if err != nil {
-		f.c.discard(g.num)
-		return nil, p9.Stat{}, err
-	}
-	return g, st, nil
-}
-
-// OpenNew opens the file by a new fid and leaves f as it is, in one go.
-func (f *Fid) OpenNew(ctx context.Context, mode p9.Mode) (*Fid, error) {
-	g, k, err := f.walkAnd(ctx, nil, f.c.openType(), func(k *call) { k.Mode, k.Flags = mode.Plan9(), mode.Linux() })
-	if err != nil {
-		return nil, err
-	}
-	defer k.release()
-	if k.err == nil {
-		g.qid, g.iounit, g.mode = k.Qid, k.Iounit, mode
-		return g, nil
-	}
-	err = k.err
-	if errors.Is(err, syscall.EBADF) { // as in WalkStat
-		err = g.Open(ctx, mode)
-	}
-	if err != nil {
-		f.c.discard(g.num)
-		return nil, err
-	}
-	return g, nil
-}
-
-// walkAnd sends a walk to a new fid and a request on that fid back to back. The
-// second call comes back with its reply or its error in it, to be released.
-func (f *Fid) walkAnd(ctx context.Context, names []string, t p9.Type, set func(*call)) (*Fid, *call, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, nil, err
-	}
-	k, err := f.start(p9.Twalk)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer k.release()
-	g := &Fid{c: f.c, num: f.c.newFid(), name: f.name, qid: f.qid}
-	k.Newfid = g.num
-	k.Wname = append(k.Wname, names...)
-	k2, _ := g.start(t)
-	set(k2)
-	if err := f.c.send(ctx, k, k2); err != nil {
-		f.c.freeFid(g.num)
-		k2.release()
-		return nil, nil, err
-	}
-	err = f.c.wait(ctx, k)
-	k2.err = f.c.wait(ctx, k2)
-	if err == nil {
-		var n int
-		if n, err = g.walked(k, names); err == nil && n < len(names) {
-			err = fmt.Errorf("%w: Rwalk without qids", p9.ErrBotch)
-		}
-	}
-	if err != nil {
-		k2.release()
-		f.c.settle(ctx, g.num)
-		return nil, nil, err
-	}
-	return g, k2, nil
+	return nil
 }
 
 // Clunk lets the file go. The fid is gone even on an error, and when ctx ends
@@ -308,27 +252,25 @@ func (f *Fid) Clunk(ctx context.Context) error {
 // Remove removes the file and lets it go, even on an error.
 func (f *Fid) Remove(ctx context.Context) error { return f.end(ctx, p9.Tremove) }
 
-// end sends a request after which the fid is gone. It is sent even if ctx has
-// ended and never flushed, for then the fid would be neither gone nor in hand.
+// end sends a request after which the fid is gone, even if ctx has ended.
 func (f *Fid) end(ctx context.Context, t p9.Type) error {
 	if f.gone.Swap(true) {
 		return p9.ErrUnknownFid
 	}
 	k := newCall(t)
 	k.Fid = f.num
-	if err := f.c.send(context.WithoutCancel(ctx), k); err != nil {
+	f.c.send(ctx, k)
+	own, err := f.c.ended(ctx, k)
+	if own {
+		f.c.freeFid(f.num)
 		k.release()
-		return err
 	}
-	select {
-	case <-k.done:
-	case <-ctx.Done():
-		if f.c.abandon(k) {
-			return ctx.Err()
-		}
-		<-k.done
+	return err
+}
+
+// let lets the file go and does not wait for that.
+func (f *Fid) let() {
+	if !f.gone.Swap(true) {
+		f.c.discard(f.num)
 	}
-	defer k.release()
-	f.c.freeFid(f.num)
-	return k.err
 }

@@ -20,13 +20,87 @@ type File struct {
 	mu     sync.Mutex
 	off    int64
 	cookie uint64 // of ReadDir
+	ahead  *readAhead
+	behind *writeBehind
 }
 
-// Fid gives the fid that is open.
+// Fid gives the fid that is open. What is done with it takes no notice of what
+// is read ahead or written behind.
 func (f *File) Fid() *Fid { return f.fid }
 
+// ReadAhead has Read ask for what comes next before that is wanted, up to n bytes,
+// while the file is read from one end towards the other; 0 ends that. What was read
+// ahead is dropped at a Seek elsewhere and at a Write; what others write to the
+// file meanwhile may be seen late. It is to be called before the File is shared.
+func (f *File) ReadAhead(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.forget()
+	if f.ahead = nil; n > 0 && f.fid.regular() {
+		f.ahead = &readAhead{max: f.fid.under(n), at: f.off, asked: f.off}
+	}
+}
+
+// WriteBehind has Write return before the server has answered, with up to n bytes
+// under way; 0 ends that. An error is then told by a later Write, all of which fail
+// from then on, and by Sync and Close, which wait for every answer. So does whatever
+// else is done with the File. It is to be called before the File is shared.
+func (f *File) WriteBehind(n int) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	err := f.settle()
+	if f.behind = nil; n > 0 && f.fid.parallel() {
+		f.behind = &writeBehind{max: f.fid.under(n)}
+	}
+	return f.wrap("write", err)
+}
+
+// settle waits for what is written behind. f.mu is held.
+func (f *File) settle() error {
+	if f.behind == nil {
+		return nil
+	}
+	return f.behind.wait(f.ctx, f.fid.c)
+}
+
+// forget drops what is read ahead. f.mu is held.
+func (f *File) forget() {
+	if f.ahead != nil {
+		f.ahead.drop(f.fid.c)
+	}
+}
+
+// before does what must be done before anything but going on: settle, and forget
+// if it writes.
+func (f *File) before(writes bool) error {
+	if f.behind == nil && f.ahead == nil {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if writes {
+		f.forget()
+	}
+	return f.settle()
+}
+
+// Sync puts what was written on stable storage.
+func (f *File) Sync() error {
+	err := f.before(false)
+	if err == nil {
+		err = f.fid.Sync(f.ctx, false)
+	}
+	return f.wrap("sync", err)
+}
+
 // Close lets the file go.
-func (f *File) Close() error { return f.wrap("close", f.fid.Clunk(f.ctx)) }
+func (f *File) Close() error {
+	err := f.before(true)
+	if cerr := f.fid.Clunk(f.ctx); err == nil {
+		err = cerr
+	}
+	return f.wrap("close", err)
+}
 
 func (f *File) wrap(op string, err error) error {
 	if err == nil || err == io.EOF {
@@ -35,33 +109,43 @@ func (f *File) wrap(op string, err error) error {
 	return &fs.PathError{Op: op, Path: f.name, Err: err}
 }
 
-// ReadAt reads len(p) bytes at an offset, or up to the end.
+// ReadAt reads len(p) bytes at an offset, or up to the end, as Fid's does.
 func (f *File) ReadAt(p []byte, off int64) (int, error) {
-	done := 0
-	for done < len(p) {
-		n, err := f.fid.Read(f.ctx, p[done:], off+int64(done))
-		done += n
-		if err != nil {
-			return done, f.wrap("read", err)
-		}
+	if err := f.before(false); err != nil {
+		return 0, f.wrap("write", err)
 	}
-	return done, nil
+	n, err := f.fid.ReadAt(f.ctx, p, off)
+	return n, f.wrap("read", err)
 }
 
 // Read reads what one message brings, after what was read or written last.
-func (f *File) Read(p []byte) (int, error) {
+func (f *File) Read(p []byte) (n int, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.fid.qid.IsDir() {
 		return 0, f.wrap("read", p9.ErrIsDir)
 	}
-	n, err := f.fid.Read(f.ctx, p, f.off)
+	if err := f.settle(); err != nil {
+		return 0, f.wrap("write", err)
+	}
+	if f.ahead != nil {
+		n, err = f.ahead.read(f.ctx, f.fid, p, f.off)
+	} else {
+		n, err = f.fid.Read(f.ctx, p, f.off)
+	}
 	f.off += int64(n)
 	return n, f.wrap("read", err)
 }
 
 // WriteAt writes all of p at an offset.
 func (f *File) WriteAt(p []byte, off int64) (int, error) {
+	if err := f.before(true); err != nil {
+		return 0, f.wrap("write", err)
+	}
+	return f.writeAt(p, off)
+}
+
+func (f *File) writeAt(p []byte, off int64) (int, error) {
 	n, err := f.fid.Write(f.ctx, p, off)
 	if err == nil && n < len(p) {
 		err = io.ErrShortWrite
@@ -70,10 +154,16 @@ func (f *File) WriteAt(p []byte, off int64) (int, error) {
 }
 
 // Write writes all of p after what was read or written last.
-func (f *File) Write(p []byte) (int, error) {
+func (f *File) Write(p []byte) (n int, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	n, err := f.WriteAt(p, f.off)
+	f.forget()
+	if f.behind != nil {
+		n, err = f.behind.write(f.ctx, f.fid, p, f.off)
+		err = f.wrap("write", err)
+	} else {
+		n, err = f.writeAt(p, f.off)
+	}
 	f.off += int64(n)
 	return n, err
 }
@@ -86,6 +176,10 @@ func (f *File) Seek(off int64, whence int) (int64, error) {
 	case io.SeekCurrent:
 		off += f.off
 	case io.SeekEnd:
+		err := f.settle()
+		if err != nil {
+			return f.off, f.wrap("write", err)
+		}
 		st, err := f.fid.Stat(f.ctx)
 		if err != nil {
 			return f.off, f.wrap("seek", err)

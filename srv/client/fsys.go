@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"slices"
@@ -18,6 +17,9 @@ import (
 // text and start at Root whether or not they begin with a slash. Symbolic links
 // are followed here, by the client, and lead nowhere outside of Root; only
 // Lstat, Remove, Rename and Readlink mean the link. An error names the path.
+//
+// What a call takes is sent in one go where that can be: it is one round trip
+// then, if no symbolic link is in the way.
 type Fsys struct{ Root *Fid }
 
 func elements(name string) []string {
@@ -27,32 +29,62 @@ func elements(name string) []string {
 	return strings.Split(name, "/")
 }
 
-// maxLinks is how many symbolic links one path may go through, as in Linux.
-const maxLinks = 40
+// split gives the elements of the directory that a path's last name is in, and
+// that name.
+func split(name string) (dir []string, last string, err error) {
+	names := elements(name)
+	if len(names) == 0 {
+		return nil, "", p9.ErrBadName
+	}
+	n := len(names) - 1
+	return names[:n], names[n], nil
+}
+
+// named puts the path in front of an error.
+func named(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
 
 // Walk gives a fid for the file at a path. follow says whether that is still so
 // if the last name is a symbolic link's.
 func (s Fsys) Walk(ctx context.Context, name string, follow bool) (*Fid, error) {
 	f, err := s.walk(ctx, elements(name), follow)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return f, nil
+	return f, named(name, err)
 }
 
 func isLink(f *Fid) bool { return f.qid.Type&p9.QTSYMLINK != 0 }
 
 func (s Fsys) walk(ctx context.Context, names []string, follow bool) (*Fid, error) {
-	f, err := s.Root.Walk(ctx, names...)
+	return s.run(ctx, new(pipe), names, follow)
+}
+
+// run does what is in a pipe with the file at the end of a path. An error is also
+// that of a request; then the fid is let go.
+func (s Fsys) run(ctx context.Context, p *pipe, names []string, follow bool) (*Fid, error) {
+	f, err := p.run(ctx, s.Root, names)
 	switch {
 	case err == nil && !(follow && isLink(f)):
-		return f, nil
+		return f, p.outcome(f)
 	case err == nil:
-		f.Clunk(ctx)
+		f.let()
 	case !s.Root.c.dotl || !errors.Is(err, syscall.ENOTDIR):
 		return nil, err
 	}
-	// A link is in the way: name by name.
+	if f, err = s.resolve(ctx, names, follow); err != nil {
+		return nil, err
+	}
+	p.inTurn(ctx, f)
+	return f, p.outcome(f)
+}
+
+// maxLinks is how many symbolic links one path may go through, as in Linux.
+const maxLinks = 40
+
+// resolve walks name by name, for a link is in the way.
+func (s Fsys) resolve(ctx context.Context, names []string, follow bool) (*Fid, error) {
 	var done []string
 	for links := 0; ; {
 		if len(names) > 0 && names[0] == ".." {
@@ -71,12 +103,12 @@ func (s Fsys) walk(ctx context.Context, names []string, follow bool) (*Fid, erro
 			if last {
 				return f, nil
 			}
-			f.Clunk(ctx)
+			f.let()
 			done, names = append(done, names[0]), names[1:]
 			continue
 		}
 		target, err := f.Readlink(ctx)
-		f.Clunk(ctx)
+		f.let()
 		if err != nil {
 			return nil, err
 		}
@@ -91,174 +123,110 @@ func (s Fsys) walk(ctx context.Context, names []string, follow bool) (*Fid, erro
 	}
 }
 
-// parent gives the directory that a path's last name is in.
-func (s Fsys) parent(ctx context.Context, name string) (dir *Fid, last string, err error) {
-	names := elements(name)
-	if len(names) == 0 {
-		return nil, "", fmt.Errorf("%s: %w", name, p9.ErrBadName)
-	}
-	n := len(names) - 1
-	if dir, err = s.walk(ctx, names[:n], true); err != nil {
-		return nil, "", fmt.Errorf("%s: %w", name, err)
-	}
-	return dir, names[n], nil
-}
-
-// at does something in the directory of a path's last name.
-func (s Fsys) at(ctx context.Context, name string, do func(dir *Fid, last string) error) error {
-	dir, last, err := s.parent(ctx, name)
-	if err != nil {
-		return err
-	}
-	defer dir.Clunk(ctx)
-	if err := do(dir, last); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	return nil
-}
-
-// with does something with the file at a path.
-func (s Fsys) with(ctx context.Context, name string, follow bool, do func(f *Fid) error) error {
-	f, err := s.Walk(ctx, name, follow)
-	if err != nil {
-		return err
-	}
-	defer f.Clunk(ctx)
-	if err := do(f); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	return nil
-}
-
-// Open opens a file. ctx is also that of the File's reads and writes.
-func (s Fsys) Open(ctx context.Context, name string, mode p9.Mode) (*File, error) {
-	f, err := s.Walk(ctx, name, true)
-	if err != nil {
-		return nil, err
-	}
-	if err := f.Open(ctx, mode); err != nil {
-		f.Clunk(ctx)
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return &File{ctx: ctx, fid: f, fsys: s, name: name}, nil
-}
-
-// Create makes and opens a file, as Fid's Create does.
-func (s Fsys) Create(ctx context.Context, name string, perm fs.FileMode, mode p9.Mode) (*File, error) {
-	dir, last, err := s.parent(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	if err := dir.Create(ctx, last, perm, mode); err != nil {
-		dir.Clunk(ctx)
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return &File{ctx: ctx, fid: dir, fsys: s, name: name}, nil
-}
-
 // Stat gives a file's attributes.
-func (s Fsys) Stat(ctx context.Context, name string) (st p9.Stat, err error) {
-	err = s.with(ctx, name, true, func(f *Fid) error {
-		st, err = f.Stat(ctx)
-		return err
-	})
-	return st, err
+func (s Fsys) Stat(ctx context.Context, name string) (p9.Stat, error) {
+	return s.stat(ctx, name, true)
 }
 
 // Lstat gives the attributes of a file or of a symbolic link itself.
-func (s Fsys) Lstat(ctx context.Context, name string) (st p9.Stat, err error) {
-	err = s.with(ctx, name, false, func(f *Fid) error {
-		st, err = f.Stat(ctx)
-		return err
-	})
-	return st, err
+func (s Fsys) Lstat(ctx context.Context, name string) (p9.Stat, error) {
+	return s.stat(ctx, name, false)
+}
+
+func (s Fsys) stat(ctx context.Context, name string, follow bool) (st p9.Stat, err error) {
+	p := pipe{end: p9.Tclunk}
+	defer p.release()
+	k := p.addStat(s.Root.c)
+	f, err := s.run(ctx, &p, elements(name), follow)
+	if err == nil {
+		st, err = f.statted(k)
+	}
+	return st, named(name, err)
 }
 
 // Wstat changes a file's attributes.
 func (s Fsys) Wstat(ctx context.Context, name string, w p9.Wstat) error {
-	return s.with(ctx, name, true, func(f *Fid) error { return f.Wstat(ctx, w) })
+	f, err := s.walk(ctx, elements(name), true)
+	if err == nil {
+		err = f.Wstat(ctx, w)
+		f.Clunk(ctx)
+	}
+	return named(name, err)
 }
 
 // Readlink gives a symbolic link's target.
-func (s Fsys) Readlink(ctx context.Context, name string) (target string, err error) {
-	err = s.with(ctx, name, false, func(f *Fid) error {
-		target, err = f.Readlink(ctx)
-		return err
-	})
-	return target, err
-}
-
-// ReadDir gives a directory's entries, in order of their names.
-func (s Fsys) ReadDir(ctx context.Context, name string) ([]p9.Dirent, error) {
-	f, err := s.Open(ctx, name, p9.OREAD)
-	if err != nil {
-		return nil, err
+func (s Fsys) Readlink(ctx context.Context, name string) (string, error) {
+	if !s.Root.c.dotl {
+		return "", named(name, p9.ErrNotSup)
 	}
-	defer f.Close()
-	var ents []p9.Dirent
-	for e, err := range f.fid.List(ctx, 0) {
-		if err != nil {
-			return ents, fmt.Errorf("%s: %w", name, err)
-		}
-		ents = append(ents, e)
+	p := pipe{end: p9.Tclunk}
+	defer p.release()
+	k := p.add(p9.Treadlink)
+	if _, err := s.run(ctx, &p, elements(name), false); err != nil {
+		return "", named(name, err)
 	}
-	slices.SortFunc(ents, func(a, b p9.Dirent) int { return strings.Compare(a.Name, b.Name) })
-	return ents, nil
-}
-
-// ReadFile reads a file to its end.
-func (s Fsys) ReadFile(ctx context.Context, name string) ([]byte, error) {
-	f, err := s.Open(ctx, name, p9.OREAD)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(f)
-}
-
-// WriteFile makes a file, or truncates the one that is there, and writes it.
-func (s Fsys) WriteFile(ctx context.Context, name string, data []byte, perm fs.FileMode) error {
-	f, err := s.Create(ctx, name, perm, p9.OWRITE|p9.OTRUNC)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	return errors.Join(err, f.Close())
+	return k.Name2, nil
 }
 
 // Mkdir makes a directory.
 func (s Fsys) Mkdir(ctx context.Context, name string, perm fs.FileMode) error {
-	return s.at(ctx, name, func(dir *Fid, last string) error {
-		_, err := dir.Mkdir(ctx, last, perm)
-		return err
-	})
+	return s.at(ctx, name, func(p *pipe, last string) { p.addMkdir(s.Root.c, last, perm) })
 }
 
 // Symlink makes a symbolic link to target.
 func (s Fsys) Symlink(ctx context.Context, target, name string) error {
-	return s.at(ctx, name, func(dir *Fid, last string) error {
-		_, err := dir.Symlink(ctx, last, target)
-		return err
+	if !s.Root.c.dotl {
+		return named(name, p9.ErrNotSup)
+	}
+	return s.at(ctx, name, func(p *pipe, last string) {
+		k := p.add(p9.Tsymlink)
+		k.Name, k.Name2, k.Gid = last, target, gid()
 	})
+}
+
+// at does one request in the directory of a path's last name.
+func (s Fsys) at(ctx context.Context, name string, add func(p *pipe, last string)) error {
+	p := pipe{end: p9.Tclunk}
+	defer p.release()
+	dir, last, err := split(name)
+	if err == nil {
+		add(&p, last)
+		_, err = s.run(ctx, &p, dir, true)
+	}
+	return named(name, err)
 }
 
 // Remove removes a file, or a directory if that is empty.
 func (s Fsys) Remove(ctx context.Context, name string) error {
-	f, err := s.Walk(ctx, name, false)
-	if err != nil {
-		return err
+	p := pipe{end: p9.Tremove}
+	_, err := s.run(ctx, &p, elements(name), false)
+	if err == nil {
+		err = p.err
 	}
-	if err := f.Remove(ctx); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	return nil
+	return named(name, err)
 }
 
 // Rename gives a file another path.
 func (s Fsys) Rename(ctx context.Context, old, name string) error {
-	return s.at(ctx, old, func(dir *Fid, last string) error {
-		return s.at(ctx, name, func(newdir *Fid, newlast string) error {
-			return dir.Rename(ctx, last, newdir, newlast)
-		})
-	})
+	from, last, err := s.parent(ctx, old)
+	if err != nil {
+		return err
+	}
+	defer from.let()
+	to, newlast, err := s.parent(ctx, name)
+	if err != nil {
+		return named(old, err)
+	}
+	defer to.let()
+	return named(old, from.Rename(ctx, last, to, newlast))
+}
+
+// parent gives the directory that a path's last name is in.
+func (s Fsys) parent(ctx context.Context, name string) (*Fid, string, error) {
+	dir, last, err := split(name)
+	if err != nil {
+		return nil, "", named(name, err)
+	}
+	f, err := s.walk(ctx, dir, true)
+	return f, last, named(name, err)
 }

@@ -136,6 +136,9 @@ func (i *info) String() string     { return fs.FormatFileInfo(i) }
 
 // Stat gives the file's attributes.
 func (f *File) Stat() (fs.FileInfo, error) {
+	if err := f.before(false); err != nil {
+		return nil, f.wrap("write", err)
+	}
 	st, err := f.fid.Stat(f.ctx)
 	if err != nil {
 		return nil, f.wrap("stat", err)

@@ -5,27 +5,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"sync"
 	"syscall"
 
 	"ninespace/srv/p9"
 )
 
 var le = binary.LittleEndian
-
-// A call is one request and then its reply, in the same Fcall: the request is
-// encoded before the reply can come.
-type call struct {
-	p9.Fcall
-	tag    uint16        // Tag, which the reply's decoding writes
-	want   p9.Type       // the reply's type
-	p      []byte        // where the data of Rread or Rreaddir goes
-	n      int           // how much came
-	frame  []byte        // the reply's memory, which Stat shares
-	err    error         // the outcome
-	done   chan struct{} // has room for one: the outcome is there
-	orphan bool          // nobody waits; the reply frees Fid
-}
 
 // A slot is what a tag stands for.
 type slot struct {
@@ -35,44 +20,12 @@ type slot struct {
 	flushing bool   // a Tflush of this tag is under way: not to be used before its Rflush
 }
 
-var calls = sync.Pool{New: func() any { return &call{done: make(chan struct{}, 1)} }}
-
-// keepFrame is how much memory an idle call may hold on to.
-const keepFrame = 4 << 10
-
-func newCall(t p9.Type) *call {
-	k := calls.Get().(*call)
-	wname, wqid, frame := k.Wname[:0], k.Wqid[:0], k.frame
-	*k = call{done: k.done, frame: frame, want: t + 1}
-	k.Type, k.Wname, k.Wqid = t, wname, wqid
-	return k
-}
-
-// release gives a call back, after its outcome was taken.
-func (k *call) release() {
-	k.p, k.Data, k.Stat = nil, nil, nil
-	clear(k.Wname)
-	if cap(k.frame) > keepFrame {
-		k.frame = nil
-	}
-	calls.Put(k)
-}
-
-func (k *call) deliver(c *Conn, err error) {
-	k.err = err
-	if k.orphan { // c.mu is held, or the call is no longer in a slot
-		k.release()
-		return
-	}
-	k.done <- struct{}{}
-}
-
 // Tags for requests; those above are for Tflush alone, so that there is always
 // a way to end a request.
 const maxTags, maxCalls = p9.NoTag, 60000
 
-// tag finds a free tag, waiting if there are too many requests under way. c.mu
-// is held.
+// tag finds a free tag, waiting if there are too many requests under way. What is
+// queued is written first: among it may be what others wait for. c.mu is held.
 func (c *Conn) tag(ctx context.Context, limit int) (uint16, error) {
 	if c.busy >= limit && c.err == nil {
 		stop := context.AfterFunc(ctx, func() {
@@ -80,16 +33,21 @@ func (c *Conn) tag(ctx context.Context, limit int) (uint16, error) {
 			c.freed.Broadcast()
 			c.mu.Unlock()
 		})
-		for c.busy >= limit && c.err == nil && ctx.Err() == nil {
+		defer stop()
+		for c.busy >= limit && c.err == nil {
+			if ctx.Err() != nil {
+				return 0, ctx.Err()
+			}
+			if len(c.out) > 0 && !c.writing {
+				c.write()
+				c.mu.Lock()
+				continue
+			}
 			c.freed.Wait()
 		}
-		stop()
 	}
-	switch {
-	case c.err != nil:
+	if c.err != nil {
 		return 0, c.err
-	case ctx.Err() != nil:
-		return 0, ctx.Err()
 	}
 	c.busy++
 	if n := len(c.free); n > 0 {
@@ -110,39 +68,36 @@ func (c *Conn) freeTag(t uint16) {
 	}
 }
 
-// send queues the calls' requests, one behind the other, and sees to it that
-// they are written. After an error none is under way.
-func (c *Conn) send(ctx context.Context, ks ...*call) error {
+// send queues the calls' requests, one behind the other, and sees to it that they
+// are written. Each outcome is to be waited for: a request that cannot be sent
+// has one at once.
+func (c *Conn) send(ctx context.Context, ks ...*call) {
 	c.mu.Lock()
-	for i, k := range ks {
-		err := c.queue(ctx, k)
-		if err == nil {
-			continue
+	for _, k := range ks {
+		if err := c.queue(ctx, k); err != nil {
+			k.pend.Store(1)
+			k.deliver(err)
 		}
-		if i == 0 {
-			c.mu.Unlock()
-			return err
-		}
-		k.err = err // those before it are on their way
-		k.done <- struct{}{}
 	}
 	c.write()
-	return nil
 }
 
-// queue gives the call a tag and its request a place in c.out.
+// queue gives the call a tag and its request a place in what is to be written.
+// A request that ends a fid goes even if ctx has ended.
 func (c *Conn) queue(ctx context.Context, k *call) error {
+	if k.final() {
+		ctx = context.Background()
+	}
 	t, err := c.tag(ctx, maxCalls)
 	if err != nil {
 		return err
 	}
-	k.Tag, k.tag = t, t
-	start := len(c.out)
-	if c.out, err = k.Append(c.out, c.dotl); err == nil && len(c.out)-start > int(c.msize) {
-		err = fmt.Errorf("%s of %d bytes: %w", k.Type, len(c.out)-start, p9.ErrorOfErrno(syscall.E2BIG))
-		c.out = c.out[:start]
+	if k.of != nil && k.of.gone.Load() {
+		c.freeTag(t)
+		return p9.ErrUnknownFid
 	}
-	if err != nil {
+	k.Tag, k.tag = t, t
+	if err := c.encode(k); err != nil {
 		c.freeTag(t)
 		return err
 	}
@@ -151,91 +106,61 @@ func (c *Conn) queue(ctx context.Context, k *call) error {
 	return nil
 }
 
-// write writes what is queued, unless somebody is writing who will see it. It
-// unlocks c.mu. Frames that were queued meanwhile are written by a goroutine of
-// their own, for the caller has a reply to wait for.
-func (c *Conn) write() {
-	if c.writing || len(c.out) == 0 || c.err != nil {
-		c.mu.Unlock()
-		return
-	}
-	c.writing = true
-	if c.writeOut(); len(c.out) > 0 && c.err == nil {
-		go c.drain()
-	} else {
-		c.writing = false
-	}
-	c.mu.Unlock()
-}
-
-func (c *Conn) drain() {
-	c.mu.Lock()
-	for len(c.out) > 0 && c.err == nil {
-		c.writeOut()
-	}
-	c.writing = false
-	c.mu.Unlock()
-}
-
-// keepOut is how much memory an idle Conn may hold for what it writes.
-const keepOut = 64 << 10
-
-// writeOut does one write. c.mu is held before and after it, not meanwhile.
-func (c *Conn) writeOut() {
-	b := c.out
-	c.out, c.spare = c.spare[:0], nil
-	c.mu.Unlock()
-	_, err := c.rwc.Write(b)
-	if err != nil {
-		c.die(cause(err))
-	}
-	c.mu.Lock()
-	if cap(b) <= keepOut {
-		c.spare = b[:0]
-	}
-}
-
 // do makes a call and waits for its outcome, flushing it when ctx ends.
 func (c *Conn) do(ctx context.Context, k *call) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := c.send(ctx, k); err != nil {
-		return err
-	}
-	return c.wait(ctx, k)
+	c.send(ctx, k)
+	c.wait(ctx, k)
+	return k.err
 }
 
-func (c *Conn) wait(ctx context.Context, k *call) error {
-	select {
-	case <-k.done:
-		return k.err
-	case <-ctx.Done():
+// wait waits for the outcomes of calls. When ctx ends, those that have none yet
+// are flushed: then it is the reply's, if that was faster, or else ctx's error.
+func (c *Conn) wait(ctx context.Context, ks ...*call) {
+	for i, k := range ks {
+		select {
+		case <-k.done:
+			continue
+		case <-ctx.Done():
+		}
+		c.flush(ks[i:]...)
+		for _, k := range ks[i:] {
+			<-k.done
+			k.flushed(ctx)
+		}
+		return
 	}
-	c.flush(k)
-	<-k.done
-	if errors.Is(k.err, errFlushed) || errors.Is(k.err, syscall.EINTR) {
-		return ctx.Err()
-	}
-	return k.err
 }
 
 var errFlushed = errors.New("flushed")
 
-// flush asks the server to give a request up, flush(5). The outcome comes by
-// k.done: the reply's, if that is faster than Rflush.
-func (c *Conn) flush(k *call) {
+// flushed puts ctx's error in the place of what a flush makes of a call.
+func (k *call) flushed(ctx context.Context) {
+	if errors.Is(k.err, errFlushed) || errors.Is(k.err, syscall.EINTR) {
+		k.err = ctx.Err()
+	}
+}
+
+// flush asks the server to give requests up, flush(5). Each outcome comes as ever:
+// the reply's, if that is faster than Rflush.
+func (c *Conn) flush(ks ...*call) {
 	c.mu.Lock()
-	if t, err := c.tag(context.Background(), maxTags); err == nil {
-		if c.slots[k.tag].call != k { // the reply is there
-			c.freeTag(t)
-		} else {
-			f := p9.Fcall{Type: p9.Tflush, Tag: t, Oldtag: k.tag}
-			c.out, _ = f.Append(c.out, c.dotl)
-			c.slots[t].flush, c.slots[t].old = true, k.tag
-			c.slots[k.tag].flushing = true
-			c.tracef("<-", &f)
+	for _, k := range ks {
+		t, err := c.tag(context.Background(), maxTags)
+		if err != nil {
+			break
 		}
+		if s := &c.slots[k.tag]; s.call != k || s.flushing { // the reply is there, or it is asked already
+			c.freeTag(t)
+			continue
+		}
+		f := p9.Fcall{Type: p9.Tflush, Tag: t, Oldtag: k.tag}
+		c.out, _ = f.Append(c.out, c.dotl)
+		c.slots[t].flush, c.slots[t].old = true, k.tag
+		c.slots[k.tag].flushing = true
+		c.tracef("<-", &f)
 	}
 	c.write()
 }
@@ -244,9 +169,7 @@ func (c *Conn) flush(k *call) {
 func (c *Conn) discard(fid uint32) {
 	k := newCall(p9.Tclunk)
 	k.Fid, k.orphan = fid, true
-	if c.send(context.Background(), k) != nil {
-		k.release()
-	}
+	c.send(context.Background(), k)
 }
 
 // abandon leaves a call to its own, unless its outcome is there.
@@ -258,4 +181,23 @@ func (c *Conn) abandon(k *call) bool {
 	}
 	k.orphan = true
 	return true
+}
+
+// ended takes the outcome of a request that ends a fid. It is never flushed, for
+// then the fid would be neither gone nor in hand: when ctx ends, it is left to its
+// own. Else the call and the fid's number are the caller's to give back.
+func (c *Conn) ended(ctx context.Context, k *call) (own bool, err error) {
+	select {
+	case <-k.done:
+	case <-ctx.Done():
+		if c.abandon(k) {
+			return false, ctx.Err()
+		}
+		<-k.done
+	}
+	return true, k.err
+}
+
+func botch(format string, a ...any) error {
+	return fmt.Errorf("%w: "+format, append([]any{p9.ErrBotch}, a...)...)
 }

@@ -2,11 +2,9 @@ package client
 
 import (
 	"context"
-	"fmt"
-	"io"
+	"errors"
 	"io/fs"
 	"os"
-	"strings"
 
 	"ninespace/srv/p9"
 )
@@ -16,8 +14,23 @@ func (f *Fid) Open(ctx context.Context, mode p9.Mode) error {
 	if mode&p9.ODIRECTORY != 0 && !f.qid.IsDir() {
 		return p9.ErrNotDir
 	}
-	return f.open(ctx, f.c.openType(), mode, func(k *call) { k.Mode, k.Flags = mode.Plan9(), mode.Linux() })
+	k := f.start(f.c.openType())
+	defer k.release()
+	k.Mode, k.Flags = mode.Plan9(), mode.Linux()
+	return f.open(ctx, k, mode)
 }
+
+// open makes a call that opens the fid.
+func (f *Fid) open(ctx context.Context, k *call, mode p9.Mode) error {
+	if err := f.c.do(ctx, k); err != nil {
+		return err
+	}
+	f.opened(k, mode)
+	return nil
+}
+
+// opened takes the reply of an open or a create.
+func (f *Fid) opened(k *call, mode p9.Mode) { f.qid, f.iounit, f.mode = k.Qid, k.Iounit, mode }
 
 func (c *Conn) openType() p9.Type {
 	if c.dotl {
@@ -26,18 +39,43 @@ func (c *Conn) openType() p9.Type {
 	return p9.Topen
 }
 
-func (f *Fid) open(ctx context.Context, t p9.Type, mode p9.Mode, set func(*call)) error {
-	k, err := f.start(t)
+// addOpen puts an open into a pipe that walks to names. A symbolic link there is
+// not opened: some servers would follow it, by their own lights.
+func (p *pipe) addOpen(c *Conn, mode p9.Mode, names []string) *call {
+	k := p.add(c.openType())
+	if len(names) > 0 {
+		mode |= p9.ONOFOLLOW
+	}
+	k.Mode, k.Flags = mode.Plan9(), mode.Linux()
+	return k
+}
+
+// WalkOpen opens the file at the end of a path by a new fid and leaves f as it is,
+// in one round trip. A symbolic link there is not followed.
+func (f *Fid) WalkOpen(ctx context.Context, mode p9.Mode, names ...string) (*Fid, error) {
+	if mode&p9.ODIRECTORY != 0 && !f.c.dotl { // which cannot tell the server
+		g, err := f.Walk(ctx, names...)
+		if err != nil {
+			return nil, err
+		}
+		if err := g.Open(ctx, mode); err != nil {
+			g.let()
+			return nil, err
+		}
+		return g, nil
+	}
+	var p pipe
+	defer p.release()
+	k := p.addOpen(f.c, mode, names)
+	g, err := p.run(ctx, f, names)
+	if err == nil {
+		err = p.outcome(g)
+	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer k.release()
-	set(k)
-	if err := f.c.do(ctx, k); err != nil {
-		return err
-	}
-	f.qid, f.iounit, f.mode = k.Qid, k.Iounit, mode
-	return nil
+	g.opened(k, mode)
+	return g, nil
 }
 
 // Create makes a file in the directory and opens it; the fid moves to it. perm
@@ -45,59 +83,99 @@ func (f *Fid) open(ctx context.Context, t p9.Type, mode p9.Mode, set func(*call)
 // truncated where mode says so, unless mode has OEXCL or perm asks for a
 // directory: then it is an error.
 func (f *Fid) Create(ctx context.Context, name string, perm fs.FileMode, mode p9.Mode) error {
-	if f.c.dotl {
-		return f.createL(ctx, name, perm, mode)
+	if f.c.dotl && perm.IsDir() {
+		g, err := f.makeDir(ctx, name, perm, mode)
+		if err == nil {
+			f.become(g)
+		}
+		return err
 	}
-	err := f.open(ctx, p9.Tcreate, mode, func(k *call) {
-		k.Name, k.Perm, k.Mode = name, p9.Perm(perm), (mode &^ p9.OTRUNC).Plan9()
-	})
+	k := f.start(f.c.createType())
+	defer k.release()
+	if err := k.create(f.c, name, perm, mode); err != nil {
+		return err
+	}
+	err := f.open(ctx, k, mode)
 	if err == nil {
 		f.name = name
 		return nil
 	}
-	if !isExist(err) || perm.IsDir() || mode&p9.OEXCL != 0 {
-		return err
+	g, err := f.there(ctx, name, perm, mode, err)
+	if err == nil {
+		f.become(g)
 	}
-	// 9P2000's create never opens what is there: open(2) of the manual tells
-	// how its callers do that.
-	g, werr := f.Walk(ctx, name)
-	if werr != nil {
-		return err
+	return err
+}
+
+// WalkCreate makes a file in the directory and opens it as Create does, by a new
+// fid in one round trip, and leaves f as it is.
+func (f *Fid) WalkCreate(ctx context.Context, name string, perm fs.FileMode, mode p9.Mode) (*Fid, error) {
+	if f.c.dotl && perm.IsDir() {
+		return f.makeDir(ctx, name, perm, mode)
 	}
-	if err := g.Open(ctx, mode); err != nil {
-		g.c.discard(g.num)
-		return err
+	var p pipe
+	defer p.release()
+	k := p.add(f.c.createType())
+	if err := k.create(f.c, name, perm, mode); err != nil {
+		return nil, err
 	}
-	f.become(g)
+	g, err := p.run(ctx, f, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.outcome(g); err != nil {
+		return f.there(ctx, name, perm, mode, err)
+	}
+	g.opened(k, mode)
+	g.name = name
+	return g, nil
+}
+
+func (c *Conn) createType() p9.Type {
+	if c.dotl {
+		return p9.Tlcreate
+	}
+	return p9.Tcreate
+}
+
+// create says what is to be made.
+func (k *call) create(c *Conn, name string, perm fs.FileMode, mode p9.Mode) error {
+	k.Name = name
+	if !c.dotl {
+		k.Perm, k.Mode = p9.Perm(perm), (mode &^ p9.OTRUNC).Plan9()
+		return nil
+	}
+	if perm.Type()&^(fs.ModeTemporary|fs.ModeAppend|fs.ModeExclusive) != 0 {
+		return p9.ErrNotSup
+	}
+	k.Flags, k.Perm, k.Gid = (mode | p9.OCREATE).Linux(), p9.UnixMode(perm)&0o7777, gid()
 	return nil
 }
 
-func (f *Fid) createL(ctx context.Context, name string, perm fs.FileMode, mode p9.Mode) error {
-	switch perm.Type() &^ (fs.ModeTemporary | fs.ModeAppend | fs.ModeExclusive) {
-	case 0:
-		err := f.open(ctx, p9.Tlcreate, mode, func(k *call) {
-			k.Name, k.Flags, k.Perm, k.Gid = name, (mode | p9.OCREATE).Linux(), p9.UnixMode(perm)&0o7777, gid()
-		})
-		if err == nil {
-			f.name = name
-		}
-		return err
-	case fs.ModeDir:
-		if _, err := f.Mkdir(ctx, name, perm); err != nil {
-			return err
-		}
-		g, err := f.Walk(ctx, name)
-		if err != nil {
-			return err
-		}
-		if err := g.Open(ctx, mode); err != nil {
-			g.c.discard(g.num)
-			return err
-		}
-		f.become(g)
-		return nil
+// there opens what a create found to be there, or could not make, as open(2) of
+// Plan 9's manual has it: a file that is there needs no leave to change its
+// directory. err is the create's, and is returned where nothing is there.
+func (f *Fid) there(ctx context.Context, name string, perm fs.FileMode, mode p9.Mode, err error) (*Fid, error) {
+	if !mayBeThere(err, perm, mode) {
+		return nil, err
 	}
-	return p9.ErrNotSup
+	g, oerr := f.WalkOpen(ctx, mode, name)
+	if errors.Is(oerr, fs.ErrNotExist) {
+		return nil, err
+	}
+	return g, oerr
+}
+
+func mayBeThere(err error, perm fs.FileMode, mode p9.Mode) bool {
+	return (errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrPermission)) && !perm.IsDir() && mode&p9.OEXCL == 0
+}
+
+// makeDir makes a directory and opens it.
+func (f *Fid) makeDir(ctx context.Context, name string, perm fs.FileMode, mode p9.Mode) (*Fid, error) {
+	if _, err := f.Mkdir(ctx, name, perm); err != nil {
+		return nil, err
+	}
+	return f.WalkOpen(ctx, mode, name)
 }
 
 // become makes f stand for g's file; what f stood for is let go.
@@ -107,78 +185,3 @@ func (f *Fid) become(g *Fid) {
 }
 
 func gid() uint32 { return uint32(os.Getgid()) }
-
-// Read reads at an offset, as many bytes as one message moves at most. The end
-// is 0 and io.EOF.
-func (f *Fid) Read(ctx context.Context, p []byte, off int64) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
-	}
-	n, err := f.read(ctx, p9.Tread, p, uint64(off), f.Iounit())
-	if n == 0 && err == nil {
-		err = io.EOF
-	}
-	return n, err
-}
-
-func (f *Fid) read(ctx context.Context, t p9.Type, p []byte, off uint64, limit uint32) (int, error) {
-	k, err := f.start(t)
-	if err != nil {
-		return 0, err
-	}
-	defer k.release()
-	k.p = p[:min(len(p), int(limit))]
-	k.Offset, k.Count = off, uint32(len(k.p))
-	if err := f.c.do(ctx, k); err != nil {
-		return 0, err
-	}
-	return k.n, nil
-}
-
-// Write writes all of p at an offset, by as many messages as that takes. It
-// stops at an error and where the server takes less than it was given, and says
-// how many bytes were taken. With OAPPEND in 9P2000, which has no such mode, it
-// writes at what the end is just then.
-func (f *Fid) Write(ctx context.Context, p []byte, off int64) (int, error) {
-	if f.mode&p9.OAPPEND != 0 && !f.c.dotl {
-		st, err := f.Stat(ctx)
-		if err != nil {
-			return 0, err
-		}
-		off = int64(st.Length)
-	}
-	done := 0
-	for first := true; first || done < len(p); first = false {
-		chunk := p[done:min(len(p), done+int(f.Iounit()))]
-		n, err := f.write(ctx, chunk, uint64(off)+uint64(done))
-		done += n
-		if err != nil || n < len(chunk) {
-			return done, err
-		}
-	}
-	return done, nil
-}
-
-func (f *Fid) write(ctx context.Context, p []byte, off uint64) (int, error) {
-	k, err := f.start(p9.Twrite)
-	if err != nil {
-		return 0, err
-	}
-	defer k.release()
-	k.Offset, k.Data = off, p
-	if err := f.c.do(ctx, k); err != nil {
-		return 0, err
-	}
-	if k.Count > uint32(len(p)) {
-		return 0, fmt.Errorf("%w: Rwrite of %d bytes for %d", p9.ErrBotch, k.Count, len(p))
-	}
-	return int(k.Count), nil
-}
-
-// badName says why a name cannot be a directory entry's.
-func badName(name string) error {
-	if name == "" || strings.ContainsAny(name, "/\x00") {
-		return fmt.Errorf("directory entry %q: %w", name, p9.ErrBadName)
-	}
-	return nil
-}

@@ -46,7 +46,7 @@ func (c *Conn) readReply() error {
 	}
 	if err != nil {
 		c.die(cause(err))
-		k.deliver(c, c.Err())
+		k.deliver(c.Err())
 	}
 	return err
 }
@@ -67,7 +67,7 @@ func (c *Conn) claim(tag uint16, typ p9.Type) (*call, error) {
 		}
 		old := s.old
 		if k := c.slots[old].call; k != nil {
-			k.deliver(c, errFlushed)
+			k.deliver(errFlushed)
 		}
 		c.freeTag(old)
 		c.freeTag(tag)
@@ -109,16 +109,17 @@ func (k *call) readData(c *Conn, size uint32) error {
 		if _, err := c.br.Discard(int(n)); err != nil {
 			return err
 		}
-		k.deliver(c, fmt.Errorf("%w: %s of %d bytes, %d asked for", p9.ErrBotch, k.want, n, len(k.p)))
+		k.deliver(fmt.Errorf("%w: %s of %d bytes, %d asked for", p9.ErrBotch, k.want, n, len(k.p)))
 		return nil
 	}
-	if k.n, err = io.ReadFull(c.br, k.p[:n]); err != nil {
+	if _, err := io.ReadFull(c.br, k.p[:n]); err != nil {
 		return err
 	}
+	k.n = int(n)
 	if c.trace != nil {
 		c.tracef("->", &p9.Fcall{Type: k.want, Tag: k.Tag, Data: k.p[:n]})
 	}
-	k.deliver(c, nil)
+	k.deliver(nil)
 	return nil
 }
 
@@ -142,6 +143,6 @@ func (k *call) readFrame(c *Conn, size uint32) error {
 	case p9.Rlerror:
 		err = p9.ErrorOfErrno(syscall.Errno(k.Errno))
 	}
-	k.deliver(c, err)
+	k.deliver(err)
 	return nil
 }

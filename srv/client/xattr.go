@@ -3,7 +3,6 @@ package client
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -46,17 +45,11 @@ func (f *Fid) xattr(ctx context.Context, name string) ([]byte, error) {
 		return nil, fmt.Errorf("attribute of %d bytes: %w", size, p9.ErrorOfErrno(syscall.E2BIG))
 	}
 	b := make([]byte, size)
-	for n := 0; n < len(b); {
-		m, err := g.Read(ctx, b[n:], int64(n))
-		n += m
-		if errors.Is(err, io.EOF) {
-			return b[:n], nil
-		}
-		if err != nil {
-			return nil, err
-		}
+	n, err := g.ReadAt(ctx, b, 0)
+	if err != nil && err != io.EOF {
+		return nil, err
 	}
-	return b, nil
+	return b[:n], nil
 }
 
 // xattrReplace is XATTR_REPLACE of setxattr(2). With an empty value it is how

@@ -12,8 +12,12 @@ import (
 	"ninespace/srv/p9"
 )
 
-// piece is how much of a file is moved at a time.
-const piece = 64 << 10
+// piece is how much of a file is moved at a time, and under how much of it may be
+// on its way.
+const (
+	piece = 64 << 10
+	under = 4 << 20
+)
 
 func (s *session) read(t client.Fsys, path string) error {
 	f, err := t.Open(s.ctx, path, p9.OREAD)
@@ -21,6 +25,7 @@ func (s *session) read(t client.Fsys, path string) error {
 		return err
 	}
 	defer f.Close()
+	f.ReadAhead(under)
 	buf := make([]byte, piece)
 	for {
 		n, err := f.Read(buf)
@@ -68,6 +73,7 @@ func (s *session) write(t client.Fsys, path string) error {
 	if err != nil {
 		return err
 	}
+	f.WriteBehind(under)
 	in := bufio.NewReaderSize(stdin{s.ctx, s.std[0]}, piece)
 	buf := make([]byte, piece)
 	for err == nil {

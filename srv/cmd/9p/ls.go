@@ -9,6 +9,8 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"text/tabwriter"
 	"time"
 
@@ -65,27 +67,43 @@ func (s *session) ls(paths []string) error {
 			return nil
 		}
 		ents, err := t.ReadDir(s.ctx, file)
-		errs := []error{err}
-		dir, err := t.Walk(s.ctx, file, true)
-		if err != nil {
-			return err
-		}
-		defer dir.Clunk(s.ctx)
-		for _, e := range ents {
-			if s.long {
-				f, est, err := dir.WalkStat(s.ctx, e.Name)
-				if err != nil {
-					errs = append(errs, fmt.Errorf("%s: %w", path.Join(file, e.Name), err))
-					continue
-				}
-				f.Clunk(s.ctx)
-				st = est
+		stats, errs := make([]p9.Stat, len(ents)), make([]error, len(ents))
+		if s.long {
+			dir, err := t.Walk(s.ctx, file, true)
+			if err != nil {
+				return err
 			}
-			s.entry(w, e.Name, &st)
+			defer dir.Clunk(s.ctx)
+			s.stats(dir, ents, stats, errs)
 		}
-		return errors.Join(errs...)
+		for i, e := range ents {
+			if errs[i] != nil {
+				errs[i] = fmt.Errorf("%s: %w", path.Join(file, e.Name), errors.Unwrap(errs[i]))
+				continue
+			}
+			s.entry(w, e.Name, &stats[i])
+		}
+		return errors.Join(append(errs, err)...)
 	})(s, paths)
 	return errors.Join(err, w.Flush())
+}
+
+// statsAtOnce is how many files are asked for their attributes at a time.
+const statsAtOnce = 32
+
+// stats asks for the attributes of a directory's entries.
+func (s *session) stats(dir *client.Fid, ents []p9.Dirent, stats []p9.Stat, errs []error) {
+	t := client.Fsys{Root: dir}
+	var wg sync.WaitGroup
+	var next atomic.Int64
+	for range min(statsAtOnce, len(ents)) {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; int(i) < len(ents); i = next.Add(1) - 1 {
+				stats[i], errs[i] = t.Lstat(s.ctx, ents[i].Name)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func (s *session) entry(w *tabwriter.Writer, name string, st *p9.Stat) {
