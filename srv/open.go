@@ -32,34 +32,49 @@ func (f *fid) openFile(ctx context.Context, mode p9.Mode) (p9.Qid, error) {
 	if f.open || f.xattr != nil {
 		return p9.Qid{}, p9.ErrOpen
 	}
-	st, err := f.node.file.Stat(ctx)
-	if err != nil {
-		return st.Qid, err
-	}
-	if _, guard := f.node.file.(Guard); !guard && !f.who.user.Allowed(&st, wants(mode)) {
-		return st.Qid, p9.ErrPerm
-	}
-	if st.Mode.IsDir() && (mode.Writable() || mode&p9.OTRUNC != 0) {
-		return st.Qid, p9.ErrIsDir
-	}
-	if !st.Mode.IsDir() && mode&p9.ODIRECTORY != 0 {
-		return st.Qid, p9.ErrNotDir
+	file := f.node.file
+	// A Guard refuses by itself what may not be: it is asked for its attributes
+	// once it is open, when they are those of what was opened.
+	_, guard := file.(Guard)
+	var st p9.Stat
+	var err error
+	if !guard {
+		if st, err = file.Stat(ctx); err != nil {
+			return st.Qid, err
+		}
+		if !f.who.user.Allowed(&st, wants(mode)) {
+			return st.Qid, p9.ErrPerm
+		}
+		if err = fits(&st, mode); err != nil {
+			return st.Qid, err
+		}
 	}
 	if mode&p9.ORCLOSE != 0 {
 		if err := f.mayRemove(ctx); err != nil {
 			return st.Qid, err
 		}
 	}
-	h, err := Open(ctx, f.node.file, mode)
+	h, err := Open(ctx, file, mode)
 	if err != nil {
 		return st.Qid, err
 	}
-	own := !sameFile(h, f.node.file)
-	if hf, ok := h.(File); ok && own {
-		if st, err = statNow(ctx, f.who, hf); err != nil {
-			Clunk(h)
+	own := !sameFile(h, file)
+	hf, moved := h.(File)
+	if moved = moved && own; moved {
+		file = hf
+	}
+	if moved || guard {
+		if st, err = statNow(ctx, f.who, file); err == nil {
+			err = fits(&st, mode)
+		}
+		if err != nil {
+			if own {
+				Clunk(h)
+			}
 			return st.Qid, err
 		}
+	}
+	if moved {
 		old := f.node
 		name, parent := old.at()
 		f.node = old.c.newNode(hf, name, parent)
@@ -69,6 +84,17 @@ func (f *fid) openFile(ctx context.Context, mode p9.Mode) (p9.Qid, error) {
 	}
 	f.opened(h, own, mode, st.Mode.IsDir())
 	return st.Qid, nil
+}
+
+// fits checks that a mode is one for the file's kind.
+func fits(st *p9.Stat, mode p9.Mode) error {
+	switch {
+	case st.Mode.IsDir() && (mode.Writable() || mode&p9.OTRUNC != 0):
+		return p9.ErrIsDir
+	case !st.Mode.IsDir() && mode&p9.ODIRECTORY != 0:
+		return p9.ErrNotDir
+	}
+	return nil
 }
 
 func (f *fid) opened(h Handle, own bool, mode p9.Mode, dir bool) {
@@ -96,15 +122,17 @@ func (f *fid) createFile(ctx context.Context, name string, perm fs.FileMode, mod
 	if err = CheckName(name); err != nil {
 		return q, err
 	}
-	st, err := dir.file.Stat(ctx)
-	if err != nil {
-		return q, err
-	}
-	if !st.Mode.IsDir() {
-		return q, p9.ErrNotDir
-	}
-	if _, guard := dir.file.(Guard); !guard && !f.who.user.Allowed(&st, 3) {
-		return q, p9.ErrPerm
+	var st p9.Stat
+	if _, guard := dir.file.(Guard); !guard || inherit {
+		if st, err = dir.file.Stat(ctx); err != nil {
+			return q, err
+		}
+		if !st.Mode.IsDir() {
+			return q, p9.ErrNotDir
+		}
+		if !guard && !f.who.user.Allowed(&st, 3) {
+			return q, p9.ErrPerm
+		}
 	}
 	if inherit {
 		keep := fs.FileMode(0o111)
