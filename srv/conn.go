@@ -62,6 +62,7 @@ const (
 	heldBudget = 256 << 20 // bytes of requests past which only small ones are taken
 	smallFrame = 512
 	readBudget = 64 << 20 // bytes of read buffers past which reads are cut short
+	fairBudget = 4 << 20  // the same while memory is short
 	shortRead  = 8 << 10
 	firstFrame = 8 << 10 // the longest message before a version is agreed on
 )
@@ -76,7 +77,7 @@ func (s *Server) ServeConn(ctx context.Context, rwc io.ReadWriteCloser) error {
 	c.stats = st.enter(c)
 	defer st.leave(c)
 	c.out.open(rwc)
-	c.out.stats, c.out.mem = c.stats, &st.mem
+	c.out.srv, c.out.stats = s, c.stats
 	c.out.idle.L = &c.out.mu
 	stop := context.AfterFunc(ctx, func() { rwc.Close() })
 	defer stop()
