@@ -314,6 +314,8 @@ func (c *conn) version(r *req) {
 	}
 	dotl := c.dotl && rx.Type != p9.Rerror // a refusal is said in 9P2000
 	c.append(rx, dotl)
+	c.now = clock()
+	c.stats.count(p9.Tversion, r.began, c.now, rx.Type == p9.Rerror)
 	r.free()
 }
 
@@ -343,7 +345,7 @@ func (c *conn) flush(r *req) {
 		r.free()
 		return
 	}
-	old.flushes = append(old.flushes, r.t.Tag)
+	old.flushes = append(old.flushes, waiting{r.t.Tag, r.began})
 	c.flushing[r.t.Tag] = old
 	old.ctx.cancel()
 	run := old.waits > 0 || old.parked
