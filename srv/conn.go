@@ -63,6 +63,7 @@ const (
 	heldBudget = 256 << 20 // bytes of requests past which only small ones are taken
 	smallFrame = 512
 	readBudget = 64 << 20 // bytes of read buffers past which reads are cut short
+	fairBudget = 4 << 20  // the same while memory is short
 	shortRead  = 8 << 10
 	firstFrame = 8 << 10 // the longest message before a version is agreed on
 )
@@ -77,7 +78,7 @@ func (s *Server) ServeConn(ctx context.Context, rwc io.ReadWriteCloser) error {
 	c.stats = st.enter(c)
 	defer st.leave(c)
 	c.out.open(rwc)
-	c.out.stats, c.out.mem = c.stats, &st.mem
+	c.out.srv, c.out.stats = s, c.stats
 	c.out.idle.L = &c.out.mu
 	stop := context.AfterFunc(ctx, func() { rwc.Close() })
 	defer stop()
@@ -324,6 +325,8 @@ func (c *conn) version(r *req) {
 	}
 	dotl := c.dotl && rx.Type != p9.Rerror // a refusal is said in 9P2000
 	c.append(rx, dotl)
+	c.now = clock()
+	c.stats.count(p9.Tversion, r.began, c.now, rx.Type == p9.Rerror)
 	r.free()
 }
 
@@ -353,7 +356,7 @@ func (c *conn) flush(r *req) {
 		r.free()
 		return
 	}
-	old.flushes = append(old.flushes, r.t.Tag)
+	old.flushes = append(old.flushes, waiting{r.t.Tag, r.began})
 	c.flushing[r.t.Tag] = old
 	old.ctx.cancel()
 	run := old.waits > 0 || old.parked

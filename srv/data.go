@@ -23,7 +23,7 @@ func (r *req) space(count uint32) []byte {
 		return c.room(readHead + int(count))[readHead:]
 	}
 	asked := int64(count)
-	if count > shortRead && (c.reading.Add(asked) > readBudget || c.srv.scarce()) {
+	if count > shortRead && c.crowded(c.reading.Add(asked)) {
 		// Too much memory waits in replies already: a short read is no error.
 		c.reading.Add(-asked)
 		asked, count = 0, shortRead
@@ -34,6 +34,12 @@ func (r *req) space(count uint32) []byte {
 	r.rbuf.count(&c.reading, int64(cap(r.rbuf.b)))
 	c.reading.Add(-asked)
 	return r.rbuf.b[readHead:]
+}
+
+// crowded reports whether a connection has too many bytes of read buffers. One that
+// takes its replies never has, whoever else keeps memory short.
+func (c *conn) crowded(n int64) bool {
+	return n > readBudget || n > fairBudget && c.srv.scarce()
 }
 
 // filled makes the reply of what was read to the room that space gave.

@@ -2,6 +2,7 @@ package srv
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"math"
 
@@ -255,7 +256,7 @@ func (r *req) walk(ctx context.Context, f *fid) error {
 		next, q, err := r.step(ctx, f, n, name)
 		if err != nil {
 			n.unref()
-			if len(rx.Wqid) == 0 || err == ErrAgain {
+			if len(rx.Wqid) == 0 || r.ctx == nil && errors.Is(err, ErrAgain) {
 				return err
 			}
 			return nil // a walk that got somewhere says how far; newfid is not made

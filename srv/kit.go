@@ -4,6 +4,7 @@ package srv
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -122,7 +123,7 @@ func (d *Dir) List(ctx context.Context, cookie uint64) iter.Seq2[p9.Dirent, erro
 			if !Nonblock(ctx) || isInline(e.f) {
 				st, err = e.f.Stat(ctx)
 			}
-			if err == ErrAgain {
+			if errors.Is(err, ErrAgain) {
 				yield(p9.Dirent{}, err)
 				return
 			}

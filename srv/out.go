@@ -63,8 +63,8 @@ func (b *buffer) free() {
 // they are (writev).
 type out struct {
 	w     io.WriteCloser
+	srv   *Server // its state counts what waits here
 	stats *shard
-	mem   *atomic.Int64 // counts what waits here, for the server
 
 	mu    sync.Mutex
 	idle  sync.Cond // signalled when a write has ended
@@ -74,11 +74,12 @@ type out struct {
 	bufs  net.Buffers // what is left of vec, in the write that runs
 	raw   syscall.RawConn
 	once  func(fd uintptr) bool
-	n     int // what once wrote
+	try   bool // once is not to wait
+	n     int  // what once wrote
 	werr  error
 	bytes int // in pend and in the write that runs
 	busy  bool
-	since atomic.Int64 // when the write that runs began, clock; 0: none runs
+	since atomic.Int64 // since when the write that runs has got nowhere, clock; 0: none runs
 	err   error
 }
 
@@ -95,7 +96,7 @@ func (o *out) put(b *buffer) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.bytes += len(b.b)
-	o.mem.Add(int64(len(b.b)))
+	o.srv.st.mem.Add(int64(len(b.b)))
 	if n := len(o.pend); n > 0 && len(b.b) < large {
 		last := o.pend[n-1]
 		if len(b.b) > cap(last.b)-len(last.b) {
@@ -119,8 +120,9 @@ func (o *out) flush(batch *buffer, reader bool) error {
 	if batch != nil {
 		o.pend = append(o.pend, batch)
 		o.bytes += len(batch.b)
-		o.mem.Add(int64(len(batch.b)))
+		o.srv.st.mem.Add(int64(len(batch.b)))
 	}
+	o.srv.scarce() // then slow clients are looked for
 	if o.busy {
 		for reader && o.bytes > outMax && o.busy && o.err == nil {
 			o.idle.Wait()
@@ -185,7 +187,7 @@ func (o *out) drain(try bool) (more bool) {
 			}
 		}
 		clear(pend[len(left):])
-		o.mem.Add(-int64(n))
+		o.srv.st.mem.Add(-int64(n))
 		o.mu.Lock()
 		o.bytes -= n
 		o.idle.Broadcast()
@@ -194,8 +196,14 @@ func (o *out) drain(try bool) (more bool) {
 			o.w.Close() // so that the reading side ends too
 		}
 		if len(left) > 0 {
-			o.pend, o.spare = append(left, o.pend...), nil
-			return true
+			behind := o.pend
+			o.pend = append(left, behind...)
+			clear(behind)
+			o.spare = behind[:0]
+			if try {
+				return true
+			}
+			continue
 		}
 		if o.spare = pend; cap(pend) > keepPend {
 			o.spare, o.vec = nil, nil
@@ -205,16 +213,16 @@ func (o *out) drain(try bool) (more bool) {
 	return false
 }
 
-// write writes frames; with try only as much as goes without waiting, where that
-// can be known.
+// write writes frames, or some bytes of them; with try only as much as goes
+// without waiting, where that can be known.
 func (o *out) write(frames []*buffer, try bool) (int, error) {
 	o.vec = o.vec[:0]
 	for _, f := range frames {
 		o.vec = append(o.vec, f.b)
 	}
 	defer clear(o.vec)
-	if try && o.raw != nil {
-		o.n, o.werr = 0, nil
+	if o.raw != nil {
+		o.try, o.n, o.werr = try, 0, nil
 		if err := o.raw.Write(o.once); err != nil {
 			return 0, err
 		}
@@ -228,7 +236,8 @@ func (o *out) write(frames []*buffer, try bool) (int, error) {
 	return int(n), err
 }
 
-// open has the writes of the reading goroutine be tries, where w is a socket.
+// open has writes go on by what the client takes, and those of the reading
+// goroutine not wait for that, where w is a socket.
 func (o *out) open(w io.WriteCloser) {
 	o.w = w
 	s, ok := w.(syscall.Conn)
@@ -253,6 +262,7 @@ func (o *out) open(w io.WriteCloser) {
 				continue
 			case syscall.EAGAIN:
 				o.werr = nil
+				return o.try
 			}
 			return true
 		}

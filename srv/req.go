@@ -33,12 +33,18 @@ type life struct {
 	parked bool    // waits for a goroutine
 	kept   bool    // something may still lead here when it is over
 
-	flushes []uint16 // tags of Tflushes to answer after it, under conn.mu
+	flushes []waiting // Tflushes to answer after it, under conn.mu
 
 	ctx  *reqCtx   // nil while on the reading goroutine
 	rx   *p9.Fcall // the reply's fields, but for a read's
 	rbuf *buffer   // a read's reply
 	rlen int       // a read's reply, where it is in the batch
+}
+
+// A waiting is a Tflush that is answered after another request.
+type waiting struct {
+	tag   uint16
+	began int64 // clock
 }
 
 var (
@@ -186,9 +192,10 @@ func (r *req) finish(err error) (more *req, others bool) {
 	} else {
 		reply.free()
 	}
-	for _, tag := range r.flushes {
-		delete(c.flushing, tag)
-		c.out.put(c.rflush(tag))
+	for _, f := range r.flushes {
+		delete(c.flushing, f.tag)
+		c.out.put(c.rflush(f.tag))
+		c.stats.count(p9.Tflush, f.began, now, false)
 	}
 	more = c.unpark()
 	others = len(c.reqs) > 0

@@ -25,7 +25,7 @@ type Server struct {
 	Conns int
 	// Memory is how many bytes of replies may wait for clients to take them,
 	// over all connections, 1 GiB where 0. While it is more, a connection whose
-	// client has not taken one write of replies in 30 seconds is cut off.
+	// client has taken nothing for 30 seconds is cut off.
 	Memory int64
 	// Trace, where set, is given each message in the text form of p9.Fcall.
 	Trace func(line string)

@@ -82,7 +82,7 @@ func (s *shard) count(d tallied, took int64) {
 //
 // in and out are bytes; mem is the bytes of replies that wait for their clients;
 // inflight are requests that may block. Of each message it tells how many were
-// answered, how many with an error, and times in µs: the mean, and the powers of
+// answered, or flushed, how many with an error, and times in µs: the mean, and the powers of
 // two that half of them, all but a hundredth, and all took less than.
 func (s *Server) Stats() File {
 	return Text(0o444, func(context.Context) (string, error) { return s.stats(), nil })

@@ -1,0 +1,142 @@
+package srv_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"ninespace/srv"
+	"ninespace/srv/p9"
+	"ninespace/srv/srvtest"
+)
+
+// figures reads a server's statistics: the numbers of each line by its first word.
+func figures(t *testing.T, s *srv.Server) map[string]string {
+	t.Helper()
+	h, err := srv.Open(context.Background(), s.Stats(), p9.OREAD)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, 64<<10)
+	n, err := h.(srv.Reader).Read(context.Background(), b, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := map[string]string{}
+	for line := range strings.Lines(string(b[:n])) {
+		word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		m[word] = rest
+	}
+	return m
+}
+
+// TestStats says so much, and no more, to a server, and compares its figures.
+func TestStats(t *testing.T) {
+	f := &waiter{Node: srv.NewNode(0o444)}
+	s := srv.New(newHall(map[string]srv.File{"f": f, "hello": srv.Const("hello")}))
+	p := listen(t, s)
+	is := func(want map[string]string) {
+		t.Helper()
+		var got map[string]string
+		wrong := func() (l []string) {
+			got = figures(t, s)
+			for word, w := range want {
+				if g := got[word]; g != w && !strings.HasPrefix(g, w+" mean ") {
+					l = append(l, fmt.Sprintf("%s %s, not %s", word, g, w))
+				}
+			}
+			return l
+		}
+		if !srvtest.Until(func() bool { return len(wrong()) == 0 }) { // the last reply is counted when it is sent
+			t.Error(wrong())
+		}
+		for word := range got {
+			if _, ok := want[word]; !ok {
+				t.Errorf("%s %s", word, got[word])
+			}
+		}
+	}
+	w := p.dial(true)
+	var in, out int
+	tell := func(fs ...*p9.Fcall) {
+		t.Helper()
+		for _, f := range fs {
+			b, _ := f.Append(nil, true)
+			in += len(b)
+		}
+		w.send(fs...)
+	}
+	hear := func() *p9.Fcall {
+		t.Helper()
+		r := w.recv()
+		b, _ := r.Append(nil, true)
+		out += len(b)
+		return r
+	}
+	for _, f := range []*p9.Fcall{
+		{Type: p9.Tversion, Tag: p9.NoTag, Msize: 64 << 10, Version: p9.Version9P2000L},
+		{Type: p9.Tattach, Afid: p9.NoFid, Uname: "glenda", Nuname: p9.NoUid}} {
+		b, _ := f.Append(nil, true)
+		in += len(b)
+	}
+	for _, f := range []*p9.Fcall{{Type: p9.Rversion, Version: p9.Version9P2000L}, {Type: p9.Rattach}} {
+		b, _ := f.Append(nil, true)
+		out += len(b)
+	}
+	want := map[string]string{"conns": "1", "fids": "1", "inflight": "0", "mem": "0", "Tversion": "n 1 err 0", "Tattach": "n 1 err 0"}
+	check := func() { t.Helper(); want["in"], want["out"] = fmt.Sprint(in), fmt.Sprint(out); is(want) }
+	check()
+
+	tell(&p9.Fcall{Type: p9.Twalk, Newfid: 1, Wname: []string{"f"}})
+	hear()
+	tell(&p9.Fcall{Type: p9.Twalk, Newfid: 2, Wname: []string{"hello"}})
+	hear()
+	tell(&p9.Fcall{Type: p9.Twalk, Newfid: 3, Wname: []string{"no"}})
+	hear()
+	tell(&p9.Fcall{Type: p9.Tlopen, Fid: 1})
+	hear()
+	tell(&p9.Fcall{Type: p9.Tlopen, Fid: 2})
+	hear()
+	tell(&p9.Fcall{Type: p9.Tread, Fid: 2, Count: 100})
+	hear()
+	tell(&p9.Fcall{Type: p9.Tread, Fid: 9, Count: 100})
+	hear()
+	want["fids"], want["Twalk"], want["Tlopen"], want["Tread"] = "3", "n 3 err 1", "n 2 err 0", "n 2 err 1"
+	check()
+
+	for tag := range uint16(5) {
+		tell(&p9.Fcall{Type: p9.Tread, Tag: tag, Fid: 1, Count: 100})
+	}
+	if !srvtest.Until(func() bool { return f.blocked.Load() == 5 }) {
+		t.Fatal("no reads block")
+	}
+	want["inflight"] = "5"
+	check()
+	for tag := range uint16(3) {
+		tell(&p9.Fcall{Type: p9.Tflush, Tag: 100, Oldtag: tag})
+		hear()
+	}
+	tell(&p9.Fcall{Type: p9.Tflush, Tag: 100, Oldtag: 99}) // of nothing
+	hear()
+	want["inflight"], want["Tread"], want["Tflush"] = "2", "n 5 err 4", "n 4 err 0"
+	check()
+
+	tell(&p9.Fcall{Type: p9.Tclunk, Tag: 7, Fid: 1})
+	hear()
+	want["fids"], want["Tclunk"] = "2", "n 1 err 0"
+	check()
+
+	q := p.dial(true)
+	if got := figures(t, s); got["conns"] != "2" || got["fids"] != "3" {
+		t.Errorf("with another client: %v", got)
+	}
+	q.c.Close()
+	w.c.Close()
+	if !srvtest.Until(func() bool {
+		g := figures(t, s)
+		return g["conns"] == "0" && g["fids"] == "0" && g["inflight"] == "0" && g["mem"] == "0"
+	}) {
+		t.Errorf("when all have gone: %v", figures(t, s))
+	}
+}
