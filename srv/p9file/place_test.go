@@ -17,9 +17,9 @@ import (
 	"ninespace/srv/srvtest"
 )
 
-// TestRace does everything at once, for the race detector and for deadlocks. It
-// goes to localfs too, whose files change when they are told of renames and have
-// no lock of their own. In the end nothing is held.
+// TestRace does everything at once, for the race detector, for deadlocks and for
+// what p9.File promises. It goes to localfs too, whose files change when they are
+// told of renames and have no lock of their own. In the end nothing is held.
 func TestRace(t *testing.T) {
 	mask := syscall.Umask(0)
 	syscall.Umask(mask)
@@ -31,7 +31,9 @@ func TestRace(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			srvtest.CheckGoroutines(t)
 			srvtest.CheckFiles(t)
-			f, err := Tree(a)
+			c := &contract{Attacher: a, broken: map[string]bool{}}
+			defer c.check(t)
+			f, err := Tree(c)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -77,6 +79,7 @@ func scramble(r *root, rnd *rand.Rand) {
 			if _, h, err := d.Create(ctx, name(), 0o644, p9.ORDWR|p9.OTRUNC); err == nil {
 				h.(srv.Writer).Write(ctx, []byte("hello"), 0)
 				h.(srv.File).Stat(ctx)
+				h.(srv.Wstater).Wstat(ctx, p9.Wstat{Valid: p9.WLength, Length: 3})
 				srv.Clunk(h)
 			}
 		case 1, 2:
@@ -100,6 +103,7 @@ func scramble(r *root, rnd *rand.Rand) {
 				if h, err := srv.Open(ctx, f, p9.OREAD); err == nil {
 					if r, ok := h.(srv.Reader); ok {
 						r.Read(ctx, make([]byte, 10), 0)
+						h.(srv.Syncer).Sync(ctx, false)
 					}
 					srv.Clunk(h)
 				}

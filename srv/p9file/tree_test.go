@@ -89,6 +89,11 @@ func TestTheirs(t *testing.T) {
 			t.Fatal(err)
 		}
 		hold(t, a)
+		f := find(t, tree(t, a), "a")
+		st, err := f.Stat(bg)
+		if l := p9.AttrOf(&st); err != nil || l.Nlink != 1 { // the tree doesn't count
+			t.Errorf("%d links, %v", l.Nlink, err)
+		}
 	})
 	t.Run("composefs", func(t *testing.T) {
 		dir, a := local(t)
@@ -100,6 +105,16 @@ func TestTheirs(t *testing.T) {
 		}
 		hold(t, c)
 	})
+}
+
+func find(t testing.TB, dir srv.File, name string) srv.File {
+	t.Helper()
+	f, err := srv.Walk(bg, dir, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { srv.Clunk(f) })
+	return f
 }
 
 func hold(t *testing.T, a hp9.Attacher, untouched ...string) {
