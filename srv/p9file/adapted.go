@@ -2,7 +2,6 @@ package p9file
 
 import (
 	"io/fs"
-	"slices"
 	"syscall"
 
 	"github.com/hugelgupf/p9/linux"
@@ -130,12 +129,13 @@ func (a *attacher) mayWstat(c *current, st *p9.Stat, w *p9.Wstat) error {
 	}
 	full := *st
 	srv.Owners(&full)
-	owner, writer := full.Uid == a.user.Name, a.user.Allowed(st, 2)
+	host, writer := a.user.Host(), a.user.Allowed(st, 2)
+	owner := host || full.Uid == a.user.Name
 	switch {
 	case has(p9.WMode|p9.WUid|p9.WGid|p9.WAtime|p9.WMtime) && !owner,
-		has(p9.WUid) && w.Uid != full.Uid: // a file is not given away
+		has(p9.WUid) && w.Uid != full.Uid && !host: // a file is not given away
 		return p9.ErrNotOwner
-	case has(p9.WGid) && w.Gid != full.Gid && w.Gid != a.user.Name && !slices.Contains(a.user.Groups(), w.Ngid):
+	case has(p9.WGid) && w.Gid != full.Gid && w.Gid != a.user.Name && !a.user.Member(w.Ngid) && !host:
 		return p9.ErrorOfText("not a member of proposed group")
 	case has(p9.WLength|p9.WAtimeNow|p9.WMtimeNow) && !owner && !writer,
 		has(p9.WLength) && !writer && !(c.open && c.mode.Writable()):

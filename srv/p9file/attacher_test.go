@@ -328,10 +328,43 @@ func TestUser(t *testing.T) {
 	if _, _, _, err := r.Create("x", hp9.WriteOnly, 0o644, 0, 0); linux.ExtractErrno(err) != linux.EACCES {
 		t.Errorf("create with another's uid: %v", err)
 	}
+	// Who runs the server may give files away.
+	f2 := walk(t, mine, "f")
+	if err := f2.SetAttr(hp9.SetAttrMask{UID: true, GID: true}, hp9.SetAttr{UID: 12345, GID: 12345}); err != nil {
+		t.Errorf("chown by the host owner: %v", err)
+	}
 	ctl := srv.NewDir().Add("const", srv.Const(strings.Repeat("x", 10)))
 	c := walk(t, root(t, bg, ctl), "const")
 	if _, _, err := c.Open(hp9.WriteOnly); linux.ExtractErrno(err) != linux.EACCES {
 		t.Errorf("open of a constant for writing: %v", err)
+	}
+}
+
+// TestGroup has what is made be of the group that is asked for, both ways.
+func TestGroup(t *testing.T) {
+	gid := os.Getgid()
+	if os.Getuid() == 0 {
+		gid = 12345
+	}
+	for _, o := range ours {
+		r := root(t, bg, newRoot(t, o.dir(t)))
+		if _, err := r.Mkdir("d", 0o755, hp9.NoUID, hp9.GID(gid)); err != nil {
+			t.Fatal(err)
+		}
+		ctx := srv.WithGroup(bg, uint32(gid))
+		f, h, err := srv.Create(ctx, tree(t, attach(func() (hp9.File, error) { return walk(t, r), nil })), "f", 0o644, p9.OREAD)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer srv.Clunk(f)
+		if any(f) != any(h) {
+			defer srv.Clunk(h)
+		}
+		for _, name := range []string{"d", "f"} {
+			if _, _, a, err := walk(t, r, name).GetAttr(hp9.AttrMaskAll); err != nil || a.GID != hp9.GID(gid) {
+				t.Errorf("%s: %s is of group %d, %v", o.name, name, a.GID, err)
+			}
+		}
 	}
 }
 
