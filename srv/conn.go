@@ -325,8 +325,7 @@ func (c *conn) version(r *req) {
 	}
 	dotl := c.dotl && rx.Type != p9.Rerror // a refusal is said in 9P2000
 	c.append(rx, dotl)
-	c.now = clock()
-	c.stats.count(p9.Tversion, r.began, c.now, rx.Type == p9.Rerror)
+	c.tally(p9.Tversion, rx.Type == p9.Rerror)
 	r.free()
 }
 

@@ -179,9 +179,8 @@ func (r *req) run() {
 // whether others run.
 func (r *req) finish(err error) (more *req, others bool) {
 	c := r.c
-	d := tallied{t: r.t.Type}
-	d.add(err != nil)
-	c.stats.count(d, clock()-r.began)
+	now := clock()
+	c.stats.count(one(r.t.Type, err != nil), now-r.began)
 	c.stats.inflight.Add(-1)
 	reply := r.encode(err)
 	c.mu.Lock()
@@ -195,7 +194,7 @@ func (r *req) finish(err error) (more *req, others bool) {
 	for _, f := range r.flushes {
 		delete(c.flushing, f.tag)
 		c.out.put(c.rflush(f.tag))
-		c.stats.count(p9.Tflush, f.began, now, false)
+		c.stats.count(one(p9.Tflush, false), now-f.began)
 	}
 	more = c.unpark()
 	others = len(c.reqs) > 0

@@ -116,7 +116,7 @@ func TestSlowReader(t *testing.T) {
 func TestSlowReaderCut(t *testing.T) {
 	for _, k := range kinds {
 		t.Run(k.title, func(t *testing.T) {
-			p := newPond(t, 100<<10, 50*time.Millisecond)
+			p := newPond(t, 100<<10, 500*time.Millisecond)
 			slow, w := p.large(), p.large()
 			p.stuff(slow, k.file, k.count)
 			if !srvtest.Until(func() bool { return p.s.Waiting() == 0 }) {

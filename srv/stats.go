@@ -44,6 +44,12 @@ func (d *tallied) add(failed bool) {
 	}
 }
 
+func one(t p9.Type, failed bool) (d tallied) {
+	d.t = t
+	d.add(failed)
+	return d
+}
+
 // tally notes a request that the reading goroutine has answered: those that came
 // together are answered together, so that the clock is asked once for them all.
 func (c *conn) tally(t p9.Type, failed bool) {
@@ -53,8 +59,7 @@ func (c *conn) tally(t p9.Type, failed bool) {
 			return
 		}
 	}
-	c.done = append(c.done, tallied{t: t})
-	c.done[len(c.done)-1].add(failed)
+	c.done = append(c.done, one(t, failed))
 }
 
 // count counts requests that took so many nanoseconds from coming to being
