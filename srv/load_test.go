@@ -220,6 +220,50 @@ func (l *listing) List(_ context.Context, cookie uint64) iter.Seq2[p9.Dirent, er
 	}
 }
 
+// list lists the directory that fid 1 has open, of file0, file1 and so on, with
+// reads of one size. It counts the entries, and says if the size was too small.
+func (w *wire) list(count uint32) (next int, small bool) {
+	w.Helper()
+	typ := p9.Tread
+	if w.dotl {
+		typ = p9.Treaddir
+	}
+	var off uint64
+	for {
+		w.send(&p9.Fcall{Type: typ, Fid: 1, Offset: off, Count: count})
+		r := w.recv()
+		if r.Type == p9.Rerror || r.Type == p9.Rlerror {
+			return next, true
+		}
+		if len(r.Data) > int(count) {
+			w.Fatalf("%d bytes, asked for %d", len(r.Data), count)
+		}
+		if len(r.Data) == 0 {
+			return next, false
+		}
+		for b := r.Data; len(b) > 0; next++ {
+			var name string
+			if w.dotl {
+				ents, err := p9.ParseDirents(b)
+				if err != nil {
+					w.Fatal(err)
+				}
+				name, off, b = ents[0].Name, ents[0].Cookie, b[p9.DirentSize(&ents[0]):]
+			} else {
+				st, rest, err := p9.ParseStat(b)
+				if err != nil {
+					w.Fatal(err)
+				}
+				off += uint64(len(b) - len(rest))
+				name, b = st.Name, rest
+			}
+			if want := fmt.Sprintf("file%d", next); name != want {
+				w.Fatalf("count %d: %s where %s is next", count, name, want)
+			}
+		}
+	}
+}
+
 // TestListCounts lists 2,000 entries with reads of each size: all come, once
 // and in order.
 func TestListCounts(t *testing.T) {
@@ -228,50 +272,19 @@ func TestListCounts(t *testing.T) {
 	both(t, func(t *testing.T, dotl bool) {
 		w := dial(t, root, dotl)
 		w.open("d", p9.OREAD)
-		count, typ := uint32(120), p9.Tread // a stat is larger than an entry of Rreaddir
+		count := uint32(120) // a stat is larger than an entry of Rreaddir
 		if dotl {
-			count, typ = 64, p9.Treaddir
+			count = 64
 		}
 		for ; count < 64<<10-p9.IOHdrSz; count = 2*count + 1 {
-			var off uint64
-			next := 0
-			for {
-				r := w.rpc(&p9.Fcall{Type: typ, Fid: 1, Offset: off, Count: count})
-				if len(r.Data) > int(count) {
-					t.Fatalf("%d bytes, asked for %d", len(r.Data), count)
-				}
-				if len(r.Data) == 0 {
-					break
-				}
-				for b := r.Data; len(b) > 0; next++ {
-					var name string
-					if dotl {
-						ents, err := p9.ParseDirents(b)
-						if err != nil {
-							t.Fatal(err)
-						}
-						name, off, b = ents[0].Name, ents[0].Cookie, b[p9.DirentSize(&ents[0]):]
-					} else {
-						st, rest, err := p9.ParseStat(b)
-						if err != nil {
-							t.Fatal(err)
-						}
-						off += uint64(len(b) - len(rest))
-						name, b = st.Name, rest
-					}
-					if want := fmt.Sprintf("file%d", next); name != want {
-						t.Fatalf("count %d: %s where %s is next", count, name, want)
-					}
-				}
-			}
+			next, _ := w.list(count)
 			if next != n {
 				t.Errorf("count %d: %d entries of %d", count, next, n)
 			}
 		}
 		// Too small for one entry is an error, and not the end.
-		w.send(&p9.Fcall{Type: typ, Fid: 1, Count: 20})
-		if r := w.recv(); r.Type != p9.Rerror && r.Type != p9.Rlerror {
-			t.Errorf("count 20: %s", r.Text(dotl))
+		if next, small := w.list(20); !small {
+			t.Errorf("count 20: %d entries and the end", next)
 		}
 	})
 }
