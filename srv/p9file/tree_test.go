@@ -19,6 +19,7 @@ import (
 	"ninespace/srv"
 	"ninespace/srv/client"
 	"ninespace/srv/p9"
+	"ninespace/srv/p9file"
 	"ninespace/srv/srvtest"
 )
 
@@ -314,6 +315,46 @@ func TestNames(t *testing.T) {
 		put(t, "g", dir, "g")
 		do(fsys.Rename(bg, "x", "a"))
 	})
+}
+
+// TestSame renames a file to a second name that it has: nothing changes.
+func TestSame(t *testing.T) {
+	for _, o := range ours {
+		dir := newRoot(t, o.dir(t))
+		r := srvtest.Mount(t, tree(t, p9file.Attacher(bg, dir)), true)
+		fsys := client.Fsys{Root: r}
+		if err := fsys.WriteFile(bg, "a", []byte("text"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		a, err := r.Walk(bg, "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Link(bg, a, "b"); err != nil {
+			t.Fatal(err)
+		}
+		b, err := r.Walk(bg, "b")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Rename(bg, "a", r, "b"); err != nil {
+			t.Error(err)
+		}
+		for _, f := range []*client.Fid{a, b} {
+			if st, err := f.Stat(bg); err != nil || st.Nlink != 2 {
+				t.Errorf("%s: %d links, %v", o.name, st.Nlink, err)
+			}
+		}
+		if err := fsys.Remove(bg, "a"); err != nil {
+			t.Error(err)
+		}
+		if _, err := a.Stat(bg); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: the name that was removed: %v", o.name, err)
+		}
+		if _, err := b.Stat(bg); err != nil {
+			t.Errorf("%s: the name that is left: %v", o.name, err)
+		}
+	}
 }
 
 // TestAttach attaches below the root.
