@@ -198,12 +198,30 @@ func (d *dir) Rename(_ context.Context, old string, newdir srv.File, newname str
 		if err := d.f.RenameAt(old, to.f, newname); err != nil {
 			return err
 		}
-		_, from, _ := d.where()
-		if _, p, _ := to.where(); p != from || old != newname {
+		if !d.still(old, to, newname) {
 			d.t.renamed(d.node, old, to, newname)
 		}
 		return nil
 	})
+}
+
+// still says whether old is there after it was renamed, which is so where both
+// names were one file's: rename(2) leaves them as they are.
+func (d *dir) still(old string, to *node, newname string) bool {
+	path := func(n *node, name string) (uint64, bool) {
+		q, f, err := n.f.Walk([]string{name})
+		if err != nil {
+			return 0, false
+		}
+		f.Close()
+		if len(q) == 0 {
+			return 0, false
+		}
+		return q[0].Path, true
+	}
+	was, ok := path(d.node, old)
+	is, _ := path(to, newname)
+	return ok && was == is
 }
 
 const atRemovedir = 0x200 // unlinkat(2)
