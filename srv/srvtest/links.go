@@ -94,6 +94,12 @@ func (w *writer) links() {
 			w.Errorf("qids %v and %v of one file, %v", lst.Qid, st.Qid, err)
 		}
 		w.is("link over a name that is there", w.root.Link(w.ctx, f, "l"), p9.ErrExist)
+		w.is("rename to another name of the file", w.root.Rename(w.ctx, "f", w.root, "l"), nil)
+		for _, name := range []string{"f", "l"} { // rename(2) leaves both
+			if st, err := w.fsys.Lstat(w.ctx, name); err != nil || st.Nlink != 2 {
+				w.Errorf("%s: %d links, %v", name, st.Nlink, err)
+			}
+		}
 		w.is("remove", w.fsys.Remove(w.ctx, "f"), nil)
 		w.has("l", "f")
 	}
