@@ -11,12 +11,9 @@ import (
 // something else. Both are for regular files, see Fid.ReadAt; others are read and
 // written as if neither was asked for.
 
-// under gives how many messages n bytes are, within what a window has.
-func (f *Fid) under(n int) int { return min(depth, max(1, n/f.chunk())) }
-
 // A readAhead is what was asked for and is not read yet.
 type readAhead struct {
-	max    int // how many requests may be under way; 0: none
+	max    int // how many requests may be under way
 	window int // how many are, while the reads go on one after the other
 	w      window
 	at     int64  // the offset of the first byte that is not read
@@ -92,11 +89,12 @@ func (a *readAhead) drop(c *Conn) {
 
 // A writeBehind is what was written and not answered yet.
 type writeBehind struct {
-	max  int // how many requests may be under way; 0: none
-	w    window
-	at   int64 // where the last one ended
-	err  error // the first that went wrong
-	bufs [][]byte
+	max   int // how many bytes may be under way
+	under int // how many are
+	w     window
+	at    int64 // where the last one ended
+	err   error // the first that went wrong
+	bufs  [][]byte
 }
 
 // write writes at an offset. What overlaps could be done in any order, so that
@@ -111,16 +109,17 @@ func (b *writeBehind) write(ctx context.Context, f *Fid, p []byte, off int64) (i
 	}
 	done := 0
 	for first := true; first || done < len(p); first = false {
-		for b.w.n >= b.max {
+		data := p[done:min(len(p), done+f.chunk())]
+		for b.w.n == depth || b.w.n > 0 && b.under+len(data) > b.max {
 			b.take(ctx, f.c)
 		}
 		if b.err != nil {
 			return done, b.err
 		}
-		data := p[done:min(len(p), done+f.chunk())]
 		b.w.add(f.writeCall(b.keep(data, f.chunk()), uint64(off)+uint64(done)))
 		b.w.send(ctx, f.c)
 		done += len(data)
+		b.under += len(data)
 		b.at += int64(len(data))
 	}
 	return done, nil
@@ -144,6 +143,7 @@ func (b *writeBehind) keep(p []byte, size int) []byte {
 func (b *writeBehind) take(ctx context.Context, c *Conn) {
 	k := b.w.next(ctx, c)
 	defer k.release()
+	b.under -= len(k.Data)
 	n, err := k.written()
 	if err == nil && n < len(k.Data) {
 		err = io.ErrShortWrite

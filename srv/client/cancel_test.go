@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -151,45 +152,74 @@ func TestCancelOps(t *testing.T) {
 	}
 }
 
-// TestHangupOps has the server hang up after any number of replies.
-func TestHangupOps(t *testing.T) {
-	for _, dotl := range []bool{false, true} {
-		for i, op := range ops {
-			for replies := range 5 {
-				t.Run(fmt.Sprint(dotl, i, replies), func(t *testing.T) {
-					d := newFolder()
-					d.Add("f", newBlob([]byte("f")))
-					d.Create(ctx, "g", 0o666, p9.OREAD)
-					root, _ := setup{dotl: dotl, between: func(t *testing.T, s *srv.Server) io.ReadWriteCloser {
-						up := srvtest.Serve(t, s)
-						c, down := srvtest.Pair(t)
-						go func() { io.Copy(up, down); up.Close() }()
-						done := make(chan struct{})
-						go func() { defer close(done); cutAfter(down, up, replies+2) }() // Rversion, Rattach
-						t.Cleanup(func() { c.Close(); <-done })
-						return c
-					}}.mount(t, newFolder().Add("d", d))
-					if err := op(ctx, client.Fsys{Root: root}); err != nil && !errors.Is(err, p9.ErrHungup) {
-						t.Error(err)
-					}
-				})
+// mangles are what a server may do wrong with a reply, and whether it hangs up then.
+var mangles = map[string]func(b []byte) (bad []byte, hangup bool){
+	"hangs up":      func(b []byte) ([]byte, bool) { return nil, true },
+	"dies amidst":   func(b []byte) ([]byte, bool) { return b[:len(b)/2], true },
+	"answers twice": func(b []byte) ([]byte, bool) { return append(b, b...), false },
+	"unknown tag": func(b []byte) ([]byte, bool) {
+		b[5] ^= 0x55
+		return b, false
+	},
+	"another type": func(b []byte) ([]byte, bool) {
+		b[4] ^= 2
+		return b, false
+	},
+	"is too long": func(b []byte) ([]byte, bool) {
+		binary.LittleEndian.PutUint32(b, 1<<31)
+		return b, false
+	},
+	"lies of the size": func(b []byte) ([]byte, bool) {
+		binary.LittleEndian.PutUint32(b, uint32(len(b))+1)
+		return append(b, 0), false
+	},
+}
+
+// TestMangledOps has the server do one reply wrong, after any number of good ones.
+// The call succeeds, if it had all it wanted, or the connection is dead; it ends.
+func TestMangledOps(t *testing.T) {
+	for name, mangle := range mangles {
+		for _, dotl := range []bool{false, true} {
+			for i, op := range ops {
+				for good := range 5 {
+					t.Run(fmt.Sprint(name, " ", dotl, i, good), func(t *testing.T) {
+						d := newFolder()
+						d.Add("f", newBlob([]byte("f")))
+						d.Create(ctx, "g", 0o666, p9.OREAD)
+						root, _ := setup{dotl: dotl, between: func(t *testing.T, s *srv.Server) io.ReadWriteCloser {
+							up := srvtest.Serve(t, s)
+							c, down := srvtest.Pair(t)
+							go func() { io.Copy(up, down); up.Close() }()
+							done := make(chan struct{})
+							go func() { defer close(done); passOn(down, up, good+2, mangle) }() // Rversion, Rattach
+							t.Cleanup(func() { c.Close(); <-done })
+							return c
+						}}.mount(t, newFolder().Add("d", d))
+						if err := op(ctx, client.Fsys{Root: root}); err != nil && !errors.Is(err, p9.ErrHungup) {
+							t.Error(err)
+						}
+					})
+				}
 			}
 		}
 	}
 }
 
-// cutAfter passes on n messages and part of the next one.
-func cutAfter(to, from net.Conn, n int) {
+// passOn passes messages on, the one after n good ones mangled.
+func passOn(to, from net.Conn, n int, mangle func([]byte) ([]byte, bool)) {
 	defer to.Close()
 	defer from.Close()
-	for range n {
+	for i := 0; ; i++ {
 		b, err := readFrame(from)
 		if err != nil {
 			return
 		}
-		to.Write(b)
-	}
-	if b, err := readFrame(from); err == nil {
-		to.Write(b[:len(b)/2])
+		hangup := false
+		if i == n {
+			b, hangup = mangle(b)
+		}
+		if _, err := to.Write(b); err != nil || hangup {
+			return
+		}
 	}
 }

@@ -5,23 +5,37 @@ import (
 	"io"
 	"io/fs"
 	"sync"
+	"sync/atomic"
 
 	"ninespace/srv/p9"
 )
 
 // A File is an open file of an Fsys: an io.Reader, io.Writer, io.Seeker,
-// io.ReaderAt, io.WriterAt, fs.ReadDirFile. Its ctx is that of Open.
+// io.ReaderAt, io.WriterAt, fs.ReadDirFile. Its ctx is that of Open. Its methods may
+// be called by many goroutines at once: there is one Read or Write at a time, but
+// a stream (see Fid.ReadAt) can be written while a Read of it waits.
 type File struct {
 	ctx  context.Context
 	fid  *Fid
 	fsys Fsys
 	name string
 
+	off    atomic.Int64
+	rd, wr sync.Mutex // of a stream's Read and Write
+
 	mu     sync.Mutex
-	off    int64
 	cookie uint64 // of ReadDir
 	ahead  *readAhead
 	behind *writeBehind
+}
+
+// turn waits for the turn of a Read or a Write. Both of a regular file hold f.mu.
+func (f *File) turn(stream *sync.Mutex) *sync.Mutex {
+	if f.fid.regular() {
+		stream = &f.mu
+	}
+	stream.Lock()
+	return stream
 }
 
 // Fid gives the fid that is open. What is done with it takes no notice of what
@@ -37,7 +51,7 @@ func (f *File) ReadAhead(n int) {
 	defer f.mu.Unlock()
 	f.forget()
 	if f.ahead = nil; n > 0 && f.fid.regular() {
-		f.ahead = &readAhead{max: f.fid.under(n), at: f.off, asked: f.off}
+		f.ahead = &readAhead{max: min(depth, max(1, n/f.fid.chunk())), at: f.off.Load(), asked: f.off.Load()}
 	}
 }
 
@@ -50,7 +64,7 @@ func (f *File) WriteBehind(n int) error {
 	defer f.mu.Unlock()
 	err := f.settle()
 	if f.behind = nil; n > 0 && f.fid.parallel() {
-		f.behind = &writeBehind{max: f.fid.under(n)}
+		f.behind = &writeBehind{max: n}
 	}
 	return f.wrap("write", err)
 }
@@ -120,8 +134,7 @@ func (f *File) ReadAt(p []byte, off int64) (int, error) {
 
 // Read reads what one message brings, after what was read or written last.
 func (f *File) Read(p []byte) (n int, err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	defer f.turn(&f.rd).Unlock()
 	if f.fid.qid.IsDir() {
 		return 0, f.wrap("read", p9.ErrIsDir)
 	}
@@ -129,11 +142,11 @@ func (f *File) Read(p []byte) (n int, err error) {
 		return 0, f.wrap("write", err)
 	}
 	if f.ahead != nil {
-		n, err = f.ahead.read(f.ctx, f.fid, p, f.off)
+		n, err = f.ahead.read(f.ctx, f.fid, p, f.off.Load())
 	} else {
-		n, err = f.fid.Read(f.ctx, p, f.off)
+		n, err = f.fid.Read(f.ctx, p, f.off.Load())
 	}
-	f.off += int64(n)
+	f.off.Add(int64(n))
 	return n, f.wrap("read", err)
 }
 
@@ -155,16 +168,15 @@ func (f *File) writeAt(p []byte, off int64) (int, error) {
 
 // Write writes all of p after what was read or written last.
 func (f *File) Write(p []byte) (n int, err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	defer f.turn(&f.wr).Unlock()
 	f.forget()
 	if f.behind != nil {
-		n, err = f.behind.write(f.ctx, f.fid, p, f.off)
+		n, err = f.behind.write(f.ctx, f.fid, p, f.off.Load())
 		err = f.wrap("write", err)
 	} else {
-		n, err = f.writeAt(p, f.off)
+		n, err = f.writeAt(p, f.off.Load())
 	}
-	f.off += int64(n)
+	f.off.Add(int64(n))
 	return n, err
 }
 
@@ -174,21 +186,20 @@ func (f *File) Seek(off int64, whence int) (int64, error) {
 	defer f.mu.Unlock()
 	switch whence {
 	case io.SeekCurrent:
-		off += f.off
+		off += f.off.Load()
 	case io.SeekEnd:
-		err := f.settle()
-		if err != nil {
-			return f.off, f.wrap("write", err)
+		if err := f.settle(); err != nil {
+			return f.off.Load(), f.wrap("write", err)
 		}
 		st, err := f.fid.Stat(f.ctx)
 		if err != nil {
-			return f.off, f.wrap("seek", err)
+			return f.off.Load(), f.wrap("seek", err)
 		}
 		off += int64(st.Length)
 	}
 	if off < 0 {
-		return f.off, f.wrap("seek", p9.ErrBadOffset)
+		return f.off.Load(), f.wrap("seek", p9.ErrBadOffset)
 	}
-	f.off = off
+	f.off.Store(off)
 	return off, nil
 }

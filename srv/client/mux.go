@@ -138,8 +138,8 @@ var errFlushed = errors.New("flushed")
 
 // flushed puts ctx's error in the place of what a flush makes of a call.
 func (k *call) flushed(ctx context.Context) {
-	if errors.Is(k.err, errFlushed) || errors.Is(k.err, syscall.EINTR) {
-		k.err = ctx.Err()
+	if err := ctx.Err(); err != nil && (errors.Is(k.err, errFlushed) || errors.Is(k.err, syscall.EINTR)) {
+		k.err = err
 	}
 }
 

@@ -21,9 +21,10 @@ import (
 // done one by one, in any order, as a server with several workers may do them; and
 // what it says of fids that there are not yet is in the words of others.
 type shuffler struct {
-	dotl bool
-	rand *rand.Rand
-	say  func(r *p9.Fcall) // changes an error
+	dotl    bool
+	rand    *rand.Rand
+	say     func(r *p9.Fcall) // changes an error
+	replies bool              // they are done in order, and only the replies are not
 }
 
 func (s *shuffler) between(t *testing.T, server *srv.Server) io.ReadWriteCloser {
@@ -62,7 +63,10 @@ func (s *shuffler) run(down, up net.Conn) {
 			}
 			batch = append(batch, b)
 		}
-		s.rand.Shuffle(len(batch), func(i, j int) { batch[i], batch[j] = batch[j], batch[i] })
+		if !s.replies {
+			s.shuffle(batch)
+		}
+		var replies [][]byte
 		for _, b := range batch {
 			up.Write(b)
 			r, err := readFrame(up)
@@ -74,7 +78,28 @@ func (s *shuffler) run(down, up net.Conn) {
 				s.say(&f)
 				r, _ = f.Append(nil, s.dotl)
 			}
+			replies = append(replies, r)
+		}
+		s.shuffle(replies)
+		for _, r := range replies {
 			down.Write(r)
+		}
+	}
+}
+
+func (s *shuffler) shuffle(b [][]byte) {
+	s.rand.Shuffle(len(b), func(i, j int) { b[i], b[j] = b[j], b[i] })
+}
+
+// TestReplies has the replies come in any order: that is no disorder, and nothing
+// is done twice.
+func TestReplies(t *testing.T) {
+	for _, dotl := range []bool{false, true} {
+		for seed := range uint64(12) {
+			s := &shuffler{dotl: dotl, rand: rand.New(rand.NewPCG(seed, 9)), replies: true}
+			if root := disorder(t, setup{dotl: dotl, between: s.between}); client.Serial(root.Conn()) {
+				t.Error("the server is taken for one that does not keep the order")
+			}
 		}
 	}
 }
@@ -110,7 +135,7 @@ func TestDisorder(t *testing.T) {
 	}
 }
 
-func disorder(t *testing.T, su setup) {
+func disorder(t *testing.T, su setup) *client.Fid {
 	tree := pipeTree()
 	root, _ := su.mount(t, tree)
 	s := client.Fsys{Root: root}
@@ -179,7 +204,8 @@ func disorder(t *testing.T, su setup) {
 		steps[(first+i)%len(steps)]()
 		if t.Failed() {
 			t.Logf("the first step was %d", first)
-			return
+			break
 		}
 	}
+	return root
 }

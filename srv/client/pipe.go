@@ -65,22 +65,21 @@ func (p *pipe) run(ctx context.Context, f *Fid, names []string) (*Fid, error) {
 	if err == nil {
 		n, err = g.walked(walk, names)
 	}
-	if err == nil && n < len(names) {
-		p.forget(ctx, g)
-		if err = g.stopped(n); err == nil {
+	if err != nil || n < len(names) {
+		p.forget(ctx, g, false)
+		if err == nil {
+			err = g.stopped(n)
+		}
+		if err == nil {
 			return p.slow(ctx, f, names) // which tells the reason
 		}
-		return nil, err
-	}
-	if err != nil {
-		p.forget(ctx, g)
 		return nil, err
 	}
 	if p.early(ctx, f) {
 		return p.again(ctx, f, g, names)
 	}
 	if p.end != 0 {
-		p.forget(ctx, g)
+		p.forget(ctx, g, p.err != nil)
 	}
 	return g, nil
 }
@@ -107,13 +106,15 @@ func (p *pipe) send(ctx context.Context, g *Fid, walk *call) {
 	}
 }
 
-// forget sees to a fid that the walk did not make, or that has ended.
-func (p *pipe) forget(ctx context.Context, g *Fid) {
+// forget sees to a fid that the walk did not make, or that has ended. doubt says
+// that it may be there all the same.
+func (p *pipe) forget(ctx context.Context, g *Fid, doubt bool) {
 	switch {
-	case p.end == 0:
+	case p.end != 0 && !p.own: // the end's reply frees the number
+	case doubt:
+		g.c.discard(g.num)
+	default:
 		g.c.settle(ctx, g.num)
-	case p.own:
-		g.c.freeFid(g.num)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,7 +22,7 @@ type blob struct {
 	srv.Node
 	mu   sync.Mutex
 	b    []byte
-	vers uint32
+	vers uint32       // 0 stays 0
 	gone func() error // removes it
 
 	// Where set, asked before each read and write: how many of the n bytes are
@@ -29,7 +30,9 @@ type blob struct {
 	hook func(ctx context.Context, write bool, off int64, n int) (int, error)
 }
 
-func newBlob(b []byte) *blob { return &blob{Node: srv.NewNode(0o666), b: b, vers: 1} }
+func newBlob(b []byte) *blob {
+	return &blob{Node: srv.NewNode(0o666), b: slices.Clone(b), vers: 1}
+}
 
 func (b *blob) Stat(ctx context.Context) (p9.Stat, error) {
 	st, err := b.Node.Stat(ctx)
@@ -44,7 +47,7 @@ func (b *blob) Open(_ context.Context, mode p9.Mode) (srv.Handle, error) {
 	defer b.mu.Unlock()
 	if mode&p9.OTRUNC != 0 {
 		b.b = nil
-		b.vers++
+		b.changed()
 	}
 	return b, nil
 }
@@ -69,7 +72,7 @@ func (b *blob) Write(ctx context.Context, p []byte, off int64) (int, error) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.vers++
+	b.changed()
 	b.b = append(b.b, make([]byte, max(0, int(off)+n-len(b.b)))...)
 	return copy(b.b[off:], p[:n]), nil
 }
@@ -79,6 +82,12 @@ func (b *blob) ask(ctx context.Context, write bool, off int64, n int) (int, erro
 		return n, nil
 	}
 	return b.hook(ctx, write, off, n)
+}
+
+func (b *blob) changed() {
+	if b.vers != 0 {
+		b.vers++
+	}
 }
 
 func (b *blob) bytes() string {
@@ -205,6 +214,14 @@ func (l *ledger) settled() bool {
 	return len(l.reqs) == 0 && len(l.fids) == 1
 }
 
+// wait waits for what is to be seen in the ledger.
+func (l *ledger) wait(t *testing.T, seen func() bool) {
+	t.Helper()
+	if !srvtest.Until(func() bool { l.mu.Lock(); defer l.mu.Unlock(); return seen() }) {
+		t.Fatalf("it does not come: %v", l)
+	}
+}
+
 func (l *ledger) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -224,6 +241,7 @@ type setup struct {
 // back to both.
 func (s setup) mount(t *testing.T, root srv.File) (*client.Fid, *ledger) {
 	t.Helper()
+	srvtest.CheckGoroutines(t)
 	l := newLedger(t, s.dotl)
 	server := srv.New(root)
 	server.Msize, server.Trace = s.msize, l.trace

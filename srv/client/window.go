@@ -76,8 +76,8 @@ func (w *window) next(ctx context.Context, c *Conn) *call {
 		}
 		c.flush(ks[:w.n]...)
 		<-k.done
-		k.flushed(ctx)
 	}
+	k.flushed(ctx) // now or earlier, with another that was first then
 	return w.pop()
 }
 
