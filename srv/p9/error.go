@@ -28,15 +28,16 @@ func (e *Error) Is(target error) bool {
 	return e.Errno != 0 && e.Errno.Is(target)
 }
 
-// Errors that the engine and the servers share. Each text is a key of the table
-// by which Linux's v9fs turns a 9P2000 error into a number.
+// Errors that the engine and the servers share. Each text but ErrHungup's, which is
+// Plan 9's, is a key of the table by which Linux's v9fs turns a 9P2000 error into a
+// number.
 var (
 	ErrPerm        = &Error{"permission denied", syscall.EACCES}
 	ErrNotOwner    = &Error{"Operation not permitted", syscall.EPERM}
 	ErrNotExist    = &Error{"file does not exist", syscall.ENOENT}
 	ErrExist       = &Error{"file already exists", syscall.EEXIST}
 	ErrNotDir      = &Error{"not a directory", syscall.ENOTDIR}
-	ErrIsDir       = &Error{"is a directory", syscall.EISDIR}
+	ErrIsDir       = &Error{"Is a directory", syscall.EISDIR}
 	ErrNotEmpty    = &Error{"directory is not empty", syscall.ENOTEMPTY}
 	ErrUnknownFid  = &Error{"fid unknown or out of range", syscall.EBADF}
 	ErrFidInUse    = &Error{"fid already in use", syscall.EBADF}
@@ -73,7 +74,7 @@ var enames = [...]Error{
 	{"file does not exist", syscall.ENOENT},
 	{"file already exists", syscall.EEXIST},
 	{"not a directory", syscall.ENOTDIR},
-	{"is a directory", syscall.EISDIR},
+	{"Is a directory", syscall.EISDIR},
 	{"directory is not empty", syscall.ENOTEMPTY},
 	{"fid unknown or out of range", syscall.EBADF},
 	{"Invalid argument", syscall.EINVAL},
@@ -101,7 +102,7 @@ var enames = [...]Error{
 	{"Invalid cross-device link", syscall.EXDEV},
 	{"No such device", syscall.ENODEV},
 	{"Not a directory", syscall.ENOTDIR},
-	{"Is a directory", syscall.EISDIR},
+	{"is a directory", syscall.EISDIR},
 	{"Too many open files in system", syscall.ENFILE},
 	{"Too many open files", syscall.EMFILE},
 	{"Text file busy", syscall.ETXTBSY},

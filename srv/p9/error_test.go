@@ -64,6 +64,8 @@ func TestErrorOf(t *testing.T) {
 		{fs.ErrExist, "file already exists", syscall.EEXIST},
 		{fmt.Errorf("x: %w", fs.ErrExist), "x: file already exists", syscall.EEXIST},
 		{fs.ErrPermission, "permission denied", syscall.EACCES},
+		{syscall.EISDIR, "Is a directory", syscall.EISDIR}, // so Linux has it, and in no other way
+		{ErrIsDir, "Is a directory", syscall.EISDIR},
 		{io.ErrClosedPipe, "i/o on hungup channel", syscall.EIO},
 		{context.Canceled, "Interrupted system call", syscall.EINTR},
 		{fmt.Errorf("x: %w", context.DeadlineExceeded), "Interrupted system call", syscall.EINTR},
