@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -259,7 +260,7 @@ func (c *conn) detach(r *req, ready bool) {
 // c.mu is held.
 func (c *conn) launch(r *req) bool {
 	if c.running >= maxRunning {
-		r.parked, r.kept = true, true
+		r.parked = true
 		c.parked = append(c.parked, r)
 		return false
 	}
@@ -268,19 +269,19 @@ func (c *conn) launch(r *req) bool {
 }
 
 // unpark gives a goroutine that has ended to a request that waits for one, nil
-// if none does. c.mu is held.
+// if none may have it. c.mu is held.
 func (c *conn) unpark() *req {
-	for len(c.parked) > 0 {
-		r := c.parked[0]
-		c.parked = c.parked[1:]
-		if r.parked { // and not flushed since
-			r.parked = false
-			return r
-		}
+	if len(c.parked) == 0 || c.running > maxRunning { // those that were flushed are too many
+		c.running--
+		return nil
 	}
-	c.parked = nil
-	c.running--
-	return nil
+	r := c.parked[0]
+	r.parked = false
+	c.parked[0] = nil
+	if c.parked = c.parked[1:]; len(c.parked) == 0 {
+		c.parked = nil
+	}
+	return r
 }
 
 // table gives the table of requests, made by the first that needs it.
@@ -359,9 +360,12 @@ func (c *conn) flush(r *req) {
 	c.flushing[r.t.Tag] = old
 	old.ctx.cancel()
 	run := old.waits > 0 || old.parked
+	if old.parked {
+		old.parked = false
+		c.parked = slices.DeleteFunc(c.parked, func(r *req) bool { return r == old })
+	}
 	if run { // it has not begun, and ends at once
 		old.unqueue()
-		old.parked = false
 		old.bad = p9.ErrInterrupted
 		c.running++
 	}

@@ -102,8 +102,13 @@ func (m *model) request(in *input) *p9.Fcall {
 		if p := goodPaths[int(b)%len(goodPaths)]; b < 220 && p != "" {
 			t.Wname = strings.Split(p, "/")
 		} else if b >= 220 {
+			size := 0
 			for range b % 18 {
-				t.Wname = append(t.Wname, name())
+				n := name()
+				if size += len(n); size > runMsize-200 { // a longer message ends the connection
+					n = "a"
+				}
+				t.Wname = append(t.Wname, n)
 			}
 		}
 		if in.byte()%8 == 0 {

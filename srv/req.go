@@ -31,7 +31,6 @@ type life struct {
 	alone  bool    // the last on a fid that it is the end of
 	waits  int     // on how many of their queues it is
 	parked bool    // waits for a goroutine
-	kept   bool    // something may still lead here when it is over
 
 	flushes []waiting // Tflushes to answer after it, under conn.mu
 
@@ -64,9 +63,6 @@ func (r *req) free() {
 	if r.rx != nil && r.rx != &r.c.rx {
 		r.rx.Stat = nil
 		fcalls.Put(r.rx)
-	}
-	if r.kept {
-		return
 	}
 	r.t.Data, r.t.Stat = nil, nil // all else is set anew, as far as it counts
 	r.life = life{flushes: r.flushes[:0]}
