@@ -38,8 +38,9 @@ type Conn struct {
 	done  chan struct{}
 
 	// See pipe.
-	serial atomic.Bool              // the server does not do requests in order
-	said   atomic.Pointer[[2]error] // what it says of a fid that is unknown, and of one that is not open
+	serial atomic.Bool             // the server does not do requests in order, or could hide that
+	strict atomic.Bool             // it does not clunk what is not there
+	said   atomic.Pointer[[]error] // what it says of fids that are unknown or not open
 
 	mu        sync.Mutex
 	slots     []slot   // by tag

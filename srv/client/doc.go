@@ -10,7 +10,31 @@
 //	root, err := c.Attach(ctx, nil, "", "")
 //	b, err := client.Fsys{Root: root}.ReadFile(ctx, "lib/profile")
 //
-// When a call's ctx ends, the request is flushed and the call waits for the
-// server's word on it: a reply that was on its way is returned as if nothing had
-// happened, so that no byte and no fid gets lost, and otherwise ctx's error is.
+// # Round trips
+//
+// A call sends all it can before the first reply comes: ReadFile walk, open, read
+// and stat; WriteFile walk, create, write and clunk. What was sent behind a request
+// that fails meets a fid that is not there, and does nothing. A server need not do
+// requests in the order in which they come: one that does not is found out, what
+// it did too early is done again, and from then on it gets one request at a time
+// from each call.
+//
+// ReadAt and Write move what is longer than a message by up to 16 parallel ones.
+// A program that moves a file in small pieces can have the same by asking for it:
+//
+//	f, err := fsys.Open(ctx, "big", p9.OREAD)
+//	f.ReadAhead(1 << 20) // bytes; WriteBehind for writes, whose errors Close tells at the latest
+//	io.Copy(w, f)
+//
+// All three are only for files whose bytes stay where they are. Of streams and of
+// files that are made up as they are read, which a server shows by a qid.vers of 0,
+// and of those that are only appended to or exclusive, one request is under way at
+// a time, and no byte is asked for before it is wanted.
+//
+// # Contexts
+//
+// When a call's ctx ends, its requests are flushed and the call waits for the
+// server's word on them: a reply that was on its way is returned as if nothing had
+// happened, so that no byte and no fid gets lost, and otherwise ctx's error is. A
+// tag is used again only after its reply and, where it was flushed, Rflush.
 package client

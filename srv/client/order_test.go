@@ -23,8 +23,8 @@ import (
 type shuffler struct {
 	dotl    bool
 	rand    *rand.Rand
-	say     func(r *p9.Fcall) // changes an error
-	replies bool              // they are done in order, and only the replies are not
+	say     func(r *p9.Fcall, t p9.Type) // changes an error
+	replies bool                         // they are done in order, and only the replies are not
 }
 
 func (s *shuffler) between(t *testing.T, server *srv.Server) io.ReadWriteCloser {
@@ -75,7 +75,7 @@ func (s *shuffler) run(down, up net.Conn) {
 			}
 			var f p9.Fcall
 			if f.Decode(r, s.dotl) == nil && (f.Type == p9.Rerror || f.Type == p9.Rlerror) && s.say != nil {
-				s.say(&f)
+				s.say(&f, p9.Type(b[4]))
 				r, _ = f.Append(nil, s.dotl)
 			}
 			replies = append(replies, r)
@@ -108,19 +108,23 @@ func TestReplies(t *testing.T) {
 // finds out, and what it is asked for is done all the same, once.
 func TestDisorder(t *testing.T) {
 	badFid := p9.ErrUnknownFid.Ename
-	for name, say := range map[string]func(r *p9.Fcall){
+	for name, say := range map[string]func(r *p9.Fcall, t p9.Type){
 		"as we": nil,
-		"diod": func(r *p9.Fcall) {
+		"diod": func(r *p9.Fcall, _ p9.Type) {
 			if r.Type == p9.Rlerror && r.Errno == uint32(p9.ErrUnknownFid.Errno) {
 				r.Errno = uint32(p9.ErrIO.Errno)
 			}
 		},
-		"knusbaum/go9p": func(r *p9.Fcall) {
+		"knusbaum/go9p": func(r *p9.Fcall, t p9.Type) {
 			switch {
+			case r.Ename == badFid && t == p9.Tclunk:
+				r.Type = p9.Rclunk
 			case r.Ename == badFid:
 				r.Ename = "Bad Fid."
 			case r.Ename == p9.ErrBadUseFid.Ename:
-				r.Ename = "File not opened."
+				if r.Ename = "1File not opened."; t == p9.Twrite {
+					r.Ename = "File not opened for write."
+				}
 			}
 		},
 	} {

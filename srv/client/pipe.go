@@ -3,6 +3,8 @@ package client
 import (
 	"context"
 	"errors"
+	"io"
+	"slices"
 	"syscall"
 
 	"ninespace/srv/p9"
@@ -79,14 +81,14 @@ func (p *pipe) run(ctx context.Context, f *Fid, names []string) (*Fid, error) {
 		return p.again(ctx, f, g, names)
 	}
 	if p.end != 0 {
-		p.forget(ctx, g, p.err != nil)
+		p.forget(ctx, g, p.err != nil || c.serial.Load())
 	}
 	return g, nil
 }
 
 // send sends the walk and the rest, and waits.
 func (p *pipe) send(ctx context.Context, g *Fid, walk *call) {
-	var all [len(p.ks) + 2]*call
+	var all [len(p.ks) + 3]*call
 	ks := append(append(all[:0], walk), p.calls()...)
 	for _, k := range ks[1:] {
 		k.Fid = g.num
@@ -96,6 +98,12 @@ func (p *pipe) send(ctx context.Context, g *Fid, walk *call) {
 		g.c.wait(ctx, ks...)
 		return
 	}
+	if !g.c.strict.Load() {
+		none := newCall(p9.Tclunk)
+		none.Fid = g.c.newFid()
+		ks = append(ks, none)
+		defer g.c.clunkedNone(ctx, none)
+	}
 	end := newCall(p.end)
 	end.Fid = g.num
 	g.c.send(ctx, append(ks, end)...)
@@ -104,6 +112,21 @@ func (p *pipe) send(ctx context.Context, g *Fid, walk *call) {
 	if p.own, p.err = g.c.ended(ctx, end); p.own {
 		end.release()
 	}
+}
+
+// clunkedNone takes the outcome of clunking a fid that there is not, which goes with
+// the first pipe that has an end. A server to which that is no error would not tell
+// that an end came before its walk: then the fid would stay, its number be used
+// again, and what was sent behind the next walk could meet it, and another file.
+func (c *Conn) clunkedNone(ctx context.Context, k *call) {
+	switch {
+	case k.err == nil:
+		c.serial.Store(true)
+	case ctx.Err() == nil:
+		c.strict.Store(true)
+	}
+	c.settle(ctx, k.Fid)
+	k.release()
 }
 
 // forget sees to a fid that the walk did not make, or that has ended. doubt says
@@ -208,20 +231,34 @@ func (c *Conn) noFid(ctx context.Context, f *Fid, err error) bool {
 	}
 	said := c.said.Load()
 	if said == nil {
-		said = new([2]error)
-		var b [1]byte
-		unknown := f.next()
-		_, said[0] = unknown.Read(ctx, b[:], 0)
-		c.freeFid(unknown.num)
-		if g, err := f.Walk(ctx); err == nil {
-			_, said[1] = g.Read(ctx, b[:], 0)
-			g.let()
-		}
+		said = new(c.ask(ctx, f))
 		if ctx.Err() == nil {
 			c.said.Store(said)
 		}
 	}
-	return said[0] != nil && errors.Is(err, said[0]) || said[1] != nil && errors.Is(err, said[1])
+	return slices.ContainsFunc(*said, func(e error) bool { return errors.Is(err, e) })
+}
+
+// ask asks the server what it says of a fid that it does not know, and of one that
+// is not open.
+func (c *Conn) ask(ctx context.Context, f *Fid) (said []error) {
+	try := func(f *Fid) {
+		var b [1]byte
+		if _, err := f.Read(ctx, b[:], 0); err != nil && err != io.EOF {
+			said = append(said, err)
+		}
+		if _, err := f.Write(ctx, nil, 0); err != nil {
+			said = append(said, err)
+		}
+	}
+	unknown := f.next()
+	try(unknown)
+	c.freeFid(unknown.num)
+	if g, err := f.Walk(ctx); err == nil {
+		try(g)
+		g.let()
+	}
+	return said
 }
 
 // outcome gives the error of the first request that must not fail and did; then

@@ -71,6 +71,7 @@ func TestOneRoundTrip(t *testing.T) {
 		var f flight
 		root, _ := setup{dotl: dotl, trace: f.trace}.mount(t, pipeTree())
 		s := client.Fsys{Root: root}
+		s.Stat(ctx, "a") // the first call asks one thing more
 		for _, c := range []struct {
 			name     string
 			do       func()

@@ -176,6 +176,11 @@ func (l *ledger) trace(line string) {
 		if l.reqs[f.Tag] != nil {
 			l.t.Errorf("%s: the tag is in use", text)
 		}
+		for _, r := range l.reqs {
+			if r.Type == p9.Tflush && r.Oldtag == f.Tag {
+				l.t.Errorf("%s: the tag is being flushed", text)
+			}
+		}
 		l.reqs[f.Tag] = &f
 		l.count[f.Type]++
 		n := 0
