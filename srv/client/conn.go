@@ -23,6 +23,11 @@ type Options struct {
 	// Version is the only dialect to speak, p9.Version9P2000 or
 	// p9.Version9P2000L; "": the second and, if the server lacks it, the first.
 	Version string
+	// InTurn has each call wait for one reply before it sends its next request.
+	// Servers that do the requests of one fid in any order are found out; those
+	// that cannot bear them (hugelgupf/p9's looks at a fid that is being opened)
+	// are not.
+	InTurn bool
 	// Trace, where set, is given each message in the text form of p9.Fcall.
 	Trace func(line string)
 }
@@ -110,6 +115,7 @@ func New(ctx context.Context, rwc io.ReadWriteCloser, o *Options) (*Conn, error)
 		o = &Options{}
 	}
 	c := &Conn{rwc: rwc, br: bufio.NewReaderSize(rwc, 32<<10), msize: o.Msize, trace: o.Trace, done: make(chan struct{})}
+	c.serial.Store(o.InTurn)
 	c.freed = sync.NewCond(&c.mu)
 	if c.msize == 0 {
 		c.msize = p9.MaxMsize

@@ -129,6 +129,20 @@ func TestOneRoundTrip(t *testing.T) {
 	}
 }
 
+// TestOptionInTurn has calls wait for each reply, when they are told to.
+func TestOptionInTurn(t *testing.T) {
+	var f flight
+	root, _ := setup{dotl: true, turns: true, trace: f.trace}.mount(t, pipeTree())
+	s := client.Fsys{Root: root}
+	f.take()
+	if b, err := s.ReadFile(ctx, "sub/leaf"); err != nil || string(b) != "leaf\n" {
+		t.Errorf("%q, %v", b, err)
+	}
+	if got, want := f.take(), "Twalk / Tlopen / Tread / Tgetattr / Tclunk"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
 // TestFailures has each step fail: it is that step's error, what was sent behind
 // it did nothing, and no fid stays.
 func TestFailures(t *testing.T) {
