@@ -11,6 +11,10 @@ var packages = []debian{
 	{"gcc", "/usr/bin/gcc", "go test -race links with it"},
 	{"libc6-dev", "/usr/include/stdlib.h", "go test -race links with it"},
 	{"diod", "/usr/sbin/diod", "the foreign 9P2000.L server and client"},
+	{"qemu-system-x86", "/usr/bin/qemu-system-x86_64", "the guest in which Linux mounts our servers"},
+	{"xz-utils", "/usr/bin/xz", "that guest's kernel is packed with it"},
+	{"dbench", "/usr/bin/dbench", "a load for what the guest has mounted"},
+	{"stress-ng", "/usr/bin/stress-ng", "another, which verifies"},
 	{"9base", "/usr/lib/plan9/bin/mk", "mk, for the mkfile; Plan 9's rc, to compare with"},
 }
 

@@ -1,0 +1,77 @@
+package guest
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+)
+
+// A Machine is what to boot.
+type Machine struct {
+	Kernel  string   // vmlinux or bzImage
+	Initrd  string   // the initramfs's file
+	Args    []string // arguments of the guest's init
+	Memory  int      // MiB
+	Console string   // the file that the console's output goes to
+	Qemu    []string // further arguments of qemu
+}
+
+// Boot runs the machine, without KVM, until it powers off or reboots, which is
+// what a panic ends in, or ctx ends. It hands over each line that the guest
+// writes to its second serial port, /dev/ttyS1; the first is the console. A guest
+// with virtio_net reaches the host's 127.0.0.1 as 10.0.2.2 and is 10.0.2.15.
+func Boot(ctx context.Context, m Machine, line func(string)) error {
+	const qemu = "qemu-system-x86_64"
+	args := []string{
+		"-accel", "tcg", "-smp", "1", "-m", fmt.Sprint(m.Memory), "-no-reboot",
+		"-nodefaults", "-vga", "none", "-display", "none",
+		"-serial", "file:" + m.Console, "-serial", "stdio",
+		"-nic", "user,model=virtio-net-pci",
+		"-kernel", m.Kernel, "-initrd", m.Initrd,
+		"-append", "console=ttyS0 panic=-1 quiet mitigations=off -- " + strings.Join(m.Args, " "),
+	}
+	cmd := exec.CommandContext(ctx, qemu, append(args, m.Qemu...)...)
+	// Where this program dies, so does the guest. The kernel takes a thread's end
+	// for that.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.Stderr = new(strings.Builder)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	lines := bufio.NewScanner(out)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		line(strings.TrimSuffix(lines.Text(), "\r"))
+	}
+	err = cmd.Wait()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w: %s", qemu, err, cmd.Stderr)
+	}
+	return lines.Err()
+}
+
+// Build has go build a program of this module for guests, where there are no
+// libraries: statically linked.
+func Build(ctx context.Context, pkg, file string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", file, pkg)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return errors.Join(err, errors.New(string(out)))
+	}
+	return nil
+}
