@@ -3,15 +3,18 @@ package srv_test
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"ninespace/srv"
 	"ninespace/srv/p9"
+	"ninespace/srv/srvtest"
 )
 
 // FuzzServe sends any frames after a good beginning: the server must neither die
@@ -55,9 +58,16 @@ func FuzzServe(f *testing.F) {
 		served, drained := make(chan struct{}), make(chan struct{})
 		go func() { defer close(served); srv.New(transcriptTree(t)).ServeConn(context.Background(), server) }()
 		go func() { defer close(drained); io.Copy(io.Discard, client) }()
-		client.Write(b)
+		client.SetDeadline(time.Now().Add(srvtest.Patience))
+		if _, err := client.Write(b); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Error("the server does not read on")
+		}
 		client.Close()
-		<-served
+		select {
+		case <-served:
+		case <-time.After(srvtest.Patience):
+			t.Fatal("the server does not end with its connection")
+		}
 		<-drained
 	})
 }

@@ -2,6 +2,7 @@
 Test builds ninespace and tests all of it, as the continuous integration does:
 
 	go run ./test [-n] [-run regexp]
+	go run ./test -fuzz time [-run regexp]
 
 It installs the Debian packages that tests need (as root; else the tests that
 need a missing one are skipped), builds, runs gofmt, go vet, staticcheck and
@@ -11,6 +12,10 @@ counts: "N passed, N failed, N skipped", where a step counts as a test and a
 test with subtests as one more.
 
 With -n it runs no test: format, vet and lint only. -run is go test's.
+
+With -fuzz it runs each fuzz target, or those that match -run, for that time
+(30m, say), one after the other, and tells of each how far it came and what it
+found: an input that fails is left in the package's testdata/fuzz/NAME.
 
 The tests of this directory are the black box's: testdata holds scripts over
 the built binary; layers_test.go and doc_test.go hold the rules of the tree.
@@ -35,6 +40,7 @@ type tally struct {
 func main() {
 	noTests := flag.Bool("n", false, "run no test: format, vet and lint only")
 	run := flag.String("run", "", "run only the tests that match `regexp`")
+	fuzz := flag.Duration("fuzz", 0, "run each fuzz target for `time` instead")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		flag.Usage()
@@ -42,7 +48,13 @@ func main() {
 	}
 
 	var t tally
-	if err := t.all(*noTests, *run); err != nil {
+	var err error
+	if *fuzz > 0 {
+		err = t.fuzz(".", *fuzz, *run)
+	} else {
+		err = t.all(*noTests, *run)
+	}
+	if err != nil {
 		t.fail(err.Error())
 	}
 	for _, s := range t.skipped {

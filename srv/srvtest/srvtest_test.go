@@ -1,6 +1,9 @@
 package srvtest
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestMatch(t *testing.T) {
 	for _, c := range []struct {
@@ -30,4 +33,20 @@ func TestMatch(t *testing.T) {
 			t.Errorf("%s\n%s: %v", c.want, c.got, !c.ok)
 		}
 	}
+}
+
+// FuzzMatch matches any texts: it ends, and a text that has no * or ... matches
+// itself.
+func FuzzMatch(f *testing.F) {
+	f.Add("Rstat tag 1 stat {... name a ...}", "Rstat tag 1 stat {qid (1 0) name a uid b}")
+	f.Add("Rwalk tag 1 wqid [* *]", "Rwalk tag 1 wqid [(1 0 d) (2 0)]")
+	f.Fuzz(func(t *testing.T, want, got string) {
+		if len(want) > 200 || len(got) > 1000 || strings.Count(want, "...") > 3 {
+			return // each ... tries all that is left
+		}
+		Match(want, got)
+		if !strings.ContainsAny(got, "*.") && !Match(got, got) {
+			t.Errorf("%q does not match itself", got)
+		}
+	})
 }
