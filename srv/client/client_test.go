@@ -159,6 +159,34 @@ func TestList(t *testing.T) {
 	})
 }
 
+// TestListAtOnce has many goroutines list a directory by one fid, in 9P2000 each
+// out of the others' turn.
+func TestListAtOnce(t *testing.T) {
+	each(t, func(t *testing.T, root *client.Fid) {
+		d, err := root.WalkOpen(ctx, p9.OREAD, "many")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				names := map[string]bool{}
+				for e, err := range d.List(ctx, 0) {
+					if err != nil || names[e.Name] {
+						t.Errorf("%q: %v, twice %v", e.Name, err, names[e.Name])
+						return
+					}
+					names[e.Name] = true
+				}
+				if len(names) != 300 {
+					t.Errorf("%d entries", len(names))
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
+
 func TestWrite(t *testing.T) {
 	for _, dotl := range []bool{false, true} {
 		root, _, st := tree()
