@@ -273,12 +273,17 @@ func TestDiodServer(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { cmd.Process.Kill(); cmd.Wait() }()
+	defer func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+		if text, _ := os.ReadFile(log.Name()); t.Failed() {
+			t.Logf("diod: %v\n%s", cmd.ProcessState, text)
+		}
+	}()
 	ctx := context.Background()
 	var c *client.Conn
 	if !srvtest.Until(func() bool { c, err = client.Dial(ctx, "unix!"+socket, nil); return err == nil }) {
-		text, _ := os.ReadFile(log.Name())
-		t.Fatalf("%v\n%s", err, text)
+		t.Fatal(err)
 	}
 	defer c.Close()
 	if !c.DotL() {
