@@ -3,11 +3,9 @@ package srv
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -231,118 +229,6 @@ func (c *conn) dispatch(r *req) {
 	}
 }
 
-// detach has a request run on a goroutine of its own: at once, if it is ready,
-// or when what it waits for has ended. c.mu is held; it unlocks it.
-func (c *conn) detach(r *req, ready bool) {
-	if r.bad = r.keep(); r.bad != nil { // too much is held already
-		r.unqueue()
-		next, drop := c.leave(r)
-		c.mu.Unlock()
-		r.answer(r.bad)
-		c.follow(next, drop)
-		r.free()
-		return
-	}
-	r.ctx, r.rx = new(reqCtx), nil
-	c.table()[r.t.Tag] = r
-	c.stats.inflight.Add(1)
-	c.wg.Add(1)
-	if ready {
-		ready = c.launch(r)
-	}
-	c.mu.Unlock()
-	if ready {
-		go r.run()
-	}
-}
-
-// launch reports whether a request may have a goroutine now, or else parks it.
-// c.mu is held.
-func (c *conn) launch(r *req) bool {
-	if c.running >= maxRunning {
-		r.parked = true
-		c.parked = append(c.parked, r)
-		return false
-	}
-	c.running++
-	return true
-}
-
-// unpark gives a goroutine that has ended to a request that waits for one, nil
-// if none may have it. c.mu is held.
-func (c *conn) unpark() *req {
-	if len(c.parked) == 0 || c.running > maxRunning { // those that were flushed are too many
-		c.running--
-		return nil
-	}
-	r := c.parked[0]
-	r.parked = false
-	c.parked[0] = nil
-	if c.parked = c.parked[1:]; len(c.parked) == 0 {
-		c.parked = nil
-	}
-	return r
-}
-
-// table gives the table of requests, made by the first that needs it.
-func (c *conn) table() map[uint16]*req {
-	if c.reqs == nil {
-		c.reqs, c.flushing = map[uint16]*req{}, map[uint16]*req{}
-	}
-	return c.reqs
-}
-
-// follow starts the requests that another one made way for, and drops fids.
-func (c *conn) follow(next []*req, drop [2]*fid) {
-	for _, n := range next {
-		go n.run()
-	}
-	for _, f := range drop {
-		if f != nil {
-			f.drop()
-			f.recycle()
-		}
-	}
-}
-
-// version handles Tversion: whatever was before is over.
-func (c *conn) version(r *req) {
-	c.reset()
-	rx := r.reply()
-	*rx = p9.Fcall{Type: p9.Rversion, Tag: r.t.Tag}
-	msize := min(r.t.Msize, c.srv.maxMsize())
-	dialect, known := dialectOf(r.t.Version)
-	switch {
-	case r.t.Tag != p9.NoTag && c.msize != 0: // hugelgupf/p9's client begins with tag 1
-		rx.Type, rx.Ename = p9.Rerror, "tag of Tversion is not NOTAG"
-	case msize < p9.MinMsize:
-		rx.Type, rx.Ename = p9.Rerror, fmt.Sprintf("msize %d is less than %d", r.t.Msize, p9.MinMsize)
-	case !known:
-		rx.Msize, rx.Version = msize, p9.VersionUnknown
-		c.msize = 0
-	default:
-		c.msize, c.dotl = msize, dialect == p9.Version9P2000L
-		rx.Msize, rx.Version = msize, dialect
-	}
-	dotl := c.dotl && rx.Type != p9.Rerror // a refusal is said in 9P2000
-	c.append(rx, dotl)
-	c.tally(p9.Tversion, rx.Type == p9.Rerror)
-	r.free()
-}
-
-// dialectOf gives the dialect that a version asks for. What it has after a
-// further period is an extension that we do without, version(5).
-func dialectOf(version string) (string, bool) {
-	base, _, _ := strings.Cut(version, ".")
-	switch {
-	case version == p9.Version9P2000L, strings.HasPrefix(version, p9.Version9P2000L+"."):
-		return p9.Version9P2000L, true
-	case base == p9.Version9P2000:
-		return base, true
-	}
-	return "", false
-}
-
 // flush handles Tflush, with c.mu held; it unlocks it. The answer goes after that of
 // the old request, or in its place.
 func (c *conn) flush(r *req) {
@@ -429,11 +315,4 @@ func (c *conn) trace(dir string, f *p9.Fcall, bad error) {
 		line += " # " + bad.Error()
 	}
 	c.srv.Trace(line)
-}
-
-func (s *Server) maxMsize() uint32 {
-	if s.Msize == 0 {
-		return p9.MaxMsize
-	}
-	return min(s.Msize, p9.MaxMsize)
 }

@@ -64,7 +64,8 @@ func play(t testing.TB, in []byte) {
 		r.again = "again"
 	}
 	served := make(chan struct{})
-	go func() { defer close(served); fm.server(r.authed).ServeConn(ctx, b) }()
+	s := fm.server(r.authed)
+	go func() { defer close(served); s.ServeConn(ctx, b) }()
 	a.SetDeadline(time.Now().Add(2 * srvtest.Patience))
 	go r.listen()
 	r.hello(how&2 != 0)
@@ -74,7 +75,7 @@ func play(t testing.TB, in []byte) {
 		}
 		r.step()
 	}
-	r.end(int(how)>>2, cancel)
+	r.end(int(how)>>2, cancel, s)
 	select {
 	case <-served:
 	case <-time.After(srvtest.Patience):
@@ -278,7 +279,7 @@ func (r *run) reversion() {
 }
 
 // end ends the connection in one of several ways.
-func (r *run) end(how int, cancel func()) {
+func (r *run) end(how int, cancel func(), s *srv.Server) {
 	switch r.push(); how % 8 {
 	case 0: // with requests under way
 	case 1: // in the middle of one
@@ -291,6 +292,19 @@ func (r *run) end(how int, cancel func()) {
 		return
 	case 4:
 		r.sync()
+	case 5: // at once
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		s.Shutdown(ctx)
+		return
+	case 6: // in order
+		r.quiet()
+		ctx, cancel := context.WithTimeout(context.Background(), srvtest.Patience)
+		defer cancel()
+		if err := s.Shutdown(ctx); err != nil {
+			r.fail("shutdown: %v", err)
+		}
+		return
 	default:
 		r.quiet()
 	}
