@@ -13,18 +13,18 @@ func (c *conn) version(r *req) {
 	rx := r.reply()
 	*rx = p9.Fcall{Type: p9.Rversion, Tag: r.t.Tag}
 	msize := min(r.t.Msize, c.srv.maxMsize())
-	dialect, known := dialectOf(r.t.Version)
+	dialect, answer := dialectOf(r.t.Version)
 	switch {
 	case r.t.Tag != p9.NoTag && c.msize != 0: // hugelgupf/p9's client begins with tag 1
 		rx.Type, rx.Ename = p9.Rerror, "tag of Tversion is not NOTAG"
 	case msize < p9.MinMsize:
 		rx.Type, rx.Ename = p9.Rerror, fmt.Sprintf("msize %d is less than %d", r.t.Msize, p9.MinMsize)
-	case !known:
-		rx.Msize, rx.Version = msize, p9.VersionUnknown
+	case dialect == "":
+		rx.Msize, rx.Version = msize, answer
 		c.msize = 0
 	default:
 		c.msize, c.dotl = msize, dialect == p9.Version9P2000L
-		rx.Msize, rx.Version = msize, dialect
+		rx.Msize, rx.Version = msize, answer
 	}
 	dotl := c.dotl && rx.Type != p9.Rerror // a refusal is said in 9P2000
 	c.append(rx, dotl)
@@ -32,17 +32,21 @@ func (c *conn) version(r *req) {
 	r.free()
 }
 
-// dialectOf gives the dialect that a version asks for. What it has after a
-// further period is an extension that we do without, version(5).
-func dialectOf(version string) (string, bool) {
+// dialectOf gives the dialect that a version asks for, "" for one that we don't
+// speak, and the version that is the answer. An extension that we do not have is
+// left out of that, version(5).
+func dialectOf(version string) (dialect, answer string) {
 	base, _, _ := strings.Cut(version, ".")
 	switch {
+	case base != p9.Version9P2000:
+		return "", p9.VersionUnknown
 	case version == p9.Version9P2000L, strings.HasPrefix(version, p9.Version9P2000L+"."):
-		return p9.Version9P2000L, true
-	case base == p9.Version9P2000:
-		return base, true
+		base = p9.Version9P2000L
 	}
-	return "", false
+	if version == base+p9.InOrder {
+		return base, version
+	}
+	return base, base
 }
 
 func (s *Server) maxMsize() uint32 {

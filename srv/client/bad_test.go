@@ -55,7 +55,7 @@ func serveLines(t *testing.T, c net.Conn, lines []string) {
 				return
 			}
 			if f.Type == p9.Rversion {
-				dotl = f.Version == p9.Version9P2000L
+				dotl = strings.HasPrefix(f.Version, p9.Version9P2000L)
 			}
 			if f.Tag == 0 {
 				f.Tag = uint16(h[5]) | uint16(h[6])<<8
@@ -76,16 +76,22 @@ func TestVersion(t *testing.T) {
 		dotl  bool
 		err   string
 	}{
-		{"", []string{"Rversion msize 8192 version 9P2000.L"}, true, ""},
-		{"", []string{"Rversion msize 8192 version 9P2000"}, false, ""},
-		{"", []string{"Rversion msize 8192 version unknown", "Rversion msize 8192 version 9P2000"}, false, ""},
-		{"", []string{"Rerror ename what?", "Rversion msize 8192 version 9P2000"}, false, ""},
-		{"", []string{"Rlerror errno 22", "Rversion msize 8192 version 9P2000"}, false, ""},
-		{"", []string{"Rversion msize 8192 version unknown", "Rversion msize 8192 version unknown"}, false, `version: server answers "unknown" to 9P2000.L and 9P2000`},
-		{p9.Version9P2000L, []string{"Rversion msize 8192 version 9P2000"}, false, `version: server answers "9P2000" to 9P2000.L`},
+		{"", []string{"Rversion msize 8192 version 9P2000.L.inorder"}, true, ""},
+		{"", []string{vL}, true, ""},
+		{"", []string{no, vL}, true, ""},
+		{"", []string{v9, vL}, true, ""},
+		{"", []string{v9, v9}, false, ""},
+		{"", []string{no, no, v9}, false, ""},
+		{"", []string{"Rerror ename what?", "Rerror ename what?", v9}, false, ""},
+		{"", []string{"Rlerror errno 22", "Rlerror errno 22", v9}, false, ""},
+		{"", []string{no, no, no}, false, `version: server answers "unknown" to 9P2000`},
+		{p9.Version9P2000L, []string{v9, v9}, false, `version: server answers "9P2000" to 9P2000.L`},
+		{p9.Version9P2000, []string{"Rversion msize 8192 version 9P2000.inorder"}, false, ""},
+		{p9.Version9P2000, []string{v9}, false, ""},
+		{p9.Version9P2000, []string{no, v9}, false, ""},
 		{"9P1999", nil, false, "version: 9P1999: Operation not supported"},
-		{"", []string{"Rversion msize 2000000 version 9P2000"}, false, "version: protocol botch: msize 2000000 in answer to 1048576"},
-		{"", []string{"Rversion msize 100 version 9P2000"}, false, "version: protocol botch: msize 100 in answer to 1048576"},
+		{"", []string{"Rversion msize 2000000 version 9P2000.L"}, false, "version: protocol botch: msize 2000000 in answer to 1048576"},
+		{"", []string{"Rversion msize 100 version 9P2000.L"}, false, "version: protocol botch: msize 100 in answer to 1048576"},
 		{"", []string{"Rflush"}, false, "version: protocol botch: Rflush answers Tversion"},
 		{"", []string{"ffffff7f65ffff"}, false, "version: protocol botch: message of 2147483647 bytes"},
 		{"", []string{""}, false, "version: closed by the server"},
@@ -102,6 +108,7 @@ func TestVersion(t *testing.T) {
 const (
 	v9 = "Rversion msize 8192 version 9P2000"
 	vL = "Rversion msize 8192 version 9P2000.L"
+	no = "Rversion msize 8192 version unknown"
 	at = "Rattach qid (1 0 d)"
 )
 
@@ -154,7 +161,11 @@ func TestBadServers(t *testing.T) {
 		{v9, "0b0000006f00", walk("a"), "i/o on hungup channel: closed by the server", true},
 		{v9, "Rerror ename " + long, walk("a"), long, false},
 	} {
-		conn, err := scripted(t, nil, c.version, at, c.line)
+		dialect := p9.Version9P2000L
+		if c.version == v9 {
+			dialect = p9.Version9P2000
+		}
+		conn, err := scripted(t, &client.Options{Version: dialect}, c.version, at, c.line)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -9,7 +9,6 @@ import (
 	"net"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 
 	"ninespace/srv/p9"
@@ -23,11 +22,6 @@ type Options struct {
 	// Version is the only dialect to speak, p9.Version9P2000 or
 	// p9.Version9P2000L; "": the second and, if the server lacks it, the first.
 	Version string
-	// InTurn has each call wait for one reply before it sends its next request.
-	// Servers that do the requests of one fid in any order are found out; those
-	// that cannot bear them (hugelgupf/p9's looks at a fid that is being opened)
-	// are not.
-	InTurn bool
 	// Trace, where set, is given each message in the text form of p9.Fcall.
 	Trace func(line string)
 }
@@ -42,10 +36,7 @@ type Conn struct {
 	trace func(string)
 	done  chan struct{}
 
-	// See pipe.
-	serial atomic.Bool             // the server does not do requests in order, or could hide that
-	strict atomic.Bool             // it does not clunk what is not there
-	said   atomic.Pointer[[]error] // what it says of fids that are unknown or not open
+	ordered bool // the server keeps the order of requests: see pipe
 
 	mu        sync.Mutex
 	slots     []slot   // by tag
@@ -115,7 +106,6 @@ func New(ctx context.Context, rwc io.ReadWriteCloser, o *Options) (*Conn, error)
 		o = &Options{}
 	}
 	c := &Conn{rwc: rwc, br: bufio.NewReaderSize(rwc, 32<<10), msize: o.Msize, trace: o.Trace, done: make(chan struct{})}
-	c.serial.Store(o.InTurn)
 	c.freed = sync.NewCond(&c.mu)
 	if c.msize == 0 {
 		c.msize = p9.MaxMsize
@@ -141,16 +131,16 @@ func (c *Conn) version(want string) error {
 	if c.msize < p9.MinMsize {
 		return fmt.Errorf("msize %d: %w", c.msize, p9.ErrorOfErrno(syscall.EINVAL))
 	}
-	tries := []string{want}
+	tries := []string{want + p9.InOrder, want}
 	switch want {
 	case "":
-		tries = []string{p9.Version9P2000L, p9.Version9P2000}
+		tries = []string{p9.Version9P2000L + p9.InOrder, p9.Version9P2000L, p9.Version9P2000}
 	case p9.Version9P2000L, p9.Version9P2000:
 	default:
 		return fmt.Errorf("%s: %w", want, p9.ErrNotSup)
 	}
 	var answer string
-	for _, v := range tries {
+	for i, v := range tries {
 		r, err := c.tryVersion(v)
 		if err != nil {
 			return err
@@ -159,15 +149,21 @@ func (c *Conn) version(want string) error {
 			answer = r.Type.String()
 			continue
 		}
+		answer = r.Version
+		dialect, ordered := strings.CutSuffix(answer, p9.InOrder)
+		switch {
+		case answer == v || dialect == strings.TrimSuffix(v, p9.InOrder):
+		case i > 0 && want == "" && answer == p9.Version9P2000: // else it is asked without the extension
+		default:
+			continue
+		}
 		if r.Msize > c.msize || r.Msize < p9.MinMsize {
 			return fmt.Errorf("%w: msize %d in answer to %d", p9.ErrBotch, r.Msize, c.msize)
 		}
-		if answer = r.Version; answer == v || want == "" && answer == p9.Version9P2000 {
-			c.dotl, c.msize = answer == p9.Version9P2000L, r.Msize
-			return nil
-		}
+		c.dotl, c.ordered, c.msize = dialect == p9.Version9P2000L, ordered, r.Msize
+		return nil
 	}
-	return fmt.Errorf("server answers %q to %s", answer, strings.Join(tries, " and "))
+	return fmt.Errorf("server answers %q to %s", answer, tries[len(tries)-1])
 }
 
 // tryVersion does one Tversion. An error reply is a reply.

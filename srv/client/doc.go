@@ -14,10 +14,10 @@
 //
 // A call sends all it can before the first reply comes: ReadFile walk, open, read
 // and stat; WriteFile walk, create, write and clunk. What was sent behind a request
-// that fails meets a fid that is not there, and does nothing. A server need not do
-// requests in the order in which they come: one that does not is found out, what
-// it did too early is done again, and from then on it gets one request at a time
-// from each call.
+// that fails meets a fid that is not there, and does nothing. That takes a server
+// that does requests of a fid in the order in which they come, and says so when it
+// is asked for its version (p9.InOrder), as ours do; others get one request at a
+// time from each call.
 //
 // ReadAt and Write move what is longer than a message by up to 16 parallel ones.
 // A program that moves a file in small pieces can have the same by asking for it:

@@ -7,8 +7,8 @@ func InUse(c *Conn) (tags, fids int) {
 	return c.busy, int(c.nfid) - len(c.fids)
 }
 
-// Serial tells whether the client does nothing ahead of a reply any more.
-func Serial(c *Conn) bool { return c.serial.Load() }
+// Ordered tells whether the server keeps the order of requests.
+func Ordered(c *Conn) bool { return c.ordered }
 
 // How much is under way at once.
 const Depth, MaxChunk = depth, maxChunk

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"syscall"
@@ -129,10 +130,11 @@ func TestOneRoundTrip(t *testing.T) {
 	}
 }
 
-// TestOptionInTurn has calls wait for each reply, when they are told to.
-func TestOptionInTurn(t *testing.T) {
+// TestOneByOne has calls wait for each reply of a server that promises no order.
+func TestOneByOne(t *testing.T) {
 	var f flight
-	root, _ := setup{dotl: true, turns: true, trace: f.trace}.mount(t, pipeTree())
+	s9 := &shuffler{dotl: true, rand: rand.New(rand.NewPCG(1, 2))}
+	root, _ := setup{dotl: true, trace: f.trace, between: s9.between}.mount(t, pipeTree())
 	s := client.Fsys{Root: root}
 	f.take()
 	if b, err := s.ReadFile(ctx, "sub/leaf"); err != nil || string(b) != "leaf\n" {

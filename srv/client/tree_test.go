@@ -237,7 +237,6 @@ func (l *ledger) String() string {
 type setup struct {
 	dotl  bool
 	msize uint32
-	turns bool              // Options.InTurn
 	trace func(line string) // of the client
 	// Where set, what is between the client's end and the server.
 	between func(t *testing.T, s *srv.Server) io.ReadWriteCloser
@@ -261,7 +260,7 @@ func (s setup) mount(t *testing.T, root srv.File) (*client.Fid, *ledger) {
 	} else {
 		stream = srvtest.Serve(t, server)
 	}
-	c, err := client.New(ctx, stream, &client.Options{Version: version, InTurn: s.turns, Trace: s.trace})
+	c, err := client.New(ctx, stream, &client.Options{Version: version, Trace: s.trace})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,14 @@ const (
 	VersionUnknown = "unknown"
 )
 
+// InOrder is what a client adds to the version that it asks for, and a server that
+// has it to its answer (version(5)'s extensions after a period): the server does
+// each request as if all that came before it on the same fids were done, but for
+// reads and writes, which may pass each other. So a client may walk, open, read and
+// clunk before the first reply. 9P promises that of no server: many have a thread
+// for each request.
+const InOrder = ".inorder"
+
 // Protocol constants of version(5), attach(5) and walk(5).
 const (
 	NoTag    = 0xFFFF     // tag of Tversion

@@ -30,7 +30,7 @@ func TestServed(t *testing.T) {
 		t.Run(o.name, func(t *testing.T) {
 			srvtest.CheckGoroutines(t)
 			srvtest.CheckFiles(t)
-			c, err := client.New(bg, theirServer(t, o.dir(t)), &client.Options{Version: p9.Version9P2000L, InTurn: true})
+			c, err := client.New(bg, theirServer(t, o.dir(t)), &client.Options{Version: p9.Version9P2000L})
 			if err != nil {
 				t.Fatal(err)
 			}
