@@ -400,6 +400,7 @@ func TestParse(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add("bind -a '/x y' $home\n- mount #s/x /n/x\n. f")
+	f.Add("bind 'a\u00a0' b\xff") // names are bytes, and only blanks part them
 	f.Fuzz(func(t *testing.T, text string) {
 		ops, err := Parse(strings.NewReader(text), "f", func(n string) string { return n }, testOpen(nil))
 		if err != nil {
