@@ -8,7 +8,6 @@ import (
 	"os"
 	"path"
 	"strings"
-	"unicode"
 
 	"ninespace/srv/p9"
 )
@@ -44,13 +43,13 @@ func (p *parser) file(r io.Reader, name string, depth int) ([]Op, error) {
 	s := bufio.NewScanner(r)
 	for n := 1; s.Scan(); n++ {
 		place := fmt.Sprintf("%s:%d", name, n)
-		line := strings.TrimSpace(s.Text())
+		line := strings.Trim(s.Text(), blanks)
 		if line == "" || line[0] == '#' {
 			continue
 		}
 		optional := false
 		if rest, ok := strings.CutPrefix(line, "-"); ok {
-			optional, line = true, strings.TrimSpace(rest)
+			optional, line = true, strings.Trim(rest, blanks)
 		}
 		words, err := p.words(line)
 		if err != nil {
@@ -95,38 +94,40 @@ func (p *parser) include(args []string, depth int) ([]Op, error) {
 	return p.file(f, args[0], depth+1)
 }
 
+// blanks part words. A name may be any other bytes.
+const blanks = " \t\r"
+
 // words splits a line. A variable is $name, which ends at a blank, a slash, a
 // quote or another $; one that is not set is empty.
 func (p *parser) words(line string) ([]string, error) {
 	var words []string
 	var w strings.Builder
 	in := false
-	rs := []rune(line)
-	for i := 0; i < len(rs); i++ {
-		switch c := rs[i]; {
+	for i := 0; i < len(line); i++ {
+		switch c := line[i]; {
 		case c == '\'':
 			in = true
 			for i++; ; i++ {
-				if i >= len(rs) {
+				if i >= len(line) {
 					return nil, fmt.Errorf("unclosed quote in %q", line)
 				}
-				if rs[i] == '\'' {
-					if i+1 >= len(rs) || rs[i+1] != '\'' {
+				if line[i] == '\'' {
+					if i+1 >= len(line) || line[i+1] != '\'' {
 						break
 					}
 					i++
 				}
-				w.WriteRune(rs[i])
+				w.WriteByte(line[i])
 			}
 		case c == '$':
 			in = true
 			j := i + 1
-			for j < len(rs) && !unicode.IsSpace(rs[j]) && !strings.ContainsRune("/$'", rs[j]) {
+			for j < len(line) && strings.IndexByte(blanks+"/$'", line[j]) < 0 {
 				j++
 			}
-			w.WriteString(p.env(string(rs[i+1 : j])))
+			w.WriteString(p.env(line[i+1 : j]))
 			i = j - 1
-		case unicode.IsSpace(c):
+		case strings.IndexByte(blanks, c) >= 0:
 			if in {
 				words = append(words, w.String())
 				w.Reset()
@@ -134,7 +135,7 @@ func (p *parser) words(line string) ([]string, error) {
 			}
 		default:
 			in = true
-			w.WriteRune(c)
+			w.WriteByte(c)
 		}
 	}
 	if in {
