@@ -44,7 +44,7 @@ func (c contest) run(b *testing.B, tree srv.File) {
 				go late(conn, far, delay)
 				return near
 			}
-			conn, err := client.New(ctx, dial(), &client.Options{Version: p9.Version9P2000L, Msize: benchMsize})
+			conn, err := client.New(ctx, dial(), &client.Options{Version: p9.Version9P2000L + p9.InOrder, Msize: benchMsize})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -19,8 +19,9 @@ type Options struct {
 	// Msize is the largest message to ask for, in bytes; 0: p9.MaxMsize. The
 	// server may lower it.
 	Msize uint32
-	// Version is the only dialect to speak, p9.Version9P2000 or
-	// p9.Version9P2000L; "": the second and, if the server lacks it, the first.
+	// Version is all that the server is asked for: p9.Version9P2000 or
+	// p9.Version9P2000L, with p9.InOrder or without; "": the second with it and, if
+	// the server lacks that, without it, and then the first.
 	Version string
 	// Trace, where set, is given each message in the text form of p9.Fcall.
 	Trace func(line string)
@@ -131,8 +132,8 @@ func (c *Conn) version(want string) error {
 	if c.msize < p9.MinMsize {
 		return fmt.Errorf("msize %d: %w", c.msize, p9.ErrorOfErrno(syscall.EINVAL))
 	}
-	tries := []string{want + p9.InOrder, want}
-	switch want {
+	tries := []string{want}
+	switch strings.TrimSuffix(want, p9.InOrder) {
 	case "":
 		tries = []string{p9.Version9P2000L + p9.InOrder, p9.Version9P2000L, p9.Version9P2000}
 	case p9.Version9P2000L, p9.Version9P2000:

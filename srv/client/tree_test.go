@@ -260,7 +260,7 @@ func (s setup) mount(t *testing.T, root srv.File) (*client.Fid, *ledger) {
 	} else {
 		stream = srvtest.Serve(t, server)
 	}
-	c, err := client.New(ctx, stream, &client.Options{Version: version, Trace: s.trace})
+	c, err := client.New(ctx, stream, &client.Options{Version: version + p9.InOrder, Trace: s.trace})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -102,7 +102,7 @@ func MountServer(t testing.TB, s *srv.Server, dotl bool) *client.Fid {
 		version = p9.Version9P2000L
 	}
 	ctx := context.Background()
-	c, err := client.New(ctx, Serve(t, s), &client.Options{Version: version})
+	c, err := client.New(ctx, Serve(t, s), &client.Options{Version: version + p9.InOrder})
 	if err != nil {
 		t.Fatal(err)
 	}
