@@ -181,6 +181,11 @@ func (r *req) finish(err error) (more *req, others bool) {
 	reply := r.encode(err)
 	c.mu.Lock()
 	next, drop := c.leave(r)
+	if drop != [2]*fid{} {
+		c.mu.Unlock()
+		c.follow(nil, drop) // before the reply: when all is answered, a clunk has come to its end
+		c.mu.Lock()
+	}
 	delete(c.reqs, r.t.Tag)
 	if err == nil || len(r.flushes) == 0 || r.ended() {
 		c.out.put(reply)
@@ -196,7 +201,7 @@ func (r *req) finish(err error) (more *req, others bool) {
 	others = len(c.reqs) > 0
 	last := c.draining && !others
 	c.mu.Unlock()
-	c.follow(next, drop)
+	c.follow(next, [2]*fid{})
 	r.free()
 	if last {
 		c.out.flush(nil, false)
