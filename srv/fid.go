@@ -284,6 +284,7 @@ func (c *conn) leave(r *req) (next []*req, drop [2]*fid) {
 				c.forget(f)
 			}
 		}
+		f.ref-- // first, for a clunk that is next may be the only one then
 		for len(f.queue) > 0 {
 			n := f.queue[0]
 			if !c.enter(n, n.which(f)) {
@@ -294,7 +295,7 @@ func (c *conn) leave(r *req) (next []*req, drop [2]*fid) {
 				next = append(next, n)
 			}
 		}
-		if f.ref--; f.ref == 0 && f.gone {
+		if f.ref == 0 && f.gone {
 			drop[i] = f
 		}
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"io/fs"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -100,6 +102,37 @@ func TestHeldWrites(t *testing.T) {
 	}
 	if r := w.recv(); r.Type != p9.Rflush {
 		t.Error(r.Text(true))
+	}
+}
+
+// TestHeldNames has small requests block behind large ones that came before them:
+// of what those held in names nothing is kept, and what waits is counted.
+func TestHeldNames(t *testing.T) {
+	const n = 40
+	g := newGate(fs.ModeDir | 0o777)
+	w := &wire{t, srvtest.Serve(t, srv.New(newHall(map[string]srv.File{"f": g}))), false}
+	w.version(true, 1<<20)
+	w.rpc(&p9.Fcall{Type: p9.Tattach, Afid: p9.NoFid})
+	w.rpc(&p9.Fcall{Type: p9.Twalk, Newfid: 1, Wname: []string{"f"}})
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	w.send(&p9.Fcall{Type: p9.Tlopen, Tag: 1, Fid: 1})
+	before := heap()
+	names := make([]string, 65535)
+	long := strings.Repeat("x", 65535)
+	for i := range uint16(n) {
+		w.send(&p9.Fcall{Type: p9.Twalk, Tag: 2, Newfid: 2, Wname: names})
+		w.recv()
+		w.send(&p9.Fcall{Type: p9.Tsymlink, Tag: 2, Fid: 9, Name: long, Name2: long})
+		w.recv()
+		w.send(&p9.Fcall{Type: p9.Tgetattr, Tag: 100 + i, Fid: 1})
+	}
+	if got := heap() - before; int64(got) > n<<17 {
+		t.Errorf("%d small requests hold %d MiB", n, got>>20)
 	}
 }
 

@@ -20,6 +20,7 @@ type life struct {
 	c     *conn
 	frame *buffer // the request's bytes, where they are its own; t.Data and t.Stat are in it
 	size  int     // of the request
+	held  int64   // how much of it counts in conn.held
 	began int64   // clock
 
 	// Under conn.mu until it runs.
@@ -64,7 +65,13 @@ func (r *req) free() {
 		r.rx.Stat = nil
 		fcalls.Put(r.rx)
 	}
+	if r.size > smallFrame+len(r.t.Data)+len(r.t.Stat) { // not to keep what it named
+		r.t = p9.Fcall{}
+	}
 	r.t.Data, r.t.Stat = nil, nil // all else is set anew, as far as it counts
+	if r.held > 0 {
+		r.c.held.Add(-r.held)
+	}
 	r.life = life{flushes: r.flushes[:0]}
 	reqs.Put(r)
 }
@@ -88,19 +95,20 @@ func (r *req) keep() error {
 	if r.t.Type == p9.Twstat {
 		data = &r.t.Stat
 	}
-	if r.frame == nil && len(*data) == 0 {
-		return nil
-	}
-	if r.frame == nil {
+	if r.frame == nil && len(*data) > 0 {
 		r.frame = getBuf(len(*data))
 		copy(r.frame.b, *data)
 		*data = r.frame.b
 	}
-	n := int64(cap(r.frame.b))
+	n := int64(r.size) // names are copies
+	if r.frame != nil {
+		n = max(n, int64(cap(r.frame.b)))
+	}
 	if r.size > smallFrame && r.c.held.Load()+n > heldBudget {
 		return syscall.ENOMEM
 	}
-	r.frame.count(&r.c.held, n)
+	r.held = n
+	r.c.held.Add(n)
 	return nil
 }
 
@@ -181,6 +189,11 @@ func (r *req) finish(err error) (more *req, others bool) {
 	reply := r.encode(err)
 	c.mu.Lock()
 	next, drop := c.leave(r)
+	if drop != [2]*fid{} {
+		c.mu.Unlock()
+		c.follow(nil, drop) // before the reply: when all is answered, a clunk has come to its end
+		c.mu.Lock()
+	}
 	delete(c.reqs, r.t.Tag)
 	if err == nil || len(r.flushes) == 0 || r.ended() {
 		c.out.put(reply)
@@ -196,7 +209,7 @@ func (r *req) finish(err error) (more *req, others bool) {
 	others = len(c.reqs) > 0
 	last := c.draining && !others
 	c.mu.Unlock()
-	c.follow(next, drop)
+	c.follow(next, [2]*fid{})
 	r.free()
 	if last {
 		c.out.flush(nil, false)
