@@ -166,12 +166,12 @@ func each(do func(s *session, t client.Fsys, path string) error) func(*session, 
 func (s *session) tree(path string) (client.Fsys, string, error) {
 	dial := s.dial
 	if dial == "" {
-		var ok bool
-		if dial, path, ok = strings.Cut(path, "/"); dial == "" {
+		if dial, path, _ = strings.Cut(path, "/"); dial == "" {
 			return client.Fsys{}, "", fmt.Errorf("/%s: no server name", path)
-		} else if !ok {
-			path = "/"
 		}
+	}
+	if path == "" {
+		path = "/"
 	}
 	if t, ok := s.trees[dial]; ok {
 		return t, path, nil
