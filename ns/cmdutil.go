@@ -8,21 +8,6 @@ import (
 	"strings"
 )
 
-// Letters takes letters of flags that were given together apart, as in -ac, up to
-// the first argument that is none.
-func Letters(args []string) []string {
-	var out []string
-	for i, a := range args {
-		if len(a) < 2 || a[0] != '-' || a == "--" {
-			return append(out, args[i:]...)
-		}
-		for _, c := range a[1:] {
-			out = append(out, "-"+string(c))
-		}
-	}
-	return out
-}
-
 // Flags makes a Flag of bind's letters.
 func Flags(after, before, create, cache bool) Flag {
 	var f Flag

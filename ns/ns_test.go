@@ -3,7 +3,6 @@ package ns
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -414,14 +413,4 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
-}
-
-func TestLetters(t *testing.T) {
-	for _, c := range []struct{ in, want string }{
-		{"-ac a b", "[-a -c a b]"}, {"a -b", "[a -b]"}, {"-a -- -b", "[-a -- -b]"}, {"-", "[-]"}, {"", "[]"},
-	} {
-		if got := fmt.Sprint(Letters(strings.Fields(c.in))); got != c.want {
-			t.Errorf("%s: %s, want %s", c.in, got, c.want)
-		}
-	}
 }

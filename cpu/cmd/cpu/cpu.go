@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"ninespace/cpu"
+	"ninespace/srv"
 	"ninespace/srv/diskfs"
 )
 
@@ -34,7 +35,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	nsfile := fs.String("n", "", "apply the lines of `nsfile`")
 	tree := fs.String("r", "/", "export only `tree`")
 	readOnly := fs.Bool("R", false, "export for reading only")
-	if err := fs.Parse(args); err != nil {
+	if err := fs.Parse(srv.Letters(fs, args)); err != nil {
 		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
 	}
 	root, err := filepath.Abs(*tree)

@@ -17,6 +17,7 @@ import (
 
 	"ninespace/cpu"
 	"ninespace/ns"
+	"ninespace/srv"
 )
 
 // Man is the manual page's source.
@@ -33,7 +34,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	token := fs.String("k", cpu.TokenFile(), "`tokenfile` for TCP")
 	nsfile := fs.String("n", "", "build name spaces from `nsfile`")
 	one := fs.Bool("i", false, "serve standard input and output")
-	if err := fs.Parse(args); err != nil {
+	if err := fs.Parse(srv.Letters(fs, args)); err != nil {
 		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
 	}
 	if fs.NArg() > 0 {

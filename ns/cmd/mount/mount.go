@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"ninespace/ns"
+	"ninespace/srv"
 )
 
 // Man is the manual page's source.
@@ -25,7 +26,7 @@ func Main(_ context.Context, _ [3]*os.File, args []string) error {
 	before := fs.Bool("b", false, "before what is there")
 	create := fs.Bool("c", false, "new files go there")
 	cache := fs.Bool("C", false, "cache")
-	if err := fs.Parse(ns.Letters(args)); err != nil {
+	if err := fs.Parse(srv.Letters(fs, args)); err != nil {
 		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
 	}
 	if fs.NArg() < 2 || fs.NArg() > 3 || *after && *before {

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"ninespace/ns"
+	"ninespace/srv"
 )
 
 // Man is the manual page's source.
@@ -35,7 +36,7 @@ func Main(_ context.Context, std [3]*os.File, args []string) error {
 	})
 	dir := fs.String("d", "", "working `directory`")
 	argv0 := fs.String("a", "", "the command's `name` for itself")
-	if err := fs.Parse(args); err != nil {
+	if err := fs.Parse(srv.Letters(fs, args)); err != nil {
 		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
 	}
 	args = fs.Args()

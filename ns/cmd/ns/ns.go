@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"ninespace/ns"
+	"ninespace/srv"
 )
 
 // Man is the manual page's source.
@@ -22,7 +23,7 @@ var Man string
 func Main(_ context.Context, std [3]*os.File, args []string) error {
 	fs := flag.NewFlagSet("ns", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
-	if err := fs.Parse(args); err != nil {
+	if err := fs.Parse(srv.Letters(fs, args)); err != nil {
 		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
 	}
 	pid := 0

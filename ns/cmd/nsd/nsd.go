@@ -41,7 +41,7 @@ func Main(ctx context.Context, _ [3]*os.File, args []string) error {
 		o.Streams = append(o.Streams, rwc)
 		return err
 	})
-	if err := fs.Parse(args); err != nil {
+	if err := fs.Parse(srv.Letters(fs, args)); err != nil {
 		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
 	}
 	if fs.NArg() > 0 || *control < 0 {

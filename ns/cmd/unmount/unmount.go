@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"ninespace/ns"
+	"ninespace/srv"
 )
 
 // Man is the manual page's source.
@@ -21,7 +22,7 @@ var Man string
 func Main(_ context.Context, _ [3]*os.File, args []string) error {
 	fs := flag.NewFlagSet("unmount", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
-	if err := fs.Parse(args); err != nil {
+	if err := fs.Parse(srv.Letters(fs, args)); err != nil {
 		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
 	}
 	if fs.NArg() < 1 || fs.NArg() > 2 {

@@ -21,6 +21,7 @@ import (
 	"github.com/google/shlex"
 
 	"ninespace/ns"
+	"ninespace/srv"
 )
 
 // Man is the manual page's source.
@@ -50,7 +51,7 @@ func Main(_ context.Context, std [3]*os.File, args []string) error {
 	fs.SetOutput(io.Discard)
 	command := fs.String("c", "", "run `command` in $SHELL")
 	nsfile := fs.String("n", "", "build the name space from `nsfile`")
-	if err := fs.Parse(append(more, args...)); err != nil {
+	if err := fs.Parse(srv.Letters(fs, append(more, args...))); err != nil {
 		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
 	}
 	if fs.NArg() > 0 {

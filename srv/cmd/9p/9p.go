@@ -13,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 
+	"ninespace/srv"
 	"ninespace/srv/client"
 	"ninespace/srv/p9"
 )
@@ -61,7 +62,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	fs.StringVar(&s.dial, "a", "", "dial string")
 	fs.StringVar(&s.aname, "A", "", "attach name")
 	fs.StringVar(&s.uname, "u", "", "user name")
-	if err := fs.Parse(apart(args, "lD", "aAu")); err != nil {
+	if err := fs.Parse(srv.Letters(fs, args)); err != nil {
 		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
 	}
 	if fs.NArg() == 0 {
@@ -79,7 +80,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	if strings.Contains(cmd.flags, "d") {
 		sub.BoolVar(&s.dir, "d", false, "directories themselves")
 	}
-	if err := sub.Parse(apart(fs.Args()[1:], cmd.flags, "")); err != nil {
+	if err := sub.Parse(srv.Letters(sub, fs.Args()[1:])); err != nil {
 		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
 	}
 	if n := sub.NArg(); n < cmd.min || cmd.max > 0 && n > cmd.max {
@@ -107,27 +108,6 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 		return interrupted{sig.(syscall.Signal)}
 	}
 	return err
-}
-
-// apart takes flags that were written together, -ld, apart. with are the letters
-// of flags that a value follows.
-func apart(args []string, flags, with string) []string {
-	var out []string
-	for i, a := range args {
-		switch {
-		case len(a) < 2 || a[0] != '-' || a == "--":
-			return append(out, args[i:]...)
-		case len(a) > 2 && strings.Trim(a[1:], flags) == "":
-			for _, c := range a[1:] {
-				out = append(out, "-"+string(c))
-			}
-		case strings.Contains(with, a[1:]) && i+1 < len(args):
-			return append(append(out, a, args[i+1]), apart(args[i+2:], flags, with)...)
-		default:
-			out = append(out, a)
-		}
-	}
-	return out
 }
 
 // notes ends the context at the first signal that asks for that. A second one
@@ -186,12 +166,12 @@ func each(do func(s *session, t client.Fsys, path string) error) func(*session, 
 func (s *session) tree(path string) (client.Fsys, string, error) {
 	dial := s.dial
 	if dial == "" {
-		var ok bool
-		if dial, path, ok = strings.Cut(path, "/"); dial == "" {
+		if dial, path, _ = strings.Cut(path, "/"); dial == "" {
 			return client.Fsys{}, "", fmt.Errorf("/%s: no server name", path)
-		} else if !ok {
-			path = "/"
 		}
+	}
+	if path == "" {
+		path = "/"
 	}
 	if t, ok := s.trees[dial]; ok {
 		return t, path, nil

@@ -90,6 +90,11 @@ func TestCommands(t *testing.T) {
 			{"ls -d ram/d", "", "d\n", ""},
 			{"ls -l ram ram/d", "", `d-r.* d\n--rw.* 12 .* g\nd-r.* e\n--rw.* 0 .* f\n`, ""},
 			{"ls -ld ram/d", "", `d-r.* d\n`, ""},
+			{"ls -d ram ram/ ram/d/..", "", `/\n/\nd/..\n`, ""},
+			{"read ram/", "", "", "read /: Is a directory"},
+			{"create ram/b\ae", "", "", ""},
+			{"ls ram/b\ae", "", `"b\\ae"\n`, ""},
+			{"rm ram/b\ae", "", "", ""},
 			{"ls ram/none ram/d", "", "e\nf\n", "none: file does not exist"},
 			{"stat ram/g", "", `"g" .* q \([0-9a-f]+ \d+ \) m 06\d\d at \d+ mt \d+ l 12\n`, ""},
 			{"mv ram/g ram/h", "", "", ""},
@@ -114,6 +119,38 @@ func TestCommands(t *testing.T) {
 				t.Errorf("%v %s:\n%swant\n%s", dialect, c.cmd, out, c.out)
 			}
 		}
+	}
+}
+
+// TestLink lists links that lead nowhere, or that the dialect does not follow.
+func TestLink(t *testing.T) {
+	root := ramfs.New()
+	post(t, "ram", root)
+	_, err := root.(srv.Symlinker).Symlink(t.Context(), "l", "/nowhere")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range []string{"ls -l ram/l", "-l ls -l ram/l", "ls -ld ram/l", "-l ls -ld ram/l"} {
+		if out, err := run(t, "", strings.Fields(args)...); !strings.HasPrefix(out, "L-rwx") || err != nil {
+			t.Errorf("%s: %q, %v", args, out, err)
+		}
+	}
+}
+
+// TestUmask makes files in a directory that all may write: where the server does
+// not take from the modes what the directory's does not have, 9p does.
+func TestUmask(t *testing.T) {
+	post(t, "ram", ramfs.New())
+	old := syscall.Umask(0o27)
+	defer syscall.Umask(old)
+	for _, args := range []string{"-l create ram/f", "-l mkdir ram/d"} {
+		if _, err := run(t, "", strings.Fields(args)...); err != nil {
+			t.Errorf("%s: %v", args, err)
+		}
+	}
+	out, err := run(t, "", "ls", "-l", "ram")
+	if !regexp.MustCompile(`^d-rwxr-x--- .* d\n--rw-r----- .* f\n$`).MatchString(out) || err != nil {
+		t.Errorf("%s, %v", out, err)
 	}
 }
 

@@ -35,7 +35,8 @@ The commands are
 
 	ls      list the files, and what is in those that are directories, in
 	        order of their names: -l with mode, owner, group, length, time of
-	        change; -d the directories themselves
+	        change; -d the directories themselves. A name with control
+	        characters is quoted
 	read    copy the files to standard output
 	write   truncate the file and copy standard input to it, a message for
 	        each piece as it comes; -l a message for each line
@@ -45,8 +46,12 @@ The commands are
 	stat    print what is known of the files
 	create  make files; it is an error if they are there
 	mkdir   make directories
-	mv      rename a file; with 9P2000 within its directory only
+	mv      rename a file. 9P2000 does it within the file's directory only,
+	        and to a name that is not there; 9P2000.L replaces what is
 	rm      remove files and empty directories
+
+New files and directories have the modes 666 and 777, less what the directory that
+they are in lacks (9P2000) or less the umask (9P2000.L).
 
 An interrupt flushes the request that is under way; a second one ends 9p at once.
 

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
+	"syscall"
 
 	"ninespace/srv/client"
 	"ninespace/srv/p9"
@@ -132,14 +134,26 @@ func (s *session) rdwr(t client.Fsys, path string) error {
 }
 
 func (s *session) create(t client.Fsys, path string) error {
-	f, err := t.Create(s.ctx, path, 0o666, p9.OREAD|p9.OEXCL)
+	f, err := t.Create(s.ctx, path, s.perm(0o666), p9.OREAD|p9.OEXCL)
 	if err != nil {
 		return err
 	}
 	return f.Close()
 }
 
-func (s *session) mkdir(t client.Fsys, path string) error { return t.Mkdir(s.ctx, path, 0o777) }
+func (s *session) mkdir(t client.Fsys, path string) error { return t.Mkdir(s.ctx, path, s.perm(0o777)) }
+
+// perm is what all may do with something new. 9P2000's servers take from it what
+// its directory's mode does not have; 9P2000.L's leave it, and the umask is the
+// client's to apply, as Linux does.
+func (s *session) perm(all fs.FileMode) fs.FileMode {
+	if s.opts.Version != p9.Version9P2000L {
+		return all
+	}
+	mask := syscall.Umask(0o77) // there is no asking without setting
+	syscall.Umask(mask)
+	return all &^ fs.FileMode(mask)
+}
 
 func (s *session) rm(t client.Fsys, path string) error { return t.Remove(s.ctx, path) }
 

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"ninespace/srv/client"
 	"ninespace/srv/p9"
@@ -59,8 +60,12 @@ func (s *session) ls(paths []string) error {
 	w := tabwriter.NewWriter(s.std[1], 0, 0, 1, ' ', 0)
 	err := each(func(s *session, t client.Fsys, file string) error {
 		st, err := t.Stat(s.ctx, file)
-		if err != nil {
-			return err
+		if err != nil { // a link that leads nowhere, or that 9P2000 does not follow, is itself
+			link, lerr := t.Lstat(s.ctx, file)
+			if lerr != nil || link.Mode&fs.ModeSymlink == 0 {
+				return err
+			}
+			st = link
 		}
 		if s.dir || !st.Mode.IsDir() {
 			s.entry(w, file, &st)
@@ -107,7 +112,7 @@ func (s *session) stats(dir *client.Fid, ents []p9.Dirent, stats []p9.Stat, errs
 }
 
 func (s *session) entry(w *tabwriter.Writer, name string, st *p9.Stat) {
-	if strings.ContainsAny(name, "\t\n\v\f\r\x1b") {
+	if strings.ContainsFunc(name, unicode.IsControl) {
 		name = strconv.Quote(name)
 	}
 	if !s.long {

@@ -24,7 +24,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	readOnly := f.Bool("R", false, "read only")
 	asMe := f.Bool("m", false, "all act as me")
 	door.Flags(f, "diskfs")
-	if err := f.Parse(args); err != nil {
+	if err := f.Parse(srv.Letters(f, args)); err != nil {
 		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
 	}
 	if f.NArg() != 1 {

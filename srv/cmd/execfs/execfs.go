@@ -21,7 +21,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	flags := flag.NewFlagSet("execfs", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	d.Flags(flags, "execfs")
-	if err := flags.Parse(args); err != nil {
+	if err := flags.Parse(srv.Letters(flags, args)); err != nil {
 		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
 	}
 	if flags.NArg() != 0 {

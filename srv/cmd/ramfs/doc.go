@@ -37,6 +37,7 @@ is a file of the attach name stats: nine 9p -A stats read ramfs/stats.
 # EXAMPLES
 
 	nine ramfs -s scratch &
+	nine 9p create scratch/greeting
 	echo hello | nine 9p write scratch/greeting
 
 # FILES

@@ -22,7 +22,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	f := flag.NewFlagSet("ramfs", flag.ContinueOnError)
 	f.SetOutput(io.Discard)
 	door.Flags(f, "ramfs")
-	if err := f.Parse(args); err != nil {
+	if err := f.Parse(srv.Letters(f, args)); err != nil {
 		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
 	}
 	if f.NArg() != 0 {

@@ -1,0 +1,44 @@
+package srv
+
+import "flag"
+
+// Letters takes apart flags of one letter that were given together, -ab or, where
+// s is followed by a value, -absname, so that f can parse them: arg(2) of Plan 9.
+// What is behind the flags, "-s=name" and "--word" are left as they are.
+func Letters(f *flag.FlagSet, args []string) []string {
+	var out []string
+	for len(args) > 0 {
+		a := args[0]
+		if len(a) < 2 || a[0] != '-' || a == "--" {
+			break
+		}
+		args = args[1:]
+		if a[1] == '-' || len(a) > 2 && a[2] == '=' {
+			out = append(out, a)
+			continue
+		}
+		for a = a[1:]; a != ""; {
+			c := a[:1]
+			a, out = a[1:], append(out, "-"+c)
+			if !takesValue(f, c) {
+				continue
+			}
+			if a != "" {
+				out = append(out, a)
+			} else if len(args) > 0 {
+				out, args = append(out, args[0]), args[1:]
+			}
+			break
+		}
+	}
+	return append(out, args...)
+}
+
+func takesValue(f *flag.FlagSet, name string) bool {
+	known := f.Lookup(name)
+	if known == nil {
+		return false
+	}
+	b, ok := known.Value.(interface{ IsBoolFlag() bool })
+	return !ok || !b.IsBoolFlag()
+}
