@@ -8,7 +8,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"ninespace/srv/p9"
 )
@@ -45,6 +44,7 @@ type conn struct {
 	parked   []*req          // those for which there were too many
 	inlining bool            // the reading goroutine runs a request
 	draining bool            // to end when nothing runs
+	stopped  sync.Once       // reading
 
 	wg     sync.WaitGroup // requests in reqs
 	places sync.Mutex     // guards where nodes are
@@ -87,9 +87,12 @@ func (s *Server) ServeConn(ctx context.Context, rwc io.ReadWriteCloser) error {
 	} else {
 		err = c.serve()
 	}
+	c.push() // what was answered before a message that is none
+
 	if st.down.Load() && errors.Is(err, os.ErrDeadlineExceeded) { // stopReading: it ends well
 		c.wg.Wait() // for no more than clunks
 		c.out.wait()
+		c.linger()
 	}
 	rwc.Close()
 	c.reset()
@@ -225,6 +228,7 @@ func (c *conn) dispatch(r *req) {
 	c.follow(next, drop)
 	r.free()
 	if last {
+		c.push()
 		c.stopReading()
 	}
 }
@@ -287,25 +291,6 @@ func (c *conn) reset() {
 	c.stats.fids.Add(-int64(len(fids)))
 	for _, f := range fids {
 		f.drop()
-	}
-}
-
-// drain has the connection end when nothing runs on it, which may be now.
-func (c *conn) drain() {
-	c.mu.Lock()
-	c.draining = true
-	idle := len(c.reqs) == 0 && !c.inlining
-	c.mu.Unlock()
-	if idle {
-		c.stopReading()
-	}
-}
-
-// stopReading ends the connection when its last replies are written, where the
-// connection can be waited for.
-func (c *conn) stopReading() {
-	if d, ok := c.rwc.(interface{ SetReadDeadline(time.Time) error }); !ok || d.SetReadDeadline(time.Unix(1, 0)) != nil {
-		c.rwc.Close()
 	}
 }
 

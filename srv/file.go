@@ -77,7 +77,8 @@ type Clunker interface{ Clunk() }
 // directory and, in 9P2000, fs.ModeAppend, ModeExclusive, ModeTemporary. The new
 // file comes back open in the mode. An existing name is p9.ErrExist when it is a
 // directory, when perm asks for one, or when mode has OEXCL; otherwise the file
-// is opened and truncated where mode says OTRUNC, as create(2) has it.
+// is opened and truncated where mode says OTRUNC, as create(2) has it: its own
+// permissions are Create's to check, for the engine asked for the directory's only.
 type Creator interface {
 	Create(ctx context.Context, name string, perm fs.FileMode, mode p9.Mode) (File, Handle, error)
 }

@@ -27,7 +27,8 @@ type Server struct {
 	// over all connections, 1 GiB where 0. While it is more, a connection whose
 	// client has taken nothing for 30 seconds is cut off.
 	Memory int64
-	// Trace, where set, is given each message in the text form of p9.Fcall.
+	// Trace, where set, is given each message in the text form of p9.Fcall, by
+	// many goroutines at once.
 	Trace func(line string)
 
 	once sync.Once

@@ -15,10 +15,12 @@ const (
 
 // InOrder is what a client adds to the version that it asks for, and a server that
 // has it to its answer (version(5)'s extensions after a period): the server does
-// each request as if all that came before it on the same fids were done, but for
-// reads and writes, which may pass each other. So a client may walk, open, read and
-// clunk before the first reply. 9P promises that of no server: many have a thread
-// for each request.
+// each request that makes, moves, opens or ends a fid as if all that came before it
+// on the same fids were done, and what comes after it as if that were done. Others
+// (reads, writes, stats, changes of attributes, syncs) may pass each other, and an
+// end of a fid does not wait for them. So a client may walk, open, read and clunk
+// before the first reply. 9P promises that of no server: many have a thread for each
+// request.
 const InOrder = ".inorder"
 
 // Protocol constants of version(5), attach(5) and walk(5).

@@ -1,0 +1,47 @@
+package srv
+
+import (
+	"io"
+	"net"
+	"time"
+)
+
+// The end of a connection that Shutdown brings about.
+
+// lingering is how long a client is waited for that was told to hang up.
+const lingering = 10 * time.Second
+
+// drain has the connection end when nothing runs on it, which may be now.
+func (c *conn) drain() {
+	c.mu.Lock()
+	c.draining = true
+	idle := len(c.reqs) == 0 && !c.inlining
+	c.mu.Unlock()
+	if idle {
+		c.stopReading()
+	}
+}
+
+// stopReading ends the connection when its last replies are written.
+func (c *conn) stopReading() {
+	c.stopped.Do(func() { // once, for linger sets another deadline
+		if d, ok := c.rwc.(interface{ SetReadDeadline(time.Time) error }); ok && d.SetReadDeadline(time.Unix(1, 0)) == nil {
+			return
+		}
+		go func() {
+			c.out.wait()
+			c.rwc.Close()
+		}()
+	})
+}
+
+// linger has a TCP client take its last replies: to close a socket that holds unread
+// requests resets the connection, and what was not sent yet is lost.
+func (c *conn) linger() {
+	t, ok := c.rwc.(*net.TCPConn)
+	if !ok || t.CloseWrite() != nil {
+		return
+	}
+	t.SetReadDeadline(time.Now().Add(lingering))
+	io.Copy(io.Discard, t)
+}
