@@ -109,7 +109,9 @@ func (r *req) route(ctx context.Context) (err error) {
 	case p9.Twrite:
 		rx.Count, err = f.write(ctx, t)
 	case p9.Tremove:
-		if err = f.mayRemove(ctx); err == nil {
+		if f.xattr != nil {
+			err = p9.ErrBadUseFid
+		} else if err = f.mayRemove(ctx); err == nil {
 			err = f.node.remove(ctx)
 		}
 		f.removed = true
