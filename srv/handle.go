@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"math"
+	"syscall"
 
 	"ninespace/srv/p9"
 )
@@ -110,7 +111,7 @@ func (r *req) route(ctx context.Context) (err error) {
 		rx.Count, err = f.write(ctx, t)
 	case p9.Tremove:
 		if f.xattr != nil {
-			err = p9.ErrBadUseFid
+			err = p9.ErrorOfErrno(syscall.EINVAL) // EBADF would say that there is no such fid
 		} else if err = f.mayRemove(ctx); err == nil {
 			err = f.node.remove(ctx)
 		}
