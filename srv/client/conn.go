@@ -174,7 +174,7 @@ func (c *Conn) tryVersion(v string) (*p9.Fcall, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.tracef("<-", f)
+	c.tracef("->", f)
 	if _, err := c.rwc.Write(b); err != nil {
 		return nil, err
 	}
@@ -194,14 +194,15 @@ func (c *Conn) tryVersion(v string) (*p9.Fcall, error) {
 	if err := r.Decode(frame, p9.Type(frame[4]) == p9.Rlerror); err != nil {
 		return nil, err
 	}
-	c.tracef("->", r)
+	c.tracef("<-", r)
 	if r.Type != p9.Rversion && r.Type != p9.Rerror && r.Type != p9.Rlerror {
 		return nil, fmt.Errorf("%w: %s answers Tversion", p9.ErrBotch, r.Type)
 	}
 	return r, nil
 }
 
-// tracef shows a message, as sent to (<-) or come from (->) the server.
+// tracef shows a message as transcripts have it: -> is sent to the server, <- comes
+// from it.
 func (c *Conn) tracef(dir string, f *p9.Fcall) {
 	if c.trace != nil {
 		c.trace(dir + " " + f.Text(c.dotl || f.Type == p9.Rlerror))

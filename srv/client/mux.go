@@ -102,7 +102,7 @@ func (c *Conn) queue(ctx context.Context, k *call) error {
 		return err
 	}
 	c.slots[t].call = k
-	c.tracef("<-", &k.Fcall)
+	c.tracef("->", &k.Fcall)
 	return nil
 }
 
@@ -160,7 +160,7 @@ func (c *Conn) flush(ks ...*call) {
 		c.out, _ = f.Append(c.out, c.dotl)
 		c.slots[t].flush, c.slots[t].old = true, k.tag
 		c.slots[k.tag].flushing = true
-		c.tracef("<-", &f)
+		c.tracef("->", &f)
 	}
 	c.write()
 }

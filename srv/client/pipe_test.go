@@ -29,7 +29,7 @@ func (f *flight) trace(line string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	w := strings.Fields(line)
-	if w[0] == "->" {
+	if w[0] == "<-" {
 		f.came = f.came || w[1] != "Rclunk" // nobody waited for it, maybe
 		return
 	}

@@ -35,7 +35,7 @@ func (c *Conn) readReply() error {
 		return err
 	}
 	if k == nil { // Rflush
-		c.tracef("->", &p9.Fcall{Type: typ, Tag: tag})
+		c.tracef("<-", &p9.Fcall{Type: typ, Tag: tag})
 		_, err = c.br.Discard(int(size))
 		return err
 	}
@@ -117,7 +117,7 @@ func (k *call) readData(c *Conn, size uint32) error {
 	}
 	k.n = int(n)
 	if c.trace != nil {
-		c.tracef("->", &p9.Fcall{Type: k.want, Tag: k.Tag, Data: k.p[:n]})
+		c.tracef("<-", &p9.Fcall{Type: k.want, Tag: k.Tag, Data: k.p[:n]})
 	}
 	k.deliver(nil)
 	return nil
@@ -135,7 +135,7 @@ func (k *call) readFrame(c *Conn, size uint32) error {
 	if err := k.Decode(k.frame, c.dotl); err != nil {
 		return err
 	}
-	c.tracef("->", &k.Fcall)
+	c.tracef("<-", &k.Fcall)
 	var err error
 	switch k.Type {
 	case p9.Rerror:

@@ -109,7 +109,7 @@ func TestCommands(t *testing.T) {
 			{"-a tcp!127.0.0.1!1 ls x", "", "", "dial tcp!127.0.0.1!1: Connection refused"},
 			{"-a bogus!a!b ls x", "", "", `dial string "bogus!a!b": unknown network bogus`},
 			{"ls /x", "", "", "/x: no server name"},
-			{"-D -A none ls ram", "", "(?s)<- Tversion.*\n-> Rerror.*|.*-> Rlerror.*", "attach ram none: "},
+			{"-D -A none ls ram", "", "(?s)-> Tversion.*\n<- Rerror.*|.*<- Rlerror.*", "attach ram none: "},
 		} {
 			out, err := run(t, c.in, append(dialect[:len(dialect):len(dialect)], strings.Fields(c.cmd)...)...)
 			if err == nil && c.err != "" || err != nil && (c.err == "" || !regexp.MustCompile(`^`+quoteUnless(c.err)).MatchString(err.Error())) {
