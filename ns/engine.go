@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -57,9 +58,9 @@ type EngineOptions struct {
 func NewEngine(o EngineOptions) *Engine {
 	e := &Engine{namespace: o.Namespace, baseDirs: o.Bases, noGraft: o.NoGraft, groups: map[int]*Group{}}
 	e.rootDev = NewDev("#/", newRoot(o.Exe, o.Commands), nil)
-	e.rootDev.byGroup = true
+	e.rootDev.byGroup, e.rootDev.bare = true, true
 	e.host = NewDev("#U", o.Host, nil)
-	e.host.host = true
+	e.host.host, e.host.bare = true, true
 	e.rootDev.refs.Add(1) // both stay
 	e.host.refs.Add(1)
 	for _, s := range o.Streams {
@@ -92,6 +93,7 @@ func (e *Engine) NewGroup(ctx context.Context) (*Group, error) {
 		root.close()
 		return nil, err
 	}
+	g.pg.setBase()
 	e.add(g)
 	return g, nil
 }
@@ -111,11 +113,15 @@ func (e *Engine) group(id int) *Group {
 	return e.groups[id]
 }
 
-// Fork makes a group whose name space is a copy (RFNAMEG).
-func (g *Group) Fork() *Group {
-	n := &Group{eng: g.eng, pg: g.pg.Copy(), root: g.root.hold()}
+// Fork makes a group whose name space is a copy (RFNAMEG) or, if clean, what a
+// group starts with (RFCNAMEG). That attaches #U, so it needs the right to.
+func (g *Group) Fork(clean bool) (*Group, error) {
+	if clean && g.pg.denied() {
+		return nil, ErrNoMount
+	}
+	n := &Group{eng: g.eng, pg: g.pg.Copy(clean), root: g.root.hold()}
 	g.eng.add(n)
-	return n
+	return n, nil
 }
 
 // Close ends a group.
@@ -165,28 +171,41 @@ func (g *Group) baseUnion(old, new *Chan, name string, flag Flag) error {
 	if name != "/" {
 		hostName += name
 	}
-	k, was, err := g.pg.mountOn(Mount{to: new, name: hostName, flag: flag}, nil, old, name)
+	_, was, err := g.pg.mountOn(Mount{to: new, name: hostName, flag: flag, on: spot{name: name}}, nil, old)
 	was.close()
-	if err == nil {
-		for _, m := range g.pg.heads[k].mount {
-			m.base = true
-		}
-	}
 	return err
 }
 
-// fork is the ctl message by which a thread that has unshared its mount
-// namespace gets a new group.
-func (e *Engine) fork(_ context.Context, c *caller) error {
-	if e.kernel == nil {
-		return p9.ErrNotSup
+// rfork is the ctl message of fork(2)'s flags, by their letters in rc: n, by which
+// a thread that has unshared its mount namespace gets a new group that is a copy,
+// N a clean one, and m, after which the new group, or else its own, mounts no more.
+func (g *Group) rfork(flags string, pid int) error {
+	if strings.Trim(flags, "nNm") != "" || flags == "" {
+		return fmt.Errorf("rfork %s: bad flag", flags)
 	}
-	c.group.change.Lock()
-	defer c.group.change.Unlock()
-	n := c.group.Fork()
-	if err := e.kernel.fork(c.group, n, c.pid); err != nil {
-		n.Close()
-		return fmt.Errorf("fork: %w", err)
+	clean, deny := strings.Contains(flags, "N"), strings.Contains(flags, "m")
+	if clean && strings.Contains(flags, "n") {
+		return fmt.Errorf("rfork %s: both n and N", flags)
+	}
+	n := g
+	g.change.Lock()
+	defer g.change.Unlock()
+	if flags != strings.Trim(flags, "nN") {
+		if g.eng.kernel == nil {
+			return p9.ErrNotSup
+		}
+		var err error
+		if n, err = g.Fork(clean); err == nil {
+			if err = g.eng.kernel.fork(g, n, pid); err != nil {
+				n.Close()
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("rfork %s: %w", flags, err)
+		}
+	}
+	if deny {
+		n.pg.Deny()
 	}
 	return nil
 }

@@ -92,7 +92,7 @@ func (e *Entry) Enter() error {
 // attach has the engine attach the new group's tree at /proc.
 func (e *Entry) attach() error {
 	if e.Control == nil {
-		return ctl("fork")
+		return ctl("rfork n")
 	}
 	_, err := unix.Write(int(e.Control.Fd()), fmt.Appendf(nil, "attach %d", unix.Gettid()))
 	if err == nil {

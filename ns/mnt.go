@@ -167,6 +167,7 @@ func attach(ctx context.Context, conn *client.Conn, name, aname string) (*Dev, e
 		return nil, err
 	}
 	d := NewDev(name, &mntFile{root}, func() { conn.Close() })
+	d.spec = aname
 	d.kill = d.hangup
 	return d, nil
 }

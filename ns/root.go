@@ -19,7 +19,7 @@ import (
 //
 //	n/         0555 mount points
 //	mnt/       0555 mount points, and
-//	  ns/ctl   0666 takes bind, mount, unmount, clear, fork
+//	  ns/ctl   0666 takes bind, mount, unmount, clear, rfork
 //	  ns/ns    0444 the name space as lines of namespace(6)
 //	  bin/     0555 links to the commands
 
@@ -207,8 +207,8 @@ func ctlWrite(ctx context.Context, text string) error {
 	if c == nil {
 		return p9.ErrPerm
 	}
-	if text == "fork" || text == "fork\n" {
-		return c.group.eng.fork(ctx, c)
+	if flags, ok := strings.CutPrefix(text, "rfork "); ok {
+		return c.group.rfork(strings.TrimSuffix(flags, "\n"), c.pid)
 	}
 	noFiles := func(string) string { return "" }
 	ops, err := Parse(strings.NewReader(text), "ctl", noFiles, func(string) (io.ReadCloser, error) { return nil, os.ErrPermission })

@@ -110,6 +110,7 @@ func (s *stream) attach(ctx context.Context, name, aname string) (*Dev, error) {
 	}
 	f := &mntFile{root}
 	d := NewDev(name, f, f.Clunk)
+	d.spec = aname
 	d.kill = func() { s.conn.Close() }
 	return d, nil
 }
