@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 	"syscall"
 
@@ -174,40 +173,6 @@ func (g *Group) baseUnion(old, new *Chan, name string, flag Flag) error {
 	_, was, err := g.pg.mountOn(Mount{to: new, name: hostName, flag: flag, on: spot{name: name}}, nil, old)
 	was.close()
 	return err
-}
-
-// rfork is the ctl message of fork(2)'s flags, by their letters in rc: n, by which
-// a thread that has unshared its mount namespace gets a new group that is a copy,
-// N a clean one, and m, after which the new group, or else its own, mounts no more.
-func (g *Group) rfork(flags string, pid int) error {
-	if strings.Trim(flags, "nNm") != "" || flags == "" {
-		return fmt.Errorf("rfork %s: bad flag", flags)
-	}
-	clean, deny := strings.Contains(flags, "N"), strings.Contains(flags, "m")
-	if clean && strings.Contains(flags, "n") {
-		return fmt.Errorf("rfork %s: both n and N", flags)
-	}
-	n := g
-	g.change.Lock()
-	defer g.change.Unlock()
-	if flags != strings.Trim(flags, "nN") {
-		if g.eng.kernel == nil {
-			return p9.ErrNotSup
-		}
-		var err error
-		if n, err = g.Fork(clean); err == nil {
-			if err = g.eng.kernel.fork(g, n, pid); err != nil {
-				n.Close()
-			}
-		}
-		if err != nil {
-			return fmt.Errorf("rfork %s: %w", flags, err)
-		}
-	}
-	if deny {
-		n.pg.Deny()
-	}
-	return nil
 }
 
 // bases gives the directories of the host's root that the kernel has mounted.

@@ -2,6 +2,7 @@ package ns
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"io/fs"
 	"iter"
@@ -217,6 +218,9 @@ func ctlWrite(ctx context.Context, text string) error {
 	}
 	for _, op := range ops {
 		if err := c.group.Apply(ctx, op, c.pid); err != nil {
+			if len(ops) > 1 { // those before it are done
+				err = fmt.Errorf("%s: %w", op.Place, err)
+			}
 			return err
 		}
 	}
