@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 
 	"ninespace/srv/p9"
 )
@@ -11,9 +12,8 @@ import (
 // Apply does one line in the group: bind, mount, unmount or clear. pid is the
 // thread that asks, 0 for none: kernel mounts are made where it is. An error
 // leaves all as it was.
-func (g *Group) Apply(ctx context.Context, op Op, pid int) error {
+func (g *Group) Apply(ctx context.Context, op Op, pid int) (err error) {
 	var to *Chan
-	var err error
 	if (op.Verb == "mount" || op.Verb == "clear") && g.pg.denied() {
 		return fmt.Errorf("%s: %w", op, ErrNoMount)
 	}
@@ -26,6 +26,16 @@ func (g *Group) Apply(ctx context.Context, op Op, pid int) error {
 	}
 	g.change.Lock()
 	defer g.change.Unlock()
+	// A server on the way of a name that does not answer must not stop the others
+	// for longer than that.
+	asked := ctx
+	ctx, cancel := context.WithTimeout(ctx, DialTimeout)
+	defer cancel()
+	defer func() {
+		if err != nil && ctx.Err() != nil && asked.Err() == nil {
+			err = fmt.Errorf("%s: %w", op, p9.ErrorOfErrno(syscall.ETIMEDOUT))
+		}
+	}()
 	switch op.Verb {
 	case "bind":
 		err = g.bind(ctx, op, pid)

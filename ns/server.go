@@ -31,13 +31,13 @@ type stream struct {
 // it is looked at first.
 func (g *Group) dial(ctx context.Context, op Op) (*Chan, error) {
 	what := "mount " + op.Old
+	ctx, cancel := context.WithTimeout(ctx, DialTimeout)
+	defer cancel()
 	old, err := g.lookup(ctx, op.Old, true)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, mountPoint(err))
 	}
 	old.close()
-	ctx, cancel := context.WithTimeout(ctx, DialTimeout)
-	defer cancel()
 	dev, err := g.eng.server(ctx, op.New, op.Spec)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
