@@ -39,7 +39,7 @@ const fill = 4096
 // server may have or make up, must not take all memory.
 const maxEntries = 1 << 20
 
-var errEndless = p9.NewError(syscall.EOVERFLOW, "directory has too many entries")
+var errEndless = p9.NewError(syscall.EFBIG, "directory has too many entries")
 
 func (f *fuseFS) OpenDir(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
 	n, c := f.node(in.NodeId)
