@@ -20,7 +20,6 @@ type Dev struct {
 	host    bool   // the host's own tree, which the kernel can bind as well
 	byGroup bool   // its files differ from group to group
 	hangup  func() // called when the last Chan is closed
-	kill    func() // ends every request under way; nil where none can hang
 	refs    atomic.Int32
 }
 

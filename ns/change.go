@@ -29,7 +29,7 @@ func (g *Group) Apply(ctx context.Context, op Op, pid int) (err error) {
 	// A server on the way of a name that does not answer must not stop the others
 	// for longer than that.
 	asked := ctx
-	ctx, cancel := context.WithTimeout(ctx, DialTimeout)
+	ctx, cancel := bounded(ctx)
 	defer cancel()
 	defer func() {
 		if err != nil && ctx.Err() != nil && asked.Err() == nil {

@@ -207,7 +207,7 @@ func (g *Group) hidden() []string {
 	if h == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), DialTimeout)
+	ctx, cancel := bounded(context.Background())
 	defer cancel()
 	var names []string
 	for _, m := range h.mount {

@@ -31,7 +31,7 @@ type stream struct {
 // it is looked at first.
 func (g *Group) dial(ctx context.Context, op Op) (*Chan, error) {
 	what := "mount " + op.Old
-	ctx, cancel := context.WithTimeout(ctx, DialTimeout)
+	ctx, cancel := bounded(ctx)
 	defer cancel()
 	old, err := g.lookup(ctx, op.Old, true)
 	if err != nil {
@@ -104,6 +104,7 @@ func (s *stream) attach(ctx context.Context, name, aname string) (*Dev, error) {
 		}
 		s.conn = conn
 	}
+	using(ctx, s.conn)
 	root, err := s.conn.Attach(ctx, nil, "", aname)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -111,6 +112,5 @@ func (s *stream) attach(ctx context.Context, name, aname string) (*Dev, error) {
 	f := &mntFile{root}
 	d := NewDev(name, f, f.Clunk)
 	d.spec = aname
-	d.kill = func() { s.conn.Close() }
 	return d, nil
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -36,7 +37,7 @@ func waiting(argv ...string) bool {
 		}
 		tasks, _ := filepath.Glob("/proc/" + pid + "/task/*/syscall")
 		for _, f := range tasks {
-			if s, _ := os.ReadFile(f); strings.HasPrefix(string(s), "1 ") { // write(2)
+			if s, _ := os.ReadFile(f); strings.HasPrefix(string(s), "1 ") || strings.HasPrefix(string(s), "0 ") { // write(2), read(2)
 				return true
 			}
 		}
@@ -80,26 +81,39 @@ func TestMute(t *testing.T) {
 	})
 }
 
-// TestBindThroughHung has a name that leads through a server that answers no more.
-func TestBindThroughHung(t *testing.T) {
-	grafted(t, func(t *testing.T, s *session) {
-		s.serve(t, "real", srv.NewDir().Add("q", srv.NewQueue(0o666)).Add("d", srv.NewDir().Add("e", srv.NewDir())))
-		shut := stall(t, s.dir+"/srv/h", s.dir+"/srv/real", s.user)
-		cmd := s.command(t, "mount #s/h /n/h", "trap : INT; echo; cat /n/h/q; bind /n/h/d/e b || echo $?; bind a b; cat b/x; ns; unmount /n/h; ls /n")
-		r := start(t, cmd)
-		until(t, "cat waits", func() bool { return blocked(t, "cat", "/n/h/q") })
+// TestHung has names that lead to servers that answer no more, not even a flush:
+// who waits for one can be killed, and a bind be given up, with nothing done.
+func TestHung(t *testing.T) {
+	s := newSession(t, true, false)
+	s.serve(t, "real", srv.NewDir().Add("q", srv.NewQueue(0o666)).Add("d", srv.NewDir().Add("e", srv.NewDir())))
+	lines := ""
+	var shut []func()
+	for _, h := range []string{"h", "h2", "h3"} {
+		shut = append(shut, stall(t, s.dir+"/srv/"+h, s.dir+"/srv/real", true))
+		lines += "mount #s/" + h + " /n/" + h + "\n"
+	}
+	cmd := s.command(t, lines, `trap : INT; echo; cat /n/h/q; bind /n/h2/d/e b || echo $?; ls -l /n/h3 || echo $?
+		bind a b; cat b/x; ns; unmount /n/h3; ls /n`)
+	r := start(t, cmd)
+	until(t, "cat waits", func() bool { return blocked(t, "cat", "/n/h/q") })
+	for _, shut := range shut {
 		shut()
-		for _, pid := range globCmd("cat", "/n/h/q") {
-			syscall.Kill(pid, syscall.SIGKILL)
+	}
+	for _, c := range [][]string{{"cat", "/n/h/q"}, {"bind", "/n/h2/d/e", "b"}, {"ls", "-l", "/n/h3"}} {
+		until(t, c[0]+" waits", func() bool { return waiting(c...) })
+		for _, pid := range globArgs(c...) {
+			n, _ := strconv.Atoi(pid)
+			syscall.Kill(n, syscall.SIGKILL)
 		}
-		b, err := io.ReadAll(r) // the server is given up for the cat, so the bind fails at once
-		cmd.Wait()
-		got := strings.ReplaceAll(string(b), s.dir, "D")
-		if err != nil || !strings.HasPrefix(got, "1\na/x\nmount #s/h /n/h\nbind D/a D/b\ncd D\n") {
-			t.Errorf("%q, %v", got, err)
-		}
-		clean(t)
-	})
+	}
+	b, err := io.ReadAll(r)
+	cmd.Wait()
+	got := strings.ReplaceAll(string(b), s.dir, "D")
+	want := "137\n137\na/x\nmount #s/h /n/h\nmount #s/h2 /n/h2\nmount #s/h3 /n/h3\nbind D/a D/b\ncd D\nh\nh2\n"
+	if err != nil || got != want {
+		t.Errorf("%q, %v", got, err)
+	}
+	clean(t)
 }
 
 // A liar is a directory that lists what it likes, in which every name is itself.
