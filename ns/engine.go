@@ -19,6 +19,7 @@ var errXdev = p9.ErrorOfErrno(syscall.EXDEV)
 // An Engine holds the name spaces of one session.
 type Engine struct {
 	rootDev, host *Dev
+	srvDev        *Dev
 	namespace     string
 	streams       []*stream
 	baseDirs      []string
@@ -60,7 +61,10 @@ func NewEngine(o EngineOptions) *Engine {
 	e.rootDev.byGroup, e.rootDev.bare = true, true
 	e.host = NewDev("#U", o.Host, nil)
 	e.host.host, e.host.bare = true, true
-	e.rootDev.refs.Add(1) // both stay
+	e.srvDev = NewDev("#s", newSrvDir(o.Namespace), nil)
+	e.srvDev.bare = true
+	e.srvDev.refs.Add(1) // all three stay
+	e.rootDev.refs.Add(1)
 	e.host.refs.Add(1)
 	for _, s := range o.Streams {
 		e.streams = append(e.streams, &stream{rwc: s})

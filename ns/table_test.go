@@ -101,17 +101,8 @@ func TestTable(t *testing.T) {
 	}
 	defer os.RemoveAll(dir)
 	var ram srv.File
-	l, err := srv.Announce("unix!" + dir + "/ram")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error)
-	go func() {
-		s := &srv.Server{Attach: func(context.Context, string, string) (srv.File, error) { return ram, nil }}
-		done <- s.Serve(ctx, l)
-	}()
-	defer func() { cancel(); <-done }()
+	defer serveTree(t, dir+"/ram", func() (srv.File, error) { return ram, nil })()
+	defer serveTree(t, dir+"/proc", func() (srv.File, error) { return srv.Walk(t.Context(), ram, "dir") })()
 	host, err := diskfs.New("/")
 	if err != nil {
 		t.Fatal(err)
@@ -140,6 +131,26 @@ func TestTable(t *testing.T) {
 			}
 		})
 	}
+}
+
+// serveTree serves a tree at a socket until stop is called.
+func serveTree(t *testing.T, sock string, tree func() (srv.File, error)) (stop func()) {
+	t.Helper()
+	l, err := srv.Announce("unix!" + sock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() {
+		done <- (&srv.Server{Attach: func(_ context.Context, _, aname string) (srv.File, error) {
+			if aname != "" {
+				return nil, p9.ErrNotExist
+			}
+			return tree()
+		}}).Serve(ctx, l)
+	}()
+	return func() { cancel(); <-done }
 }
 
 // noKernel is a kernel in which every mount works and nothing is seen.

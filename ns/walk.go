@@ -141,21 +141,17 @@ func (g *Group) start(ctx context.Context, name string) (c *Chan, at, rest strin
 		return g.root.hold(), "/", path.Clean(name)[1:], nil
 	}
 	spec, rest, _ := strings.Cut(name, "/")
-	if strings.HasPrefix(spec, "#") && g.pg.denied() {
+	if strings.HasPrefix(spec, "#") && !(len(spec) > 1 && strings.Contains("|decp", spec[1:2])) && g.pg.denied() {
 		return nil, "", "", fmt.Errorf("%s: %w", name, ErrNoMount)
 	}
-	var d *Dev
-	switch spec {
-	case "#U":
-		d = g.eng.host
-	case "#/", "#":
-		d = g.eng.rootDev
-	}
-	if d == nil {
-		return nil, "", "", fmt.Errorf("%s: no such device or relative name: %w", name, p9.ErrNotExist)
-	}
-	c, err = d.attach(ctx)
+	d, err := g.eng.device(ctx, spec)
 	if err != nil {
+		return nil, "", "", fmt.Errorf("%s: %w", name, err)
+	}
+	if c, err = d.attach(ctx); err != nil {
+		if d.hangup != nil {
+			d.hangup() // it was connected to for this
+		}
 		return nil, "", "", fmt.Errorf("%s: %w", spec, err)
 	}
 	rest = path.Clean("/" + rest)[1:]

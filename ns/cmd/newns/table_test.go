@@ -211,7 +211,16 @@ func TestTable(t *testing.T) {
 	rules := readRules(t)
 	each(t, func(t *testing.T, s *session) {
 		var ram srv.File
-		s.serveServer(t, "ram", &srv.Server{Attach: func(context.Context, string, string) (srv.File, error) { return ram, nil }})
+		serve := func(name string, tree func() (srv.File, error)) {
+			s.serveServer(t, name, &srv.Server{Attach: func(_ context.Context, _, aname string) (srv.File, error) {
+				if aname != "" {
+					return nil, p9.ErrNotExist
+				}
+				return tree()
+			}})
+		}
+		serve("ram", func() (srv.File, error) { return ram, nil })
+		serve("proc", func() (srv.File, error) { return srv.Walk(t.Context(), ram, "dir") })
 		d := s.drive(t)
 		for _, r := range rules {
 			t.Run(r.name, func(t *testing.T) {
