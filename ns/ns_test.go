@@ -108,15 +108,29 @@ func look(t *testing.T, g *Group, name string) string {
 	if !p.isDir() {
 		top := g.pg.top(p.Chan)
 		defer top.close()
+		h, err := srv.Open(ctx, top.file, p9.OREAD)
+		if err != nil {
+			return err.Error()
+		}
+		defer clunkHandle(top.file, h)
 		buf := make([]byte, 100)
-		n, _ := top.file.(srv.Reader).Read(ctx, buf, 0)
-		return string(buf[:n])
+		n, _ := h.(srv.Reader).Read(ctx, buf, 0)
+		return string(buf[:max(n, 0)])
 	}
 	var names []string
 	members := g.pg.members(p.Chan)
 	defer closeAll(members)
 	for _, m := range members {
-		for e, err := range m.file.(srv.Lister).List(ctx, 0) {
+		h, err := srv.Open(ctx, m.file, p9.OREAD)
+		if err != nil {
+			return err.Error()
+		}
+		defer clunkHandle(m.file, h)
+		l, ok := h.(srv.Lister)
+		if !ok {
+			l = m.file.(srv.Lister)
+		}
+		for e, err := range l.List(ctx, 0) {
 			if err != nil {
 				return err.Error()
 			}

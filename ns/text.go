@@ -108,5 +108,8 @@ func (t *texter) inDevice(c *Chan) string {
 		t.begin = append(t.begin, op)
 		t.end = append(t.end, Op{Verb: "unmount", Old: "#" + at})
 	}
-	return strings.TrimSuffix(at+c.rel, "/")
+	if c.rel == "/" {
+		return at
+	}
+	return "#" + at + c.rel // with nothing that is mounted in it
 }

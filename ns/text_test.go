@@ -3,8 +3,12 @@ package ns
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"slices"
 	"strings"
 	"testing"
+
+	"ninespace/srv"
 )
 
 // TestText has what ns prints where a name no longer leads to what was bound.
@@ -41,10 +45,33 @@ func TestRoundTrip(t *testing.T) {
 	if testing.Short() {
 		rounds = 100
 	}
+	dir, err := os.MkdirTemp("/tmp", "9ns.")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	served := tree("dir/in", "dir/deep/x", "sub/y", "x")
+	defer serveTree(t, dir+"/ram", func() (srv.File, error) { return served, nil })()
 	for seed := range rounds {
+		servers := seed%4 == 0
+		names := names
+		if servers { // not /n: it is where Text puts a server that is away
+			names = append(slices.DeleteFunc(slices.Clone(names), func(s string) bool { return s == "/n" || s == "/" }),
+				"/n/x/dir", "/n/y/dir", "/n/x/dir/deep", "/n/y", "/n/x")
+		}
 		r := rand.New(rand.NewPCG(uint64(seed), 9))
 		any := func() string { return names[r.IntN(len(names))] }
 		g := newGroup(t, tree("a/x", "a/sub/s", "a/sub/deep/", "b/x", "b/sub/t", "c/z", "e/", "f", "g", "mnt/host/"))
+		g.eng.namespace = dir
+		again := newGroup(t, g.eng.host.root)
+		again.eng.namespace = dir
+		for _, g := range []*Group{g, again} { // mount points are listed in the order in which they came up
+			for _, name := range []string{"#/n/x", "#/n/y", "#/mnt/z"} {
+				if p, err := g.lookup(t.Context(), name, false); err == nil {
+					p.close()
+				}
+			}
+		}
 		var did []string
 		for range 1 + r.IntN(12) {
 			op := Op{Verb: "bind", New: any(), Old: any(), Flag: []Flag{MREPL, MBEFORE, MAFTER}[r.IntN(3)] | Flag(r.IntN(2))*MCREATE}
@@ -53,12 +80,15 @@ func TestRoundTrip(t *testing.T) {
 				op = Op{Verb: "unmount", Old: op.Old}
 			case 1, 2:
 				op = Op{Verb: "unmount", New: op.New, Old: op.Old}
+			case 3, 4:
+				if servers {
+					op.Verb, op.New = "mount", "#s/ram"
+				}
 			}
 			if g.Apply(t.Context(), op, 0) == nil {
 				did = append(did, op.String())
 			}
 		}
-		again := newGroup(t, g.eng.host.root)
 		text := g.pg.Text()
 		differ := func(why string) {
 			t.Fatalf("seed %d: %s\n%s\nprints\n%s", seed, why, strings.Join(did, "\n"), text)
@@ -79,6 +109,7 @@ func TestRoundTrip(t *testing.T) {
 			}
 		}
 		third := newGroup(t, g.eng.host.root)
+		third.eng.namespace = dir
 		if err := do(t, third, again.pg.Text()); err != nil {
 			differ("then " + again.pg.Text() + err.Error())
 		}

@@ -95,14 +95,22 @@ restart:
 		}
 		var n *Chan
 		if bare {
-			n, _, err = c.walk(ctx, elem)
+			var h *Mhead
+			t := c
+			if _, ok := c.file.(*point); ok { // itself empty: names in it are in what is mounted there
+				if h = g.pg.find(c); h != nil {
+					t, via = h.mount[0].to, append(via, h.mount[0].id)
+				}
+			}
+			n, _, err = t.walk(ctx, elem)
+			h.close()
 		} else {
 			var m uint64
 			if n, _, m, err = g.walkVia(ctx, c, elem); m != 0 {
 				via = append(via, m)
 			}
 		}
-		if err != nil && mount && rest == "" && errors.Is(err, fs.ErrNotExist) {
+		if err != nil && (mount || bare) && rest == "" && errors.Is(err, fs.ErrNotExist) {
 			n, err = g.newPoint(ctx, c, elem)
 		}
 		c.close()
@@ -155,7 +163,7 @@ func (g *Group) start(ctx context.Context, name string) (c *Chan, at, rest strin
 		return nil, "", "", fmt.Errorf("%s: %w", spec, err)
 	}
 	rest = path.Clean("/" + rest)[1:]
-	return c, d.name, rest, nil
+	return c, strings.TrimSuffix(d.name, "/"), rest, nil
 }
 
 func readlink(ctx context.Context, f srv.File) (string, error) {

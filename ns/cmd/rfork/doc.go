@@ -1,5 +1,5 @@
 /*
-Rfork runs a command in a changed process group of the name space.
+Rfork runs a command in a name space that is copied, clean or closed.
 
 # NAME
 
@@ -19,8 +19,8 @@ minus sign, are
 	n	a copy of the name space: binds and mounts are seen by the command
 		and what it starts only. This is so if no flags are given.
 	N	a clean one, as it is without any namespace file
-	m	mount no more: mounts, clear and names that begin with # are refused
-		from now on, bind of other names is not. It holds for the new group
+	m	mount no more: mounts, clear and names that begin with #, but for #c,
+		#e and #p, are refused from now on, bind of others is not. It holds for the new group
 		or, without n and N, for all processes of the present one, and the
 		command loses the right to make mounts of Linux's.
 	e	a copy of the environment, which is so anyway
