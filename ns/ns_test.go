@@ -392,6 +392,17 @@ func TestParse(t *testing.T) {
 		{"bind '' /b", `an empty name`},
 		{"bind '/a /b", `f:1: unclosed quote in "bind '/a /b"`},
 		{"chdev -r /x", `f:1: "chdev": unknown operation`},
+		{"clear\n" + strings.Repeat("x", 70000), "f:2: bufio.Scanner: token too long"},
+		{"clear\n\nbind a '\x00'", "f:3: \"\\x00\": illegal name"},
+		{"mount x", `f:1: "mount x": usage: mount [-abcC] server old [aname]`},
+		{"mount -q x y", `f:1: "mount -q x y": unknown flag -q`},
+		{"unmount", `f:1: "unmount": usage: unmount [new] old`},
+		{"cd", `f:1: "cd": usage: cd dir`},
+		{"cd a b", `f:1: "cd a b": usage: cd dir`},
+		{". a b", `f:1: ".": usage: . path`},
+		{"#x /y", ""},
+		{"bind #s/x /y", "bind #s/x /y"},
+		{"bind $home$x/$home /y", "bind '/usr/glendaa b//usr/glenda' /y"},
 		{"clear all", `f:1: "clear all": usage: clear`},
 	} {
 		ops, err := Parse(strings.NewReader(c.text), "f", func(n string) string { return env[n] }, testOpen(files))
