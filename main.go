@@ -62,6 +62,7 @@ import (
 	"ninespace/ns/cmd/newns"
 	"ninespace/ns/cmd/ns"
 	"ninespace/ns/cmd/nsd"
+	"ninespace/ns/cmd/rfork"
 	"ninespace/ns/cmd/unmount"
 	"ninespace/ns/cmd/up"
 	ninep "ninespace/srv/cmd/9p"
@@ -99,6 +100,7 @@ func commands() []command {
 		{"nsd", nsd.Main, nsd.Man},
 		{"procfs", procfs.Main, procfs.Man},
 		{"ramfs", ramfs.Main, ramfs.Man},
+		{"rfork", rfork.Main, rfork.Man},
 		{"unmount", unmount.Main, unmount.Man},
 		{"up", up.Main, up.Man},
 	}

@@ -14,11 +14,12 @@ import (
 type Dev struct {
 	id      uint64 // unique in this process, never 0
 	name    string // as ns prints it: #U, #s/ram, tcp!host!port
+	spec    string // the aname of a server's tree
+	bare    bool   // names in it need no mount: #U/tmp
 	root    srv.File
 	host    bool   // the host's own tree, which the kernel can bind as well
 	byGroup bool   // its files differ from group to group
 	hangup  func() // called when the last Chan is closed
-	kill    func() // ends every request under way; nil where none can hang
 	refs    atomic.Int32
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 
 	"ninespace/srv/p9"
 )
@@ -11,9 +12,11 @@ import (
 // Apply does one line in the group: bind, mount, unmount or clear. pid is the
 // thread that asks, 0 for none: kernel mounts are made where it is. An error
 // leaves all as it was.
-func (g *Group) Apply(ctx context.Context, op Op, pid int) error {
+func (g *Group) Apply(ctx context.Context, op Op, pid int) (err error) {
 	var to *Chan
-	var err error
+	if (op.Verb == "mount" || op.Verb == "clear") && g.pg.denied() {
+		return fmt.Errorf("%s: %w", op, ErrNoMount)
+	}
 	if op.Verb == "mount" {
 		// The server may take its time, in which others can bind.
 		if to, err = g.dial(ctx, op); err != nil {
@@ -23,6 +26,16 @@ func (g *Group) Apply(ctx context.Context, op Op, pid int) error {
 	}
 	g.change.Lock()
 	defer g.change.Unlock()
+	// A server on the way of a name that does not answer must not stop the others
+	// for longer than that.
+	asked := ctx
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	defer func() {
+		if err != nil && ctx.Err() != nil && asked.Err() == nil {
+			err = fmt.Errorf("%s: %w", op, p9.ErrorOfErrno(syscall.ETIMEDOUT))
+		}
+	}()
 	switch op.Verb {
 	case "bind":
 		err = g.bind(ctx, op, pid)
@@ -31,7 +44,7 @@ func (g *Group) Apply(ctx context.Context, op Op, pid int) error {
 	case "unmount":
 		err = g.unmount(ctx, op, pid)
 	case "clear":
-		err = g.clear(ctx, pid)
+		err = g.clear(pid)
 	default:
 		err = fmt.Errorf("%q: unknown operation", op.Verb)
 	}
@@ -55,12 +68,18 @@ func (g *Group) bind(ctx context.Context, op Op, pid int) error {
 	defer new.close()
 	to, umh := new.hold(), g.mounted(new)
 	defer umh.close()
+	via := new.via
 	if umh != nil {
 		to.close()
 		to = umh.mount[0].to.hold()
+		for _, m := range umh.mount {
+			if !m.base {
+				via = append(via, m.id)
+			}
+		}
 	}
 	defer to.close()
-	if err := g.join(Mount{to: to, name: new.name, flag: op.Flag}, umh, old, pid); err != nil {
+	if err := g.join(Mount{to: to, name: new.name, via: via, flag: op.Flag}, umh, old, pid); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
@@ -92,7 +111,8 @@ func (g *Group) join(nm Mount, umh *Mhead, old place, pid int) error {
 	if old.key() == g.root.key() && nm.flag&order == MREPL {
 		return errRoot
 	}
-	k, was, err := g.pg.mountOn(nm, umh, old.Chan, old.name)
+	nm.on = spot{old.name, old.via}
+	k, was, err := g.pg.mountOn(nm, umh, old.Chan)
 	if err != nil {
 		return err
 	}
@@ -119,7 +139,9 @@ func (g *Group) unmount(ctx context.Context, op Op, pid int) error {
 	var is func(*Mount) bool
 	if op.New != "" {
 		what = "unmount " + op.New + " " + op.Old
-		is = func(m *Mount) bool { return m.srv && m.name == serverName(op.New) }
+		is = func(m *Mount) bool {
+			return m.srv && m.name == serverName(op.New) || m.name == op.New && m.name[0] == '#'
+		}
 		if new, err := g.lookup(ctx, op.New, false); err == nil {
 			defer new.close()
 			k, bySrv := new.key(), is
@@ -129,14 +151,6 @@ func (g *Group) unmount(ctx context.Context, op Op, pid int) error {
 			}
 			is = func(m *Mount) bool { return m.to.key() == k || bySrv(m) }
 		}
-	}
-	if old.key() == g.root.key() {
-		// The kernel's mounts of the host's directories hang on their names.
-		if is == nil {
-			return fmt.Errorf("%s: %w", what, errRoot)
-		}
-		any := is
-		is = func(m *Mount) bool { return !m.base && any(m) }
 	}
 	k, was, err := g.pg.unmount(is, old.Chan)
 	if err == nil {
@@ -149,23 +163,12 @@ func (g *Group) unmount(ctx context.Context, op Op, pid int) error {
 }
 
 // clear gives the group the name space that it would start with.
-func (g *Group) clear(ctx context.Context, pid int) error {
-	fresh := &Group{eng: g.eng, pg: NewPgrp(), root: g.root}
-	if err := fresh.base(ctx); err != nil {
-		return err
+func (g *Group) clear(pid int) error {
+	undo, drop := g.pg.clean()
+	if err := g.place(pid); err != nil {
+		undo()
+		return fmt.Errorf("clear: %w", err)
 	}
-	swap := func() {
-		g.pg.mu.Lock()
-		g.pg.heads, fresh.pg.heads = fresh.pg.heads, g.pg.heads
-		g.pg.gen++
-		g.pg.mu.Unlock()
-	}
-	swap()
-	err := g.place(pid)
-	if err != nil {
-		swap()
-		err = fmt.Errorf("clear: %w", err)
-	}
-	fresh.pg.Close()
-	return err
+	drop()
+	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"strings"
 	"sync"
 	"syscall"
 
@@ -28,11 +27,19 @@ type dirHandle struct {
 	at      int   // the member that is being read
 	cookie  uint64
 	ents    []fuse.DirEntry
+	count   int             // entries that were read, more than ents where some were left out
 	seen    map[string]bool // in a union
+	bad     error           // the first of entries that can't be shown
 }
 
 // fill is how many entries are read from a member at a time, at most.
 const fill = 4096
+
+// maxEntries is how many entries a directory may have: one without an end, as a
+// server may have or make up, must not take all memory.
+const maxEntries = 1 << 20
+
+var errEndless = p9.NewError(syscall.EFBIG, "directory has too many entries")
 
 func (f *fuseFS) OpenDir(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
 	n, c := f.node(in.NodeId)
@@ -87,7 +94,7 @@ func (d *dirHandle) stop() {
 	}
 	closeAll(d.members)
 	d.members, d.lists, d.ents, d.seen = nil, nil, nil, nil
-	d.at, d.cookie, d.open = 0, 0, false
+	d.at, d.cookie, d.count, d.open, d.bad = 0, 0, 0, false, nil
 }
 
 func (d *dirHandle) close() {
@@ -95,63 +102,83 @@ func (d *dirHandle) close() {
 	d.c.close()
 }
 
-// more reads further entries and reports whether there were any.
+// more reads further entries and reports whether there were any. What is wrong
+// with a member's listing is told after all entries that it has; in a union it is
+// passed over.
 func (d *dirHandle) more(ctx context.Context) (bool, error) {
 	for d.at < len(d.members) {
-		var l srv.Lister
-		if h := d.lists[d.at]; h != nil {
-			l, _ = h.(srv.Lister)
-			if l == nil {
-				l, _ = d.members[d.at].file.(srv.Lister)
-			}
+		if d.count > maxEntries {
+			return false, errEndless
 		}
-		n, got, end := 0, 0, true
-		if l != nil {
-			for e, err := range l.List(ctx, d.cookie) {
-				if err != nil {
-					if len(d.members) > 1 && ctx.Err() == nil {
-						break
-					}
-					return got > 0, err
-				}
-				if e.Cookie == d.cookie {
-					return false, p9.ErrBotch
-				}
-				d.cookie = e.Cookie
-				if d.add(e) {
-					got++
-				}
-				if n++; n >= fill {
-					end = false
-					break
-				}
-			}
+		from := len(d.ents)
+		end, err := d.piece(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return false, err
+		case err != nil && d.bad == nil && len(d.members) == 1:
+			d.bad = err
 		}
 		if end {
 			d.at, d.cookie = d.at+1, 0
 		}
-		if got > 0 {
+		if len(d.ents) > from {
 			return true, nil
 		}
 	}
-	return false, nil
+	return false, d.bad
+}
+
+// piece reads some entries of the present member and tells whether they are its
+// last. An entry that is wrong does not end a listing.
+func (d *dirHandle) piece(ctx context.Context) (end bool, bad error) {
+	h := d.lists[d.at]
+	if h == nil {
+		return true, nil
+	}
+	l, ok := h.(srv.Lister)
+	if !ok {
+		if l, ok = d.members[d.at].file.(srv.Lister); !ok {
+			return true, p9.ErrNotDir
+		}
+	}
+	from, n := d.cookie, 0
+	for e, err := range l.List(ctx, from) {
+		if err == nil && e.Cookie == d.cookie {
+			return true, p9.ErrBotch
+		}
+		if err == nil {
+			d.cookie = e.Cookie
+			err = d.add(e)
+		}
+		if bad == nil {
+			bad = err
+		}
+		d.count++
+		if n++; n >= fill {
+			return d.cookie == from, bad
+		}
+	}
+	return true, bad
 }
 
 // add puts an entry in; the first of a name in a union counts.
-func (d *dirHandle) add(e p9.Dirent) bool {
-	if e.Name == "" || e.Name == "." || e.Name == ".." || strings.ContainsAny(e.Name, "/\x00") {
-		return false
+func (d *dirHandle) add(e p9.Dirent) error {
+	if e.Name == "." || e.Name == ".." {
+		return nil
+	}
+	if err := srv.CheckName(e.Name); err != nil {
+		return err
 	}
 	if d.seen != nil {
 		if d.seen[e.Name] {
-			return false
+			return nil
 		}
 		d.seen[e.Name] = true
 	}
 	mode := e.Mode & fs.ModeType
 	d.ents = append(d.ents, fuse.DirEntry{Name: e.Name, Mode: p9.UnixMode(mode),
 		Ino: inode(key{d.members[d.at].dev.id, e.Qid.Path})})
-	return true
+	return nil
 }
 
 func (f *fuseFS) ReadDir(cancel <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {

@@ -20,13 +20,15 @@ The devices of the engine are
 		mount names them, mnt/ns and mnt/bin
 	#U	the host's tree of files
 	#s	servers posted in $NAMESPACE: #s/name can be mounted
+	#c #e #I #p	the trees of those posted as dev, env, net and proc
 	#d	streams that the engine was started with: #d/0 can be mounted
 
 A new group's root is a union of #/ and #U. Its own files are
 
 	/mnt/ns/ctl	takes the lines of namespace(6): bind, mount, unmount and
-			clear, with absolute names. A write that fails leaves its
-			reason to be read from the same descriptor.
+			clear, with absolute names, and rfork with its letters. A
+			write that fails leaves its reason to be read from the same
+			descriptor.
 	/mnt/ns/ns	the lines that build the name space
 	/mnt/bin/*	ninespace's commands
 

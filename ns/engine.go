@@ -19,6 +19,7 @@ var errXdev = p9.ErrorOfErrno(syscall.EXDEV)
 // An Engine holds the name spaces of one session.
 type Engine struct {
 	rootDev, host *Dev
+	srvDev        *Dev
 	namespace     string
 	streams       []*stream
 	baseDirs      []string
@@ -57,10 +58,13 @@ type EngineOptions struct {
 func NewEngine(o EngineOptions) *Engine {
 	e := &Engine{namespace: o.Namespace, baseDirs: o.Bases, noGraft: o.NoGraft, groups: map[int]*Group{}}
 	e.rootDev = NewDev("#/", newRoot(o.Exe, o.Commands), nil)
-	e.rootDev.byGroup = true
+	e.rootDev.byGroup, e.rootDev.bare = true, true
 	e.host = NewDev("#U", o.Host, nil)
-	e.host.host = true
-	e.rootDev.refs.Add(1) // both stay
+	e.host.host, e.host.bare = true, true
+	e.srvDev = NewDev("#s", newSrvDir(o.Namespace), nil)
+	e.srvDev.bare = true
+	e.srvDev.refs.Add(1) // all three stay
+	e.rootDev.refs.Add(1)
 	e.host.refs.Add(1)
 	for _, s := range o.Streams {
 		e.streams = append(e.streams, &stream{rwc: s})
@@ -92,6 +96,7 @@ func (e *Engine) NewGroup(ctx context.Context) (*Group, error) {
 		root.close()
 		return nil, err
 	}
+	g.pg.setBase()
 	e.add(g)
 	return g, nil
 }
@@ -111,11 +116,15 @@ func (e *Engine) group(id int) *Group {
 	return e.groups[id]
 }
 
-// Fork makes a group whose name space is a copy (RFNAMEG).
-func (g *Group) Fork() *Group {
-	n := &Group{eng: g.eng, pg: g.pg.Copy(), root: g.root.hold()}
+// Fork makes a group whose name space is a copy (RFNAMEG) or, if clean, what a
+// group starts with (RFCNAMEG). That attaches #U, so it needs the right to.
+func (g *Group) Fork(clean bool) (*Group, error) {
+	if clean && g.pg.denied() {
+		return nil, ErrNoMount
+	}
+	n := &Group{eng: g.eng, pg: g.pg.Copy(clean), root: g.root.hold()}
 	g.eng.add(n)
-	return n
+	return n, nil
 }
 
 // Close ends a group.
@@ -165,30 +174,9 @@ func (g *Group) baseUnion(old, new *Chan, name string, flag Flag) error {
 	if name != "/" {
 		hostName += name
 	}
-	k, was, err := g.pg.mountOn(Mount{to: new, name: hostName, flag: flag}, nil, old, name)
+	_, was, err := g.pg.mountOn(Mount{to: new, name: hostName, flag: flag, on: spot{name: name}}, nil, old)
 	was.close()
-	if err == nil {
-		for _, m := range g.pg.heads[k].mount {
-			m.base = true
-		}
-	}
 	return err
-}
-
-// fork is the ctl message by which a thread that has unshared its mount
-// namespace gets a new group.
-func (e *Engine) fork(_ context.Context, c *caller) error {
-	if e.kernel == nil {
-		return p9.ErrNotSup
-	}
-	c.group.change.Lock()
-	defer c.group.change.Unlock()
-	n := c.group.Fork()
-	if err := e.kernel.fork(c.group, n, c.pid); err != nil {
-		n.Close()
-		return fmt.Errorf("fork: %w", err)
-	}
-	return nil
 }
 
 // bases gives the directories of the host's root that the kernel has mounted.
@@ -223,7 +211,7 @@ func (g *Group) hidden() []string {
 	if h == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), DialTimeout)
+	ctx, cancel := bounded(context.Background())
 	defer cancel()
 	var names []string
 	for _, m := range h.mount {

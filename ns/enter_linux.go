@@ -43,7 +43,8 @@ func (e *ExitError) ExitCode() int { return e.Code }
 
 // An Entry is what a process does to enter a new group and become a program.
 type Entry struct {
-	Control *os.File // to the engine; nil: copy the group that the process is in
+	Control *os.File // to the engine; nil: Rfork does it
+	Rfork   Rfork    // what to do to the group that the process is in
 	Sources []Source // lines that build it
 	Dir     string   // working directory, which must be there; "": the present one, or / where it is not
 	Args    []string // the program and its arguments
@@ -55,17 +56,7 @@ type Entry struct {
 // further use: it may be in the new name space already.
 func (e *Entry) Enter() error {
 	runtime.LockOSThread() // the name space is the thread's, and exec takes this one
-	dir, _ := os.Getwd()
-	if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS); err != nil {
-		return fmt.Errorf("new mount namespace: %w", err)
-	}
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return fmt.Errorf("private mounts: %w", err)
-	}
-	if err := e.attach(); err != nil {
-		return err
-	}
-	if err := pivot("/proc"); err != nil {
+	if err := e.join(); err != nil {
 		return err
 	}
 	cd, err := e.build()
@@ -81,18 +72,44 @@ func (e *Entry) Enter() error {
 		if err := os.Chdir(cd.Old); err != nil {
 			return fmt.Errorf("%s: cd %s: %w", cd.Place, cd.Old, bare(err))
 		}
-	default:
-		if err := os.Chdir(dir); err != nil {
-			os.Chdir("/")
-		}
 	}
 	return e.exec()
+}
+
+// join makes the process one of the group, in the same directory or the root.
+func (e *Entry) join() error {
+	if e.Control == nil && !Inside() {
+		return errNoCtl
+	}
+	if e.Control == nil && e.Rfork&(RFNAMEG|RFCNAMEG) == 0 {
+		return ctl("rfork " + e.Rfork.String())
+	}
+	dir, _ := os.Getwd()
+	if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS); err != nil {
+		if e.Control == nil && !capable(unix.CAP_SYS_ADMIN) {
+			return fmt.Errorf("new mount namespace: %w", ErrNoMount)
+		}
+		return fmt.Errorf("new mount namespace: %w", err)
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("private mounts: %w", err)
+	}
+	if err := e.attach(); err != nil {
+		return err
+	}
+	if err := pivot("/proc"); err != nil {
+		return err
+	}
+	if err := os.Chdir(dir); err != nil {
+		os.Chdir("/")
+	}
+	return nil
 }
 
 // attach has the engine attach the new group's tree at /proc.
 func (e *Entry) attach() error {
 	if e.Control == nil {
-		return ctl("fork")
+		return ctl("rfork " + e.Rfork.String())
 	}
 	_, err := unix.Write(int(e.Control.Fd()), fmt.Appendf(nil, "attach %d", unix.Gettid()))
 	if err == nil {
@@ -161,6 +178,15 @@ const bashBind = `() { if [[ $# -ge 2 && $1 != -[!abcC]* ]]; then ` + Bin + `/bi
 func (e *Entry) exec() error {
 	if e.Control != nil {
 		unix.CloseOnExec(int(e.Control.Fd()))
+	}
+	if e.Rfork&RFNOMNT != 0 {
+		if err := dropMount(); err != nil {
+			return err
+		}
+	}
+	if e.Rfork&RFCENVG != 0 {
+		os.Clearenv()
+		os.Setenv("PATH", "/usr/local/bin:/usr/bin:/bin")
 	}
 	if p := os.Getenv("PATH"); p != Bin && !strings.HasPrefix(p, Bin+":") {
 		os.Setenv("PATH", strings.TrimSuffix(Bin+":"+p, ":"))

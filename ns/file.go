@@ -41,7 +41,8 @@ func (p *parser) file(r io.Reader, name string, depth int) ([]Op, error) {
 	}
 	var ops []Op
 	s := bufio.NewScanner(r)
-	for n := 1; s.Scan(); n++ {
+	n := 1
+	for ; s.Scan(); n++ {
 		place := fmt.Sprintf("%s:%d", name, n)
 		line := strings.Trim(s.Text(), blanks)
 		if line == "" || line[0] == '#' {
@@ -77,7 +78,7 @@ func (p *parser) file(r io.Reader, name string, depth int) ([]Op, error) {
 		ops = append(ops, op)
 	}
 	if err := s.Err(); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s:%d: %w", name, n, err)
 	}
 	return ops, nil
 }

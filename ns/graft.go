@@ -62,6 +62,14 @@ func (g *Group) grafts(hidden []string) []Graft {
 		if d.Host == "" {
 			return
 		}
+		for h := range d.heads {
+			if within(h.from.rel, d.Host) && h.from.dev.host && h.from.rel != d.Host {
+				// A directory within itself has no end, which the kernel's mounts
+				// can't show.
+				done[i].Host = ""
+				return
+			}
+		}
 		for _, h := range heads {
 			if d.heads[h] || !within(h.from.rel, d.Host) || h.from.rel == d.Host && !root {
 				continue

@@ -15,6 +15,12 @@ import (
 
 type mntFile struct{ fid *client.Fid }
 
+// use gives the fid for a request, which is known to wait for its server then.
+func (f *mntFile) use(ctx context.Context) *client.Fid {
+	using(ctx, f.fid.Conn())
+	return f.fid
+}
+
 // gone is a ctx that has ended: a clunk with it is sent and not waited for.
 var gone = func() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -24,12 +30,12 @@ var gone = func() context.Context {
 
 func (f *mntFile) Clunk() { f.fid.Clunk(gone) }
 
-func (f *mntFile) Stat(ctx context.Context) (p9.Stat, error) { return f.fid.Stat(ctx) }
+func (f *mntFile) Stat(ctx context.Context) (p9.Stat, error) { return f.use(ctx).Stat(ctx) }
 
-func (f *mntFile) Wstat(ctx context.Context, w p9.Wstat) error { return f.fid.Wstat(ctx, w) }
+func (f *mntFile) Wstat(ctx context.Context, w p9.Wstat) error { return f.use(ctx).Wstat(ctx, w) }
 
 func (f *mntFile) Walk(ctx context.Context, name string) (srv.File, error) {
-	g, err := f.fid.Walk(ctx, name)
+	g, err := f.use(ctx).Walk(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +43,7 @@ func (f *mntFile) Walk(ctx context.Context, name string) (srv.File, error) {
 }
 
 func (f *mntFile) WalkStat(ctx context.Context, name string) (srv.File, p9.Stat, error) {
-	g, st, err := f.fid.WalkStat(ctx, name)
+	g, st, err := f.use(ctx).WalkStat(ctx, name)
 	if err != nil {
 		return nil, st, err
 	}
@@ -45,7 +51,7 @@ func (f *mntFile) WalkStat(ctx context.Context, name string) (srv.File, p9.Stat,
 }
 
 func (f *mntFile) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
-	g, err := f.fid.WalkOpen(ctx, mode)
+	g, err := f.use(ctx).WalkOpen(ctx, mode)
 	if err != nil {
 		return nil, err
 	}
@@ -54,13 +60,13 @@ func (f *mntFile) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
 
 func (f *mntFile) Create(ctx context.Context, name string, perm fs.FileMode, mode p9.Mode) (srv.File, srv.Handle, error) {
 	if perm.IsDir() {
-		if _, err := f.fid.Mkdir(ctx, name, perm); err != nil {
+		if _, err := f.use(ctx).Mkdir(ctx, name, perm); err != nil {
 			return nil, nil, err
 		}
 		n, err := f.Walk(ctx, name)
 		return n, nil, err
 	}
-	g, err := f.fid.WalkCreate(ctx, name, perm, mode)
+	g, err := f.use(ctx).WalkCreate(ctx, name, perm, mode)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -73,7 +79,7 @@ func (f *mntFile) Create(ctx context.Context, name string, perm fs.FileMode, mod
 }
 
 func (f *mntFile) Unlink(ctx context.Context, name string, isDir bool) error {
-	return f.fid.Unlink(ctx, name, isDir)
+	return f.use(ctx).Unlink(ctx, name, isDir)
 }
 
 func (f *mntFile) Rename(ctx context.Context, old string, newdir srv.File, newname string) error {
@@ -81,7 +87,7 @@ func (f *mntFile) Rename(ctx context.Context, old string, newdir srv.File, newna
 	if !ok || d.fid.Conn() != f.fid.Conn() {
 		return errXdev
 	}
-	return f.fid.Rename(ctx, old, d.fid, newname)
+	return f.use(ctx).Rename(ctx, old, d.fid, newname)
 }
 
 func (f *mntFile) Link(ctx context.Context, target srv.File, name string) error {
@@ -89,39 +95,39 @@ func (f *mntFile) Link(ctx context.Context, target srv.File, name string) error 
 	if !ok || t.fid.Conn() != f.fid.Conn() {
 		return errXdev
 	}
-	return f.fid.Link(ctx, t.fid, name)
+	return f.use(ctx).Link(ctx, t.fid, name)
 }
 
 func (f *mntFile) Symlink(ctx context.Context, name, target string) (srv.File, error) {
-	if _, err := f.fid.Symlink(ctx, name, target); err != nil {
+	if _, err := f.use(ctx).Symlink(ctx, name, target); err != nil {
 		return nil, err
 	}
 	return f.Walk(ctx, name)
 }
 
 func (f *mntFile) Mknod(ctx context.Context, name string, perm fs.FileMode, rdev uint64) (srv.File, error) {
-	if _, err := f.fid.Mknod(ctx, name, perm, rdev); err != nil {
+	if _, err := f.use(ctx).Mknod(ctx, name, perm, rdev); err != nil {
 		return nil, err
 	}
 	return f.Walk(ctx, name)
 }
 
-func (f *mntFile) Readlink(ctx context.Context) (string, error) { return f.fid.Readlink(ctx) }
+func (f *mntFile) Readlink(ctx context.Context) (string, error) { return f.use(ctx).Readlink(ctx) }
 
-func (f *mntFile) Statfs(ctx context.Context) (p9.Statfs, error) { return f.fid.Statfs(ctx) }
+func (f *mntFile) Statfs(ctx context.Context) (p9.Statfs, error) { return f.use(ctx).Statfs(ctx) }
 
-func (f *mntFile) Listxattr(ctx context.Context) ([]string, error) { return f.fid.Listxattr(ctx) }
+func (f *mntFile) Listxattr(ctx context.Context) ([]string, error) { return f.use(ctx).Listxattr(ctx) }
 
 func (f *mntFile) Getxattr(ctx context.Context, name string) ([]byte, error) {
-	return f.fid.Getxattr(ctx, name)
+	return f.use(ctx).Getxattr(ctx, name)
 }
 
 func (f *mntFile) Setxattr(ctx context.Context, name string, value []byte, flags int) error {
-	return f.fid.Setxattr(ctx, name, value, flags)
+	return f.use(ctx).Setxattr(ctx, name, value, flags)
 }
 
 func (f *mntFile) Removexattr(ctx context.Context, name string) error {
-	return f.fid.Removexattr(ctx, name)
+	return f.use(ctx).Removexattr(ctx, name)
 }
 
 // A mntHandle is an open file of a server: a fid of its own.
@@ -131,23 +137,27 @@ type mntHandle struct{ mntFile }
 func (h *mntHandle) Qid() p9.Qid { return h.fid.Qid() }
 
 func (h *mntHandle) Read(ctx context.Context, p []byte, off int64) (int, error) {
-	return h.fid.Read(ctx, p, off)
+	return h.use(ctx).Read(ctx, p, off)
 }
 
 func (h *mntHandle) Write(ctx context.Context, p []byte, off int64) (int, error) {
-	return h.fid.Write(ctx, p, off)
+	return h.use(ctx).Write(ctx, p, off)
 }
 
 func (h *mntHandle) List(ctx context.Context, cookie uint64) iter.Seq2[p9.Dirent, error] {
-	return h.fid.List(ctx, cookie)
+	return h.use(ctx).List(ctx, cookie)
 }
 
-func (h *mntHandle) Sync(ctx context.Context, dataOnly bool) error { return h.fid.Sync(ctx, dataOnly) }
+func (h *mntHandle) Sync(ctx context.Context, dataOnly bool) error {
+	return h.use(ctx).Sync(ctx, dataOnly)
+}
 
-func (h *mntHandle) Lock(ctx context.Context, l p9.Flock) (uint8, error) { return h.fid.Lock(ctx, l) }
+func (h *mntHandle) Lock(ctx context.Context, l p9.Flock) (uint8, error) {
+	return h.use(ctx).Lock(ctx, l)
+}
 
 func (h *mntHandle) Getlock(ctx context.Context, l p9.Flock) (p9.Flock, error) {
-	return h.fid.Getlock(ctx, l)
+	return h.use(ctx).Getlock(ctx, l)
 }
 
 // dial connects to a server and attaches to one of its trees.
@@ -161,12 +171,13 @@ func dial(ctx context.Context, addr, name, aname string) (*Dev, error) {
 
 // attach makes a device of a connection, which ends with it.
 func attach(ctx context.Context, conn *client.Conn, name, aname string) (*Dev, error) {
+	using(ctx, conn)
 	root, err := conn.Attach(ctx, nil, "", aname)
 	if err != nil {
 		conn.Close()
 		return nil, err
 	}
 	d := NewDev(name, &mntFile{root}, func() { conn.Close() })
-	d.kill = d.hangup
+	d.spec = aname
 	return d, nil
 }

@@ -107,15 +107,29 @@ func look(t *testing.T, g *Group, name string) string {
 	if !p.isDir() {
 		top := g.pg.top(p.Chan)
 		defer top.close()
+		h, err := srv.Open(ctx, top.file, p9.OREAD)
+		if err != nil {
+			return err.Error()
+		}
+		defer clunkHandle(top.file, h)
 		buf := make([]byte, 100)
-		n, _ := top.file.(srv.Reader).Read(ctx, buf, 0)
-		return string(buf[:n])
+		n, _ := h.(srv.Reader).Read(ctx, buf, 0)
+		return string(buf[:max(n, 0)])
 	}
 	var names []string
 	members := g.pg.members(p.Chan)
 	defer closeAll(members)
 	for _, m := range members {
-		for e, err := range m.file.(srv.Lister).List(ctx, 0) {
+		h, err := srv.Open(ctx, m.file, p9.OREAD)
+		if err != nil {
+			return err.Error()
+		}
+		defer clunkHandle(m.file, h)
+		l, ok := h.(srv.Lister)
+		if !ok {
+			l = m.file.(srv.Lister)
+		}
+		for e, err := range l.List(ctx, 0) {
 			if err != nil {
 				return err.Error()
 			}
@@ -168,7 +182,7 @@ func TestRules(t *testing.T) {
 		{"a relative name is none", "bind a /b", "", "no such device or relative name"},
 		{"no such device", "bind #x /b", "", "#x: no such device"},
 		{"the root is not replaced", "bind /a /", "", "the root can only be added to"},
-		{"nor unmounted", "unmount /", "", "the root can only be added to"},
+		{"nor unmounted", "unmount /", "", "unmount /: not mounted"},
 		{"the root is added to", "bind -b /a /", "/ax=a/ax, /a/x=a/x", ""},
 		{"clear", "bind /a /b; bind /a /n/x; clear", "/b=x bx sub, /n=", ""},
 		{".. is by name", "bind /a/sub /e; bind /e/../f /g", "/g=f", ""},
@@ -249,7 +263,10 @@ func TestFork(t *testing.T) {
 	if err := do(t, g, "bind /a /n/x"); err != nil {
 		t.Fatal(err)
 	}
-	n := g.Fork()
+	n, err := g.Fork(false)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := do(t, n, "bind /b /n/y; unmount /n/x"); err != nil {
 		t.Fatal(err)
 	}
@@ -305,8 +322,8 @@ func TestGrafts(t *testing.T) {
 		{"bind /usr /home", "/home<-/usr"},
 		{"bind /usr /n/u; bind /tmp /usr", "/usr<-/tmp /n/u<-/usr"},
 		{"bind /tmp/f /etc/e", "/etc/e<-/tmp/f"},
-		// A directory in itself: once.
-		{"bind /tmp /tmp/a/sub", "/tmp/a/sub<-/tmp"},
+		// A directory in itself has no end.
+		{"bind /tmp /tmp/a/sub", "/tmp/a/sub<-"},
 		{"bind -b /home /", ""},
 		{"bind -b /tmp/t /", "/usr<-"},
 	} {
@@ -374,6 +391,17 @@ func TestParse(t *testing.T) {
 		{"bind '' /b", `an empty name`},
 		{"bind '/a /b", `f:1: unclosed quote in "bind '/a /b"`},
 		{"chdev -r /x", `f:1: "chdev": unknown operation`},
+		{"clear\n" + strings.Repeat("x", 70000), "f:2: bufio.Scanner: token too long"},
+		{"clear\n\nbind a '\x00'", "f:3: \"\\x00\": illegal name"},
+		{"mount x", `f:1: "mount x": usage: mount [-abcC] server old [aname]`},
+		{"mount -q x y", `f:1: "mount -q x y": unknown flag -q`},
+		{"unmount", `f:1: "unmount": usage: unmount [new] old`},
+		{"cd", `f:1: "cd": usage: cd dir`},
+		{"cd a b", `f:1: "cd a b": usage: cd dir`},
+		{". a b", `f:1: ".": usage: . path`},
+		{"#x /y", ""},
+		{"bind #s/x /y", "bind #s/x /y"},
+		{"bind $home$x/$home /y", "bind '/usr/glendaa b//usr/glenda' /y"},
 		{"clear all", `f:1: "clear all": usage: clear`},
 	} {
 		ops, err := Parse(strings.NewReader(c.text), "f", func(n string) string { return env[n] }, testOpen(files))

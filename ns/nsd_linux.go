@@ -210,7 +210,7 @@ func (h *host) attach(arg string) error {
 	if err != nil {
 		return err
 	}
-	err = h.enter(g, tid, func() error { return nil })
+	err = h.enter(g, tid, nil, func() error { return nil })
 	if err != nil {
 		g.Close()
 	}

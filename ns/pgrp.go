@@ -1,10 +1,6 @@
 package ns
 
 import (
-	"cmp"
-	"slices"
-	"sort"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -48,6 +44,7 @@ var (
 	ErrUnmount = p9.NewError(22, "not mounted")
 	ErrUnion   = p9.NewError(22, "not in union")
 	ErrCreate  = p9.NewError(1, "mounted directory forbids creation")
+	ErrNoMount = p9.NewError(1, "mount/attach disallowed") // after RFNOMNT
 )
 
 // A Mount is one member of what is mounted at a place.
@@ -57,9 +54,19 @@ type Mount struct {
 	name string // what new was called when it was bound, or the server's name
 	spec string // aname of a mount
 	srv  bool   // it is a mount, not a bind
-	base bool   // it was there from the group's start: ns leaves it out
+	base bool   // it was there from the group's start and stays: ns leaves it out
+	self bool   // the place itself, in which a union began: ns leaves it out too
 	flag Flag
-	of   uint64 // the member that it came with, when a union was bound
+	of   uint64   // the member that it came with, when a union was bound
+	with []uint64 // the members that came with it
+	via  []uint64 // the members through which name led to what was bound
+	on   spot     // where it was mounted
+}
+
+// A spot is a place's name and the members through which the name led there.
+type spot struct {
+	name string
+	via  []uint64
 }
 
 // A Mhead is a place on which something is mounted: the file under it and the
@@ -75,32 +82,91 @@ type Mhead struct {
 type Pgrp struct {
 	mu    sync.RWMutex
 	heads map[key]*Mhead
-	gen   uint64 // counts changes
+	base  map[key]*Mhead // what a group starts with; it comes back when all is unmounted
+	deny  bool           // mount no more and attach no device (RFNOMNT)
+	gen   uint64         // counts changes
 }
 
 var lastMount atomic.Uint64
 
 // NewPgrp makes an empty table.
-func NewPgrp() *Pgrp { return &Pgrp{heads: map[key]*Mhead{}} }
+func NewPgrp() *Pgrp { return &Pgrp{heads: map[key]*Mhead{}, base: map[key]*Mhead{}} }
 
-// Copy makes a table of its own with the same mounts (RFNAMEG).
-func (pg *Pgrp) Copy() *Pgrp {
+// Copy makes a table of its own with the same mounts (RFNAMEG) or, if clean,
+// with those that a group starts with (RFCNAMEG). What is denied stays so.
+func (pg *Pgrp) Copy(clean bool) *Pgrp {
 	pg.mu.RLock()
 	defer pg.mu.RUnlock()
-	n := NewPgrp()
-	for k, h := range pg.heads {
-		n.heads[k] = h.hold()
+	heads := pg.heads
+	if clean {
+		heads = pg.base
+	}
+	return &Pgrp{heads: holdAll(heads), base: holdAll(pg.base), deny: pg.deny}
+}
+
+func holdAll(heads map[key]*Mhead) map[key]*Mhead {
+	n := make(map[key]*Mhead, len(heads))
+	for k, h := range heads {
+		n[k] = h.hold()
 	}
 	return n
+}
+
+// Deny has the group mount no more, nor attach to devices by name (RFNOMNT).
+func (pg *Pgrp) Deny() {
+	pg.mu.Lock()
+	pg.deny = true
+	pg.mu.Unlock()
+}
+
+func (pg *Pgrp) denied() bool {
+	pg.mu.RLock()
+	defer pg.mu.RUnlock()
+	return pg.deny
+}
+
+// setBase makes what is mounted what the group starts with.
+func (pg *Pgrp) setBase() {
+	pg.mu.Lock()
+	defer pg.mu.Unlock()
+	for _, h := range pg.heads {
+		for _, m := range h.mount {
+			m.base = true
+		}
+	}
+	pg.base = holdAll(pg.heads)
+}
+
+// clean goes back to what the group started with. undo puts back what was there;
+// drop, which is called instead, lets it go.
+func (pg *Pgrp) clean() (undo, drop func()) {
+	pg.mu.Lock()
+	was := pg.heads
+	pg.heads = holdAll(pg.base)
+	pg.gen++
+	pg.mu.Unlock()
+	undo = func() {
+		pg.mu.Lock()
+		was, pg.heads = pg.heads, was
+		pg.gen++
+		pg.mu.Unlock()
+		closeHeads(was)
+	}
+	return undo, func() { closeHeads(was) }
 }
 
 // Close lets go of every Chan of the table.
 func (pg *Pgrp) Close() {
 	pg.mu.Lock()
-	heads := pg.heads
-	pg.heads = map[key]*Mhead{}
+	heads, base := pg.heads, pg.base
+	pg.heads, pg.base = map[key]*Mhead{}, map[key]*Mhead{}
 	pg.gen++
 	pg.mu.Unlock()
+	closeHeads(heads)
+	closeHeads(base)
+}
+
+func closeHeads(heads map[key]*Mhead) {
 	for _, h := range heads {
 		h.close()
 	}
@@ -112,11 +178,6 @@ func (h *Mhead) hold() *Mhead {
 		m.to.hold()
 	}
 	return h
-}
-
-// has tells whether the member of a number is there.
-func (h *Mhead) has(id uint64) bool {
-	return slices.ContainsFunc(h.mount, func(m *Mount) bool { return m.id == id })
 }
 
 func (h *Mhead) close() {
@@ -225,123 +286,4 @@ func (pg *Pgrp) creator(c *Chan) (*Chan, error) {
 		}
 	}
 	return nil, ErrCreate
-}
-
-// mountOn adds new (a Chan whose name was looked up with what is mounted on it:
-// umh, or nil) to what is mounted on old, as bind(2) has it. It holds what it
-// keeps. The Mhead that it replaced comes back with the place's key; its Chans
-// are the caller's to close.
-func (pg *Pgrp) mountOn(nm Mount, umh *Mhead, old *Chan, oldName string) (key, *Mhead, error) {
-	ord := nm.flag & order
-	switch {
-	case nm.to.isDir() != old.isDir(), ord == order:
-		return key{}, nil, ErrMount
-	case ord != MREPL && !old.isDir():
-		return key{}, nil, ErrMount
-	case nm.flag&MCREATE != 0 && umh != nil && len(umh.mount) > 1:
-		// It would not be clear which member creates.
-		return key{}, nil, ErrMount
-	}
-	pg.mu.Lock()
-	defer pg.mu.Unlock()
-	k := old.key()
-	h := &Mhead{from: old, name: oldName}
-	if was := pg.heads[k]; was != nil {
-		h = &Mhead{from: was.from, name: was.name, mount: was.mount}
-	} else if ord != MREPL {
-		self := Mount{to: old, name: oldName}
-		h.mount = []*Mount{self.link(0)}
-	}
-	add := []*Mount{nm.link(nm.flag)}
-	if umh != nil {
-		flag := ord
-		if ord == MREPL {
-			flag = MAFTER
-		}
-		for _, m := range umh.mount[1:] {
-			c := m.link(flag)
-			c.of = add[0].id
-			add = append(add, c)
-		}
-	}
-	switch ord {
-	case MREPL:
-		h.mount = add
-	case MBEFORE:
-		h.mount = append(add, h.mount...)
-	case MAFTER:
-		h.mount = append(append([]*Mount(nil), h.mount...), add...)
-	}
-	return k, pg.set(k, h.hold()), nil
-}
-
-// link makes a member like m with a number of its own.
-func (m Mount) link(flag Flag) *Mount {
-	m.id, m.flag, m.base, m.of = lastMount.Add(1), flag, false, 0
-	return &m
-}
-
-// unmount takes the members that is picks away from what is mounted on old, all
-// where is is nil.
-func (pg *Pgrp) unmount(is func(*Mount) bool, old *Chan) (key, *Mhead, error) {
-	pg.mu.Lock()
-	defer pg.mu.Unlock()
-	k := old.key()
-	was := pg.heads[k]
-	if was == nil {
-		return k, nil, ErrUnmount
-	}
-	h := &Mhead{from: was.from, name: was.name}
-	if is != nil {
-		hit := false
-		for _, m := range was.mount {
-			if !hit && is(m) {
-				hit = true
-			} else {
-				h.mount = append(h.mount, m)
-			}
-		}
-		if !hit {
-			return k, nil, ErrUnion
-		}
-	}
-	if len(h.mount) == 0 {
-		return k, pg.set(k, nil), nil
-	}
-	return k, pg.set(k, h.hold()), nil
-}
-
-// Text gives the lines of namespace(6) that build the table from a new group's,
-// in the order in which its mounts were made.
-func (pg *Pgrp) Text() string {
-	type line struct {
-		Mount
-		on string
-	}
-	var lines []line
-	pg.mu.RLock()
-	for _, h := range pg.heads {
-		first := slices.MinFunc(h.mount, func(a, b *Mount) int { return cmp.Compare(a.id, b.id) })
-		for _, m := range h.mount {
-			m := *m
-			if m.id == first.id { // what it joined is no longer a member
-				m.flag &^= order
-			}
-			if !m.base && (m.of == 0 || !h.has(m.of)) {
-				lines = append(lines, line{m, h.name})
-			}
-		}
-	}
-	pg.mu.RUnlock()
-	sort.Slice(lines, func(i, j int) bool { return lines[i].id < lines[j].id })
-	var b strings.Builder
-	for _, l := range lines {
-		op := Op{Verb: "bind", Flag: l.flag, New: l.name, Old: l.on}
-		if l.srv {
-			op.Verb, op.Spec = "mount", l.spec
-		}
-		b.WriteString(op.String())
-		b.WriteByte('\n')
-	}
-	return b.String()
 }

@@ -175,14 +175,15 @@ func (h *host) fork(g, n *Group, pid int) error {
 		return p9.ErrNotOwner
 	}
 	h.collect()
-	n.placed = slices.Clone(g.placed)
-	return h.enter(n, pid, func() error { return h.home(g) })
+	n.placed = n.grafts(n.hidden())
+	return h.enter(n, pid, g.placed, func() error { return h.home(g) })
 }
 
 // enter attaches a group's tree, with the mounts that lie over it, at /proc in
 // the mount namespace of the thread pid, which makes it its root. The host's
-// directories are copied from that namespace, where the parent group has them.
-func (h *host) enter(g *Group, pid int, check func() error) error {
+// directories are copied from that namespace, where the parent group has them, and
+// over them what theirs are.
+func (h *host) enter(g *Group, pid int, theirs []Graft, check func() error) error {
 	root, err := unix.OpenTree(h.engine, groupDir(g.id), unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
 	if err != nil {
 		return fmt.Errorf("%s: %w", groupDir(g.id), err)
@@ -210,7 +211,7 @@ func (h *host) enter(g *Group, pid int, check func() error) error {
 		}()
 		// What the parent group has over the host's directories is a mount of its
 		// own here, and would otherwise come with them a second time.
-		for _, p := range slices.Backward(g.placed) {
+		for _, p := range slices.Backward(theirs) {
 			unix.Unmount(p.Target, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
 		}
 		bases := h.eng.bases()

@@ -15,8 +15,8 @@ import (
 type reqCtx struct {
 	cancel <-chan struct{}
 	caller caller
-	node   *node
 	quick  bool
+	waiter waiter
 
 	once sync.Once
 	done chan struct{}
@@ -25,15 +25,12 @@ type reqCtx struct {
 	err  error
 }
 
-const (
-	patience      = time.Second
-	flushPatience = 5 * time.Second // for a server to answer a flush
-)
+const patience = time.Second
 
 func (f *fuseFS) ctx(cancel <-chan struct{}, h *fuse.InHeader, n *node) *reqCtx {
 	c := &reqCtx{cancel: cancel, end: make(chan struct{})}
 	if n != nil {
-		c.node, c.caller = n, caller{n.group, int(h.Pid)}
+		c.caller = caller{n.group, int(h.Pid)}
 	}
 	return c
 }
@@ -41,7 +38,10 @@ func (f *fuseFS) ctx(cancel <-chan struct{}, h *fuse.InHeader, n *node) *reqCtx 
 func (c *reqCtx) Deadline() (time.Time, bool) { return time.Time{}, false }
 
 func (c *reqCtx) Value(k any) any {
-	if k == (callerKey{}) && c.caller.group != nil {
+	switch {
+	case k == waiterKey{}:
+		return &c.waiter
+	case k == callerKey{} && c.caller.group != nil:
 		return &c.caller
 	}
 	return nil
@@ -85,34 +85,16 @@ func (c *reqCtx) watch() {
 	c.err = context.Canceled
 	c.mu.Unlock()
 	close(c.done)
-	t := time.NewTimer(flushPatience)
+	t := time.NewTicker(flushPatience)
 	defer t.Stop()
-	select {
-	case <-c.end:
-	case <-t.C:
-		// The server does not even answer the flush. Until the request ends the
-		// process cannot die, so the server is given up.
-		c.giveUp()
-	}
-}
-
-// giveUp hangs up on the servers that the request may be waiting for.
-func (c *reqCtx) giveUp() {
-	c.node.fs.mu.RLock()
-	ch := c.node.ch
-	if ch != nil {
-		ch.hold()
-	}
-	c.node.fs.mu.RUnlock()
-	if ch == nil {
-		return
-	}
-	defer ch.close()
-	members := c.node.group.pg.members(ch)
-	defer closeAll(members)
-	for _, m := range append(members, ch) {
-		if m.dev.kill != nil {
-			m.dev.kill()
+	for {
+		select {
+		case <-c.end:
+			return
+		case <-t.C:
+			// The server does not even answer the flush. Until the request ends the
+			// process cannot die, so the server is given up, and then the next.
+			c.waiter.giveUp()
 		}
 	}
 }

@@ -2,6 +2,7 @@ package ns
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"io/fs"
 	"iter"
@@ -19,7 +20,7 @@ import (
 //
 //	n/         0555 mount points
 //	mnt/       0555 mount points, and
-//	  ns/ctl   0666 takes bind, mount, unmount, clear, fork
+//	  ns/ctl   0666 takes bind, mount, unmount, clear, rfork
 //	  ns/ns    0444 the name space as lines of namespace(6)
 //	  bin/     0555 links to the commands
 
@@ -207,8 +208,8 @@ func ctlWrite(ctx context.Context, text string) error {
 	if c == nil {
 		return p9.ErrPerm
 	}
-	if text == "fork" || text == "fork\n" {
-		return c.group.eng.fork(ctx, c)
+	if flags, ok := strings.CutPrefix(text, "rfork "); ok {
+		return c.group.rfork(strings.TrimSuffix(flags, "\n"), c.pid)
 	}
 	noFiles := func(string) string { return "" }
 	ops, err := Parse(strings.NewReader(text), "ctl", noFiles, func(string) (io.ReadCloser, error) { return nil, os.ErrPermission })
@@ -217,6 +218,9 @@ func ctlWrite(ctx context.Context, text string) error {
 	}
 	for _, op := range ops {
 		if err := c.group.Apply(ctx, op, c.pid); err != nil {
+			if len(ops) > 1 { // those before it are done
+				err = fmt.Errorf("%s: %w", op.Place, err)
+			}
 			return err
 		}
 	}

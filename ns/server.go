@@ -31,13 +31,13 @@ type stream struct {
 // it is looked at first.
 func (g *Group) dial(ctx context.Context, op Op) (*Chan, error) {
 	what := "mount " + op.Old
+	ctx, cancel := bounded(ctx)
+	defer cancel()
 	old, err := g.lookup(ctx, op.Old, true)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, mountPoint(err))
 	}
 	old.close()
-	ctx, cancel := context.WithTimeout(ctx, DialTimeout)
-	defer cancel()
 	dev, err := g.eng.server(ctx, op.New, op.Spec)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
@@ -104,12 +104,13 @@ func (s *stream) attach(ctx context.Context, name, aname string) (*Dev, error) {
 		}
 		s.conn = conn
 	}
+	using(ctx, s.conn)
 	root, err := s.conn.Attach(ctx, nil, "", aname)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	f := &mntFile{root}
 	d := NewDev(name, f, f.Clunk)
-	d.kill = func() { s.conn.Close() }
+	d.spec = aname
 	return d, nil
 }

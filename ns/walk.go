@@ -18,34 +18,47 @@ const maxLinks = 40 // symbolic links followed in one name, as Linux has it
 // walk finds a name in what c stands for: the first member that has it. What it
 // gives is the file itself, not what is mounted on it.
 func (g *Group) walk(ctx context.Context, c *Chan, name string) (*Chan, p9.Stat, error) {
-	members := g.pg.members(c)
-	defer closeAll(members)
+	n, st, _, err := g.walkVia(ctx, c, name)
+	return n, st, err
+}
+
+// walkVia tells also which member it was, 0 for c itself or one that stays.
+func (g *Group) walkVia(ctx context.Context, c *Chan, name string) (*Chan, p9.Stat, uint64, error) {
+	h := g.pg.find(c)
+	defer h.close()
+	members := []*Mount{{to: c}}
+	if h != nil {
+		members = h.mount
+	}
 	var first error
 	for _, m := range members {
-		if !m.isDir() {
-			return nil, p9.Stat{}, p9.ErrNotDir
+		if !m.to.isDir() {
+			return nil, p9.Stat{}, 0, p9.ErrNotDir
 		}
-		n, st, err := m.walk(ctx, name)
+		n, st, err := m.to.walk(ctx, name)
 		if err == nil {
 			if _, ok := n.file.(*point); ok && !g.pg.mounted(n) {
 				n.close() // a mount point on which nothing is mounted is not there
 				err = p9.ErrNotExist
+			} else if m.base {
+				return n, st, 0, nil
 			} else {
-				return n, st, nil
+				return n, st, m.id, nil
 			}
 		}
 		if first == nil || errors.Is(first, fs.ErrNotExist) {
 			first = err
 		}
 	}
-	return nil, p9.Stat{}, first
+	return nil, p9.Stat{}, 0, first
 }
 
 // A place is a name that has been evaluated.
 type place struct {
 	*Chan
-	name string // clean and absolute, without symbolic links
-	bare bool   // of a device, where nothing is mounted
+	name string   // clean and absolute, without symbolic links
+	via  []uint64 // the members that it led through
+	bare bool     // of a device, where nothing is mounted
 }
 
 // mounted gives, held, what is mounted on a place, or nil.
@@ -63,6 +76,7 @@ func (g *Group) mounted(p place) *Mhead {
 func (g *Group) lookup(ctx context.Context, name string, mount bool) (place, error) {
 	links := 0
 	todo := name
+	var via []uint64
 	bare := strings.HasPrefix(name, "#")
 restart:
 	c, at, rest, err := g.start(ctx, todo)
@@ -81,11 +95,22 @@ restart:
 		}
 		var n *Chan
 		if bare {
-			n, _, err = c.walk(ctx, elem)
+			var h *Mhead
+			t := c
+			if _, ok := c.file.(*point); ok { // itself empty: names in it are in what is mounted there
+				if h = g.pg.find(c); h != nil {
+					t, via = h.mount[0].to, append(via, h.mount[0].id)
+				}
+			}
+			n, _, err = t.walk(ctx, elem)
+			h.close()
 		} else {
-			n, _, err = g.walk(ctx, c, elem)
+			var m uint64
+			if n, _, m, err = g.walkVia(ctx, c, elem); m != 0 {
+				via = append(via, m)
+			}
 		}
-		if err != nil && mount && rest == "" && errors.Is(err, fs.ErrNotExist) {
+		if err != nil && (mount || bare) && rest == "" && errors.Is(err, fs.ErrNotExist) {
 			n, err = g.newPoint(ctx, c, elem)
 		}
 		c.close()
@@ -115,7 +140,7 @@ restart:
 		todo = path.Clean(target + "/" + rest)
 		goto restart
 	}
-	return place{c, at, bare}, nil
+	return place{c, at, via, bare}, nil
 }
 
 // start gives the root that a name begins at, the root's name and the rest.
@@ -124,22 +149,21 @@ func (g *Group) start(ctx context.Context, name string) (c *Chan, at, rest strin
 		return g.root.hold(), "/", path.Clean(name)[1:], nil
 	}
 	spec, rest, _ := strings.Cut(name, "/")
-	var d *Dev
-	switch spec {
-	case "#U":
-		d = g.eng.host
-	case "#/", "#":
-		d = g.eng.rootDev
+	if strings.HasPrefix(spec, "#") && !(len(spec) > 1 && strings.Contains("|decp", spec[1:2])) && g.pg.denied() {
+		return nil, "", "", fmt.Errorf("%s: %w", name, ErrNoMount)
 	}
-	if d == nil {
-		return nil, "", "", fmt.Errorf("%s: no such device or relative name: %w", name, p9.ErrNotExist)
-	}
-	c, err = d.attach(ctx)
+	d, err := g.eng.device(ctx, spec)
 	if err != nil {
+		return nil, "", "", fmt.Errorf("%s: %w", name, err)
+	}
+	if c, err = d.attach(ctx); err != nil {
+		if d.hangup != nil {
+			d.hangup() // it was connected to for this
+		}
 		return nil, "", "", fmt.Errorf("%s: %w", spec, err)
 	}
 	rest = path.Clean("/" + rest)[1:]
-	return c, d.name, rest, nil
+	return c, strings.TrimSuffix(d.name, "/"), rest, nil
 }
 
 func readlink(ctx context.Context, f srv.File) (string, error) {

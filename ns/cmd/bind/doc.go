@@ -26,8 +26,9 @@ one after the other.
 		takes no new files
 	-C	data of new may be cached (it is anyway, by version)
 
-A name that begins with #U is one in the host's own tree, with nothing bound.
-Old must be there, but for names right in /n and /mnt, which appear with the
+A name that begins with # is one in a device, with nothing bound: #U is the host's
+own tree, #/ that of n and mnt, #s the posted servers' names, and #c, #e, #I and #p
+are the servers posted as dev, env, net and proc. Old must be there, but for names right in /n and /mnt, which appear with the
 bind and go with the unmount.
 
 # EXAMPLES
@@ -41,12 +42,14 @@ bind and go with the unmount.
 
 # SEE ALSO
 
-mount, unmount, ns, newns
+mount, unmount, ns, newns, rfork
 
 # DIAGNOSTICS
 
 "mount point not there": old does not exist. "inconsistent mount": a directory
-and a file, or a union that bind -c cannot make. "not in a name space": there is
+and a file, or a union that bind -c cannot make. "mount/attach disallowed": the
+group attaches to no device (see rfork). "Connection timed out": a server on the way
+of a name did not answer within 10 seconds. "not in a name space": there is
 no /mnt/ns/ctl here.
 
 # BUGS

@@ -48,7 +48,7 @@ bind, unmount, ns, 9p
 
 "Connection refused", "file does not exist": nobody serves there. "mount point
 not there": old does not exist. A server that does not answer within 10 seconds
-is an error.
+is an error. "mount/attach disallowed": the group mounts no more (see rfork).
 
 # BUGS
 

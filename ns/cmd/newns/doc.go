@@ -66,7 +66,7 @@ Any other line that fails ends newns.
 
 # SEE ALSO
 
-bind, mount, unmount, ns, up
+bind, mount, unmount, ns, rfork, up
 
 # DIAGNOSTICS
 

@@ -55,6 +55,7 @@ func Main(_ context.Context, std [3]*os.File, args []string) error {
 	}
 	if ns.Inside() {
 		// The copy has all that the name space here has; a file adds to it.
+		e.Rfork = ns.RFNAMEG
 		if *file != "" {
 			src, err := ns.File(*file)
 			if err != nil {

@@ -14,7 +14,9 @@ ns - print the name space as lines that build it
 Ns prints the name space of the process pid, or its own, as lines of a namespace
 file: newns -f builds the same one from them. They are in the order in which the
 binds and mounts were made; the last line is the working directory. What every
-name space starts with is left out.
+name space starts with is left out. A name that no longer leads to what it led to is
+told as one in a device, #U/tmp; a server that only files of are left is mounted at
+/n/.0 for as long as the lines take.
 
 # EXAMPLES
 
@@ -33,5 +35,9 @@ bind, mount, newns
 # DIAGNOSTICS
 
 A process of someone else's cannot be looked at.
+
+# BUGS
+
+That a group mounts no more is not told.
 */
 package ns

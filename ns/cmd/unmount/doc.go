@@ -14,7 +14,8 @@ unmount - undo a bind or mount
 Unmount takes away everything that was bound or mounted on old, in the name space
 that it runs in; with new, only the first member of the union that is new: a file
 or directory, or the server of a mount by the name that mount was given. The rest
-stays as it is.
+stays as it is. What every name space starts with cannot be taken away, and comes
+back when what was bound over it goes.
 
 # EXAMPLES
 
