@@ -558,9 +558,11 @@ func (m *model) remove(r *mreq) {
 	}
 	if !f.auth {
 		switch p := f.f; {
+		case f.xr != nil || f.xw != nil:
+			r.bad(p9.ErrorOfErrno(syscall.EINVAL))
 		case p == m.root:
 			r.bad(p9.NewError(syscall.EPERM, "cannot remove root"))
-		case f.lost || f.xr != nil || f.xw != nil:
+		case f.lost:
 			r.may = true
 			r.bad(anyError)
 			r.after = func() { p.up.unlink(p.name, p.kind == kDir) }

@@ -177,6 +177,7 @@ var mangles = map[string]func(b []byte) (bad []byte, hangup bool){
 
 // TestMangledOps has the server do one reply wrong, after any number of good ones.
 // The call succeeds, if it had all it wanted, or the connection is dead; it ends.
+// The second of two answers may have been taken for that to another request.
 func TestMangledOps(t *testing.T) {
 	for name, mangle := range mangles {
 		for _, dotl := range []bool{false, true} {
@@ -195,7 +196,7 @@ func TestMangledOps(t *testing.T) {
 							t.Cleanup(func() { c.Close(); <-done })
 							return c
 						}}.mount(t, newFolder().Add("d", d))
-						if err := op(ctx, client.Fsys{Root: root}); err != nil && !errors.Is(err, p9.ErrHungup) {
+						if err := op(ctx, client.Fsys{Root: root}); err != nil && !errors.Is(err, p9.ErrHungup) && name != "answers twice" {
 							t.Error(err)
 						}
 					})
