@@ -38,8 +38,10 @@ type kernel interface {
 	// fork attaches the new group n's tree at /proc of the thread pid, a thread
 	// of group g that has a mount namespace of its own.
 	fork(g, n *Group, pid int) error
-	// changed tells that names of the group may mean something else now.
-	changed(g *Group)
+	// changed tells that what is mounted on a file is not the same now, for names
+	// of the group that lead to it or through it; nil: that any name may mean
+	// something else.
+	changed(g *Group, at *Chan)
 }
 
 // EngineOptions are what an Engine is made of.

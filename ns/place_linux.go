@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -25,33 +23,9 @@ type host struct {
 	engine int    // O_PATH descriptor of the FUSE file system's root
 	dev    uint64 // its device number
 
+	threads    threads
 	collecting sync.Mutex
 	collected  time.Time
-}
-
-// in runs do on a thread of its own in the mount namespace of the thread tid.
-// The thread is thrown away: it can't come back.
-func in(tid int, do func() error) error {
-	ns, err := os.Open("/proc/" + strconv.Itoa(tid) + "/ns/mnt")
-	if err != nil {
-		return fmt.Errorf("mount namespace of thread %d: %w", tid, bare(err))
-	}
-	defer ns.Close()
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // and never unlock
-		// setns(2) is refused while the working directory is shared.
-		err := unix.Unshare(unix.CLONE_FS)
-		if err == nil {
-			err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNS)
-		}
-		if err != nil {
-			done <- fmt.Errorf("mount namespace of thread %d: %w", tid, err)
-			return
-		}
-		done <- do()
-	}()
-	return <-done
 }
 
 // bare takes the path off an error of package os.
@@ -91,7 +65,7 @@ func (h *host) place(g *Group, pid int, want []Graft) error {
 			return err
 		}
 		defer closeTrees(trees)
-		err = in(pid, func() error {
+		err = h.threads.in(pid, func() error {
 			if err := h.home(g); err != nil {
 				return err
 			}
@@ -166,7 +140,7 @@ func attachTree(tree int, target string) error {
 }
 
 // changed tells the kernel which names to ask for again.
-func (h *host) changed(g *Group) { h.fuseFS.changed(g) }
+func (h *host) changed(g *Group, at *Chan) { h.fuseFS.changed(g, at) }
 
 // fork gives the thread pid of group g, which has unshared its mount namespace,
 // the tree of the new group n at /proc.
