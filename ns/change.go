@@ -106,7 +106,7 @@ func (g *Group) join(nm Mount, umh *Mhead, old place, pid int) error {
 // commit makes the kernel's mounts follow a change of what is mounted on a file,
 // or undoes it.
 func (g *Group) commit(k key, at *Chan, was *Mhead, pid int) error {
-	if err := g.place(pid); err != nil {
+	if err := g.place(pid, k, was); err != nil {
 		g.pg.restore(k, was)
 		return err
 	}
@@ -163,11 +163,12 @@ func (g *Group) clear(ctx context.Context, pid int) error {
 	swap := func() {
 		g.pg.mu.Lock()
 		g.pg.heads, fresh.pg.heads = fresh.pg.heads, g.pg.heads
+		g.pg.below, fresh.pg.below = fresh.pg.below, g.pg.below
 		g.pg.gen++
 		g.pg.mu.Unlock()
 	}
 	swap()
-	err := g.place(pid)
+	err := g.placeAll(pid)
 	if err != nil {
 		swap()
 		err = fmt.Errorf("clear: %w", err)

@@ -41,13 +41,6 @@ func (g *Group) grafts(hidden []string) []Graft {
 	g.pg.mu.RLock()
 	defer g.pg.mu.RUnlock()
 	heads := g.pg.hostHeads()
-	source := func(h *Mhead) string {
-		if len(h.mount) == 1 && h.mount[0].to.dev.host && g.eng.native(h.mount[0].to.rel) {
-			return h.mount[0].to.rel
-		}
-		return ""
-	}
-
 	var done []todo // by depth
 	at := map[string]int{}
 	add := func(d todo) {
@@ -70,7 +63,7 @@ func (g *Group) grafts(hidden []string) []Graft {
 		}
 		for _, h := range heads.within(d.Host) {
 			if !d.way.has(h) && (root || h.from.rel != d.Host) {
-				later(todo{Graft{beneath(h.from.rel, d.Host, d.Target), source(h)}, i, &way{h, d.way}})
+				later(todo{Graft{beneath(h.from.rel, d.Host, d.Target), g.source(h)}, i, &way{h, d.way}})
 			}
 		}
 	}
@@ -86,8 +79,8 @@ func (g *Group) grafts(hidden []string) []Graft {
 		reach(i, true)
 	}
 	for _, h := range g.pg.pointHeads() {
-		if source(h) != "" {
-			later(todo{Graft{h.name, source(h)}, -1, &way{h, nil}})
+		if g.source(h) != "" {
+			later(todo{Graft{h.name, g.source(h)}, -1, &way{h, nil}})
 		}
 	}
 	for n := 0; n < len(wait); n++ {

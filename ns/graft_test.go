@@ -1,6 +1,7 @@
 package ns
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -118,7 +119,7 @@ func TestGraftsRandom(t *testing.T) {
 		}
 	}
 	dirs = append(dirs, "/n/p", "/n/q")
-	for seed := range uint64(30) {
+	for seed := range uint64(100) {
 		r := rand.New(rand.NewPCG(seed, 4))
 		g := newGroup(t, tree(names...), "/tmp", "/usr", "/tmp-x")
 		var have []Graft
@@ -138,8 +139,23 @@ func TestGraftsRandom(t *testing.T) {
 				t.Fatalf("seed %d: from %v to %v: %v %v, want %v %v", seed, have, want, undo, make, slowUndo, slowMake)
 			}
 			have = want
+			var got []Graft // what was done step by step, each place by itself where it can be
+			got = append(got, g.placed.list...)
+			if !slices.IsSortedFunc(got, func(a, b Graft) int { return strings.Count(a.Target, "/") - strings.Count(b.Target, "/") }) {
+				t.Fatalf("seed %d: %v is not by depth", seed, got)
+			}
+			if byName(got); !slices.Equal(got, byName(slices.Clone(want))) {
+				t.Fatalf("seed %d: %s\n%s: placed %v, want %v", seed, g.pg.Text(), line, got, want)
+			}
 		}
 	}
+}
+
+func byName(l []Graft) []Graft {
+	slices.SortFunc(l, func(a, b Graft) int {
+		return cmp.Or(strings.Compare(a.Target, b.Target), strings.Compare(a.Host, b.Host))
+	})
+	return l
 }
 
 // TestGraftsMany has a thousand places be no more than a thousand.

@@ -2,6 +2,7 @@ package ns
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -75,13 +76,14 @@ type Mhead struct {
 type Pgrp struct {
 	mu    sync.RWMutex
 	heads map[key]*Mhead
-	gen   uint64 // counts changes
+	below map[string]int // places that are the host's: how many are at a name or beneath it
+	gen   uint64         // counts changes
 }
 
 var lastMount atomic.Uint64
 
 // NewPgrp makes an empty table.
-func NewPgrp() *Pgrp { return &Pgrp{heads: map[key]*Mhead{}} }
+func NewPgrp() *Pgrp { return &Pgrp{heads: map[key]*Mhead{}, below: map[string]int{}} }
 
 // Copy makes a table of its own with the same mounts (RFNAMEG).
 func (pg *Pgrp) Copy() *Pgrp {
@@ -91,6 +93,7 @@ func (pg *Pgrp) Copy() *Pgrp {
 	for k, h := range pg.heads {
 		n.heads[k] = h.hold()
 	}
+	maps.Copy(n.below, pg.below)
 	return n
 }
 
@@ -98,7 +101,7 @@ func (pg *Pgrp) Copy() *Pgrp {
 func (pg *Pgrp) Close() {
 	pg.mu.Lock()
 	heads := pg.heads
-	pg.heads = map[key]*Mhead{}
+	pg.heads, pg.below = map[key]*Mhead{}, map[string]int{}
 	pg.gen++
 	pg.mu.Unlock()
 	for _, h := range heads {
@@ -138,8 +141,23 @@ func (pg *Pgrp) set(k key, h *Mhead) *Mhead {
 	} else {
 		pg.heads[k] = h
 	}
+	pg.count(old, -1)
+	pg.count(h, 1)
 	pg.gen++
 	return old
+}
+
+// count keeps below.
+func (pg *Pgrp) count(h *Mhead, n int) {
+	if h == nil || !h.from.dev.host {
+		return
+	}
+	ancestors(h.from.rel, func(dir string) bool {
+		if pg.below[dir] += n; pg.below[dir] == 0 {
+			delete(pg.below, dir)
+		}
+		return true
+	})
 }
 
 // restore undoes a set.

@@ -50,33 +50,22 @@ func (h *host) home(g *Group) error {
 	return nil
 }
 
-// place makes the kernel mounts over a group follow its table.
-func (h *host) place(g *Group, pid int, want []Graft) error {
-	if slices.Equal(g.placed, want) {
-		return nil
-	}
+// place changes the kernel mounts over a group.
+func (h *host) place(g *Group, pid int, undo, make []Graft) error {
 	if pid == 0 {
 		return fmt.Errorf("who asks is no process of this machine: %w", p9.ErrNotOwner)
 	}
-	undo, make := difference(g.placed, want)
-	if len(undo)+len(make) > 0 {
-		trees, err := h.clone(g, make)
-		if err != nil {
-			return err
-		}
-		defer closeTrees(trees)
-		err = h.threads.in(pid, func() error {
-			if err := h.home(g); err != nil {
-				return err
-			}
-			return h.swap(g, undo, make, trees)
-		})
-		if err != nil {
-			return err
-		}
+	trees, err := h.clone(g, make)
+	if err != nil {
+		return err
 	}
-	g.placed = want
-	return nil
+	defer closeTrees(trees)
+	return h.threads.in(pid, func() error {
+		if err := h.home(g); err != nil {
+			return err
+		}
+		return h.swap(g, undo, make, trees)
+	})
 }
 
 // clone makes a detached copy of what each graft shows. Here is the host's tree
@@ -149,7 +138,7 @@ func (h *host) fork(g, n *Group, pid int) error {
 		return p9.ErrNotOwner
 	}
 	h.collect()
-	n.placed = slices.Clone(g.placed)
+	n.placed.list = slices.Clone(g.placed.list)
 	return h.enter(n, pid, func() error { return h.home(g) })
 }
 
@@ -162,7 +151,7 @@ func (h *host) enter(g *Group, pid int, check func() error) error {
 		return fmt.Errorf("%s: %w", groupDir(g.id), err)
 	}
 	defer unix.Close(root)
-	placed, err := h.clone(g, g.placed)
+	placed, err := h.clone(g, g.placed.list)
 	if err != nil {
 		return err
 	}
@@ -184,7 +173,7 @@ func (h *host) enter(g *Group, pid int, check func() error) error {
 		}()
 		// What the parent group has over the host's directories is a mount of its
 		// own here, and would otherwise come with them a second time.
-		for _, p := range slices.Backward(g.placed) {
+		for _, p := range slices.Backward(g.placed.list) {
 			unix.Unmount(p.Target, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
 		}
 		bases := h.eng.bases()
@@ -205,7 +194,7 @@ func (h *host) enter(g *Group, pid int, check func() error) error {
 				return fmt.Errorf("%s: %w", t, err)
 			}
 		}
-		for i, p := range g.placed {
+		for i, p := range g.placed.list {
 			if err := attachAt(placed[i], root, p.Target); err != nil {
 				return fmt.Errorf("%s: %w", p.Target, err)
 			}
