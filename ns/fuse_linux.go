@@ -35,6 +35,9 @@ type fuseFS struct {
 	fd  int // of /dev/fuse, for what go-fuse cannot say; -1: none
 	exp bool
 
+	server *fuse.Server
+	alone  atomic.Bool // the kernel is lent no files
+
 	mu    sync.RWMutex
 	nodes map[uint64]*node
 	files map[fileKey]*node
@@ -66,6 +69,7 @@ type node struct {
 	attrs  atomic.Uint64 // and that of the attributes that the kernel was told last
 	length atomic.Uint64 // the length among these
 	busy   atomic.Int32  // requests that hold the directory's lock in the kernel
+	backing
 
 	key    fileKey // a file's
 	parent *node   // a directory's
@@ -85,7 +89,10 @@ func newFuseFS(eng *Engine) *fuseFS {
 func (f *fuseFS) String() string { return "nine" }
 
 func (f *fuseFS) Init(s *fuse.Server) {
-	f.exp = s.KernelSettings().Flags64()&fuse.CAP_HAS_EXPIRE_ONLY != 0
+	flags := s.KernelSettings().Flags64()
+	f.exp = flags&fuse.CAP_HAS_EXPIRE_ONLY != 0
+	f.server = s
+	f.alone.Store(flags&fuse.CAP_PASSTHROUGH == 0)
 }
 
 // node finds a node and holds its Chan, which the caller closes.
