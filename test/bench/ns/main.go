@@ -5,8 +5,9 @@ Ns measures name spaces beside what Linux has for the same purpose:
 
 The same directory is worked on in different places: native; a bind mount and an
 overlayfs over it; a graft, which is how a name space shows a directory of the
-host's; the engine, by FUSE and without grafts (newns -N); the engine over a posted
-"nine diskfs", by 9P; and Debian's mergerfs. What is missing is said to be. In each
+host's; the engine, by FUSE and without grafts (newns -N), with the kernel's
+passthrough and, in a user namespace, without; the engine over a posted "nine
+diskfs", by 9P; and Debian's mergerfs. What is missing is said to be. In each
 place one worker, a process of this program, does the works (see work.go), in
 rounds that go from place to place with another one first each time. The program is
 its own nine: every command of a name space that it runs is the one that it was
@@ -16,7 +17,8 @@ What has no counterpart on the host is told as it is: bind through ctl, rfork, a
 file of the engine's own. The last rows compare a name space with itself where it
 has 1,000 binds, and where its engine has 500 other name spaces.
 
-Run by another than root it does all that in a user namespace.
+Run by another than root it does all that in a user namespace, and engine has no
+passthrough either.
 
 -q makes the rounds short and the trees small, and ends within 60 s.
 -cpu counts the time that the worker, what it starts and the servers run, of which

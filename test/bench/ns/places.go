@@ -24,6 +24,7 @@ const patience = 100 * time.Second
 // A place is where the directory is seen, and the worker that works there.
 type place struct {
 	name  string
+	user  bool   // in a user namespace, where the kernel is lent no files
 	how   string // what the worker mounts, "" for nothing
 	space bool   // the worker is in a name space
 	flags []string
@@ -48,7 +49,6 @@ type place struct {
 const dir = "/n/bench"
 
 // places gives them all. few, if not 0, is how many there are where there are many.
-// One for passthrough would be engine's with a flag.
 func places(few int) []*place {
 	graft := place{name: "graft", space: true, lines: "bind -c %s " + dir}
 	engine := place{name: "engine", space: true, flags: []string{"-N"}, lines: "bind -c %s " + dir, drop: true}
@@ -58,6 +58,7 @@ func places(few int) []*place {
 		{name: "overlay", how: "overlay"},
 		{name: "mergerfs", how: "mergerfs", drop: true},
 		&graft, &engine,
+		{name: "rootless", user: true, space: true, flags: engine.flags, lines: engine.lines, drop: true},
 		{name: "9p", space: true, posts: true, lines: "mount -c #s/bench " + dir, drop: true},
 	}
 	for _, p := range []place{graft, engine} {
@@ -73,7 +74,7 @@ func (p *place) crowded() bool { return p.binds+p.other > 0 }
 
 // again gives the place as it was before its start.
 func (p *place) again() *place {
-	return &place{name: p.name, how: p.how, space: p.space, flags: p.flags, lines: p.lines, posts: p.posts,
+	return &place{name: p.name, user: p.user, how: p.how, space: p.space, flags: p.flags, lines: p.lines, posts: p.posts,
 		drop: p.drop, binds: p.binds, other: p.other}
 }
 
@@ -121,6 +122,13 @@ func (p *place) begin(b *bench) error {
 	attr := &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS} // its mounts go with it
 	if p.space {
 		attr = &syscall.SysProcAttr{}
+		if p.user {
+			self := func(id int) []syscall.SysProcIDMap {
+				return []syscall.SysProcIDMap{{ContainerID: id, HostID: id, Size: 1}}
+			}
+			attr.Cloneflags = syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS
+			attr.UidMappings, attr.GidMappings = self(os.Geteuid()), self(os.Getegid())
+		}
 		file := filepath.Join(home, "namespace")
 		if err := os.WriteFile(file, []byte(strings.ReplaceAll(p.lines, "%s", b.data)+"\n"), 0o644); err != nil {
 			return err

@@ -15,12 +15,12 @@ type goal struct {
 }
 
 // goals are those of the issue, by "work, config"; of a graft every workload's is
-// graftGoal. Engine's of data are those without passthrough.
+// graftGoal. Engine's of data are root's, to whom the kernel gives passthrough.
 var goals = map[string][]goal{
 	"stat, cached name":       {{place: "engine", times: 1.3}},
 	"open+read+close, 4 KiB":  {{place: "engine", times: 10}},
-	"read, 16 MiB":            {{place: "engine", times: 3}},
-	"write, 16 MiB":           {{place: "engine", times: 3}},
+	"read, 16 MiB":            {{place: "engine", times: 1.1}, {place: "rootless", times: 3}},
+	"write, 16 MiB":           {{place: "engine", times: 1.1}, {place: "rootless", times: 3}},
 	"read, engine's own file": {{place: "engine", limit: 15 * time.Microsecond}},
 	"open+read+close, engine's own file": {
 		{place: "engine", limit: 45 * time.Microsecond}},
@@ -83,7 +83,7 @@ func (r *row) place(column string) string {
 }
 
 var (
-	all    = []string{"native", "bind", "overlay", "graft", "engine", "9p", "mergerfs"}
+	all    = []string{"native", "bind", "overlay", "graft", "engine", "rootless", "9p", "mergerfs"}
 	spaces = []string{"graft", "engine"}
 	change = []string{"native", "graft", "engine"}
 )

@@ -9,12 +9,13 @@ import (
 )
 
 // columns are the places of the table beside native, in its order.
-var columns = []string{"bind", "overlay", "graft", "engine", "9p", "mergerfs"}
+var columns = []string{"bind", "overlay", "graft", "engine", "rootless", "9p", "mergerfs"}
 
 const legend = `Columns: the time for one operation, as a multiple of native's, lower is better; =t is the
 time itself, where native has nothing like it. "1,000 binds" and "500 others" are compared with
-the same name space without them. engine is FUSE without grafts, 9p the engine with a posted
-diskfs behind, each with one worker. read has the place's own cache emptied before.
+the same name space without them. engine is FUSE without grafts, for root, so with passthrough,
+rootless the same in a user namespace, without; 9p is the engine with a posted diskfs behind.
+read has the place's own cache emptied before.
 Goals: what a column may show at most, "ok" or slower than that, "BELOW". ± is
 (max-min)/median of native's rounds, or of the graft's.
 
