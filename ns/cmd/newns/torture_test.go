@@ -6,21 +6,17 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"testing"
 )
 
 // TestTorture kills the engine, a server, the shell or what waits for it, in the
 // middle of file work, binds and new name spaces: nothing hangs, and no process and
-// no mount is left. $NS_TORTURE is how often.
+// no mount is left: 200 times with $NINE_LONG.
 func TestTorture(t *testing.T) {
 	n := 8
-	if v := os.Getenv("NS_TORTURE"); v != "" {
-		var err error
-		if n, err = strconv.Atoi(v); err != nil {
-			t.Fatalf("$NS_TORTURE: %v", err)
-		}
+	if os.Getenv("NINE_LONG") != "" {
+		n = 200
 	}
 	for i := range n {
 		r := rand.New(rand.NewPCG(uint64(i), 9))
