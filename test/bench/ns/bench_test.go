@@ -56,7 +56,7 @@ func left(t *testing.T, dir string) (lines []string) {
 // small is a bench whose figures are of no concern.
 func small(t *testing.T) *bench {
 	t.Helper()
-	t.Setenv("GORACE", "atexit_sleep_ms=0") // a program with the race detector waits a second at its end
+	t.Setenv("GORACE", "atexit_sleep_ms=0")       // a program with the race detector waits a second at its end
 	home, err := os.MkdirTemp("/tmp", "nsbench.") // a disk; with room for a socket's name
 	if err != nil {
 		t.Fatal(err)
