@@ -2,6 +2,7 @@
 # Each target is one plain command; README.md gives the command beside it.
 
 PREFIX=$HOME
+BENCH=9p
 
 all:V:
 	go build -o nine .
@@ -16,7 +17,7 @@ check:V:
 	go run ./test -n
 
 bench:V:
-	go run ./test/bench/9p
+	go run ./test/bench/$BENCH
 
 image:VQ:
 	echo 'image: nothing to build yet: the part initramfs brings it' >&2; exit 1

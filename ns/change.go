@@ -48,10 +48,14 @@ func (g *Group) Apply(ctx context.Context, op Op, pid int) (err error) {
 	default:
 		err = fmt.Errorf("%q: unknown operation", op.Verb)
 	}
-	if err == nil && g.eng.kernel != nil {
-		g.eng.kernel.changed(g)
-	}
 	return err
+}
+
+// changed tells the kernel of a change.
+func (g *Group) changed(at *Chan) {
+	if g.eng.kernel != nil {
+		g.eng.kernel.changed(g, at)
+	}
 }
 
 func (g *Group) bind(ctx context.Context, op Op, pid int) error {
@@ -116,15 +120,17 @@ func (g *Group) join(nm Mount, umh *Mhead, old place, pid int) error {
 	if err != nil {
 		return err
 	}
-	return g.commit(k, was, pid)
+	return g.commit(k, old.Chan, was, pid)
 }
 
-// commit makes the kernel's mounts follow a change of the table, or undoes it.
-func (g *Group) commit(k key, was *Mhead, pid int) error {
-	if err := g.place(pid); err != nil {
+// commit makes the kernel's mounts follow a change of what is mounted on a file,
+// or undoes it.
+func (g *Group) commit(k key, at *Chan, was *Mhead, pid int) error {
+	if err := g.place(pid, k, was); err != nil {
 		g.pg.restore(k, was)
 		return err
 	}
+	g.changed(at)
 	was.close()
 	return nil
 }
@@ -154,7 +160,7 @@ func (g *Group) unmount(ctx context.Context, op Op, pid int) error {
 	}
 	k, was, err := g.pg.unmount(is, old.Chan)
 	if err == nil {
-		err = g.commit(k, was, pid)
+		err = g.commit(k, old.Chan, was, pid)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
@@ -165,10 +171,11 @@ func (g *Group) unmount(ctx context.Context, op Op, pid int) error {
 // clear gives the group the name space that it would start with.
 func (g *Group) clear(pid int) error {
 	undo, drop := g.pg.clean()
-	if err := g.place(pid); err != nil {
+	if err := g.placeAll(pid); err != nil {
 		undo()
 		return fmt.Errorf("clear: %w", err)
 	}
+	g.changed(nil)
 	drop()
 	return nil
 }

@@ -52,7 +52,11 @@ func (h *host) collect() {
 func (h *host) used() (namespaces map[uint64]bool, groups map[int]bool) {
 	namespaces, groups = map[uint64]bool{}, map[int]bool{}
 	tasks, _ := filepath.Glob("/proc/[0-9]*/task/[0-9]*")
+	own := fmt.Sprintf("/proc/%d/", os.Getpid()) // whose threads visit groups
 	for _, t := range tasks {
+		if strings.HasPrefix(t, own) {
+			continue
+		}
 		var st unix.Stat_t
 		if unix.Stat(t+"/ns/mnt", &st) != nil || namespaces[st.Ino] {
 			continue

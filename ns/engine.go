@@ -33,14 +33,16 @@ type Engine struct {
 
 // kernel is what the Linux side does for the engine; nil where there is none.
 type kernel interface {
-	// place makes the kernel mounts that lie over g those that grafts tells, in
-	// the mount namespace of the thread pid. If it cannot, nothing is changed.
-	place(g *Group, pid int, grafts []Graft) error
+	// place undoes kernel mounts that lie over g and then makes others, in the
+	// mount namespace of the thread pid. If it cannot, nothing is changed.
+	place(g *Group, pid int, undo, make []Graft) error
 	// fork attaches the new group n's tree at /proc of the thread pid, a thread
 	// of group g that has a mount namespace of its own.
 	fork(g, n *Group, pid int) error
-	// changed tells that names of the group may mean something else now.
-	changed(g *Group)
+	// changed tells that what is mounted on a file is not the same now, for names
+	// of the group that lead to it or through it; nil: that any name may mean
+	// something else.
+	changed(g *Group, at *Chan)
 }
 
 // EngineOptions are what an Engine is made of.
@@ -80,7 +82,7 @@ type Group struct {
 	root *Chan
 
 	change sync.Mutex // one change at a time
-	placed []Graft    // what the kernel has over the tree
+	placed placing    // what the kernel has over the tree
 	mntns  uint64     // number of its mount namespace; 0: it has none yet
 }
 
@@ -193,14 +195,6 @@ func (e *Engine) native(rel string) bool {
 		}
 	}
 	return false
-}
-
-// place brings the kernel's mounts into line with the table.
-func (g *Group) place(pid int) error {
-	if g.eng.kernel == nil {
-		return nil
-	}
-	return g.eng.kernel.place(g, pid, g.grafts(g.hidden()))
 }
 
 // hidden gives those of the host's top directories whose names another member of

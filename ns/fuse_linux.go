@@ -1,7 +1,6 @@
 package ns
 
 import (
-	"encoding/binary"
 	"io/fs"
 	"strconv"
 	"sync"
@@ -9,7 +8,6 @@ import (
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
-	"golang.org/x/sys/unix"
 
 	"ninespace/srv/p9"
 )
@@ -36,6 +34,9 @@ type fuseFS struct {
 	own ids
 	fd  int // of /dev/fuse, for what go-fuse cannot say; -1: none
 	exp bool
+
+	server *fuse.Server
+	alone  atomic.Bool // the kernel is lent no files
 
 	mu    sync.RWMutex
 	nodes map[uint64]*node
@@ -68,6 +69,7 @@ type node struct {
 	attrs  atomic.Uint64 // and that of the attributes that the kernel was told last
 	length atomic.Uint64 // the length among these
 	busy   atomic.Int32  // requests that hold the directory's lock in the kernel
+	backing
 
 	key    fileKey // a file's
 	parent *node   // a directory's
@@ -87,7 +89,10 @@ func newFuseFS(eng *Engine) *fuseFS {
 func (f *fuseFS) String() string { return "nine" }
 
 func (f *fuseFS) Init(s *fuse.Server) {
-	f.exp = s.KernelSettings().Flags64()&fuse.CAP_HAS_EXPIRE_ONLY != 0
+	flags := s.KernelSettings().Flags64()
+	f.exp = flags&fuse.CAP_HAS_EXPIRE_ONLY != 0
+	f.server = s
+	f.alone.Store(flags&fuse.CAP_PASSTHROUGH == 0)
 }
 
 // node finds a node and holds its Chan, which the caller closes.
@@ -208,101 +213,10 @@ func (f *fuseFS) removed(dir *node, name string) {
 	delete(dir.kids, name)
 }
 
-// changed has the kernel ask again for the names of a group. Names that are
-// about to be asked for anyway, by a request that is on its way in the same
-// directory, are left out: the kernel has that directory locked, and a server
-// that does not answer must not stop a bind.
-func (f *fuseFS) changed(g *Group) {
-	if !f.exp || f.fd < 0 {
-		return
-	}
-	type told struct {
-		dir  *node
-		id   uint64
-		name string
-	}
-	var names []told
-	var dirs []uint64
-	f.mu.RLock()
-	var walk func(n *node)
-	walk = func(n *node) {
-		if n.id != 0 {
-			dirs = append(dirs, n.id)
-			if time.Since(n.turn) < 2*nameTimeout {
-				for _, m := range n.names {
-					for name := range m {
-						names = append(names, told{n, n.id, name})
-					}
-				}
-			}
-		}
-		for _, k := range n.kids {
-			walk(k)
-		}
-	}
-	if top := f.nodes[fuse.FUSE_ROOT_ID].kids[groupDir(g.id)]; top != nil {
-		walk(top)
-	}
-	f.mu.RUnlock()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for _, id := range dirs {
-			f.expireAttr(id)
-		}
-		for _, n := range names {
-			if n.dir.busy.Load() == 0 {
-				f.expireName(n.id, n.name)
-			}
-		}
-	}()
-	select {
-	case <-done:
-	case <-time.After(100 * time.Millisecond):
-	}
-}
-
 // tell remembers what the kernel is told of a file.
 func (n *node) tell(st *p9.Stat) {
 	n.attrs.Store(uint64(st.Qid.Vers) + 1)
 	n.length.Store(st.Length)
-}
-
-// expireAttr has the kernel ask again for a directory's attributes.
-func (f *fuseFS) expireAttr(id uint64) {
-	le := binary.NativeEndian
-	b := le.AppendUint64(nil, id)
-	b = le.AppendUint64(b, ^uint64(0)) // no data
-	f.notify(-fuse.NOTIFY_INVAL_INODE, le.AppendUint64(b, 0))
-}
-
-// dropName has the kernel forget a name of the root, a group's that is gone, and
-// all that is beneath.
-func (f *fuseFS) dropName(name string) {
-	le := binary.NativeEndian
-	b := le.AppendUint64(nil, fuse.FUSE_ROOT_ID)
-	b = le.AppendUint32(b, uint32(len(name)))
-	b = le.AppendUint32(b, 0)
-	f.notify(-fuse.NOTIFY_INVAL_ENTRY, append(append(b, name...), 0))
-}
-
-// expireName has the kernel ask again for a name. Without EXPIRE_ONLY it would
-// also undo the mounts beneath.
-func (f *fuseFS) expireName(dir uint64, name string) {
-	le := binary.NativeEndian
-	b := le.AppendUint64(nil, dir)
-	b = le.AppendUint32(b, uint32(len(name)))
-	b = le.AppendUint32(b, fuse.EXPIRE_ONLY)
-	f.notify(-fuse.NOTIFY_INVAL_ENTRY, append(append(b, name...), 0))
-}
-
-// notify writes an answer to no request: its error is the notification's code.
-func (f *fuseFS) notify(code uint32, body []byte) {
-	le := binary.NativeEndian
-	b := le.AppendUint32(nil, uint32(16+len(body)))
-	b = le.AppendUint32(b, code)
-	b = le.AppendUint64(b, 0)
-	unix.Write(f.fd, append(b, body...))
 }
 
 func groupDir(id int) string { return "g" + strconv.Itoa(id) }

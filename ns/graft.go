@@ -1,8 +1,8 @@
 package ns
 
 import (
+	"cmp"
 	"slices"
-	"sort"
 	"strings"
 )
 
@@ -35,94 +35,163 @@ func beneath(name, dir, target string) string {
 func (g *Group) grafts(hidden []string) []Graft {
 	type todo struct {
 		Graft
-		parent int             // index of the mount that it lies in, -1 for none
-		heads  map[*Mhead]bool // on the way here: a mount in itself ends
+		parent int  // index of the mount that it lies in, -1 for none
+		way    *way // here: a mount in itself ends
 	}
 	g.pg.mu.RLock()
 	defer g.pg.mu.RUnlock()
-	var heads []*Mhead
-	for _, h := range g.pg.heads {
-		if h.from.dev.host && h.from.rel != "/" {
-			heads = append(heads, h)
-		}
-	}
-	sort.Slice(heads, func(i, j int) bool { return heads[i].mount[0].id < heads[j].mount[0].id })
-	source := func(h *Mhead) string {
-		if len(h.mount) == 1 && h.mount[0].to.dev.host && g.eng.native(h.mount[0].to.rel) {
-			return h.mount[0].to.rel
-		}
-		return ""
-	}
-
+	heads := g.pg.hostHeads()
 	var done []todo // by depth
-	var wait []todo
+	at := map[string]int{}
+	add := func(d todo) {
+		at[d.Target] = len(done)
+		done = append(done, d)
+	}
+	var wait [][]todo // by depth
+	later := func(d todo) {
+		n := strings.Count(d.Target, "/")
+		for len(wait) <= n {
+			wait = append(wait, nil)
+		}
+		wait[n] = append(wait[n], d)
+	}
 	// reach puts on the list what the table has in the host's tree that done[i] shows.
 	reach := func(i int, root bool) {
 		d := done[i]
 		if d.Host == "" {
 			return
 		}
-		for h := range d.heads {
-			if within(h.from.rel, d.Host) && h.from.dev.host && h.from.rel != d.Host {
-				// A directory within itself has no end, which the kernel's mounts
-				// can't show.
-				done[i].Host = ""
-				return
-			}
+		if d.way.in(d.Host) {
+			// A directory within itself has no end, which the kernel's mounts
+			// can't show.
+			done[i].Host = ""
+			return
 		}
-		for _, h := range heads {
-			if d.heads[h] || !within(h.from.rel, d.Host) || h.from.rel == d.Host && !root {
-				continue
+		for _, h := range heads.within(d.Host) {
+			if root || h.from.rel != d.Host {
+				later(todo{Graft{beneath(h.from.rel, d.Host, d.Target), g.source(h)}, i, &way{h, d.way}})
 			}
-			seen := map[*Mhead]bool{h: true}
-			for k := range d.heads {
-				seen[k] = true
-			}
-			wait = append(wait, todo{Graft{beneath(h.from.rel, d.Host, d.Target), source(h)}, i, seen})
 		}
 	}
 	for _, b := range g.eng.bases() {
-		done = append(done, todo{Graft{b, b}, -1, nil})
+		add(todo{Graft{b, b}, -1, nil})
 	}
 	nbase := len(done)
 	for i := range nbase {
 		if slices.Contains(hidden, done[i].Target) { // the union has another of the name first
-			wait = append(wait, todo{Graft{Target: done[i].Target}, i, nil})
+			later(todo{Graft{Target: done[i].Target}, i, nil})
 			continue
 		}
 		reach(i, true)
 	}
-	for _, h := range g.pg.heads {
-		// Mount points of our own have one name, so they can be mounted too.
-		if _, ok := h.from.file.(*point); ok && source(h) != "" {
-			wait = append(wait, todo{Graft{h.name, source(h)}, -1, map[*Mhead]bool{h: true}})
+	for _, h := range g.pg.pointHeads() {
+		if g.source(h) != "" {
+			later(todo{Graft{h.name, g.source(h)}, -1, &way{h, nil}})
 		}
 	}
-	for len(wait) > 0 {
-		sort.SliceStable(wait, func(i, j int) bool {
-			return strings.Count(wait[i].Target, "/") < strings.Count(wait[j].Target, "/")
-		})
-		w := wait[0]
-		wait = wait[1:]
-		// The deepest mount on the way must be the one through which it was
-		// reached, or else something else lies over it there.
-		over := -1
-		for i, d := range done {
-			if within(w.Target, d.Target) && (over < 0 || len(d.Target) >= len(done[over].Target)) {
-				over = i
+	for n := 0; n < len(wait); n++ {
+		for i := 0; i < len(wait[n]); i++ { // what is reached is deeper
+			w := wait[n][i]
+			// The deepest mount on the way must be the one through which it was
+			// reached, or else something else lies over it there.
+			over := -1
+			ancestors(w.Target, func(dir string) bool {
+				j, ok := at[dir]
+				if ok {
+					over = j
+				}
+				return !ok
+			})
+			if over == w.parent {
+				add(w)
+				reach(len(done)-1, false)
 			}
 		}
-		if over != w.parent {
-			continue
-		}
-		done = append(done, w)
-		reach(len(done)-1, false)
 	}
 	out := make([]Graft, 0, len(done)-nbase)
 	for _, d := range done[nbase:] {
 		out = append(out, d.Graft)
 	}
 	return out
+}
+
+// A way is the places of the table that lead to a mount, the last first.
+type way struct {
+	*Mhead
+	up *way
+}
+
+// in tells whether a place on the way lies beneath a directory of the host's.
+func (p *way) in(dir string) bool {
+	for ; p != nil; p = p.up {
+		if p.from.dev.host && p.from.rel != dir && within(p.from.rel, dir) {
+			return true
+		}
+	}
+	return false
+}
+
+// hostHeads are the places of a table that are files of the host's, but for its
+// root, by name.
+type hostHeads []*Mhead
+
+// hostHeads gives them; the caller has the table locked.
+func (pg *Pgrp) hostHeads() hostHeads {
+	var heads hostHeads
+	for _, h := range pg.heads {
+		if h.from.dev.host && h.from.rel != "/" {
+			heads = append(heads, h)
+		}
+	}
+	slices.SortFunc(heads, func(a, b *Mhead) int {
+		return cmp.Or(strings.Compare(a.from.rel, b.from.rel), byMount(a, b))
+	})
+	return heads
+}
+
+// pointHeads gives the places that are mount points of our own, in the order of
+// their mounts. They have one name each, so the kernel can mount there too.
+func (pg *Pgrp) pointHeads() []*Mhead {
+	var heads []*Mhead
+	for _, h := range pg.heads {
+		if _, ok := h.from.file.(*point); ok {
+			heads = append(heads, h)
+		}
+	}
+	slices.SortFunc(heads, byMount)
+	return heads
+}
+
+func byMount(a, b *Mhead) int { return cmp.Compare(a.mount[0].id, b.mount[0].id) }
+
+// within gives those that are a file or beneath it, in the order of their mounts.
+func (heads hostHeads) within(dir string) hostHeads {
+	if dir == "/" {
+		dir = ""
+	}
+	from := func(name string) int {
+		i, _ := slices.BinarySearchFunc(heads, name, func(h *Mhead, name string) int { return strings.Compare(h.from.rel, name) })
+		return i
+	}
+	// Between a directory's own name and those beneath it others may stand: a-b
+	// comes before a/b.
+	in := slices.Clone(heads[from(dir+"/"):from(dir+"0")]) // 0 is what comes after the slash
+	for i := from(dir); i < len(heads) && heads[i].from.rel == dir; i++ {
+		in = append(in, heads[i])
+	}
+	slices.SortFunc(in, byMount)
+	return in
+}
+
+// ancestors calls do with a name and those of the directories that it is in, the
+// root last, until that is false.
+func ancestors(name string, do func(dir string) bool) {
+	for do(name) && name != "/" {
+		name = name[:max(strings.LastIndexByte(name, '/'), 0)]
+		if name == "" {
+			name = "/"
+		}
+	}
 }
 
 // difference tells which mounts to undo, the deepest first, and which to make,
@@ -132,28 +201,29 @@ func difference(have, want []Graft) (undo, make []Graft) {
 	for _, w := range want {
 		wanted[w] = true
 	}
+	changed := map[string]bool{} // targets: of mounts that go, and of new ones, that would cover others
 	for _, h := range have {
 		had[h] = true
+		if !wanted[h] {
+			changed[h.Target] = true
+		}
 	}
-	gone := func(g Graft) bool {
-		for _, h := range have {
-			if !wanted[h] && within(g.Target, h.Target) {
-				return true
-			}
+	for _, w := range want {
+		if !had[w] {
+			changed[w.Target] = true
 		}
-		for _, w := range want { // a new one would cover it
-			if !had[w] && within(g.Target, w.Target) {
-				return true
-			}
-		}
-		return false
 	}
 	kept := map[Graft]bool{}
-	for i := len(have) - 1; i >= 0; i-- {
-		if gone(have[i]) {
-			undo = append(undo, have[i])
-		} else {
-			kept[have[i]] = true
+	for _, h := range slices.Backward(have) {
+		kept[h] = true
+		ancestors(h.Target, func(dir string) bool {
+			if changed[dir] {
+				kept[h] = false
+			}
+			return kept[h]
+		})
+		if !kept[h] {
+			undo = append(undo, h)
 		}
 	}
 	for _, w := range want {

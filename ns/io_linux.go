@@ -22,6 +22,8 @@ type fileHandle struct {
 	h      srv.Handle
 	direct bool // made up as it is read: every read and write is passed on as it is
 
+	counted bool // in the node's backing
+
 	// A stream's offsets are the handle's own, one for each direction: Linux
 	// has none for it, so that a blocked read does not stop a write.
 	stream   bool
@@ -91,6 +93,7 @@ func (f *fuseFS) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut
 func (f *fuseFS) opened(ctx context.Context, n *node, c *Chan, h srv.Handle, flags uint32, fresh bool, out *fuse.OpenOut) error {
 	fh := &fileHandle{n: n, c: c.hold(), h: h}
 	var qid p9.Qid
+	var st p9.Stat
 	length := uint64(1)
 	if q, ok := h.(interface{ Qid() p9.Qid }); ok {
 		qid = q.Qid()
@@ -100,8 +103,8 @@ func (f *fuseFS) opened(ctx context.Context, n *node, c *Chan, h srv.Handle, fla
 		if hf, ok := h.(srv.File); ok {
 			file = hf
 		}
-		st, err := file.Stat(ctx)
-		if err != nil {
+		var err error
+		if st, err = file.Stat(ctx); err != nil {
 			c.close()
 			clunkHandle(c.file, h)
 			return err
@@ -115,6 +118,9 @@ func (f *fuseFS) opened(ctx context.Context, n *node, c *Chan, h srv.Handle, fla
 			fh.stream = true
 			out.OpenFlags |= fuse.FOPEN_STREAM | fuse.FOPEN_NONSEEKABLE
 		}
+	} else if f.back(fh, &st, flags, out) {
+		// Whatever is cached may be old when it is next opened otherwise.
+		n.vers.Store(0)
 	} else if n.vers.Swap(uint64(qid.Vers)+1) == uint64(qid.Vers)+1 {
 		out.OpenFlags |= fuse.FOPEN_KEEP_CACHE
 	}
@@ -192,6 +198,7 @@ func (f *fuseFS) created(r *dirReq, t *Chan, name string, c *Chan, st *p9.Stat, 
 
 func (f *fuseFS) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
 	if h, ok := f.dropHandle(in.Fh).(*fileHandle); ok {
+		f.unback(h)
 		clunkHandle(h.c.file, h.h)
 		h.c.close()
 	}

@@ -51,9 +51,16 @@ func Serve(ctx context.Context, control *os.File, o EngineOptions, host func() (
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 	h.control(conn)
-	// The process ends now, and with it the file system: every request that is
-	// under way and every later one gets an error.
+	h.abort()
 	return nil
+}
+
+// abort ends the file system: every request that is under way and every later one
+// gets an error. The process's end would do so too, but not while a thread of its
+// own waits for such a request in a mount call: that one would keep the device open
+// for which it waits to be closed.
+func (h *host) abort() {
+	unix.Unmount("/proc/self/fd/"+strconv.Itoa(h.engine), unix.MNT_FORCE|unix.MNT_DETACH)
 }
 
 // start mounts the file system and makes the engine.

@@ -82,6 +82,7 @@ type Mhead struct {
 type Pgrp struct {
 	mu    sync.RWMutex
 	heads map[key]*Mhead
+	below map[string]int // places in heads that are the host's: how many are at a name or beneath it
 	base  map[key]*Mhead // what a group starts with; it comes back when all is unmounted
 	deny  bool           // mount no more and attach no device (RFNOMNT)
 	gen   uint64         // counts changes
@@ -90,7 +91,9 @@ type Pgrp struct {
 var lastMount atomic.Uint64
 
 // NewPgrp makes an empty table.
-func NewPgrp() *Pgrp { return &Pgrp{heads: map[key]*Mhead{}, base: map[key]*Mhead{}} }
+func NewPgrp() *Pgrp {
+	return &Pgrp{heads: map[key]*Mhead{}, below: map[string]int{}, base: map[key]*Mhead{}}
+}
 
 // Copy makes a table of its own with the same mounts (RFNAMEG) or, if clean,
 // with those that a group starts with (RFCNAMEG). What is denied stays so.
@@ -101,7 +104,9 @@ func (pg *Pgrp) Copy(clean bool) *Pgrp {
 	if clean {
 		heads = pg.base
 	}
-	return &Pgrp{heads: holdAll(heads), base: holdAll(pg.base), deny: pg.deny}
+	n := &Pgrp{base: holdAll(pg.base), deny: pg.deny}
+	n.setAll(holdAll(heads))
+	return n
 }
 
 func holdAll(heads map[key]*Mhead) map[key]*Mhead {
@@ -141,16 +146,13 @@ func (pg *Pgrp) setBase() {
 // drop, which is called instead, lets it go.
 func (pg *Pgrp) clean() (undo, drop func()) {
 	pg.mu.Lock()
-	was := pg.heads
-	pg.heads = holdAll(pg.base)
-	pg.gen++
+	was := pg.setAll(holdAll(pg.base))
 	pg.mu.Unlock()
 	undo = func() {
 		pg.mu.Lock()
-		was, pg.heads = pg.heads, was
-		pg.gen++
+		fresh := pg.setAll(was)
 		pg.mu.Unlock()
-		closeHeads(was)
+		closeHeads(fresh)
 	}
 	return undo, func() { closeHeads(was) }
 }
@@ -158,9 +160,8 @@ func (pg *Pgrp) clean() (undo, drop func()) {
 // Close lets go of every Chan of the table.
 func (pg *Pgrp) Close() {
 	pg.mu.Lock()
-	heads, base := pg.heads, pg.base
-	pg.heads, pg.base = map[key]*Mhead{}, map[key]*Mhead{}
-	pg.gen++
+	heads, base := pg.setAll(map[key]*Mhead{}), pg.base
+	pg.base = map[key]*Mhead{}
 	pg.mu.Unlock()
 	closeHeads(heads)
 	closeHeads(base)
@@ -199,8 +200,34 @@ func (pg *Pgrp) set(k key, h *Mhead) *Mhead {
 	} else {
 		pg.heads[k] = h
 	}
+	pg.count(old, -1)
+	pg.count(h, 1)
 	pg.gen++
 	return old
+}
+
+// setAll puts a whole table in place of what was there, which it gives.
+func (pg *Pgrp) setAll(heads map[key]*Mhead) (was map[key]*Mhead) {
+	was, pg.heads = pg.heads, heads
+	pg.below = map[string]int{}
+	for _, h := range heads {
+		pg.count(h, 1)
+	}
+	pg.gen++
+	return was
+}
+
+// count keeps below.
+func (pg *Pgrp) count(h *Mhead, n int) {
+	if h == nil || !h.from.dev.host {
+		return
+	}
+	ancestors(h.from.rel, func(dir string) bool {
+		if pg.below[dir] += n; pg.below[dir] == 0 {
+			delete(pg.below, dir)
+		}
+		return true
+	})
 }
 
 // restore undoes a set.

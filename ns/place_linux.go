@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -25,33 +23,9 @@ type host struct {
 	engine int    // O_PATH descriptor of the FUSE file system's root
 	dev    uint64 // its device number
 
+	threads    threads
 	collecting sync.Mutex
 	collected  time.Time
-}
-
-// in runs do on a thread of its own in the mount namespace of the thread tid.
-// The thread is thrown away: it can't come back.
-func in(tid int, do func() error) error {
-	ns, err := os.Open("/proc/" + strconv.Itoa(tid) + "/ns/mnt")
-	if err != nil {
-		return fmt.Errorf("mount namespace of thread %d: %w", tid, bare(err))
-	}
-	defer ns.Close()
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // and never unlock
-		// setns(2) is refused while the working directory is shared.
-		err := unix.Unshare(unix.CLONE_FS)
-		if err == nil {
-			err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNS)
-		}
-		if err != nil {
-			done <- fmt.Errorf("mount namespace of thread %d: %w", tid, err)
-			return
-		}
-		done <- do()
-	}()
-	return <-done
 }
 
 // bare takes the path off an error of package os.
@@ -76,33 +50,22 @@ func (h *host) home(g *Group) error {
 	return nil
 }
 
-// place makes the kernel mounts over a group follow its table.
-func (h *host) place(g *Group, pid int, want []Graft) error {
-	if slices.Equal(g.placed, want) {
-		return nil
-	}
+// place changes the kernel mounts over a group.
+func (h *host) place(g *Group, pid int, undo, make []Graft) error {
 	if pid == 0 {
 		return fmt.Errorf("who asks is no process of this machine: %w", p9.ErrNotOwner)
 	}
-	undo, make := difference(g.placed, want)
-	if len(undo)+len(make) > 0 {
-		trees, err := h.clone(g, make)
-		if err != nil {
-			return err
-		}
-		defer closeTrees(trees)
-		err = in(pid, func() error {
-			if err := h.home(g); err != nil {
-				return err
-			}
-			return h.swap(g, undo, make, trees)
-		})
-		if err != nil {
-			return err
-		}
+	trees, err := h.clone(g, make)
+	if err != nil {
+		return err
 	}
-	g.placed = want
-	return nil
+	defer closeTrees(trees)
+	return h.threads.in(pid, func() error {
+		if err := h.home(g); err != nil {
+			return err
+		}
+		return h.swap(g, undo, make, trees)
+	})
 }
 
 // clone makes a detached copy of what each graft shows. Here is the host's tree
@@ -166,7 +129,7 @@ func attachTree(tree int, target string) error {
 }
 
 // changed tells the kernel which names to ask for again.
-func (h *host) changed(g *Group) { h.fuseFS.changed(g) }
+func (h *host) changed(g *Group, at *Chan) { h.fuseFS.changed(g, at) }
 
 // fork gives the thread pid of group g, which has unshared its mount namespace,
 // the tree of the new group n at /proc.
@@ -175,8 +138,8 @@ func (h *host) fork(g, n *Group, pid int) error {
 		return p9.ErrNotOwner
 	}
 	h.collect()
-	n.placed = n.grafts(n.hidden())
-	return h.enter(n, pid, g.placed, func() error { return h.home(g) })
+	n.placed = placing{list: n.grafts(n.hidden())}
+	return h.enter(n, pid, g.placed.list, func() error { return h.home(g) })
 }
 
 // enter attaches a group's tree, with the mounts that lie over it, at /proc in
@@ -189,7 +152,7 @@ func (h *host) enter(g *Group, pid int, theirs []Graft, check func() error) erro
 		return fmt.Errorf("%s: %w", groupDir(g.id), err)
 	}
 	defer unix.Close(root)
-	placed, err := h.clone(g, g.placed)
+	placed, err := h.clone(g, g.placed.list)
 	if err != nil {
 		return err
 	}
@@ -232,7 +195,7 @@ func (h *host) enter(g *Group, pid int, theirs []Graft, check func() error) erro
 				return fmt.Errorf("%s: %w", t, err)
 			}
 		}
-		for i, p := range g.placed {
+		for i, p := range g.placed.list {
 			if err := attachAt(placed[i], root, p.Target); err != nil {
 				return fmt.Errorf("%s: %w", p.Target, err)
 			}

@@ -41,6 +41,15 @@ func (t *tree) handle(fd int, d *device, kind uint32, mode p9.Mode) handle {
 	return h
 }
 
+// Backing gives the descriptor by which the file is open, for the kernel to read
+// and write by itself; -1 where that would not be as the user who attached.
+func (h *local) Backing() int {
+	if h.t.writer != nil {
+		return -1
+	}
+	return h.fd
+}
+
 // Read gives the bytes at an offset. The user was allowed to when the file was
 // opened, which is all that the kernel asks.
 func (h *file) Read(ctx context.Context, p []byte, off int64) (int, error) {

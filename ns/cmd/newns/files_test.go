@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -274,6 +276,99 @@ var work = []struct {
 		left, err := os.ReadDir(d)
 		return want(fmt.Sprint(len(left)), fmt.Sprint(n/2), err)
 	}},
+	{"long and short", func(d, _ string) error { // the kernel may read and write the long ones by itself
+		long := strings.Repeat("ninespace ", 20_000)
+		if err := os.WriteFile(d+"/l", []byte(long), 0o644); err != nil {
+			return err
+		}
+		a, err := os.OpenFile(d+"/l", os.O_WRONLY|os.O_APPEND, 0)
+		if err != nil {
+			return err
+		}
+		defer a.Close()
+		if _, err := a.WriteString("end"); err != nil {
+			return err
+		}
+		b, err := os.ReadFile(d + "/l")
+		if err := want(string(b), long+"end", err); err != nil {
+			return fmt.Errorf("appended: %w", err)
+		}
+		if err := a.Truncate(7); err != nil {
+			return err
+		}
+		b, err = os.ReadFile(d + "/l")
+		if err := want(string(b), long[:7], err); err != nil {
+			return fmt.Errorf("truncated: %w", err)
+		}
+
+		// A short file that grows while it is read, and then a long one that is
+		// replaced while it is.
+		if err := os.WriteFile(d+"/s", []byte("short"), 0o644); err != nil {
+			return err
+		}
+		for i, text := range []string{long, "short", long + long, ""} {
+			r, err := os.Open(d + "/s")
+			if err != nil {
+				return err
+			}
+			defer r.Close()
+			if _, err := io.ReadAll(r); err != nil {
+				return err
+			}
+			w, err := os.OpenFile(d+"/s", os.O_RDWR|os.O_TRUNC, 0)
+			if err != nil {
+				return err
+			}
+			defer w.Close()
+			if _, err := w.WriteString(text); err != nil {
+				return err
+			}
+			for _, f := range []*os.File{r, w} {
+				b, err := io.ReadAll(io.NewSectionReader(f, 0, int64(2*len(long)+1)))
+				if err := want(string(b), text, err); err != nil {
+					return fmt.Errorf("step %d: %w", i, err)
+				}
+			}
+			b, err := os.ReadFile(d + "/s")
+			if err := want(string(b), text, err); err != nil {
+				return fmt.Errorf("step %d: opened again: %w", i, err)
+			}
+			if i%2 == 1 {
+				r.Close()
+				w.Close()
+			}
+		}
+
+		m, err := os.OpenFile(d+"/m", os.O_RDWR|os.O_CREATE, 0o644)
+		if err != nil {
+			return err
+		}
+		defer m.Close()
+		if _, err := m.WriteString(long); err != nil {
+			return err
+		}
+		mem, err := syscall.Mmap(int(m.Fd()), 0, len(long), syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
+		if err != nil {
+			return err
+		}
+		copy(mem, "memory")
+		got := string(mem[:12])
+		if err := syscall.Munmap(mem); err != nil {
+			return err
+		}
+		if err := want(got, "memoryace ni", m.Sync()); err != nil {
+			return fmt.Errorf("mapped: %w", err)
+		}
+		if err := os.Remove(d + "/m"); err != nil {
+			return err
+		}
+		first := make([]byte, 12)
+		_, err = m.ReadAt(first, 0)
+		if err := want(string(first), got, err); err != nil {
+			return fmt.Errorf("removed: %w", err)
+		}
+		return nil
+	}},
 	{"changed elsewhere", func(d, other string) error {
 		for i, text := range []string{"one", "two", "three", "four", "", "five"} {
 			// Same sizes, others, and by rename: what is opened is what is there.
@@ -319,6 +414,30 @@ func TestFiles(t *testing.T) {
 		}
 		clean0(t, s)
 	})
+}
+
+// TestSetid has set-id bits go when someone else writes, whoever does the writing.
+func TestSetid(t *testing.T) {
+	for _, noGraft := range []bool{false, true} {
+		s := newSession(t, false, noGraft)
+		out, err := s.run(t, "", `
+			cd $D/a
+			other() { setpriv --reuid 65534 --regid 65534 --clear-groups sh -c 'echo x >>'$1; }
+			for size in 1 100; do
+				for open in no yes; do
+					rm -f f
+					dd if=/dev/zero of=f bs=1k count=$size status=none
+					chmod 6777 f
+					if [ $open = yes ]; then exec 3<f; fi
+					other f
+					stat -c '%a %s' f
+					exec 3<&-
+				done
+			done`)
+		if want := "777 1026\n777 1026\n777 102402\n777 102402\n"; err != nil || out != want {
+			t.Errorf("nograft %v: %v\n%s", noGraft, err, out)
+		}
+	}
 }
 
 // clean0 checks that nothing but the session's server is left.

@@ -38,6 +38,9 @@ Why it could not start is told to the session, which prints it.
 # BUGS
 
 Linux 5.8 is needed. Before 6.2, names outside the host's own directories are
-not remembered by the kernel.
+not remembered by the kernel. Before 6.9, and for others than root, all data of the
+host's files that are not grafted goes through nsd. From 6.9 on, a file that is
+given a set-id bit while someone else has it open for writing keeps that bit when
+he writes.
 */
 package nsd

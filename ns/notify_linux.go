@@ -1,0 +1,133 @@
+package ns
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+)
+
+// What the engine tells the kernel without being asked.
+
+// A toldName is a name that the kernel was told not long ago.
+type toldName struct {
+	dir  *node
+	id   uint64
+	name string
+}
+
+// changed has the kernel ask again for what a group's names mean that lead to a
+// file on which something else is mounted now, or through it; for all where at is
+// nil. Names that are about to be asked for anyway, by a request that is on its
+// way in the same directory, are left out: the kernel has that directory locked,
+// and a server that does not answer must not stop a bind.
+func (f *fuseFS) changed(g *Group, at *Chan) {
+	if !f.exp || f.fd < 0 {
+		return
+	}
+	f.mu.RLock()
+	dirs, names := f.stale(g, at)
+	f.mu.RUnlock()
+	if len(dirs)+len(names) == 0 {
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for _, id := range dirs {
+			f.expireAttr(id)
+		}
+		for _, n := range names {
+			if n.dir.busy.Load() == 0 {
+				f.expireName(n.id, n.name)
+			}
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(100 * time.Millisecond):
+	}
+}
+
+// stale gives the directories and names of which the kernel may know what is true
+// no more. f.mu is locked.
+func (f *fuseFS) stale(g *Group, at *Chan) (dirs []uint64, names []toldName) {
+	var all func(n *node)
+	all = func(n *node) {
+		if n.id != 0 {
+			dirs = append(dirs, n.id)
+			if time.Since(n.turn) < 2*nameTimeout {
+				for _, m := range n.names {
+					for name := range m {
+						names = append(names, toldName{n, n.id, name})
+					}
+				}
+			}
+		}
+		for _, k := range n.kids {
+			all(k)
+		}
+	}
+	// A directory is the file of its name itself, whatever is mounted on it, so
+	// each name of the file that is mounted on is found here.
+	var find func(n *node)
+	find = func(n *node) {
+		if n.ch != nil && n.ch.key() == at.key() {
+			if n.parent != nil && n.parent.id != fuse.FUSE_ROOT_ID && n.parent.id != 0 {
+				names = append(names, toldName{n.parent, n.parent.id, n.name})
+			}
+			all(n)
+			return
+		}
+		for _, k := range n.kids {
+			find(k)
+		}
+	}
+	top := f.nodes[fuse.FUSE_ROOT_ID].kids[groupDir(g.id)]
+	switch {
+	case top == nil:
+	case at == nil || !at.isDir(): // what names a file has is not kept
+		all(top)
+	default:
+		find(top)
+	}
+	return dirs, names
+}
+
+// expireAttr has the kernel ask again for a directory's attributes.
+func (f *fuseFS) expireAttr(id uint64) {
+	le := binary.NativeEndian
+	b := le.AppendUint64(nil, id)
+	b = le.AppendUint64(b, ^uint64(0)) // no data
+	f.notify(-fuse.NOTIFY_INVAL_INODE, le.AppendUint64(b, 0))
+}
+
+// dropName has the kernel forget a name of the root, a group's that is gone, and
+// all that is beneath.
+func (f *fuseFS) dropName(name string) {
+	le := binary.NativeEndian
+	b := le.AppendUint64(nil, fuse.FUSE_ROOT_ID)
+	b = le.AppendUint32(b, uint32(len(name)))
+	b = le.AppendUint32(b, 0)
+	f.notify(-fuse.NOTIFY_INVAL_ENTRY, append(append(b, name...), 0))
+}
+
+// expireName has the kernel ask again for a name. Without EXPIRE_ONLY it would
+// also undo the mounts beneath.
+func (f *fuseFS) expireName(dir uint64, name string) {
+	le := binary.NativeEndian
+	b := le.AppendUint64(nil, dir)
+	b = le.AppendUint32(b, uint32(len(name)))
+	b = le.AppendUint32(b, fuse.EXPIRE_ONLY)
+	f.notify(-fuse.NOTIFY_INVAL_ENTRY, append(append(b, name...), 0))
+}
+
+// notify writes an answer to no request: its error is the notification's code.
+func (f *fuseFS) notify(code uint32, body []byte) {
+	le := binary.NativeEndian
+	b := le.AppendUint32(nil, uint32(16+len(body)))
+	b = le.AppendUint32(b, code)
+	b = le.AppendUint64(b, 0)
+	unix.Write(f.fd, append(b, body...))
+}

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// columns are the places of the table beside native, in its order.
+var columns = []string{"bind", "overlay", "graft", "engine", "rootless", "9p", "mergerfs"}
+
+const legend = `Columns: the time for one operation, as a multiple of native's, lower is better; =t is the
+time itself, where native has nothing like it. "1,000 binds" and "500 others" are compared with
+the same name space without them. engine is FUSE without grafts, for root, so with passthrough,
+rootless the same in a user namespace, without; 9p is the engine with a posted diskfs behind.
+read has the place's own cache emptied before.
+Goals: what a column may show at most, "ok" or slower than that, "BELOW". ± is
+(max-min)/median of native's rounds, or of the graft's.
+
+`
+
+// reporter prints rows as they are done: lines of a table, or objects.
+func reporter(w io.Writer, asJSON bool) func(*row, map[string]*result) {
+	if asJSON {
+		enc := json.NewEncoder(w)
+		return func(r *row, results map[string]*result) {
+			for _, o := range objects(r, results) {
+				enc.Encode(o)
+			}
+		}
+	}
+	head := false
+	return func(r *row, results map[string]*result) {
+		if !head {
+			head = true
+			fmt.Fprintf(w, "%s%-16s %-18s %8s %5s", legend, "work", "config", "native", "±")
+			for _, c := range columns {
+				fmt.Fprintf(w, " %8s", c)
+			}
+			fmt.Fprintln(w, "  goals")
+		}
+		line(w, r, results)
+	}
+}
+
+// multiple is how many times its base's time a place takes: the median of the
+// rounds' ratios, since what else the machine does is alike within a round.
+func multiple(r *row, results map[string]*result, place string) (float64, bool) {
+	p, base := results[place], results[r.base(place)]
+	if p == nil || base == nil || p.err != nil || base.err != nil {
+		return 0, false
+	}
+	var each []float64
+	for i := range min(len(p.values), len(base.values)) {
+		if base.values[i] == 0 {
+			return 0, false
+		}
+		each = append(each, p.values[i]/base.values[i])
+	}
+	return median(each), len(each) > 0
+}
+
+func line(w io.Writer, r *row, results map[string]*result) {
+	own, spread := "-", ""
+	first := results["native"]
+	if first == nil {
+		first = results[r.places[0]]
+	} else if own = "n/a"; first.err == nil {
+		own = figure(first.median())
+	}
+	if first.err == nil {
+		spread = fmt.Sprintf("%.0f%%", 100*first.spread())
+	}
+	fmt.Fprintf(w, "%-16s %-18s %8s %5s", r.work, r.config, own, spread)
+	for _, c := range columns {
+		cell, place := "-", r.place(c)
+		if place != "" {
+			cell = "n/a"
+			if x, ok := multiple(r, results, place); ok {
+				cell = fmt.Sprintf("%.2f", x)
+			} else if res := results[place]; r.base(place) == "" && res.err == nil {
+				cell = "=" + figure(res.median())
+			}
+		}
+		fmt.Fprintf(w, " %8s", cell)
+	}
+	for _, g := range goalsOf(r) {
+		most := fmt.Sprintf("%.3g", g.times)
+		if g.limit != 0 {
+			most = g.limit.String()
+		}
+		word := "n/a"
+		if _, ok, known := reached(r, results, g); ok {
+			word = "ok"
+		} else if known {
+			word = "BELOW"
+		}
+		fmt.Fprintf(w, "  %s %s %s", g.place, most, word)
+	}
+	for _, place := range r.places {
+		if err := results[place].err; err != nil {
+			fmt.Fprintf(w, "  (%s: %s)", place, strings.ReplaceAll(err.Error(), "\n", " "))
+		}
+	}
+	fmt.Fprintln(w)
+}
+
+// figure prints seconds in eight places or fewer.
+func figure(s float64) string {
+	d := time.Duration(s * float64(time.Second))
+	switch {
+	case d >= time.Second:
+		return fmt.Sprintf("%.2fs", s)
+	case d >= time.Millisecond:
+		return fmt.Sprintf("%.1fms", 1e3*s)
+	default:
+		return fmt.Sprintf("%.1fµs", 1e6*s)
+	}
+}
+
+// reached compares with a goal: speed is 1 where it is just met and more where it
+// is exceeded.
+func reached(r *row, results map[string]*result, g goal) (speed float64, ok, known bool) {
+	place, most := r.place(g.place), g.times
+	x, known := multiple(r, results, place)
+	if res := results[place]; g.limit != 0 && res != nil && res.err == nil && len(res.values) > 0 {
+		x, most, known = res.median(), g.limit.Seconds(), true
+	}
+	if !known || x == 0 {
+		return 0, false, false
+	}
+	return most / x, x <= most, true
+}
+
+// An object is one row in one place.
+type object struct {
+	Work   string   `json:"work"`
+	Config string   `json:"config"`
+	Peer   string   `json:"peer"`  // the place, but for goals of a time: "limit"
+	Ratio  *float64 `json:"ratio"` // the place's speed to native's or its base's, higher is better; null: note says why
+	Goal   *float64 `json:"goal"`  // what ratio should reach; null: none is set
+	Time   float64  `json:"time"`  // of one operation, seconds
+	Base   float64  `json:"base"`  // what it is compared with, seconds
+	Spread float64  `json:"spread"`
+	Note   string   `json:"note,omitempty"`
+}
+
+func objects(r *row, results map[string]*result) (list []object) {
+	for _, place := range r.places {
+		res, base := results[place], r.base(place)
+		if base == place && place != "native" {
+			continue // of the row with much in it
+		}
+		o := object{Work: r.work, Config: r.config, Peer: strings.TrimSuffix(place, r.crowd), Time: res.median(), Spread: res.spread()}
+		if x, ok := multiple(r, results, place); ok && x != 0 {
+			x = 1 / x
+			o.Ratio, o.Base = &x, results[base].median()
+		}
+		if res.err != nil {
+			o.Note = res.err.Error()
+		} else if base == "" {
+			o.Note = "native has nothing like it"
+		}
+		for _, g := range goalsOf(r) {
+			if r.place(g.place) != place {
+				continue
+			}
+			if g.limit == 0 {
+				most := 1 / g.times
+				o.Goal = &most
+				continue
+			}
+			l, one := o, 1.0
+			l.Peer, l.Base, l.Goal, l.Ratio, l.Note = place+" limit", g.limit.Seconds(), &one, nil, ""
+			if x, _, known := reached(r, results, g); known {
+				l.Ratio = &x
+			} else if res.err != nil {
+				l.Note = res.err.Error()
+			}
+			list = append(list, l)
+		}
+		list = append(list, o)
+	}
+	return list
+}
