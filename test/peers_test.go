@@ -270,6 +270,7 @@ func TestDiodServer(t *testing.T) {
 	defer log.Close()
 	cmd := exec.Command(diod, "-f", "-n", "-c", "/dev/null", "-L", "stderr", "-l", socket, "-e", dir)
 	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Dir = run // for its core, should it crash
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -87,6 +87,7 @@ func (s *server) start(ctx context.Context, tmp, data string) error {
 		return err
 	}
 	s.cmd = exec.CommandContext(ctx, exe, "-serve", s.name, s.socket, data)
+	s.cmd.Dir = dir // for its core, should it crash
 	s.cmd.SysProcAttr = dieWithParent()
 	s.cmd.Stderr = s.log
 	if s.ask, err = s.cmd.StdinPipe(); err != nil {
