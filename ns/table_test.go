@@ -14,84 +14,11 @@ import (
 	"strings"
 	"testing"
 
+	"ninespace/ns/nstest"
 	"ninespace/srv"
 	"ninespace/srv/diskfs"
 	"ninespace/srv/p9"
-	"ninespace/srv/ramfs"
 )
-
-// A rule is one of testdata/rules.txt.
-type rule struct {
-	name  string
-	lines []string   // commands
-	want  [][]string // what each prints
-}
-
-func readRules(t *testing.T) (rules []rule) {
-	t.Helper()
-	b, err := os.ReadFile("testdata/rules.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, text, _ := strings.Cut(string(b), "\n# ")
-	for r := range strings.SplitSeq(text, "\n# ") {
-		var rule rule
-		rule.name, r, _ = strings.Cut(r, "\n")
-		for line := range strings.Lines(strings.TrimRight(r, "\n") + "\n") {
-			line = strings.TrimSuffix(line, "\n")
-			out, isOut := strings.CutPrefix(line, "\t")
-			switch n := len(rule.want) - 1; {
-			case isOut:
-				rule.want[n] = append(rule.want[n], out)
-			case line != "":
-				rule.lines, rule.want = append(rule.lines, line), append(rule.want, nil)
-			}
-		}
-		rules = append(rules, rule)
-	}
-	return rules
-}
-
-// makeTree makes what each rule starts with.
-func makeTree(t *testing.T, dir string) {
-	t.Helper()
-	for _, f := range []string{"a/x", "a/ax", "a/sub/s", "b/x", "b/bx", "c/cx", "d/", "f"} {
-		p := filepath.Join(dir, f)
-		err := os.MkdirAll(filepath.Dir(p), 0o755)
-		if err == nil && strings.HasSuffix(f, "/") {
-			err = os.MkdirAll(p, 0o755)
-		} else if err == nil {
-			err = os.WriteFile(p, []byte(f+"\n"), 0o644)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// makeRam makes the tree of the server ram.
-func makeRam(t *testing.T) srv.File {
-	t.Helper()
-	ctx := t.Context()
-	root := ramfs.New()
-	dir, _, err := srv.Create(ctx, root, "dir", fs.ModeDir|0o777, p9.OREAD)
-	for _, f := range []struct {
-		in         srv.File
-		name, text string
-	}{{root, "r", "r\n"}, {dir, "in", "dir/in\n"}} {
-		var h srv.Handle
-		if err == nil {
-			_, h, err = srv.Create(ctx, f.in, f.name, 0o666, p9.OWRITE)
-		}
-		if err == nil {
-			_, err = h.(srv.Writer).Write(ctx, []byte(f.text), 0)
-		}
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return root
-}
 
 // TestTable has the rules on the mount table alone.
 func TestTable(t *testing.T) {
@@ -107,12 +34,12 @@ func TestTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range readRules(t) {
-		t.Run(r.name, func(t *testing.T) {
+	for _, r := range nstest.Rules() {
+		t.Run(r.Name, func(t *testing.T) {
 			w := filepath.Join(dir, "w")
-			makeTree(t, w)
+			nstest.MakeTree(t, w)
 			defer os.RemoveAll(w)
-			ram = makeRam(t)
+			ram = nstest.MakeRam(t)
 			e := NewEngine(EngineOptions{Host: host, Namespace: dir})
 			g, err := e.NewGroup(t.Context())
 			if err != nil {
@@ -170,8 +97,8 @@ type player struct {
 	out      bytes.Buffer
 }
 
-func (p *player) play(r rule) {
-	for i, line := range r.lines {
+func (p *player) play(r nstest.Rule) {
+	for i, line := range r.Lines {
 		p.out.Reset()
 		args, err := srv.Fields(strings.NewReplacer(" /w", " "+p.dir+"/w", "#U/w", "#U"+p.dir+"/w").Replace(line))
 		if err != nil {
@@ -191,7 +118,7 @@ func (p *player) play(r rule) {
 			fmt.Fprintf(&p.out, "%s: %v\n", strings.ReplaceAll(args[0], "(", "rfork"), err)
 		}
 		got := strings.ReplaceAll(strings.ReplaceAll(p.out.String(), p.dir+"/w", "/w"), p.dir, "/srv")
-		want := strings.Join(append(slices.Clone(r.want[i]), ""), "\n")
+		want := strings.Join(append(slices.Clone(r.Want[i]), ""), "\n")
 		if !strings.EqualFold(got, want) {
 			p.t.Errorf("%s\nprints\n%s\nnot\n%s", line, got, want)
 		}

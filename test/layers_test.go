@@ -32,6 +32,7 @@ var layers = []struct {
 	{"srv/cmd/*", "srv srv/p9 srv/client srv/*fs ns"},
 
 	{"ns", "srv srv/p9 srv/client"},
+	{"ns/nstest", "srv srv/p9 srv/ramfs"},
 	{"ns/cmd/*", "srv srv/p9 srv/client srv/*fs ns"},
 
 	{"factotum", "srv srv/p9"},
@@ -62,7 +63,7 @@ const forTests = "srv srv/p9 srv/client srv/srvtest"
 
 // forTestsOf is what the tests of one package may import besides: the trees that
 // an adapter is tried on.
-var forTestsOf = map[string]string{"srv/p9file": "srv/ramfs srv/diskfs", "ns": "srv/ramfs srv/diskfs"}
+var forTestsOf = map[string]string{"srv/p9file": "srv/ramfs srv/diskfs", "ns": "srv/ramfs srv/diskfs ns/nstest", "ns/cmd/newns": "ns/nstest"}
 
 func TestLayers(t *testing.T) {
 	for _, p := range list(t) {

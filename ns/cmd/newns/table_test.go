@@ -14,41 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"ninespace/ns/nstest"
 	"ninespace/srv"
 	"ninespace/srv/p9"
-	"ninespace/srv/ramfs"
 )
-
-// A rule is one of ns/testdata/rules.txt, which says what there is in it.
-type rule struct {
-	name  string
-	lines []string   // commands
-	want  [][]string // what each prints
-}
-
-func readRules(t *testing.T) (rules []rule) {
-	t.Helper()
-	b, err := os.ReadFile("../../testdata/rules.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, text, _ := strings.Cut(string(b), "\n# ")
-	for r := range strings.SplitSeq(text, "\n# ") {
-		var rule rule
-		rule.name, r, _ = strings.Cut(r, "\n")
-		for line := range strings.SplitSeq(strings.TrimRight(r, "\n"), "\n") {
-			out, isOut := strings.CutPrefix(line, "\t")
-			switch n := len(rule.want) - 1; {
-			case isOut:
-				rule.want[n] = append(rule.want[n], out)
-			case line != "":
-				rule.lines, rule.want = append(rule.lines, line), append(rule.want, nil)
-			}
-		}
-		rules = append(rules, rule)
-	}
-	return rules
-}
 
 // functions are the commands of the rules that are not ninespace's: an error is
 // the last word of the system's own.
@@ -65,12 +34,12 @@ ctl() { (exec 3<>/mnt/ns/ctl; echo "$*" >&3 || { printf 'ctl: '; command cat <&3
 
 // script makes a rule a script for sh: "@@" and the command's number come before
 // what it prints.
-func (s *session) script(r rule) string {
+func (s *session) script(r nstest.Rule) string {
 	var b strings.Builder
 	depth := 0
 	begin := "cd " + s.dir + "/w; . " + s.dir + "/functions\n"
 	b.WriteString(begin)
-	for i, line := range r.lines {
+	for i, line := range r.Lines {
 		line = strings.NewReplacer(" /w", " "+s.dir+"/w", "#U/w", "#U"+s.dir+"/w").Replace(line)
 		if flags, ok := strings.CutPrefix(line, "( "); ok {
 			line = fmt.Sprintf("rfork %s sh <<'END%d'\n%s", flags, depth, begin)
@@ -90,54 +59,17 @@ func (s *session) script(r rule) string {
 func (s *session) makeTree(t *testing.T) {
 	t.Helper()
 	w := s.dir + "/w"
-	err := os.RemoveAll(w)
-	for _, f := range []string{"a/x", "a/ax", "a/sub/s", "b/x", "b/bx", "c/cx", "d/", "f"} {
-		p := filepath.Join(w, f)
-		dir := filepath.Dir(p)
-		if strings.HasSuffix(f, "/") {
-			dir = p
-		}
-		if err == nil {
-			err = os.MkdirAll(dir, 0o755)
-		}
-		if err == nil && dir != p {
-			err = os.WriteFile(p, []byte(f+"\n"), 0o644)
-		}
+	if err := os.RemoveAll(w); err != nil {
+		t.Fatal(err)
 	}
-	if err == nil && s.user {
-		err = filepath.WalkDir(w, func(p string, _ fs.DirEntry, _ error) error { return os.Chown(p, nobody, nobody) })
+	nstest.MakeTree(t, w)
+	if !s.user {
+		return
 	}
+	err := filepath.WalkDir(w, func(p string, _ fs.DirEntry, _ error) error { return os.Chown(p, nobody, nobody) })
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// makeRam makes the tree of the server ram.
-func makeRam(t *testing.T) srv.File {
-	t.Helper()
-	ctx := t.Context()
-	root := ramfs.New()
-	err := srv.Wstat(ctx, root, p9.Wstat{Valid: p9.WMode, Mode: fs.ModeDir | 0o777})
-	var dir srv.File
-	if err == nil {
-		dir, _, err = srv.Create(ctx, root, "dir", fs.ModeDir|0o777, p9.OREAD)
-	}
-	for _, f := range []struct {
-		in         srv.File
-		name, text string
-	}{{root, "r", "r\n"}, {dir, "in", "dir/in\n"}} {
-		var h srv.Handle
-		if err == nil {
-			_, h, err = srv.Create(ctx, f.in, f.name, 0o666, p9.OWRITE)
-		}
-		if err == nil {
-			_, err = h.(srv.Writer).Write(ctx, []byte(f.text), 0)
-		}
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return root
 }
 
 // A driver is a shell in a session that runs scripts when it is told to.
@@ -208,7 +140,7 @@ func (d *driver) run(t *testing.T, script string) string {
 
 // TestTable has the rules in real name spaces.
 func TestTable(t *testing.T) {
-	rules := readRules(t)
+	rules := nstest.Rules()
 	each(t, func(t *testing.T, s *session) {
 		var ram srv.File
 		serve := func(name string, tree func() (srv.File, error)) {
@@ -223,10 +155,10 @@ func TestTable(t *testing.T) {
 		serve("proc", func() (srv.File, error) { return srv.Walk(t.Context(), ram, "dir") })
 		d := s.drive(t)
 		for _, r := range rules {
-			t.Run(r.name, func(t *testing.T) {
+			t.Run(r.Name, func(t *testing.T) {
 				s.makeTree(t)
-				ram = makeRam(t)
-				got := make([]string, len(r.lines))
+				ram = nstest.MakeRam(t)
+				got := make([]string, len(r.Lines))
 				for part := range strings.SplitSeq("\n"+d.run(t, s.script(r)), "\n@@") {
 					n, out, _ := strings.Cut(part, "\n")
 					i := 0
@@ -234,8 +166,8 @@ func TestTable(t *testing.T) {
 						got[i] = out
 					}
 				}
-				for i, line := range r.lines {
-					want := strings.Join(slices.Clone(r.want[i]), "\n")
+				for i, line := range r.Lines {
+					want := strings.Join(slices.Clone(r.Want[i]), "\n")
 					if !strings.EqualFold(strings.TrimSuffix(got[i], "\n"), want) {
 						t.Errorf("%s\nprints\n%s\nnot\n%s", line, got[i], want)
 					}
