@@ -73,7 +73,7 @@ func (b *bench) room(name string, n int) error {
 	if before.err != nil {
 		return before.err
 	}
-	need := int64(before.median() * 1024 * float64(n))
+	need := int64(before.values.Median() * 1024 * float64(n))
 	if have := available(); need > have/2 {
 		return fmt.Errorf("would take %d MiB of the %d MiB that are free", need>>20, have>>20)
 	}

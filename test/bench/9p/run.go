@@ -6,8 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"time"
+
+	"ninespace/test/bench/rounds"
 )
 
 // A bench is one run of the program.
@@ -69,27 +70,9 @@ func (b *bench) run(ctx context.Context, match *regexp.Regexp, report func(*row,
 
 // A result is what one server did in one row.
 type result struct {
-	values []float64
+	values rounds.Values
 	note   string
 	err    error
-}
-
-func (r *result) median() float64 { return median(r.values) }
-
-func median(v []float64) float64 {
-	if len(v) == 0 {
-		return 0
-	}
-	v = slices.Sorted(slices.Values(v))
-	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
-}
-
-// spread is how far the rounds were apart, of the median: (max-min)/median.
-func (r *result) spread() float64 {
-	if m := r.median(); m != 0 {
-		return (slices.Max(r.values) - slices.Min(r.values)) / m
-	}
-	return 0
 }
 
 // start starts those of the servers that have not been.

@@ -53,24 +53,15 @@ func of(results map[string]*result, peer string) *result {
 	return results[peer+"-memory"]
 }
 
-// ratio is how many times better than the peer we are: the median of the rounds'
-// ratios, since what else the machine does is alike within a round.
+// ratio is how many times better than the peer we are.
 func ratio(r *row, ours, peer *result) (float64, bool) {
 	if peer == nil || ours.err != nil || peer.err != nil {
 		return 0, false
 	}
-	var each []float64
-	for i := range min(len(ours.values), len(peer.values)) {
-		x, y := ours.values[i], peer.values[i]
-		if r.amount {
-			x, y = y, x
-		}
-		if y == 0 {
-			return 0, false
-		}
-		each = append(each, x/y)
+	if r.amount {
+		ours, peer = peer, ours
 	}
-	return median(each), len(each) > 0
+	return ours.values.Over(peer.values)
 }
 
 // floor is what becomes of the row's floor where there is more.
@@ -85,7 +76,7 @@ func line(w io.Writer, r *row, results map[string]*result) {
 	ours := of(results, "ours")
 	own, spread := "n/a", ""
 	if ours.err == nil {
-		own, spread = figure(ours.median())+r.unit, fmt.Sprintf("%.0f%%", 100*ours.spread())
+		own, spread = figure(ours.values.Median())+r.unit, fmt.Sprintf("%.0f%%", 100*ours.values.Spread())
 	}
 	fmt.Fprintf(w, "%-26s %-18s %14s %5s", r.work, r.config, own, spread)
 	for _, c := range columns {
@@ -94,7 +85,7 @@ func line(w io.Writer, r *row, results map[string]*result) {
 		if peer == nil {
 			cell = "-"
 		} else if r.amount && peer.err == nil {
-			cell = "=" + figure(peer.median())
+			cell = "=" + figure(peer.values.Median())
 		} else if x, ok := ratio(r, ours, peer); ok {
 			cell = fmt.Sprintf("%.2f", x)
 		}
@@ -131,7 +122,7 @@ func reached(r *row, results map[string]*result, g goal) (x float64, ok, known b
 		x, known = ratio(r, ours, of(results, g.peer))
 		return x, x >= g.ratio, known
 	}
-	v := math.Round(100*ours.median()) / 100
+	v := math.Round(100*ours.values.Median()) / 100
 	switch ok = v <= g.ratio; {
 	case v > 0:
 		x = g.ratio / v
@@ -173,7 +164,7 @@ type object struct {
 func objects(r *row, results map[string]*result) (list []object) {
 	ours := of(results, "ours")
 	with := func(peer string) object {
-		o := object{Work: r.work, Config: r.config, Peer: peer, Ours: ours.median(), Unit: strings.TrimSpace(r.unit), Spread: ours.spread()}
+		o := object{Work: r.work, Config: r.config, Peer: peer, Ours: ours.values.Median(), Unit: strings.TrimSpace(r.unit), Spread: ours.values.Spread()}
 		if ours.err != nil {
 			o.Note = "ours: " + ours.err.Error()
 		}
@@ -185,7 +176,7 @@ func objects(r *row, results map[string]*result) (list []object) {
 			continue
 		}
 		o := with(c)
-		if o.Theirs = peer.median(); peer.err != nil {
+		if o.Theirs = peer.values.Median(); peer.err != nil {
 			o.Note = peer.err.Error()
 		} else if peer.note != "" {
 			o.Note = peer.note

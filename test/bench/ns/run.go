@@ -6,10 +6,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"time"
 
 	"ninespace/ns"
+	"ninespace/test/bench/rounds"
 )
 
 // A bench is one run of the program.
@@ -102,26 +102,8 @@ func (b *bench) stopCrowded() {
 
 // A result is what one place gave in one row: seconds for an operation, by round.
 type result struct {
-	values []float64
+	values rounds.Values
 	err    error
-}
-
-func (r *result) median() float64 { return median(r.values) }
-
-func median(v []float64) float64 {
-	if len(v) == 0 {
-		return 0
-	}
-	v = slices.Sorted(slices.Values(v))
-	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
-}
-
-// spread is how far the rounds were apart, of the median: (max-min)/median.
-func (r *result) spread() float64 {
-	if m := r.median(); m != 0 {
-		return (slices.Max(r.values) - slices.Min(r.values)) / m
-	}
-	return 0
 }
 
 // measure does a row in each of its places, in b.rounds rounds, each with another

@@ -45,21 +45,13 @@ func reporter(w io.Writer, asJSON bool) func(*row, map[string]*result) {
 	}
 }
 
-// multiple is how many times its base's time a place takes: the median of the
-// rounds' ratios, since what else the machine does is alike within a round.
+// multiple is how many times its base's time a place takes.
 func multiple(r *row, results map[string]*result, place string) (float64, bool) {
 	p, base := results[place], results[r.base(place)]
 	if p == nil || base == nil || p.err != nil || base.err != nil {
 		return 0, false
 	}
-	var each []float64
-	for i := range min(len(p.values), len(base.values)) {
-		if base.values[i] == 0 {
-			return 0, false
-		}
-		each = append(each, p.values[i]/base.values[i])
-	}
-	return median(each), len(each) > 0
+	return p.values.Over(base.values)
 }
 
 func line(w io.Writer, r *row, results map[string]*result) {
@@ -68,10 +60,10 @@ func line(w io.Writer, r *row, results map[string]*result) {
 	if first == nil {
 		first = results[r.places[0]]
 	} else if own = "n/a"; first.err == nil {
-		own = figure(first.median())
+		own = figure(first.values.Median())
 	}
 	if first.err == nil {
-		spread = fmt.Sprintf("%.0f%%", 100*first.spread())
+		spread = fmt.Sprintf("%.0f%%", 100*first.values.Spread())
 	}
 	fmt.Fprintf(w, "%-16s %-18s %8s %5s", r.work, r.config, own, spread)
 	for _, c := range columns {
@@ -81,7 +73,7 @@ func line(w io.Writer, r *row, results map[string]*result) {
 			if x, ok := multiple(r, results, place); ok {
 				cell = fmt.Sprintf("%.2f", x)
 			} else if res := results[place]; r.base(place) == "" && res.err == nil {
-				cell = "=" + figure(res.median())
+				cell = "=" + figure(res.values.Median())
 			}
 		}
 		fmt.Fprintf(w, " %8s", cell)
@@ -126,7 +118,7 @@ func reached(r *row, results map[string]*result, g goal) (speed float64, ok, kno
 	place, most := r.place(g.place), g.times
 	x, known := multiple(r, results, place)
 	if res := results[place]; g.limit != 0 && res != nil && res.err == nil && len(res.values) > 0 {
-		x, most, known = res.median(), g.limit.Seconds(), true
+		x, most, known = res.values.Median(), g.limit.Seconds(), true
 	}
 	if !known || x == 0 {
 		return 0, false, false
@@ -153,10 +145,10 @@ func objects(r *row, results map[string]*result) (list []object) {
 		if base == place && place != "native" {
 			continue // of the row with much in it
 		}
-		o := object{Work: r.work, Config: r.config, Peer: strings.TrimSuffix(place, r.crowd), Time: res.median(), Spread: res.spread()}
+		o := object{Work: r.work, Config: r.config, Peer: strings.TrimSuffix(place, r.crowd), Time: res.values.Median(), Spread: res.values.Spread()}
 		if x, ok := multiple(r, results, place); ok && x != 0 {
 			x = 1 / x
-			o.Ratio, o.Base = &x, results[base].median()
+			o.Ratio, o.Base = &x, results[base].values.Median()
 		}
 		if res.err != nil {
 			o.Note = res.err.Error()
