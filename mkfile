@@ -5,7 +5,7 @@ PREFIX=$HOME
 BENCH=9p
 
 all:V:
-	go build -o nine .
+	CGO_ENABLED=0 go build -o nine .
 
 up:V:
 	go run . up
@@ -26,7 +26,7 @@ man:V:
 	go run . man
 
 install:V:
-	mkdir -p $PREFIX/bin && go build -o $PREFIX/bin/nine .
+	mkdir -p $PREFIX/bin && CGO_ENABLED=0 go build -o $PREFIX/bin/nine .
 
 nuke:V:
 	rm -f nine

@@ -151,7 +151,7 @@ var build = sync.OnceValues(func() (string, error) {
 	}
 	built = dir
 	nine := filepath.Join(dir, "nine")
-	if out, err := exec.Command("go", "build", "-o", nine, "ninespace").CombinedOutput(); err != nil {
+	if out, err := exec.Command("env", "CGO_ENABLED=0", "go", "build", "-o", nine, "ninespace").CombinedOutput(); err != nil {
 		return "", errors.New(string(out))
 	}
 	return nine, nil

@@ -56,7 +56,7 @@ func setUp() error {
 		if err != nil {
 			return err
 		}
-	} else if out, err := exec.Command("go", "build", "-o", nine, "ninespace").CombinedOutput(); err != nil {
+	} else if out, err := exec.Command("env", "CGO_ENABLED=0", "go", "build", "-o", nine, "ninespace").CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, out)
 	}
 	return os.Chmod(place, 0o755)
