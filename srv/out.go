@@ -79,6 +79,7 @@ type out struct {
 	werr  error
 	bytes int // in pend and in the write that runs
 	busy  bool
+	part  int          // bytes of the first frame that are written already, of whoever writes
 	since atomic.Int64 // since when the write that runs has got nowhere, clock; 0: none runs
 	err   error
 }
@@ -161,7 +162,7 @@ func (o *out) drain(try bool) (more bool) {
 		err := o.err
 		o.mu.Unlock()
 		var n int
-		all := 0
+		all := -o.part
 		for _, b := range pend {
 			all += len(b.b)
 		}
@@ -175,14 +176,12 @@ func (o *out) drain(try bool) (more bool) {
 			n = all
 		}
 		left := pend[:0]
-		gone := n
+		o.part += n
 		for _, b := range pend {
-			if m := min(gone, len(b.b)); m == len(b.b) {
-				gone -= m
+			if len(left) == 0 && o.part >= len(b.b) {
+				o.part -= len(b.b)
 				b.free()
 			} else {
-				b.b = b.b[m:]
-				gone -= m
 				left = append(left, b)
 			}
 		}
@@ -220,6 +219,7 @@ func (o *out) write(frames []*buffer, try bool) (int, error) {
 	for _, f := range frames {
 		o.vec = append(o.vec, f.b)
 	}
+	o.vec[0] = o.vec[0][o.part:]
 	defer clear(o.vec)
 	if o.raw != nil {
 		o.try, o.n, o.werr = try, 0, nil
@@ -229,7 +229,7 @@ func (o *out) write(frames []*buffer, try bool) (int, error) {
 		return o.n, o.werr
 	}
 	if len(frames) == 1 {
-		return o.w.Write(frames[0].b)
+		return o.w.Write(o.vec[0])
 	}
 	o.bufs = o.vec
 	n, err := o.bufs.WriteTo(o.w)
