@@ -76,9 +76,10 @@ type out struct {
 	bufs  net.Buffers // what is left of vec, in the write that runs
 	raw   syscall.RawConn
 	once  func(fd uintptr) bool
-	limit func(time.Time) error // when once gives up waiting
-	try   bool                  // once is to wait for patience only
+	limit func(time.Time) error // when poll gives up waiting
+	try   bool                  // poll is to wait for patience only
 	timed bool                  // limit is set
+	pass  *pass                 // nil: pages of files cannot go to w
 	n     int                   // what once wrote
 	werr  error
 	bytes int // in pend and in the write that runs
@@ -105,8 +106,7 @@ const (
 func (o *out) put(b *buffer) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.bytes += len(b.b)
-	o.srv.st.mem.Add(int64(len(b.b)))
+	o.count(b)
 	if n := len(o.pend); n > 0 && len(b.b) < large {
 		last := o.pend[n-1]
 		if len(b.b) > cap(last.b)-len(last.b) {
@@ -121,6 +121,12 @@ func (o *out) put(b *buffer) {
 	o.pend = append(o.pend, b)
 }
 
+// count counts a frame that is to be written, with o.mu held.
+func (o *out) count(b *buffer) {
+	o.bytes += len(b.b)
+	o.srv.st.mem.Add(int64(len(b.b)))
+}
+
 // flush writes what is pending and, behind it, batch, or leaves it to the flush
 // that runs. The reader of the connection then waits, where the client does not
 // take its replies, until it does.
@@ -129,8 +135,7 @@ func (o *out) flush(batch *buffer, reader bool) error {
 	defer o.mu.Unlock()
 	if batch != nil {
 		o.pend = append(o.pend, batch)
-		o.bytes += len(batch.b)
-		o.srv.st.mem.Add(int64(len(batch.b)))
+		o.count(batch)
 	}
 	o.srv.scarce() // then slow clients are looked for
 	if o.busy {
@@ -140,7 +145,14 @@ func (o *out) flush(batch *buffer, reader bool) error {
 		return o.err
 	}
 	o.busy = true
-	if o.drain(reader) { // the client is slow: the reader reads on, for a while
+	return o.finish(reader)
+}
+
+// finish writes all that is pending, with o.mu held and o.busy set. Where a client is
+// slow, the reader leaves that to another goroutine, with o.busy, and reads on for a
+// while.
+func (o *out) finish(reader bool) error {
+	if o.drain(reader) {
 		go func() {
 			o.mu.Lock()
 			defer o.mu.Unlock()
@@ -200,10 +212,7 @@ func (o *out) drain(try bool) (more bool) {
 		o.mu.Lock()
 		o.bytes -= n
 		o.idle.Broadcast()
-		if err != nil && o.err == nil {
-			o.err = err
-			o.w.Close() // so that the reading side ends too
-		}
+		o.fail(err)
 		if len(left) > 0 {
 			behind := o.pend
 			o.pend = append(left, behind...)
@@ -222,6 +231,14 @@ func (o *out) drain(try bool) (more bool) {
 	return false
 }
 
+// fail ends the connection for an error, if there is one, with o.mu held.
+func (o *out) fail(err error) {
+	if err != nil && o.err == nil {
+		o.err = err
+		o.w.Close() // so that the reading side ends too
+	}
+}
+
 // write writes frames, or some bytes of them; with try none where the client takes
 // none for a while, if that can be known.
 func (o *out) write(frames []*buffer, try bool) (int, error) {
@@ -232,16 +249,8 @@ func (o *out) write(frames []*buffer, try bool) (int, error) {
 	o.vec[0] = o.vec[0][o.part:]
 	defer clear(o.vec)
 	if o.raw != nil {
-		o.try, o.n, o.werr = try, 0, nil
-		err := o.raw.Write(o.once)
-		if o.timed {
-			o.timed = false
-			o.limit(time.Time{})
-			if errors.Is(err, os.ErrDeadlineExceeded) {
-				return 0, nil
-			}
-		}
-		if err != nil {
+		o.n, o.werr = 0, nil
+		if slow, err := o.poll(o.once, try); slow || err != nil {
 			return 0, err
 		}
 		return o.n, o.werr
@@ -252,6 +261,27 @@ func (o *out) write(frames []*buffer, try bool) (int, error) {
 	o.bufs = o.vec
 	n, err := o.bufs.WriteTo(o.w)
 	return int(n), err
+}
+
+// poll calls f, which writes to the socket, until it says that it is done; with try it
+// gives up where the client takes nothing for a while, and says so.
+func (o *out) poll(f func(fd uintptr) bool, try bool) (slow bool, err error) {
+	o.try = try
+	err = o.raw.Write(f)
+	if o.timed {
+		o.timed = false
+		o.limit(time.Time{})
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return true, nil
+		}
+	}
+	return false, err
+}
+
+// full says what poll is to be told where the socket is full: whether f is done.
+func (o *out) full() bool {
+	o.timed = o.try && o.limit(time.Now().Add(patience)) == nil
+	return o.try && !o.timed
 }
 
 // open has writes go on by what the client takes, and those of the reading
@@ -271,6 +301,10 @@ func (o *out) open(w io.WriteCloser) {
 	if d, ok := w.(interface{ SetWriteDeadline(time.Time) error }); ok {
 		o.limit = d.SetWriteDeadline
 	}
+	switch w.(type) {
+	case *net.UnixConn, *net.TCPConn:
+		o.pass = newPass(o)
+	}
 	o.once = func(fd uintptr) bool {
 		for {
 			if len(o.vec) == 1 {
@@ -284,8 +318,7 @@ func (o *out) open(w io.WriteCloser) {
 				continue
 			case syscall.EAGAIN:
 				o.werr = nil
-				o.timed = o.try && o.limit(time.Now().Add(patience)) == nil
-				return o.try && !o.timed
+				return o.full()
 			}
 			return true
 		}
