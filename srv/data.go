@@ -61,11 +61,16 @@ func (r *req) filled(room, n int, err error) error {
 		at := len(r.c.batch.b)
 		b = r.c.batch.b[at : at+size]
 	}
-	binary.LittleEndian.PutUint32(b, uint32(size))
+	r.putHead(b, n)
+	return nil
+}
+
+// putHead puts what is before the n bytes of a read's reply.
+func (r *req) putHead(b []byte, n int) {
+	binary.LittleEndian.PutUint32(b, uint32(readHead+n))
 	b[4] = byte(r.t.Type + 1)
 	binary.LittleEndian.PutUint16(b[5:], r.t.Tag)
 	binary.LittleEndian.PutUint32(b[7:], uint32(n))
-	return nil
 }
 
 func (r *req) read(ctx context.Context, f *fid) error {
@@ -90,6 +95,9 @@ func (r *req) read(ctx context.Context, f *fid) error {
 		if h, ok = f.handle.(Reader); !ok {
 			return p9.ErrPerm
 		}
+	}
+	if r.passed(h, off) {
+		return nil
 	}
 	p := r.space(t.Count)
 	n, err := h.Read(ctx, p, off)

@@ -62,6 +62,17 @@ type Reader interface {
 	Read(ctx context.Context, p []byte, off int64) (int, error)
 }
 
+// A Pager is a Reader, of an Inline Handle, whose bytes are those of a file of the
+// machine. Pages gives its descriptor, good until the Handle is clunked, and says how
+// many of the n bytes at off, fewer only at the file's end, sendfile(2) gives without
+// waiting; 0 has Read asked. It serves long reads, by the file's own pages: what is
+// written to these until the client takes the reply may be in it, as with any read that
+// a write overlaps, and what is cut off the file meanwhile may read as zeros.
+type Pager interface {
+	Reader
+	Pages(off int64, n int) (fd, have int)
+}
+
 // A Writer takes the bytes at an offset and says how many it took. p is the
 // engine's again when Write returns.
 type Writer interface {

@@ -1,8 +1,10 @@
 package srv
 
 import (
+	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -74,11 +76,15 @@ type out struct {
 	bufs  net.Buffers // what is left of vec, in the write that runs
 	raw   syscall.RawConn
 	once  func(fd uintptr) bool
-	try   bool // once is not to wait
-	n     int  // what once wrote
+	limit func(time.Time) error // when poll gives up waiting
+	try   bool                  // poll is to wait for patience only
+	timed bool                  // limit is set
+	pass  *pass                 // nil: pages of files cannot go to w
+	n     int                   // what once wrote
 	werr  error
 	bytes int // in pend and in the write that runs
 	busy  bool
+	part  int          // bytes of the first frame that are written already, of whoever writes
 	since atomic.Int64 // since when the write that runs has got nowhere, clock; 0: none runs
 	err   error
 }
@@ -88,6 +94,11 @@ const (
 	batchSize = 64 << 10
 	outMax    = 4 << 20 // bytes of replies past which no request is read
 	keepPend  = 64      // frames that an idle connection keeps room for
+
+	// patience is how long the reader waits for a client to take something before it
+	// reads on. One that is quick then has its next replies made in buffers that are
+	// in the processor's caches still, and no other goroutine is woken.
+	patience = 10 * time.Millisecond
 )
 
 // put queues a frame. A small one is copied to the end of the one before it, if
@@ -95,8 +106,7 @@ const (
 func (o *out) put(b *buffer) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.bytes += len(b.b)
-	o.srv.st.mem.Add(int64(len(b.b)))
+	o.count(b)
 	if n := len(o.pend); n > 0 && len(b.b) < large {
 		last := o.pend[n-1]
 		if len(b.b) > cap(last.b)-len(last.b) {
@@ -111,6 +121,12 @@ func (o *out) put(b *buffer) {
 	o.pend = append(o.pend, b)
 }
 
+// count counts a frame that is to be written, with o.mu held.
+func (o *out) count(b *buffer) {
+	o.bytes += len(b.b)
+	o.srv.st.mem.Add(int64(len(b.b)))
+}
+
 // flush writes what is pending and, behind it, batch, or leaves it to the flush
 // that runs. The reader of the connection then waits, where the client does not
 // take its replies, until it does.
@@ -119,8 +135,7 @@ func (o *out) flush(batch *buffer, reader bool) error {
 	defer o.mu.Unlock()
 	if batch != nil {
 		o.pend = append(o.pend, batch)
-		o.bytes += len(batch.b)
-		o.srv.st.mem.Add(int64(len(batch.b)))
+		o.count(batch)
 	}
 	o.srv.scarce() // then slow clients are looked for
 	if o.busy {
@@ -130,7 +145,14 @@ func (o *out) flush(batch *buffer, reader bool) error {
 		return o.err
 	}
 	o.busy = true
-	if o.drain(reader) { // the client is slow: the reader reads on, for a while
+	return o.finish(reader)
+}
+
+// finish writes all that is pending, with o.mu held and o.busy set. Where a client is
+// slow, the reader leaves that to another goroutine, with o.busy, and reads on for a
+// while.
+func (o *out) finish(reader bool) error {
+	if o.drain(reader) {
 		go func() {
 			o.mu.Lock()
 			defer o.mu.Unlock()
@@ -153,7 +175,7 @@ func (o *out) wait() {
 }
 
 // drain writes all that is pending, with o.mu held and o.busy set, which it
-// resets. With try it stops where it would have to wait, and says so.
+// resets. With try it stops where it would have to wait for long, and says so.
 func (o *out) drain(try bool) (more bool) {
 	for len(o.pend) > 0 {
 		pend := o.pend
@@ -161,28 +183,27 @@ func (o *out) drain(try bool) (more bool) {
 		err := o.err
 		o.mu.Unlock()
 		var n int
-		all := 0
+		all := -o.part
 		for _, b := range pend {
 			all += len(b.b)
 		}
 		if err == nil {
-			o.since.Store(clock())
-			n, err = o.write(pend, try)
-			o.since.Store(0)
+			o.since.CompareAndSwap(0, clock())
+			if n, err = o.write(pend, try); n > 0 || err != nil {
+				o.since.Store(0)
+			}
 			o.stats.out.Add(uint64(n))
 		}
 		if err != nil {
 			n = all
 		}
 		left := pend[:0]
-		gone := n
+		o.part += n
 		for _, b := range pend {
-			if m := min(gone, len(b.b)); m == len(b.b) {
-				gone -= m
+			if len(left) == 0 && o.part >= len(b.b) {
+				o.part -= len(b.b)
 				b.free()
 			} else {
-				b.b = b.b[m:]
-				gone -= m
 				left = append(left, b)
 			}
 		}
@@ -191,16 +212,13 @@ func (o *out) drain(try bool) (more bool) {
 		o.mu.Lock()
 		o.bytes -= n
 		o.idle.Broadcast()
-		if err != nil && o.err == nil {
-			o.err = err
-			o.w.Close() // so that the reading side ends too
-		}
+		o.fail(err)
 		if len(left) > 0 {
 			behind := o.pend
 			o.pend = append(left, behind...)
 			clear(behind)
 			o.spare = behind[:0]
-			if try {
+			if try && n == 0 {
 				return true
 			}
 			continue
@@ -213,31 +231,61 @@ func (o *out) drain(try bool) (more bool) {
 	return false
 }
 
-// write writes frames, or some bytes of them; with try only as much as goes
-// without waiting, where that can be known.
+// fail ends the connection for an error, if there is one, with o.mu held.
+func (o *out) fail(err error) {
+	if err != nil && o.err == nil {
+		o.err = err
+		o.w.Close() // so that the reading side ends too
+	}
+}
+
+// write writes frames, or some bytes of them; with try none where the client takes
+// none for a while, if that can be known.
 func (o *out) write(frames []*buffer, try bool) (int, error) {
 	o.vec = o.vec[:0]
 	for _, f := range frames {
 		o.vec = append(o.vec, f.b)
 	}
+	o.vec[0] = o.vec[0][o.part:]
 	defer clear(o.vec)
 	if o.raw != nil {
-		o.try, o.n, o.werr = try, 0, nil
-		if err := o.raw.Write(o.once); err != nil {
+		o.n, o.werr = 0, nil
+		if slow, err := o.poll(o.once, try); slow || err != nil {
 			return 0, err
 		}
 		return o.n, o.werr
 	}
 	if len(frames) == 1 {
-		return o.w.Write(frames[0].b)
+		return o.w.Write(o.vec[0])
 	}
 	o.bufs = o.vec
 	n, err := o.bufs.WriteTo(o.w)
 	return int(n), err
 }
 
+// poll calls f, which writes to the socket, until it says that it is done; with try it
+// gives up where the client takes nothing for a while, and says so.
+func (o *out) poll(f func(fd uintptr) bool, try bool) (slow bool, err error) {
+	o.try = try
+	err = o.raw.Write(f)
+	if o.timed {
+		o.timed = false
+		o.limit(time.Time{})
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return true, nil
+		}
+	}
+	return false, err
+}
+
+// full says what poll is to be told where the socket is full: whether f is done.
+func (o *out) full() bool {
+	o.timed = o.try && o.limit(time.Now().Add(patience)) == nil
+	return o.try && !o.timed
+}
+
 // open has writes go on by what the client takes, and those of the reading
-// goroutine not wait for that, where w is a socket.
+// goroutine not wait for that for long, where w is a socket.
 func (o *out) open(w io.WriteCloser) {
 	o.w = w
 	s, ok := w.(syscall.Conn)
@@ -249,6 +297,14 @@ func (o *out) open(w io.WriteCloser) {
 		return
 	}
 	o.raw = raw
+	o.limit = func(time.Time) error { return os.ErrNoDeadline }
+	if d, ok := w.(interface{ SetWriteDeadline(time.Time) error }); ok {
+		o.limit = d.SetWriteDeadline
+	}
+	switch w.(type) {
+	case *net.UnixConn, *net.TCPConn:
+		o.pass = newPass(o)
+	}
 	o.once = func(fd uintptr) bool {
 		for {
 			if len(o.vec) == 1 {
@@ -262,7 +318,7 @@ func (o *out) open(w io.WriteCloser) {
 				continue
 			case syscall.EAGAIN:
 				o.werr = nil
-				return o.try
+				return o.full()
 			}
 			return true
 		}

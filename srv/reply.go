@@ -16,6 +16,7 @@ func (r *req) answer(err error) {
 	switch {
 	case err != nil:
 		c.append(c.errorReply(r.t.Tag, p9.ErrorOf(err)), c.dotl)
+	case r.sent:
 	case r.rlen > 0:
 		b := c.batch.b
 		if c.srv.Trace != nil {

@@ -39,6 +39,7 @@ type life struct {
 	rx   *p9.Fcall // the reply's fields, but for a read's
 	rbuf *buffer   // a read's reply
 	rlen int       // a read's reply, where it is in the batch
+	sent bool      // a read's reply has been written
 }
 
 // A waiting is a Tflush that is answered after another request.

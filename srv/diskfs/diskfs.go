@@ -32,7 +32,8 @@
 //
 // Requests are done on the goroutine that reads the connection (srv.Inline) as far
 // as they need not wait: in memory all; on a disk what the kernel has in memory
-// and, while the disk keeps up, changes; on a network nothing.
+// and, while the disk keeps up, changes; on a network nothing. Long reads of what is
+// in memory are answered by the file's pages, not by a copy (srv.Pager).
 //
 // It needs Linux 5.8, 5.12 for walks that do not wait, and /proc mounted.
 package diskfs

@@ -50,6 +50,19 @@ func (h *local) Backing() int {
 	return h.fd
 }
 
+// Pages gives the descriptor where what is asked for is in memory.
+func (h *local) Pages(off int64, n int) (fd, have int) {
+	var st unix.Stat_t
+	if unix.Fstat(h.fd, &st) != nil || st.Size <= off {
+		return -1, 0
+	}
+	have = int(min(int64(n), st.Size-off))
+	if h.dev.Load().waits != never && !cached(h.fd, off, have) {
+		return -1, 0
+	}
+	return h.fd, have
+}
+
 // Read gives the bytes at an offset. The user was allowed to when the file was
 // opened, which is all that the kernel asks.
 func (h *file) Read(ctx context.Context, p []byte, off int64) (int, error) {

@@ -119,6 +119,53 @@ func TestReadNow(t *testing.T) {
 	}
 }
 
+// TestPages asks for pages of what is in memory, of what is not, and of what is not
+// there at all.
+func TestPages(t *testing.T) {
+	const size = 4 << 20
+	for name, dir := range map[string]func(testing.TB) string{"disk": disk, "memory": memory} {
+		t.Run(name, func(t *testing.T) {
+			dir := dir(t)
+			write(t, dir+"/f", string(make([]byte, size)))
+			f := must(os.Open(dir + "/f"))(t)
+			defer f.Close()
+			must(0, f.Sync())(t)
+			h := open(t, walk(t, serve(t, dir), "f"), p9.OREAD).(srv.Pager)
+			pages := func(off int64, n, want int) {
+				t.Helper()
+				if fd, have := h.Pages(off, n); have != want || have > 0 && fd != h.(*local).fd {
+					t.Errorf("%d bytes at %d: %d of them in memory, not %d", n, off, have, want)
+				}
+			}
+			must(f.ReadAt(make([]byte, size), 0))(t)
+			if name == "disk" {
+				if err := unix.Cachestat(uint(f.Fd()), &unix.CachestatRange{Len: 1}, &unix.Cachestat_t{}, 0); err != nil {
+					t.Skip("cachestat: ", err)
+				}
+			}
+			pages(0, 64<<10, 64<<10)
+			pages(4095, 64<<10, 64<<10)
+			pages(size-100, 64<<10, 100)
+			pages(size, 64<<10, 0)
+			pages(size+1000, 64<<10, 0)
+			if name == "disk" {
+				advise := func(advice int) { must(0, unix.Fadvise(int(f.Fd()), 0, 0, advice))(t) }
+				advise(unix.FADV_DONTNEED)
+				if cached(int(f.Fd()), 1<<20, 64<<10) {
+					t.Skip("the file stays in memory")
+				}
+				advise(unix.FADV_RANDOM) // nothing is read ahead
+				must(f.ReadAt(make([]byte, 64<<10), 1<<20))(t)
+				pages(1<<20, 64<<10, 64<<10)
+				pages(1<<20+100, 60<<10, 60<<10)
+				pages(1<<20-1, 64<<10, 0)
+				pages(1<<20+1, 64<<10, 0)
+				pages(0, 64<<10, 0)
+			}
+		})
+	}
+}
+
 func TestWalkNow(t *testing.T) {
 	dir := disk(t)
 	ctx := nonblock(t)

@@ -1,6 +1,7 @@
 package diskfs
 
 import (
+	"os"
 	"strconv"
 	"unsafe"
 
@@ -90,6 +91,22 @@ func preadNow(fd int, p []byte, off int64) (int, error) {
 		return 0, e
 	}
 	return int(n), nil
+}
+
+// cached reports whether the n bytes at off of a file are in memory: all their pages
+// are there by cachestat(2) (Linux 6.5), and the last one has been read, so that those
+// before it most likely have been too. Where one was not, who reads it waits for what
+// is under way.
+func cached(fd int, off int64, n int) bool {
+	size := int64(os.Getpagesize())
+	r := unix.CachestatRange{Off: uint64(off), Len: uint64(n)}
+	var st unix.Cachestat_t
+	if unix.Cachestat(uint(fd), &r, &st, 0) != nil || int64(st.Cache) < (off+int64(n)-1)/size-off/size+1 {
+		return false
+	}
+	var last [1]byte
+	m, _ := preadNow(fd, last[:], off+int64(n)-1)
+	return m == 1
 }
 
 // bytesOf gives a string's bytes, to be read only.
