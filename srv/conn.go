@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -41,7 +40,7 @@ type conn struct {
 	reqs     map[uint16]*req // those that may block: no more than there are tags
 	flushing map[uint16]*req // by the tag of a Tflush that waits for it
 	running  int             // goroutines of requests
-	parked   []*req          // those for which there were too many
+	parked   queue           // those for which there were too many
 	inlining bool            // the reading goroutine runs a request
 	draining bool            // to end when nothing runs
 	stopped  sync.Once       // reading
@@ -250,10 +249,6 @@ func (c *conn) flush(r *req) {
 	c.flushing[r.t.Tag] = old
 	old.ctx.cancel()
 	run := old.waits > 0 || old.parked
-	if old.parked {
-		old.parked = false
-		c.parked = slices.DeleteFunc(c.parked, func(r *req) bool { return r == old })
-	}
 	if run { // it has not begun, and ends at once
 		old.unqueue()
 		old.bad = p9.ErrInterrupted
@@ -274,7 +269,7 @@ func (c *conn) reset() {
 		if r.waits > 0 {
 			r.bad = p9.ErrInterrupted
 			queued = append(queued, r)
-			r.forgo()
+			r.unqueue()
 		}
 		r.ctx.cancel()
 	}

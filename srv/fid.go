@@ -3,7 +3,6 @@ package srv
 import (
 	"context"
 	"reflect"
-	"slices"
 	"sync"
 	"syscall"
 
@@ -41,7 +40,7 @@ type fid struct {
 	// Under conn.mu.
 	owner   *req // holds it excl
 	sharing int  // how many hold it shared
-	queue   []*req
+	queue   queue
 	ref     int  // requests that hold or wait for it
 	gone    bool // no longer in the table: dropped when ref is 0
 
@@ -190,8 +189,8 @@ func (c *conn) admit(r *req) bool {
 		if f == nil || f.owner == r {
 			continue
 		}
-		if len(f.queue) > 0 || !c.enter(r, i) {
-			f.queue = append(f.queue, r)
+		if f.queue.first() != nil || !c.enter(r, i) {
+			f.queue.put(r, i)
 			r.waits++
 		}
 	}
@@ -249,23 +248,10 @@ func (r *req) sequential(f *fid) bool {
 
 // unqueue takes a waiting request off the queues, with c.mu held.
 func (r *req) unqueue() {
-	for _, f := range r.need {
-		if f != nil {
-			f.queue = slices.DeleteFunc(f.queue, func(q *req) bool { return q == r })
-		}
+	for i := range r.links {
+		r.links[i].leave()
 	}
-	r.waits = 0
-}
-
-// forgo empties the queues that a request waits on, with c.mu held, where all
-// that wait are to end.
-func (r *req) forgo() {
-	for _, f := range r.need {
-		if f != nil {
-			f.queue = nil
-		}
-	}
-	r.waits = 0
+	r.waits, r.parked = 0, false
 }
 
 // leave lets go of the request's fids, with c.mu held, and gives the requests
@@ -285,12 +271,12 @@ func (c *conn) leave(r *req) (next []*req, drop [2]*fid) {
 			}
 		}
 		f.ref-- // first, for a clunk that is next may be the only one then
-		for len(f.queue) > 0 {
-			n := f.queue[0]
-			if !c.enter(n, n.which(f)) {
+		for n := f.queue.first(); n != nil; n = f.queue.first() {
+			i := n.which(f)
+			if !c.enter(n, i) {
 				break
 			}
-			f.queue = f.queue[1:]
+			n.links[i].leave()
 			if n.waits--; n.waits == 0 && c.launch(n) {
 				next = append(next, n)
 			}

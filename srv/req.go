@@ -31,7 +31,8 @@ type life struct {
 	stale  bool    // one of them was clunked before its turn
 	alone  bool    // the last on a fid that it is the end of
 	waits  int     // on how many of their queues it is
-	parked bool    // waits for a goroutine
+	links  [2]link // its places there; the first, where it waits for a goroutine
+	parked bool    // it does
 
 	flushes []waiting // Tflushes to answer after it, under conn.mu
 
