@@ -2,11 +2,13 @@ package srv
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"ninespace/srv/p9"
 )
@@ -48,18 +50,17 @@ type conn struct {
 	wg     sync.WaitGroup // requests in reqs
 	places sync.Mutex     // guards where nodes are
 
-	held    atomic.Int64 // bytes of requests that have no reply yet
+	held    atomic.Int64 // of the stock heldBytes
+	open    atomic.Int64 // of the stock descriptors
 	reading atomic.Int64 // bytes of read buffers, until they are sent
 }
 
 // The connection is read on whatever is in flight: a Tflush or the hangup may be
 // next, and nothing else may ever end what blocks. Tags bound the number of
-// requests, and these bound what they take.
+// requests, and these and share.go's what they take.
 const (
-	maxFids    = 1 << 20
-	maxRunning = 8 << 10   // goroutines: further requests wait for one to end
-	heldBudget = 256 << 20 // bytes of requests past which only small ones are taken
-	smallFrame = 512
+	maxRunning = 8 << 10  // goroutines: further requests wait for one to end
+	smallFrame = 512      // bytes: what is no longer is always taken
 	readBudget = 64 << 20 // bytes of read buffers past which reads are cut short
 	fairBudget = 4 << 20  // the same while memory is short
 	shortRead  = 8 << 10
@@ -72,7 +73,8 @@ const (
 // messages, or the server's own will.
 func (s *Server) ServeConn(ctx context.Context, rwc io.ReadWriteCloser) error {
 	st := s.state()
-	c := &conn{srv: s, base: ctx, rwc: rwc, in: newInput(rwc), fids: map[uint32]*fid{}}
+	c := &conn{srv: s, base: ctx, rwc: rwc, fids: map[uint32]*fid{}}
+	c.in = newInput(rwc, c)
 	c.stats = st.enter(c)
 	defer st.leave(c)
 	c.out.open(rwc)
@@ -116,7 +118,8 @@ func (c *conn) serve() error {
 		}
 		waits := !c.in.whole()
 		b, own, err := c.in.frame(limit)
-		if err != nil {
+		refused := errors.Is(err, syscall.ENOMEM)
+		if err != nil && !refused {
 			if errors.Is(err, io.EOF) {
 				return nil
 			}
@@ -128,7 +131,14 @@ func (c *conn) serve() error {
 		c.stats.in.Add(uint64(len(b)))
 		r := newReq(c)
 		r.frame, r.size, r.began = own, len(b), c.came
-		r.bad = r.t.Decode(b, c.dotl)
+		if refused {
+			r.t.Type, r.t.Tag, r.bad = p9.Type(b[4]), binary.LittleEndian.Uint16(b[5:]), err
+		} else {
+			r.bad = r.t.Decode(b, c.dotl)
+		}
+		if own != nil {
+			r.held = int64(cap(own.b))
+		}
 		c.dispatch(r)
 	}
 }
@@ -164,6 +174,8 @@ func (c *conn) room(n int) []byte {
 // judge says what is wrong with a request before it is looked at more closely.
 func (c *conn) judge(r *req) error {
 	switch {
+	case errors.Is(r.bad, syscall.ENOMEM):
+		return r.bad
 	case errors.Is(r.bad, p9.ErrType):
 		return p9.NewError(p9.ErrNotSup.Errno, r.bad.Error())
 	case r.bad != nil:
@@ -258,34 +270,6 @@ func (c *conn) flush(r *req) {
 	r.free()
 	if run {
 		go old.run()
-	}
-}
-
-// reset ends all requests and clunks all fids.
-func (c *conn) reset() {
-	c.mu.Lock()
-	var queued []*req
-	for _, r := range c.reqs {
-		if r.waits > 0 {
-			r.bad = p9.ErrInterrupted
-			queued = append(queued, r)
-			r.unqueue()
-		}
-		r.ctx.cancel()
-	}
-	for _, r := range queued {
-		c.running++
-		go r.run()
-	}
-	c.mu.Unlock()
-	c.wg.Wait()
-	c.mu.Lock()
-	fids := c.fids
-	c.fids = map[uint32]*fid{}
-	c.mu.Unlock()
-	c.stats.fids.Add(-int64(len(fids)))
-	for _, f := range fids {
-		f.drop()
 	}
 }
 

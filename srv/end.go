@@ -4,9 +4,11 @@ import (
 	"io"
 	"net"
 	"time"
+
+	"ninespace/srv/p9"
 )
 
-// The end of a connection that Shutdown brings about.
+// The end of a connection, which Shutdown may bring about.
 
 // lingering is how long a client is waited for that was told to hang up.
 const lingering = 10 * time.Second
@@ -44,4 +46,32 @@ func (c *conn) linger() {
 	}
 	t.SetReadDeadline(time.Now().Add(lingering))
 	io.Copy(io.Discard, t)
+}
+
+// reset ends all requests and clunks all fids.
+func (c *conn) reset() {
+	c.mu.Lock()
+	var queued []*req
+	for _, r := range c.reqs {
+		if r.waits > 0 {
+			r.bad = p9.ErrInterrupted
+			queued = append(queued, r)
+			r.unqueue()
+		}
+		r.ctx.cancel()
+	}
+	for _, r := range queued {
+		c.running++
+		go r.run()
+	}
+	c.mu.Unlock()
+	c.wg.Wait()
+	c.mu.Lock()
+	fids := c.fids
+	c.fids = map[uint32]*fid{}
+	c.mu.Unlock()
+	c.stats.taken[fidNumbers].Add(-int64(len(fids)))
+	for _, f := range fids {
+		f.drop()
+	}
 }

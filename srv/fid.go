@@ -81,9 +81,11 @@ func (f *fid) drop() error {
 	ctx := f.who.ctx
 	if f.xattr != nil {
 		err = f.xattr.commit(ctx)
+		f.node.c.hold(-f.xattr.held)
 	}
 	if f.own {
 		Clunk(f.handle)
+		f.node.c.describe(f.handle, -1)
 	}
 	if f.open && f.mode&p9.ORCLOSE != 0 && !f.removed {
 		f.node.remove(ctx) // nobody is left to hear an error
@@ -116,13 +118,13 @@ func (c *conn) claim(r *req) error {
 		if c.fids[num] != nil || num == p9.NoFid {
 			return p9.ErrFidInUse
 		}
-		if len(c.fids) >= maxFids {
+		if !c.srv.st.fair(fidNumbers, int64(len(c.fids)), 1) {
 			return syscall.ENFILE
 		}
 		f := fids.Get().(*fid)
 		f.num, f.owner = num, r
 		c.fids[num] = f
-		c.stats.fids.Add(1)
+		c.stats.taken[fidNumbers].Add(1)
 		hold(i, f, excl)
 		return nil
 	}
@@ -231,7 +233,7 @@ func (c *conn) enter(r *req, i int) bool {
 func (c *conn) forget(f *fid) {
 	f.gone = true
 	delete(c.fids, f.num)
-	c.stats.fids.Add(-1)
+	c.stats.taken[fidNumbers].Add(-1)
 }
 
 // sequential reports whether the request goes on where the one before it ended:

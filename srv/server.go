@@ -2,7 +2,6 @@ package srv
 
 import (
 	"context"
-	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -27,6 +26,16 @@ type Server struct {
 	// over all connections, 1 GiB where 0. While it is more, a connection whose
 	// client has taken nothing for 30 seconds is cut off.
 	Memory int64
+	// Requests is how many bytes of requests may be held until they are done, over
+	// all connections, 1 GiB where 0. A connection may hold a sixteenth of what
+	// the others leave of that; what is more is refused with ENOMEM, but for
+	// messages of 512 bytes and less, such as Tflush.
+	Requests int64
+	// Descriptors is how many descriptors files may hold (see Descriptor), over all
+	// connections, seven eighths of what the process may have where 0: getrlimit(2)'s
+	// RLIMIT_NOFILE when the first connection comes. A connection may have a quarter
+	// of what the others leave of that; then it is told EMFILE.
+	Descriptors int64
 	// Trace, where set, is given each message in the text form of p9.Fcall, by
 	// many goroutines at once.
 	Trace func(line string)
@@ -38,6 +47,7 @@ type Server struct {
 // What a server has that runs.
 type state struct {
 	shards [shards]shard
+	limits [stocks]int64
 	mem    atomic.Int64 // bytes of replies that wait
 	down   atomic.Bool  // Shutdown
 
@@ -61,7 +71,7 @@ const (
 
 func (s *Server) state() *state {
 	s.once.Do(func() {
-		s.st = &state{conns: map[*conn]bool{}, listeners: map[net.Listener]bool{}, empty: make(chan struct{}), stalled: stalled}
+		s.st = &state{limits: s.limits(), conns: map[*conn]bool{}, listeners: map[net.Listener]bool{}, empty: make(chan struct{}), stalled: stalled}
 	})
 	return s.st
 }
@@ -104,22 +114,12 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		case room <- struct{}{}:
 		case <-ctx.Done():
 		}
-		c, err := l.Accept()
+		c, err := Accept(ctx, l, nil)
 		switch {
 		case err == nil:
-		case st.down.Load():
+		case st.down.Load() || ctx.Err() != nil:
 			wg.Wait()
 			return nil
-		case ctx.Err() != nil:
-			wg.Wait()
-			return nil
-		case passing(err): // one caller too many does not end the others
-			<-room
-			select {
-			case <-time.After(acceptPause):
-			case <-ctx.Done():
-			}
-			continue
 		default:
 			cancel()
 			wg.Wait()
@@ -130,19 +130,6 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 			<-room
 		})
 	}
-}
-
-// acceptPause is how long to leave a caller waiting where there is no room for it.
-const acceptPause = 50 * time.Millisecond
-
-// passing reports whether a later accept may succeed, accept(2).
-func passing(err error) bool {
-	for _, n := range [...]syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED} {
-		if errors.Is(err, n) {
-			return true
-		}
-	}
-	return false
 }
 
 func (st *state) listen(l net.Listener) bool {
