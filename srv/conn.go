@@ -201,12 +201,12 @@ func (c *conn) dispatch(r *req) {
 	c.mu.Lock()
 	tag := r.t.Tag
 	switch {
-	case r.bad != nil:
-	case r.t.Type == p9.Tflush && c.flushing[tag] == nil: // its own tag may be the old one's
+	case r.bad == nil && r.t.Type == p9.Tflush && c.flushing[tag] == nil: // its own tag may be the old one's
 		c.flush(r)
 		return
-	case (c.draining || c.srv.st.down.Load()) && r.t.Type != p9.Tclunk:
+	case c.ending() && (r.bad != nil || r.t.Type != p9.Tclunk):
 		r.bad = ErrShutdown
+	case r.bad != nil:
 	case tag == p9.NoTag || c.flushing[tag] != nil || c.reqs[tag] != nil:
 		r.bad = p9.NewError(p9.ErrBotch.Errno, "duplicate tag")
 	default:
@@ -232,6 +232,12 @@ func (c *conn) dispatch(r *req) {
 		c.detach(r, true)
 		return
 	}
+	c.conclude(r, err)
+}
+
+// conclude answers a request that the reading goroutine has done, or refused, after
+// it got its fids. c.mu is held; it unlocks it.
+func (c *conn) conclude(r *req, err error) {
 	next, drop := c.leave(r)
 	last := c.draining && len(c.reqs) == 0
 	c.mu.Unlock()

@@ -24,6 +24,9 @@ func (c *conn) drain() {
 	}
 }
 
+// ending reports whether the connection is to end: then nothing new is done.
+func (c *conn) ending() bool { return c.draining || c.srv.st.down.Load() }
+
 // stopReading ends the connection when its last replies are written.
 func (c *conn) stopReading() {
 	c.stopped.Do(func() { // once, for linger sets another deadline

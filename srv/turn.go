@@ -5,13 +5,12 @@ package srv
 // detach has a request run on a goroutine of its own: at once, if it is ready,
 // or when what it waits for has ended. c.mu is held; it unlocks it.
 func (c *conn) detach(r *req, ready bool) {
-	if r.bad = r.keep(); r.bad != nil { // too much is held already
+	if err := r.keep(); err != nil { // too much is held already
+		if c.ending() {
+			err = ErrShutdown
+		}
 		r.unqueue()
-		next, drop := c.leave(r)
-		c.mu.Unlock()
-		r.answer(r.bad)
-		c.follow(next, drop)
-		r.free()
+		c.conclude(r, err)
 		return
 	}
 	r.ctx, r.rx = new(reqCtx), nil
