@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"ninespace/srv/p9"
 )
@@ -89,6 +90,9 @@ func (s *Server) ServeConn(ctx context.Context, rwc io.ReadWriteCloser) error {
 		err = c.serve()
 	}
 	c.push() // what was answered before a message that is none
+	slow := time.AfterFunc(lingering, func() { rwc.Close() })
+	c.out.wait()
+	slow.Stop()
 
 	if st.down.Load() && errors.Is(err, os.ErrDeadlineExceeded) { // stopReading: it ends well
 		c.wg.Wait() // for no more than clunks

@@ -40,15 +40,20 @@ func (c *conn) stopReading() {
 	})
 }
 
-// linger has a TCP client take its last replies: to close a socket that holds unread
-// requests resets the connection, and what was not sent yet is lost.
+// linger has a client take its last replies: to close a TCP socket that holds unread
+// requests resets the connection, and what was not sent yet is lost. Unix sockets
+// lose nothing.
 func (c *conn) linger() {
-	t, ok := c.rwc.(*net.TCPConn)
-	if !ok || t.CloseWrite() != nil {
+	if _, ok := c.rwc.(*net.UnixConn); ok {
 		return
 	}
-	t.SetReadDeadline(time.Now().Add(lingering))
-	io.Copy(io.Discard, t)
+	t, ok := c.rwc.(interface {
+		CloseWrite() error
+		SetReadDeadline(time.Time) error
+	})
+	if ok && t.CloseWrite() == nil && t.SetReadDeadline(time.Now().Add(lingering)) == nil {
+		io.Copy(io.Discard, c.rwc)
+	}
 }
 
 // reset ends all requests and clunks all fids.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"slices"
 	"syscall"
 
@@ -35,13 +36,29 @@ const (
 
 func newInput(r io.Reader, c *conn) *input {
 	in := &input{r: r, c: c}
-	if s, ok := r.(syscall.Conn); ok {
-		if raw, err := s.SyscallConn(); err == nil {
-			in.raw = raw
-			in.poll = in.try
-		}
+	if in.raw = rawOf(r); in.raw != nil {
+		in.poll = in.try
 	}
 	return in
+}
+
+// rawOf gives a socket's descriptor, nil for any other stream. What wraps a socket has
+// that too, where it embeds it, but its bytes are others: it is told by its type.
+func rawOf(stream any) syscall.RawConn {
+	var s syscall.Conn
+	switch c := stream.(type) {
+	case *net.TCPConn:
+		s = c
+	case *net.UnixConn:
+		s = c
+	default:
+		return nil
+	}
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	return raw
 }
 
 // try reads what is there, and says so.

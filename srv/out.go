@@ -2,7 +2,6 @@ package srv
 
 import (
 	"io"
-	"net"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -71,7 +70,6 @@ type out struct {
 	pend  []*buffer
 	spare []*buffer
 	vec   [][]byte
-	bufs  net.Buffers // what is left of vec, in the write that runs
 	raw   syscall.RawConn
 	once  func(fd uintptr) bool
 	try   bool // once is not to wait
@@ -156,6 +154,9 @@ func (o *out) wait() {
 // resets. With try it stops where it would have to wait, and says so.
 func (o *out) drain(try bool) (more bool) {
 	for len(o.pend) > 0 {
+		if try && o.raw == nil { // it may wait
+			return true
+		}
 		pend := o.pend
 		o.pend = o.spare[:0]
 		err := o.err
@@ -214,7 +215,7 @@ func (o *out) drain(try bool) (more bool) {
 }
 
 // write writes frames, or some bytes of them; with try only as much as goes
-// without waiting, where that can be known.
+// without waiting.
 func (o *out) write(frames []*buffer, try bool) (int, error) {
 	o.vec = o.vec[:0]
 	for _, f := range frames {
@@ -228,27 +229,16 @@ func (o *out) write(frames []*buffer, try bool) (int, error) {
 		}
 		return o.n, o.werr
 	}
-	if len(frames) == 1 {
-		return o.w.Write(frames[0].b)
-	}
-	o.bufs = o.vec
-	n, err := o.bufs.WriteTo(o.w)
-	return int(n), err
+	return o.w.Write(o.vec[0][:min(len(o.vec[0]), batchSize)]) // bit by bit, for since
 }
 
 // open has writes go on by what the client takes, and those of the reading
-// goroutine not wait for that, where w is a socket.
+// goroutine not wait for that. Where w is no socket, they are another's.
 func (o *out) open(w io.WriteCloser) {
 	o.w = w
-	s, ok := w.(syscall.Conn)
-	if !ok {
+	if o.raw = rawOf(w); o.raw == nil {
 		return
 	}
-	raw, err := s.SyscallConn()
-	if err != nil {
-		return
-	}
-	o.raw = raw
 	o.once = func(fd uintptr) bool {
 		for {
 			if len(o.vec) == 1 {

@@ -53,11 +53,11 @@ type state struct {
 
 	mu        sync.Mutex
 	conns     map[*conn]bool
-	listeners map[net.Listener]bool
-	next      int           // the next connection's shard
-	watched   bool          // somebody looks for slow readers
-	stalled   time.Duration // how long those may take nothing
-	empty     chan struct{} // closed when the last connection has ended, after Shutdown
+	listeners map[*net.Listener]bool // by address: their types may not be comparable
+	next      int                    // the next connection's shard
+	watched   bool                   // somebody looks for slow readers
+	stalled   time.Duration          // how long those may take nothing
+	empty     chan struct{}          // closed when the last connection has ended, after Shutdown
 }
 
 // ErrShutdown refuses what is asked of a server that was told to stop.
@@ -71,7 +71,7 @@ const (
 
 func (s *Server) state() *state {
 	s.once.Do(func() {
-		s.st = &state{limits: s.limits(), conns: map[*conn]bool{}, listeners: map[net.Listener]bool{}, empty: make(chan struct{}), stalled: stalled}
+		s.st = &state{limits: s.limits(), conns: map[*conn]bool{}, listeners: map[*net.Listener]bool{}, empty: make(chan struct{}), stalled: stalled}
 	})
 	return s.st
 }
@@ -99,10 +99,10 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
 	st := s.state()
-	if !st.listen(l) {
+	if !st.listen(&l) {
 		return ErrShutdown
 	}
-	defer st.unlisten(l)
+	defer st.unlisten(&l)
 	limit := s.Conns
 	if limit == 0 {
 		limit = defaultConns
@@ -132,7 +132,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 }
 
-func (st *state) listen(l net.Listener) bool {
+func (st *state) listen(l *net.Listener) bool {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if st.down.Load() {
@@ -142,7 +142,7 @@ func (st *state) listen(l net.Listener) bool {
 	return true
 }
 
-func (st *state) unlisten(l net.Listener) {
+func (st *state) unlisten(l *net.Listener) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	delete(st.listeners, l)
@@ -188,7 +188,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		st.finish()
 	}
 	for l := range st.listeners {
-		l.Close()
+		(*l).Close()
 	}
 	conns := st.list()
 	st.mu.Unlock()
@@ -256,7 +256,7 @@ func (s *Server) cutSlow(limit int64) {
 		st.mu.Unlock()
 		for _, c := range conns {
 			if since := c.out.since.Load(); since != 0 && clock()-since > int64(st.stalled) {
-				c.rwc.Close()
+				go c.rwc.Close() // which may take its time, where it is not a socket
 			}
 		}
 	}

@@ -29,7 +29,7 @@ func TestHeldByAll(t *testing.T) {
 	const conns, budget, size = 30, 16 << 20, 60 << 10
 	g := newGate(0o222)
 	close(g.open)
-	s := srv.New(newHall(map[string]srv.File{"f": g}))
+	s := srv.New(srv.NewDir().Add("f", g)) // whose attributes are told in turn
 	s.Requests = budget
 	p := listen(t, s)
 	data := make([]byte, size)

@@ -63,7 +63,9 @@ func (c *secretUnix) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (c *secretUnix) Write(p []byte) (int, error) { return c.UnixConn.Write(flip(make([]byte, len(p)), p)) }
+func (c *secretUnix) Write(p []byte) (int, error) {
+	return c.UnixConn.Write(flip(make([]byte, len(p)), p))
+}
 
 type secretTCP struct{ *net.TCPConn }
 
@@ -73,7 +75,9 @@ func (c *secretTCP) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (c *secretTCP) Write(p []byte) (int, error) { return c.TCPConn.Write(flip(make([]byte, len(p)), p)) }
+func (c *secretTCP) Write(p []byte) (int, error) {
+	return c.TCPConn.Write(flip(make([]byte, len(p)), p))
+}
 
 func flip(to, from []byte) []byte {
 	for i, b := range from {
@@ -93,7 +97,16 @@ func (l wrapped) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	small(c)
 	return l.via.server(c), nil
+}
+
+// small has a socket keep little: TCP keeps as much as the engine, else.
+func small(c net.Conn) {
+	if c, ok := c.(*net.TCPConn); ok {
+		c.SetWriteBuffer(64 << 10)
+		c.SetReadBuffer(64 << 10)
+	}
 }
 
 // wrappedPlaces runs a test for each via, on TCP and on Unix sockets.
@@ -122,6 +135,7 @@ func wrappedPlaces(t *testing.T, newServer func() *srv.Server, test func(*place,
 					if err != nil {
 						t.Fatal(err)
 					}
+					small(c)
 					t.Cleanup(func() { c.Close() })
 					w := &wire{t, v.client(c), false}
 					w.version(true, p9.MaxMsize)
@@ -137,9 +151,17 @@ func wrappedPlaces(t *testing.T, newServer func() *srv.Server, test func(*place,
 // with the bytes is done.
 func TestWrapped(t *testing.T) {
 	wrappedPlaces(t, func() *srv.Server {
-		return srv.New(newHall(map[string]srv.File{"bulk": &bulk{Node: srv.NewNode(0o444)}, "hello": srv.Const("hello")}))
+		return srv.New(srv.NewDir().Add("bulk", &bulk{Node: srv.NewNode(0o444)}).Add("hello", srv.Const("hello")))
 	}, func(p *place, dial func() *wire) {
 		dial().work(20)
+		w := dial()
+		w.raw(append(frame(t, true, &p9.Fcall{Type: p9.Tgetattr, Tag: 1}), 3, 0, 0, 0, 0, 0, 0))
+		if r := w.recv(); r.Type != p9.Rgetattr { // said before what is no message
+			p.Error(r.Text(true))
+		}
+		if _, err := w.c.Read(make([]byte, 1)); err == nil {
+			p.Error("no hangup")
+		}
 	})
 }
 
