@@ -2,12 +2,14 @@ package srv
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"os"
-	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
+	"time"
 
 	"ninespace/srv/p9"
 )
@@ -41,7 +43,7 @@ type conn struct {
 	reqs     map[uint16]*req // those that may block: no more than there are tags
 	flushing map[uint16]*req // by the tag of a Tflush that waits for it
 	running  int             // goroutines of requests
-	parked   []*req          // those for which there were too many
+	parked   queue           // those for which there were too many
 	inlining bool            // the reading goroutine runs a request
 	draining bool            // to end when nothing runs
 	stopped  sync.Once       // reading
@@ -49,18 +51,17 @@ type conn struct {
 	wg     sync.WaitGroup // requests in reqs
 	places sync.Mutex     // guards where nodes are
 
-	held    atomic.Int64 // bytes of requests that have no reply yet
+	held    atomic.Int64 // of the stock heldBytes
+	open    atomic.Int64 // of the stock descriptors
 	reading atomic.Int64 // bytes of read buffers, until they are sent
 }
 
 // The connection is read on whatever is in flight: a Tflush or the hangup may be
 // next, and nothing else may ever end what blocks. Tags bound the number of
-// requests, and these bound what they take.
+// requests, and these and share.go's what they take.
 const (
-	maxFids    = 1 << 20
-	maxRunning = 8 << 10   // goroutines: further requests wait for one to end
-	heldBudget = 256 << 20 // bytes of requests past which only small ones are taken
-	smallFrame = 512
+	maxRunning = 8 << 10  // goroutines: further requests wait for one to end
+	smallFrame = 512      // bytes: what is no longer is always taken
 	readBudget = 64 << 20 // bytes of read buffers past which reads are cut short
 	fairBudget = 4 << 20  // the same while memory is short
 	shortRead  = 8 << 10
@@ -73,7 +74,8 @@ const (
 // messages, or the server's own will.
 func (s *Server) ServeConn(ctx context.Context, rwc io.ReadWriteCloser) error {
 	st := s.state()
-	c := &conn{srv: s, base: ctx, rwc: rwc, in: newInput(rwc), fids: map[uint32]*fid{}}
+	c := &conn{srv: s, base: ctx, rwc: rwc, fids: map[uint32]*fid{}}
+	c.in = newInput(rwc, c)
 	c.stats = st.enter(c)
 	defer st.leave(c)
 	c.out.open(rwc)
@@ -88,6 +90,9 @@ func (s *Server) ServeConn(ctx context.Context, rwc io.ReadWriteCloser) error {
 		err = c.serve()
 	}
 	c.push() // what was answered before a message that is none
+	slow := time.AfterFunc(lingering, func() { rwc.Close() })
+	c.out.wait()
+	slow.Stop()
 
 	if st.down.Load() && errors.Is(err, os.ErrDeadlineExceeded) { // stopReading: it ends well
 		c.wg.Wait() // for no more than clunks
@@ -117,7 +122,8 @@ func (c *conn) serve() error {
 		}
 		waits := !c.in.whole()
 		b, own, err := c.in.frame(limit)
-		if err != nil {
+		refused := errors.Is(err, syscall.ENOMEM)
+		if err != nil && !refused {
 			if errors.Is(err, io.EOF) {
 				return nil
 			}
@@ -129,7 +135,14 @@ func (c *conn) serve() error {
 		c.stats.in.Add(uint64(len(b)))
 		r := newReq(c)
 		r.frame, r.size, r.began = own, len(b), c.came
-		r.bad = r.t.Decode(b, c.dotl)
+		if refused {
+			r.t.Type, r.t.Tag, r.bad = p9.Type(b[4]), binary.LittleEndian.Uint16(b[5:]), err
+		} else {
+			r.bad = r.t.Decode(b, c.dotl)
+		}
+		if own != nil {
+			r.held = int64(cap(own.b))
+		}
 		c.dispatch(r)
 	}
 }
@@ -165,6 +178,8 @@ func (c *conn) room(n int) []byte {
 // judge says what is wrong with a request before it is looked at more closely.
 func (c *conn) judge(r *req) error {
 	switch {
+	case errors.Is(r.bad, syscall.ENOMEM):
+		return r.bad
 	case errors.Is(r.bad, p9.ErrType):
 		return p9.NewError(p9.ErrNotSup.Errno, r.bad.Error())
 	case r.bad != nil:
@@ -190,12 +205,12 @@ func (c *conn) dispatch(r *req) {
 	c.mu.Lock()
 	tag := r.t.Tag
 	switch {
-	case r.bad != nil:
-	case r.t.Type == p9.Tflush && c.flushing[tag] == nil: // its own tag may be the old one's
+	case r.bad == nil && r.t.Type == p9.Tflush && c.flushing[tag] == nil: // its own tag may be the old one's
 		c.flush(r)
 		return
-	case (c.draining || c.srv.st.down.Load()) && r.t.Type != p9.Tclunk:
+	case c.ending() && (r.bad != nil || r.t.Type != p9.Tclunk):
 		r.bad = ErrShutdown
+	case r.bad != nil:
 	case tag == p9.NoTag || c.flushing[tag] != nil || c.reqs[tag] != nil:
 		r.bad = p9.NewError(p9.ErrBotch.Errno, "duplicate tag")
 	default:
@@ -221,6 +236,12 @@ func (c *conn) dispatch(r *req) {
 		c.detach(r, true)
 		return
 	}
+	c.conclude(r, err)
+}
+
+// conclude answers a request that the reading goroutine has done, or refused, after
+// it got its fids. c.mu is held; it unlocks it.
+func (c *conn) conclude(r *req, err error) {
 	next, drop := c.leave(r)
 	last := c.draining && len(c.reqs) == 0
 	c.mu.Unlock()
@@ -250,10 +271,6 @@ func (c *conn) flush(r *req) {
 	c.flushing[r.t.Tag] = old
 	old.ctx.cancel()
 	run := old.waits > 0 || old.parked
-	if old.parked {
-		old.parked = false
-		c.parked = slices.DeleteFunc(c.parked, func(r *req) bool { return r == old })
-	}
 	if run { // it has not begun, and ends at once
 		old.unqueue()
 		old.bad = p9.ErrInterrupted
@@ -263,34 +280,6 @@ func (c *conn) flush(r *req) {
 	r.free()
 	if run {
 		go old.run()
-	}
-}
-
-// reset ends all requests and clunks all fids.
-func (c *conn) reset() {
-	c.mu.Lock()
-	var queued []*req
-	for _, r := range c.reqs {
-		if r.waits > 0 {
-			r.bad = p9.ErrInterrupted
-			queued = append(queued, r)
-			r.forgo()
-		}
-		r.ctx.cancel()
-	}
-	for _, r := range queued {
-		c.running++
-		go r.run()
-	}
-	c.mu.Unlock()
-	c.wg.Wait()
-	c.mu.Lock()
-	fids := c.fids
-	c.fids = map[uint32]*fid{}
-	c.mu.Unlock()
-	c.stats.fids.Add(-int64(len(fids)))
-	for _, f := range fids {
-		f.drop()
 	}
 }
 

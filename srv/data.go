@@ -107,7 +107,7 @@ func (r *req) read(ctx context.Context, f *fid) error {
 func (f *fid) write(ctx context.Context, t *p9.Fcall) (uint32, error) {
 	switch {
 	case f.xattr != nil:
-		return f.xattr.write(t.Data, t.Offset)
+		return f.xattr.write(f.node.c, t.Data, t.Offset)
 	case !f.open || !f.mode.Writable():
 		return 0, p9.ErrBadUseFid
 	case t.Offset > math.MaxInt64-uint64(len(t.Data)):

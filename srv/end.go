@@ -4,9 +4,11 @@ import (
 	"io"
 	"net"
 	"time"
+
+	"ninespace/srv/p9"
 )
 
-// The end of a connection that Shutdown brings about.
+// The end of a connection, which Shutdown may bring about.
 
 // lingering is how long a client is waited for that was told to hang up.
 const lingering = 10 * time.Second
@@ -22,6 +24,9 @@ func (c *conn) drain() {
 	}
 }
 
+// ending reports whether the connection is to end: then nothing new is done.
+func (c *conn) ending() bool { return c.draining || c.srv.st.down.Load() }
+
 // stopReading ends the connection when its last replies are written.
 func (c *conn) stopReading() {
 	c.stopped.Do(func() { // once, for linger sets another deadline
@@ -35,13 +40,46 @@ func (c *conn) stopReading() {
 	})
 }
 
-// linger has a TCP client take its last replies: to close a socket that holds unread
-// requests resets the connection, and what was not sent yet is lost.
+// linger has a client take its last replies: to close a TCP socket that holds unread
+// requests resets the connection, and what was not sent yet is lost. Unix sockets
+// lose nothing.
 func (c *conn) linger() {
-	t, ok := c.rwc.(*net.TCPConn)
-	if !ok || t.CloseWrite() != nil {
+	if _, ok := c.rwc.(*net.UnixConn); ok {
 		return
 	}
-	t.SetReadDeadline(time.Now().Add(lingering))
-	io.Copy(io.Discard, t)
+	t, ok := c.rwc.(interface {
+		CloseWrite() error
+		SetReadDeadline(time.Time) error
+	})
+	if ok && t.CloseWrite() == nil && t.SetReadDeadline(time.Now().Add(lingering)) == nil {
+		io.Copy(io.Discard, c.rwc)
+	}
+}
+
+// reset ends all requests and clunks all fids.
+func (c *conn) reset() {
+	c.mu.Lock()
+	var queued []*req
+	for _, r := range c.reqs {
+		if r.waits > 0 {
+			r.bad = p9.ErrInterrupted
+			queued = append(queued, r)
+			r.unqueue()
+		}
+		r.ctx.cancel()
+	}
+	for _, r := range queued {
+		c.running++
+		go r.run()
+	}
+	c.mu.Unlock()
+	c.wg.Wait()
+	c.mu.Lock()
+	fids := c.fids
+	c.fids = map[uint32]*fid{}
+	c.mu.Unlock()
+	c.stats.taken[fidNumbers].Add(-int64(len(fids)))
+	for _, f := range fids {
+		f.drop()
+	}
 }

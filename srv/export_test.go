@@ -28,3 +28,18 @@ func (s *Server) Waiting() int64 { return s.state().mem.Load() }
 
 // Clock gives the time that Writes is in.
 func Clock() int64 { return clock() }
+
+// Draining tells how many connections know that they are to end.
+func (s *Server) Draining() (n int) {
+	st := s.state()
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	for c := range st.conns {
+		c.mu.Lock()
+		if c.draining {
+			n++
+		}
+		c.mu.Unlock()
+	}
+	return n
+}

@@ -3,7 +3,6 @@ package srv
 import (
 	"context"
 	"reflect"
-	"slices"
 	"sync"
 	"syscall"
 
@@ -41,7 +40,7 @@ type fid struct {
 	// Under conn.mu.
 	owner   *req // holds it excl
 	sharing int  // how many hold it shared
-	queue   []*req
+	queue   queue
 	ref     int  // requests that hold or wait for it
 	gone    bool // no longer in the table: dropped when ref is 0
 
@@ -82,9 +81,11 @@ func (f *fid) drop() error {
 	ctx := f.who.ctx
 	if f.xattr != nil {
 		err = f.xattr.commit(ctx)
+		f.node.c.hold(-f.xattr.held)
 	}
 	if f.own {
 		Clunk(f.handle)
+		f.node.c.describe(f.handle, -1)
 	}
 	if f.open && f.mode&p9.ORCLOSE != 0 && !f.removed {
 		f.node.remove(ctx) // nobody is left to hear an error
@@ -117,13 +118,13 @@ func (c *conn) claim(r *req) error {
 		if c.fids[num] != nil || num == p9.NoFid {
 			return p9.ErrFidInUse
 		}
-		if len(c.fids) >= maxFids {
+		if !c.srv.st.fair(fidNumbers, int64(len(c.fids)), 1) {
 			return syscall.ENFILE
 		}
 		f := fids.Get().(*fid)
 		f.num, f.owner = num, r
 		c.fids[num] = f
-		c.stats.fids.Add(1)
+		c.stats.taken[fidNumbers].Add(1)
 		hold(i, f, excl)
 		return nil
 	}
@@ -190,8 +191,8 @@ func (c *conn) admit(r *req) bool {
 		if f == nil || f.owner == r {
 			continue
 		}
-		if len(f.queue) > 0 || !c.enter(r, i) {
-			f.queue = append(f.queue, r)
+		if f.queue.first() != nil || !c.enter(r, i) {
+			f.queue.put(r, i)
 			r.waits++
 		}
 	}
@@ -232,7 +233,7 @@ func (c *conn) enter(r *req, i int) bool {
 func (c *conn) forget(f *fid) {
 	f.gone = true
 	delete(c.fids, f.num)
-	c.stats.fids.Add(-1)
+	c.stats.taken[fidNumbers].Add(-1)
 }
 
 // sequential reports whether the request goes on where the one before it ended:
@@ -249,23 +250,10 @@ func (r *req) sequential(f *fid) bool {
 
 // unqueue takes a waiting request off the queues, with c.mu held.
 func (r *req) unqueue() {
-	for _, f := range r.need {
-		if f != nil {
-			f.queue = slices.DeleteFunc(f.queue, func(q *req) bool { return q == r })
-		}
+	for i := range r.links {
+		r.links[i].leave()
 	}
-	r.waits = 0
-}
-
-// forgo empties the queues that a request waits on, with c.mu held, where all
-// that wait are to end.
-func (r *req) forgo() {
-	for _, f := range r.need {
-		if f != nil {
-			f.queue = nil
-		}
-	}
-	r.waits = 0
+	r.waits, r.parked = 0, false
 }
 
 // leave lets go of the request's fids, with c.mu held, and gives the requests
@@ -285,12 +273,12 @@ func (c *conn) leave(r *req) (next []*req, drop [2]*fid) {
 			}
 		}
 		f.ref-- // first, for a clunk that is next may be the only one then
-		for len(f.queue) > 0 {
-			n := f.queue[0]
-			if !c.enter(n, n.which(f)) {
+		for n := f.queue.first(); n != nil; n = f.queue.first() {
+			i := n.which(f)
+			if !c.enter(n, i) {
 				break
 			}
-			f.queue = f.queue[1:]
+			n.links[i].leave()
 			if n.waits--; n.waits == 0 && c.launch(n) {
 				next = append(next, n)
 			}

@@ -114,6 +114,10 @@ type Wstater interface {
 // goroutine of its own, where it may.
 type Inline interface{ Inline() }
 
+// A Descriptor is a File or Handle that holds a descriptor of the process until it
+// is clunked. Each connection may have its share of those: see Server.Descriptors.
+type Descriptor interface{ Descriptor() }
+
 // ErrAgain is what an Inline file's method returns where Nonblock(ctx) holds and
 // it would have to wait.
 var ErrAgain = errors.New("would block")

@@ -308,6 +308,9 @@ func (r *req) step(ctx context.Context, f *fid, n *node, name string) (*node, p9
 	if err := f.allowed(ctx, n.file, 1); err != nil {
 		return nil, p9.Qid{}, err
 	}
+	if err := r.c.mayOpen(); err != nil {
+		return nil, p9.Qid{}, err
+	}
 	c, err := w.Walk(ctx, name)
 	if err != nil {
 		return nil, p9.Qid{}, err

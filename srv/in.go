@@ -1,10 +1,13 @@
 package srv
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"slices"
 	"syscall"
 
 	"ninespace/srv/p9"
@@ -15,6 +18,7 @@ import (
 // connection then costs little memory. Frames that fit are used where they lie.
 type input struct {
 	r        io.Reader
+	c        *conn           // counts the buffers of frames that have one of their own
 	raw      syscall.RawConn // nil: r cannot be waited for without a buffer
 	poll     func(fd uintptr) bool
 	into     []byte // where poll reads to; nil: to buf
@@ -30,15 +34,31 @@ const (
 	ahead  = 4 << 10 // how far to read on after a large frame
 )
 
-func newInput(r io.Reader) *input {
-	in := &input{r: r}
-	if s, ok := r.(syscall.Conn); ok {
-		if raw, err := s.SyscallConn(); err == nil {
-			in.raw = raw
-			in.poll = in.try
-		}
+func newInput(r io.Reader, c *conn) *input {
+	in := &input{r: r, c: c}
+	if in.raw = rawOf(r); in.raw != nil {
+		in.poll = in.try
 	}
 	return in
+}
+
+// rawOf gives a socket's descriptor, nil for any other stream. What wraps a socket has
+// that too, where it embeds it, but its bytes are others: it is told by its type.
+func rawOf(stream any) syscall.RawConn {
+	var s syscall.Conn
+	switch c := stream.(type) {
+	case *net.TCPConn:
+		s = c
+	case *net.UnixConn:
+		s = c
+	default:
+		return nil
+	}
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	return raw
 }
 
 // try reads what is there, and says so.
@@ -139,8 +159,9 @@ func (in *input) whole() bool {
 }
 
 // frame gives the next frame, no longer than limit: either lying in the input,
-// until it is asked again, or in a buffer of its own. With a wrong size the place
-// of the next frame is lost, so that is an error of the connection.
+// until it is asked again, or in a buffer of its own, which conn.hold counts. With
+// a wrong size the place of the next frame is lost, so that is an error of the
+// connection. With ENOMEM it is the head of one that the connection may not hold.
 func (in *input) frame(limit uint32) ([]byte, *buffer, error) {
 	h, err := in.peek(4)
 	if err != nil {
@@ -156,7 +177,12 @@ func (in *input) frame(limit uint32) ([]byte, *buffer, error) {
 		in.off += int(size)
 		return b, nil, err
 	}
+	if err := in.c.mayHold(int64(size)); err != nil {
+		head, herr := in.skip(int(size))
+		return head, nil, cmp.Or(herr, err)
+	}
 	own := getBuf(int(size))
+	in.c.hold(int64(cap(own.b)))
 	n := copy(own.b, in.buf.b[in.off:in.end])
 	in.off += n
 	for n < len(own.b) {
@@ -165,10 +191,32 @@ func (in *input) frame(limit uint32) ([]byte, *buffer, error) {
 			if errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF
 			}
+			in.c.hold(-int64(cap(own.b)))
 			own.free()
 			return nil, nil, err
 		}
 		n += m
 	}
 	return own.b, own, nil
+}
+
+// skip passes over a frame and gives its head.
+func (in *input) skip(size int) ([]byte, error) {
+	b, err := in.peek(p9.HdrSz)
+	if err != nil {
+		return nil, err
+	}
+	head := slices.Clone(b)
+	for size > 0 {
+		if _, err := in.peek(1); err != nil {
+			if errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF
+			}
+			return nil, err
+		}
+		n := min(size, in.end-in.off)
+		in.off += n
+		size -= n
+	}
+	return head, nil
 }

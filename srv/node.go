@@ -31,6 +31,7 @@ func (c *conn) newNode(f File, name string, parent *node) *node {
 	if parent != nil {
 		parent.ref.Add(1)
 	}
+	c.describe(f, 1)
 	return n
 }
 
@@ -67,6 +68,7 @@ func (n *node) unref() {
 	for n != nil && n.ref.Add(-1) == 0 { // no recursion: paths may be long
 		parent := n.parent
 		Clunk(n.file)
+		n.c.describe(n.file, -1)
 		n.c, n.file, n.name, n.parent = nil, nil, "", nil
 		nodes.Put(n)
 		n = parent

@@ -54,6 +54,9 @@ func (f *fid) openFile(ctx context.Context, mode p9.Mode) (p9.Qid, error) {
 			return st.Qid, err
 		}
 	}
+	if err := f.node.c.mayOpen(); err != nil {
+		return st.Qid, err
+	}
 	h, err := Open(ctx, file, mode)
 	if err != nil {
 		return st.Qid, err
@@ -99,6 +102,9 @@ func fits(st *p9.Stat, mode p9.Mode) error {
 
 func (f *fid) opened(h Handle, own bool, mode p9.Mode, dir bool) {
 	f.handle, f.own, f.quick = h, own, isInline(h)
+	if own {
+		f.node.c.describe(h, 1)
+	}
 	f.mode, f.open, f.dir, f.dirOff, f.cookie, f.dirRoom = mode, true, dir, 0, 0, 0
 }
 
@@ -146,6 +152,9 @@ func (f *fid) createFile(ctx context.Context, name string, perm fs.FileMode, mod
 	}
 	if perm&fs.ModeType&^fs.ModeDir != 0 { // 9P2000.u's links and devices
 		return q, p9.ErrPerm
+	}
+	if err := dir.c.mayOpen(); err != nil {
+		return q, err
 	}
 	file, h, err := Create(ctx, dir.file, name, perm, mode)
 	if err != nil {

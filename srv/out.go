@@ -73,7 +73,6 @@ type out struct {
 	pend  []*buffer
 	spare []*buffer
 	vec   [][]byte
-	bufs  net.Buffers // what is left of vec, in the write that runs
 	raw   syscall.RawConn
 	once  func(fd uintptr) bool
 	limit func(time.Time) error // when poll gives up waiting
@@ -178,6 +177,9 @@ func (o *out) wait() {
 // resets. With try it stops where it would have to wait for long, and says so.
 func (o *out) drain(try bool) (more bool) {
 	for len(o.pend) > 0 {
+		if try && o.raw == nil { // it may wait
+			return true
+		}
 		pend := o.pend
 		o.pend = o.spare[:0]
 		err := o.err
@@ -240,7 +242,7 @@ func (o *out) fail(err error) {
 }
 
 // write writes frames, or some bytes of them; with try none where the client takes
-// none for a while, if that can be known.
+// none for a while.
 func (o *out) write(frames []*buffer, try bool) (int, error) {
 	o.vec = o.vec[:0]
 	for _, f := range frames {
@@ -255,12 +257,7 @@ func (o *out) write(frames []*buffer, try bool) (int, error) {
 		}
 		return o.n, o.werr
 	}
-	if len(frames) == 1 {
-		return o.w.Write(o.vec[0])
-	}
-	o.bufs = o.vec
-	n, err := o.bufs.WriteTo(o.w)
-	return int(n), err
+	return o.w.Write(o.vec[0][:min(len(o.vec[0]), batchSize)]) // bit by bit, for since
 }
 
 // poll calls f, which writes to the socket, until it says that it is done; with try it
@@ -285,26 +282,14 @@ func (o *out) full() bool {
 }
 
 // open has writes go on by what the client takes, and those of the reading
-// goroutine not wait for that for long, where w is a socket.
+// goroutine not wait for that for long. Where w is no socket, they are another's.
 func (o *out) open(w io.WriteCloser) {
 	o.w = w
-	s, ok := w.(syscall.Conn)
-	if !ok {
+	if o.raw = rawOf(w); o.raw == nil {
 		return
 	}
-	raw, err := s.SyscallConn()
-	if err != nil {
-		return
-	}
-	o.raw = raw
-	o.limit = func(time.Time) error { return os.ErrNoDeadline }
-	if d, ok := w.(interface{ SetWriteDeadline(time.Time) error }); ok {
-		o.limit = d.SetWriteDeadline
-	}
-	switch w.(type) {
-	case *net.UnixConn, *net.TCPConn:
-		o.pass = newPass(o)
-	}
+	o.limit = w.(net.Conn).SetWriteDeadline
+	o.pass = newPass(o)
 	o.once = func(fd uintptr) bool {
 		for {
 			if len(o.vec) == 1 {

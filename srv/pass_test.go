@@ -32,19 +32,19 @@ func (f *paper) Open(context.Context, p9.Mode) (srv.Handle, error) {
 	if err == nil {
 		f.open.Add(1)
 	}
-	return &sheet{f, file}, err
+	return &scrap{f, file}, err
 }
 
-type sheet struct {
+type scrap struct {
 	of *paper
 	f  *os.File
 }
 
-func (*sheet) Inline()                                                    {}
-func (l *sheet) Read(_ context.Context, p []byte, off int64) (int, error) { return l.f.ReadAt(p, off) }
-func (l *sheet) Clunk()                                                   { l.f.Close(); l.of.open.Add(-1) }
+func (*scrap) Inline()                                                    {}
+func (l *scrap) Read(_ context.Context, p []byte, off int64) (int, error) { return l.f.ReadAt(p, off) }
+func (l *scrap) Clunk()                                                   { l.f.Close(); l.of.open.Add(-1) }
 
-func (l *sheet) Pages(off int64, n int) (fd, have int) {
+func (l *scrap) Pages(off int64, n int) (fd, have int) {
 	fi, err := l.f.Stat()
 	if err != nil {
 		return -1, 0

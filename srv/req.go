@@ -4,7 +4,6 @@ import (
 	"context"
 	"runtime"
 	"sync"
-	"syscall"
 
 	"ninespace/srv/p9"
 )
@@ -20,7 +19,7 @@ type life struct {
 	c     *conn
 	frame *buffer // the request's bytes, where they are its own; t.Data and t.Stat are in it
 	size  int     // of the request
-	held  int64   // how much of it counts in conn.held
+	held  int64   // how much of it conn.hold counts
 	began int64   // clock
 
 	// Under conn.mu until it runs.
@@ -31,7 +30,8 @@ type life struct {
 	stale  bool    // one of them was clunked before its turn
 	alone  bool    // the last on a fid that it is the end of
 	waits  int     // on how many of their queues it is
-	parked bool    // waits for a goroutine
+	links  [2]link // its places there; the first, where it waits for a goroutine
+	parked bool    // it does
 
 	flushes []waiting // Tflushes to answer after it, under conn.mu
 
@@ -71,7 +71,7 @@ func (r *req) free() {
 	}
 	r.t.Data, r.t.Stat = nil, nil // all else is set anew, as far as it counts
 	if r.held > 0 {
-		r.c.held.Add(-r.held)
+		r.c.hold(-r.held)
 	}
 	r.life = life{flushes: r.flushes[:0]}
 	reqs.Put(r)
@@ -101,15 +101,20 @@ func (r *req) keep() error {
 		copy(r.frame.b, *data)
 		*data = r.frame.b
 	}
+	if r.held > 0 { // it came in a buffer of its own
+		return nil
+	}
 	n := int64(r.size) // names are copies
 	if r.frame != nil {
 		n = max(n, int64(cap(r.frame.b)))
 	}
-	if r.size > smallFrame && r.c.held.Load()+n > heldBudget {
-		return syscall.ENOMEM
+	if r.size > smallFrame {
+		if err := r.c.mayHold(n); err != nil {
+			return err
+		}
 	}
 	r.held = n
-	r.c.held.Add(n)
+	r.c.hold(n)
 	return nil
 }
 

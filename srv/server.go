@@ -2,7 +2,6 @@ package srv
 
 import (
 	"context"
-	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -27,6 +26,16 @@ type Server struct {
 	// over all connections, 1 GiB where 0. While it is more, a connection whose
 	// client has taken nothing for 30 seconds is cut off.
 	Memory int64
+	// Requests is how many bytes of requests may be held until they are done, over
+	// all connections, 1 GiB where 0. A connection may hold a sixteenth of what
+	// the others leave of that; what is more is refused with ENOMEM, but for
+	// messages of 512 bytes and less, such as Tflush.
+	Requests int64
+	// Descriptors is how many descriptors files may hold (see Descriptor), over all
+	// connections, seven eighths of what the process may have where 0: getrlimit(2)'s
+	// RLIMIT_NOFILE when the first connection comes. A connection may have a quarter
+	// of what the others leave of that; then it is told EMFILE.
+	Descriptors int64
 	// Trace, where set, is given each message in the text form of p9.Fcall, by
 	// many goroutines at once.
 	Trace func(line string)
@@ -38,16 +47,17 @@ type Server struct {
 // What a server has that runs.
 type state struct {
 	shards [shards]shard
+	limits [stocks]int64
 	mem    atomic.Int64 // bytes of replies that wait
 	down   atomic.Bool  // Shutdown
 
 	mu        sync.Mutex
 	conns     map[*conn]bool
-	listeners map[net.Listener]bool
-	next      int           // the next connection's shard
-	watched   bool          // somebody looks for slow readers
-	stalled   time.Duration // how long those may take nothing
-	empty     chan struct{} // closed when the last connection has ended, after Shutdown
+	listeners map[*net.Listener]bool // by address: their types may not be comparable
+	next      int                    // the next connection's shard
+	watched   bool                   // somebody looks for slow readers
+	stalled   time.Duration          // how long those may take nothing
+	empty     chan struct{}          // closed when the last connection has ended, after Shutdown
 }
 
 // ErrShutdown refuses what is asked of a server that was told to stop.
@@ -61,7 +71,7 @@ const (
 
 func (s *Server) state() *state {
 	s.once.Do(func() {
-		s.st = &state{conns: map[*conn]bool{}, listeners: map[net.Listener]bool{}, empty: make(chan struct{}), stalled: stalled}
+		s.st = &state{limits: s.limits(), conns: map[*conn]bool{}, listeners: map[*net.Listener]bool{}, empty: make(chan struct{}), stalled: stalled}
 	})
 	return s.st
 }
@@ -89,10 +99,10 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
 	st := s.state()
-	if !st.listen(l) {
+	if !st.listen(&l) {
 		return ErrShutdown
 	}
-	defer st.unlisten(l)
+	defer st.unlisten(&l)
 	limit := s.Conns
 	if limit == 0 {
 		limit = defaultConns
@@ -104,22 +114,12 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		case room <- struct{}{}:
 		case <-ctx.Done():
 		}
-		c, err := l.Accept()
+		c, err := Accept(ctx, l, nil)
 		switch {
 		case err == nil:
-		case st.down.Load():
+		case st.down.Load() || ctx.Err() != nil:
 			wg.Wait()
 			return nil
-		case ctx.Err() != nil:
-			wg.Wait()
-			return nil
-		case passing(err): // one caller too many does not end the others
-			<-room
-			select {
-			case <-time.After(acceptPause):
-			case <-ctx.Done():
-			}
-			continue
 		default:
 			cancel()
 			wg.Wait()
@@ -132,20 +132,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 }
 
-// acceptPause is how long to leave a caller waiting where there is no room for it.
-const acceptPause = 50 * time.Millisecond
-
-// passing reports whether a later accept may succeed, accept(2).
-func passing(err error) bool {
-	for _, n := range [...]syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED} {
-		if errors.Is(err, n) {
-			return true
-		}
-	}
-	return false
-}
-
-func (st *state) listen(l net.Listener) bool {
+func (st *state) listen(l *net.Listener) bool {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if st.down.Load() {
@@ -155,7 +142,7 @@ func (st *state) listen(l net.Listener) bool {
 	return true
 }
 
-func (st *state) unlisten(l net.Listener) {
+func (st *state) unlisten(l *net.Listener) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	delete(st.listeners, l)
@@ -201,7 +188,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		st.finish()
 	}
 	for l := range st.listeners {
-		l.Close()
+		(*l).Close()
 	}
 	conns := st.list()
 	st.mu.Unlock()
@@ -269,7 +256,7 @@ func (s *Server) cutSlow(limit int64) {
 		st.mu.Unlock()
 		for _, c := range conns {
 			if since := c.out.since.Load(); since != 0 && clock()-since > int64(st.stalled) {
-				c.rwc.Close()
+				go c.rwc.Close() // which may take its time, where it is not a socket
 			}
 		}
 	}

@@ -263,3 +263,112 @@ func TestServeAfterShutdown(t *testing.T) {
 	}
 	(&wire{t, a, false}).over()
 }
+
+// A waverer says, when it is let, that it may have to wait after all.
+type waverer struct{ gate }
+
+func (*waverer) Inline() {}
+
+func (f *waverer) Stat(ctx context.Context) (p9.Stat, error) { return f.Node.Stat(ctx) }
+
+func (f *waverer) Open(context.Context, p9.Mode) (srv.Handle, error) { return f, nil }
+
+func (f *waverer) Write(ctx context.Context, p []byte, _ int64) (int, error) {
+	f.wait(ctx, f.open)
+	if srv.Nonblock(ctx) {
+		return 0, srv.ErrAgain
+	}
+	return len(p), nil
+}
+
+// TestShutdownFull tells a server to stop while a write is tried that there is then
+// no memory for: that is refused as all else is, and the connection ends.
+func TestShutdownFull(t *testing.T) {
+	both(t, func(t *testing.T, dotl bool) {
+		f := &waverer{gate{Node: srv.NewNode(0o222), open: make(chan struct{})}}
+		s := srv.New(newHall(map[string]srv.File{"f": f}))
+		s.Requests = 1
+		p := listen(t, s)
+		w := p.dial(dotl)
+		w.open("f", p9.OWRITE)
+		w.send(&p9.Fcall{Type: p9.Twrite, Tag: 3, Fid: 1, Data: make([]byte, 1000)})
+		if !srvtest.Until(func() bool { return f.reached.Load() == 1 }) {
+			t.Fatal("no write")
+		}
+		down := make(chan error, 1)
+		go func() { down <- s.Shutdown(context.Background()) }()
+		if !srvtest.Until(func() bool { return s.Draining() == 1 }) {
+			t.Fatal("not told")
+		}
+		close(f.open)
+		if r := w.recv(); r.Tag != 3 || !isShutdown(r) {
+			t.Error(r.Text(dotl))
+		}
+		w.over()
+		if err := <-down; err != nil {
+			t.Error(err)
+		}
+		p.ended()
+	})
+}
+
+// isShutdown reports whether a reply says that the server is shutting down.
+func isShutdown(r *p9.Fcall) bool {
+	return r.Type == p9.Rerror && r.Ename == srv.ErrShutdown.Ename ||
+		r.Type == p9.Rlerror && r.Errno == uint32(srv.ErrShutdown.Errno)
+}
+
+// TestShutdownRefuses asks anything of a server that is to stop, right or wrong: but
+// for Tflush and Tclunk the answer is that it is shutting down.
+func TestShutdownRefuses(t *testing.T) {
+	both(t, func(t *testing.T, dotl bool) {
+		f := &waiter{Node: srv.NewNode(0o444)}
+		s := srv.New(newHall(map[string]srv.File{"f": f}))
+		s.Requests = 1
+		p := listen(t, s)
+		w := p.dial(dotl)
+		w.open("f", p9.OREAD)
+		w.block(f, 1) // tag 0
+		down := make(chan error, 1)
+		go func() { down <- s.Shutdown(context.Background()) }()
+		if !srvtest.Until(func() bool { return s.Draining() == 1 }) {
+			t.Fatal("not told")
+		}
+		version := p9.Version9P2000
+		if dotl {
+			version = p9.Version9P2000L
+		}
+		for what, b := range map[string][]byte{
+			"Tversion":       frame(t, dotl, &p9.Fcall{Type: p9.Tversion, Tag: p9.NoTag, Msize: 8192, Version: version}),
+			"Tauth":          frame(t, dotl, &p9.Fcall{Type: p9.Tauth, Tag: 1, Afid: 9}),
+			"a bad fid":      frame(t, dotl, &p9.Fcall{Type: p9.Tread, Tag: 1, Fid: 99}),
+			"a long write":   frame(t, dotl, &p9.Fcall{Type: p9.Twrite, Tag: 1, Fid: 1, Data: make([]byte, 60<<10)}),
+			"a used tag":     frame(t, dotl, &p9.Fcall{Type: p9.Tread, Tag: 0, Fid: 1}),
+			"a used fid":     frame(t, dotl, &p9.Fcall{Type: p9.Twalk, Tag: 1, Newfid: 1}),
+			"a reply":        frame(t, dotl, &p9.Fcall{Type: p9.Rclunk, Tag: 1}),
+			"no type":        {7, 0, 0, 0, 255, 1, 0},
+			"a short Tclunk": {7, 0, 0, 0, byte(p9.Tclunk), 1, 0},
+		} {
+			w.raw(b)
+			r, err := srvtest.Recv(w.c, dotl && what != "Tversion") // whose refusal is 9P2000's
+			if err != nil || !isShutdown(r) {
+				t.Errorf("%s is answered by %v, %v", what, r, err)
+			}
+		}
+		w.rpc(&p9.Fcall{Type: p9.Tflush, Tag: 1, Oldtag: 0})
+		w.over()
+		if err := <-down; err != nil {
+			t.Error(err)
+		}
+		p.ended()
+	})
+}
+
+func frame(t *testing.T, dotl bool, f *p9.Fcall) []byte {
+	t.Helper()
+	b, err := f.Append(nil, dotl)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}

@@ -20,7 +20,7 @@ const (
 
 type shard struct {
 	in, out  atomic.Uint64 // bytes
-	fids     atomic.Int64
+	taken    [stocks]atomic.Int64
 	inflight atomic.Int64 // requests on goroutines of their own, or waiting for a turn
 	calls    [128]tally   // by T-message: types are even
 	_        [64]byte     // no line of the cache with the next one's
@@ -79,14 +79,17 @@ func (s *shard) count(d tallied, took int64) {
 //
 //	conns 3
 //	fids 120
+//	descriptors 80
 //	inflight 2
-//	in 482311
-//	out 9182309
-//	mem 0
-//	Twalk n 1200 err 3 mean 4 p50 8 p99 16 max 64
+//	held 4096 bytes
+//	in 482311 bytes
+//	out 9182309 bytes
+//	mem 0 bytes
+//	Twalk n 1200 err 3 mean 4 p50 8 p99 16 max 64 µs
 //
-// in and out are bytes; mem is the bytes of replies that wait for their clients;
-// inflight are requests that may block. Of each message it tells how many were
+// descriptors are those that files hold; inflight are requests that may block; held
+// are the bytes of requests and of attributes that are not done with, mem those of
+// replies that wait for their clients. Of each message it tells how many were
 // answered, or flushed, how many with an error, and times in µs: the mean, and the powers of
 // two that half of them, all but a hundredth, and all took less than.
 func (s *Server) Stats() File {
@@ -99,14 +102,15 @@ func (s *Server) stats() string {
 	conns := len(st.conns)
 	st.mu.Unlock()
 	var in, out uint64
-	var fids, inflight int64
+	var inflight int64
 	for i := range st.shards {
 		sh := &st.shards[i]
 		in, out = in+sh.in.Load(), out+sh.out.Load()
-		fids, inflight = fids+sh.fids.Load(), inflight+sh.inflight.Load()
+		inflight += sh.inflight.Load()
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "conns %d\nfids %d\ninflight %d\nin %d\nout %d\nmem %d\n", conns, fids, inflight, in, out, st.mem.Load())
+	fmt.Fprintf(&b, "conns %d\nfids %d\ndescriptors %d\ninflight %d\nheld %d bytes\nin %d bytes\nout %d bytes\nmem %d bytes\n",
+		conns, st.taken(fidNumbers), st.taken(descriptors), inflight, st.taken(heldBytes), in, out, st.mem.Load())
 	for t := range len(st.shards[0].calls) {
 		var errs, ns, n uint64
 		var took [buckets]uint64
@@ -131,7 +135,7 @@ func (s *Server) stats() string {
 			}
 			return 1 << buckets
 		}
-		fmt.Fprintf(&b, "%s n %d err %d mean %d p50 %d p99 %d max %d\n", p9.Type(2*t), n, errs, ns/n/1000, below(0.5), below(0.99), below(1))
+		fmt.Fprintf(&b, "%s n %d err %d mean %d p50 %d p99 %d max %d µs\n", p9.Type(2*t), n, errs, ns/n/1000, below(0.5), below(0.99), below(1))
 	}
 	return b.String()
 }

@@ -26,7 +26,7 @@ func figures(t *testing.T, s *srv.Server) map[string]string {
 	m := map[string]string{}
 	for line := range strings.Lines(string(b[:n])) {
 		word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
-		m[word] = rest
+		m[word] = strings.TrimSuffix(rest, " bytes")
 	}
 	return m
 }
@@ -84,7 +84,7 @@ func TestStats(t *testing.T) {
 		b, _ := f.Append(nil, true)
 		out += len(b)
 	}
-	want := map[string]string{"conns": "1", "fids": "1", "inflight": "0", "mem": "0", "Tversion": "n 1 err 0", "Tattach": "n 1 err 0"}
+	want := map[string]string{"conns": "1", "fids": "1", "descriptors": "0", "inflight": "0", "held": "0", "mem": "0", "Tversion": "n 1 err 0", "Tattach": "n 1 err 0"}
 	check := func() { t.Helper(); want["in"], want["out"] = fmt.Sprint(in), fmt.Sprint(out); is(want) }
 	check()
 
@@ -111,7 +111,7 @@ func TestStats(t *testing.T) {
 	if !srvtest.Until(func() bool { return f.blocked.Load() == 5 }) {
 		t.Fatal("no reads block")
 	}
-	want["inflight"] = "5"
+	want["inflight"], want["held"] = "5", fmt.Sprint(5*23) // bytes of a Tread
 	check()
 	for tag := range uint16(3) {
 		tell(&p9.Fcall{Type: p9.Tflush, Tag: 100, Oldtag: tag})
@@ -119,7 +119,7 @@ func TestStats(t *testing.T) {
 	}
 	tell(&p9.Fcall{Type: p9.Tflush, Tag: 100, Oldtag: 99}) // of nothing
 	hear()
-	want["inflight"], want["Tread"], want["Tflush"] = "2", "n 5 err 4", "n 4 err 0"
+	want["inflight"], want["held"], want["Tread"], want["Tflush"] = "2", fmt.Sprint(2*23), "n 5 err 4", "n 4 err 0"
 	check()
 
 	tell(&p9.Fcall{Type: p9.Tclunk, Tag: 7, Fid: 1})
@@ -135,7 +135,7 @@ func TestStats(t *testing.T) {
 	w.c.Close()
 	if !srvtest.Until(func() bool {
 		g := figures(t, s)
-		return g["conns"] == "0" && g["fids"] == "0" && g["inflight"] == "0" && g["mem"] == "0"
+		return g["conns"] == "0" && g["fids"] == "0" && g["inflight"] == "0" && g["held"] == "0" && g["mem"] == "0"
 	}) {
 		t.Errorf("when all have gone: %v", figures(t, s))
 	}

@@ -5,13 +5,12 @@ package srv
 // detach has a request run on a goroutine of its own: at once, if it is ready,
 // or when what it waits for has ended. c.mu is held; it unlocks it.
 func (c *conn) detach(r *req, ready bool) {
-	if r.bad = r.keep(); r.bad != nil { // too much is held already
+	if err := r.keep(); err != nil { // too much is held already
+		if c.ending() {
+			err = ErrShutdown
+		}
 		r.unqueue()
-		next, drop := c.leave(r)
-		c.mu.Unlock()
-		r.answer(r.bad)
-		c.follow(next, drop)
-		r.free()
+		c.conclude(r, err)
 		return
 	}
 	r.ctx, r.rx = new(reqCtx), nil
@@ -32,7 +31,7 @@ func (c *conn) detach(r *req, ready bool) {
 func (c *conn) launch(r *req) bool {
 	if c.running >= maxRunning {
 		r.parked = true
-		c.parked = append(c.parked, r)
+		c.parked.put(r, 0)
 		return false
 	}
 	c.running++
@@ -42,16 +41,12 @@ func (c *conn) launch(r *req) bool {
 // unpark gives a goroutine that has ended to a request that waits for one, nil
 // if none may have it. c.mu is held.
 func (c *conn) unpark() *req {
-	if len(c.parked) == 0 || c.running > maxRunning { // those that were flushed are too many
+	r := c.parked.first()
+	if r == nil || c.running > maxRunning { // those that were flushed are too many
 		c.running--
 		return nil
 	}
-	r := c.parked[0]
-	r.parked = false
-	c.parked[0] = nil
-	if c.parked = c.parked[1:]; len(c.parked) == 0 {
-		c.parked = nil
-	}
+	r.unqueue()
 	return r
 }
 

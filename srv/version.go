@@ -9,12 +9,17 @@ import (
 
 // version handles Tversion: whatever was before is over.
 func (c *conn) version(r *req) {
-	c.reset()
 	rx := r.reply()
 	*rx = p9.Fcall{Type: p9.Rversion, Tag: r.t.Tag}
+	down := c.srv.st.down.Load()
+	if !down {
+		c.reset()
+	}
 	msize := min(r.t.Msize, c.srv.maxMsize())
 	dialect, answer := dialectOf(r.t.Version)
 	switch {
+	case down: // what runs goes on
+		rx.Type, rx.Ename = p9.Rerror, ErrShutdown.Ename
 	case r.t.Tag != p9.NoTag && c.msize != 0: // hugelgupf/p9's client begins with tag 1
 		rx.Type, rx.Ename = p9.Rerror, "tag of Tversion is not NOTAG"
 	case msize < p9.MinMsize:

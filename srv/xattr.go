@@ -24,6 +24,7 @@ type xattr struct {
 	size  uint64 // announced by Txattrcreate
 	flags int
 	set   bool
+	held  int64 // how much of value conn.hold counts
 }
 
 // xattrWalk makes the new fid one that reads an attribute, or the list of their
@@ -50,6 +51,11 @@ func (r *req) xattrWalk(ctx context.Context, f *fid) (uint64, error) {
 		}
 		val.value = v
 	}
+	val.held = int64(len(val.value))
+	if err := r.c.mayHold(val.held); err != nil {
+		return 0, err
+	}
+	r.c.hold(val.held)
 	f.node.ref.Add(1)
 	nf.node, nf.who, nf.xattr = f.node, f.who, val
 	return uint64(len(val.value)), nil
@@ -82,13 +88,19 @@ func (x *xattr) Read(_ context.Context, p []byte, off int64) (int, error) {
 	return copy(p, x.value[off:]), nil
 }
 
-func (x *xattr) write(p []byte, off uint64) (uint32, error) {
+func (x *xattr) write(c *conn, p []byte, off uint64) (uint32, error) {
 	if !x.set {
 		return 0, p9.ErrBadUseFid
 	}
 	if off != uint64(len(x.value)) || off+uint64(len(p)) > x.size {
 		return 0, p9.ErrBadOffset
 	}
+	n := int64(len(p))
+	if err := c.mayHold(n); err != nil {
+		return 0, err
+	}
+	c.hold(n)
+	x.held += n
 	x.value = append(x.value, p...)
 	return uint32(len(p)), nil
 }

@@ -12,3 +12,10 @@ func Ordered(c *Conn) bool { return c.ordered }
 
 // How much is under way at once.
 const Depth, MaxChunk = depth, maxChunk
+
+// Stuck tells whether a write waits for the server to take something.
+func Stuck(c *Conn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.writing
+}

@@ -13,6 +13,7 @@ import (
 // A file is an open file whose bytes are stored somewhere: reading may wait for
 // that, but for nothing else.
 type file struct {
+	descriptor
 	node
 	locked atomic.Pointer[inode] // has had record locks
 }

@@ -17,6 +17,7 @@ import (
 // A dirHandle is an open directory.
 type dirHandle struct {
 	inline
+	descriptor
 	node
 
 	mu   sync.Mutex // of what follows: the descriptor has one place

@@ -34,9 +34,15 @@ type inline struct{}
 
 func (inline) Inline() {}
 
+// What has it holds a descriptor of its own.
+type descriptor struct{}
+
+func (descriptor) Descriptor() {}
+
 // An entry is a file as it was walked to.
 type entry struct {
 	inline
+	descriptor
 	node
 }
 

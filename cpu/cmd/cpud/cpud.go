@@ -13,7 +13,6 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
-	"time"
 
 	"ninespace/cpu"
 	"ninespace/ns"
@@ -92,26 +91,14 @@ func listen(ctx context.Context, l *cpu.Listener, stderr *os.File, nsfile string
 	var ss sessions
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	full := false
 	for {
-		c, err := l.Accept()
+		c, err := srv.Accept(ctx, l, func(err error) { fmt.Fprintf(stderr, "cpud: %v\n", err) })
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ENOMEM), errors.Is(err, syscall.ENOBUFS):
-			if !full { // once
-				fmt.Fprintf(stderr, "cpud: %v\n", err)
-			}
-			full = true
-			select {
-			case <-time.After(pause):
-			case <-ctx.Done():
-			}
-			continue
 		case err != nil:
 			return err
 		}
-		full = false
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
@@ -126,9 +113,6 @@ func listen(ctx context.Context, l *cpu.Listener, stderr *os.File, nsfile string
 		}()
 	}
 }
-
-// pause is how long a machine that has no more of something is given.
-const pause = 100 * time.Millisecond
 
 // sessions are those that run. A child that is none of them was left behind by one
 // that was killed.

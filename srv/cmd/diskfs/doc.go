@@ -77,8 +77,9 @@ $NAMESPACE, or /tmp/ns.$USER.$DISPLAY: where the server is posted.
 
 # DIAGNOSTICS
 
-"Too many open files": each fid holds a descriptor; raise the hard limit of the
-process (ulimit -Hn).
+"Too many open files": a fid holds a descriptor for its file and for each
+directory on the way there, and a client has as many as it may: a quarter of what
+the others leave. Raise the hard limit of the process (ulimit -Hn).
 
 "attach as A: the server acts as B only": diskfs was started by B, who is not
 root.

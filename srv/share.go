@@ -1,0 +1,92 @@
+package srv
+
+import "syscall"
+
+// What the connections have in common, and one of them could use up for all, is
+// bounded for all together; of what the others leave, each may have a part. So however
+// many take what they may, there is some left for the next.
+
+// A stock is something that there is only so much of.
+type stock uint8
+
+const (
+	heldBytes   stock = iota // of requests that are not done, and of attributes' values
+	descriptors              // that files hold
+	fidNumbers
+	stocks
+)
+
+const (
+	defaultRequests = 1 << 30
+	allFids         = 4 << 20
+)
+
+// parts says which part of what the others leave a connection may have: 1/4 ...
+var parts = [stocks]int64{heldBytes: 16, descriptors: 4, fidNumbers: 4}
+
+// limits says how much there is of each.
+func (s *Server) limits() (l [stocks]int64) {
+	l = [stocks]int64{heldBytes: s.Requests, descriptors: s.Descriptors, fidNumbers: allFids}
+	if l[heldBytes] == 0 {
+		l[heldBytes] = defaultRequests
+	}
+	if l[descriptors] == 0 {
+		l[descriptors] = mostFiles() / 8 * 7
+	}
+	return l
+}
+
+// mostFiles is how many descriptors the process may have, getrlimit(2).
+func mostFiles() int64 {
+	var r syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r); err != nil || r.Cur > 1<<30 {
+		return 1 << 30
+	}
+	return int64(r.Cur)
+}
+
+// taken is how much all connections have of a stock.
+func (st *state) taken(s stock) (n int64) {
+	for i := range st.shards {
+		n += st.shards[i].taken[s].Load()
+	}
+	return n
+}
+
+// fair reports whether a connection that has so much of a stock may have more. Its
+// equal part among as many connections as there may be, it may have in any case.
+func (st *state) fair(s stock, has, more int64) bool {
+	limit := st.limits[s]
+	return has+more <= limit/defaultConns || has+more <= (limit-st.taken(s)+has)/parts[s]
+}
+
+// hold counts bytes of the connection's requests, or counts them no more.
+func (c *conn) hold(n int64) {
+	c.held.Add(n)
+	c.stats.taken[heldBytes].Add(n)
+}
+
+// mayHold says why a connection can't hold so many bytes more.
+func (c *conn) mayHold(n int64) error {
+	if !c.srv.st.fair(heldBytes, c.held.Load(), n) {
+		return syscall.ENOMEM
+	}
+	return nil
+}
+
+// describe counts the descriptor that a File or Handle holds, if it does, as one
+// more or, with -1, one fewer.
+func (c *conn) describe(v any, n int64) {
+	if _, ok := v.(Descriptor); ok {
+		c.open.Add(n)
+		c.stats.taken[descriptors].Add(n)
+	}
+}
+
+// mayOpen says why a connection can't hold a descriptor more.
+func (c *conn) mayOpen() error {
+	if c.open.Load() > 0 && !c.srv.st.fair(descriptors, c.open.Load(), 1) {
+		return syscall.EMFILE
+	}
+	return nil
+}
