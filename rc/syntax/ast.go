@@ -153,12 +153,12 @@ type Case struct {
 	Cmds     []Cmd
 }
 
-// A Fn is fn name ... {body}. Body is a *Block without redirections, or a
-// *Subshell of one (fn f @{...}); nil deletes the functions.
+// A Fn is fn name ... {body}. Body has no redirections; nil deletes the
+// functions.
 type Fn struct {
 	Place
 	Names []Word
-	Body  Cmd
+	Body  *Block
 }
 
 // A Match is ~ subject pattern ... . Patterns are not matched against file names.
@@ -264,23 +264,20 @@ type Redir struct {
 	Here  *Here // of RedirHere
 }
 
-// A Here is a here document: the lines after the line on which its redirection
-// stands, up to one that is the tag. Its parts are substituted each time the
-// redirection is made.
+// A Here is a here document: the lines after the newline that ends the command in
+// which its redirection stands, up to a line that is the tag. Its parts are
+// substituted each time the redirection is made.
 type Here struct {
 	Tag    string
-	Quoted bool       // the tag was: Parts is at most one text
-	Parts  []HerePart // what is between the lines, in order
+	Quoted bool       // the tag was: nothing in the body is a variable
+	Body   string     // the lines as they are written
+	Parts  []HerePart // what the body means, in order
+	End    Pos        // of the tag's line
 }
 
 // A HerePart is Text, or if Var is not "" the variable called that, joined with
-// blanks: $1 is "1", the first of $*. Caret tells of a Var that a ^ was written
-// after it, which is no part of the document.
-type HerePart struct {
-	Text  string
-	Var   string
-	Caret bool
-}
+// blanks: of $1 it is "1", the first of $*.
+type HerePart struct{ Text, Var string }
 
 // A Comment is from # to the end of its line, without that.
 type Comment struct {
