@@ -99,8 +99,8 @@ func (p *Parser) redir() (*Redir, *ProcSub) {
 		return r, nil
 	}
 	p.blank()
-	if p.peek() == '{' && (r.Op == RedirRead || r.Op == RedirWrite) {
-		return nil, &ProcSub{r.Place, r.Op == RedirWrite, p.brace()}
+	if p.peek() == '{' && r.Op <= RedirWrite {
+		return nil, &ProcSub{r.Place, r.Op, p.brace()}
 	}
 	w := p.word(isEqual)
 	if r.Op != RedirHere {
