@@ -67,6 +67,7 @@ import (
 	"ninespace/ns/cmd/up"
 	ninep "ninespace/srv/cmd/9p"
 	"ninespace/srv/cmd/diskfs"
+	"ninespace/srv/cmd/envfs"
 	"ninespace/srv/cmd/execfs"
 	"ninespace/srv/cmd/procfs"
 	"ninespace/srv/cmd/ramfs"
@@ -92,6 +93,7 @@ func commands() []command {
 		{"cpu", cpu.Main, cpu.Man},
 		{"cpud", cpud.Main, cpud.Man},
 		{"diskfs", diskfs.Main, diskfs.Man},
+		{"envfs", envfs.Main, envfs.Man},
 		{"execfs", execfs.Main, execfs.Man},
 		{"man", man, page},
 		{"mount", mount.Main, mount.Man},
