@@ -69,6 +69,7 @@ import (
 	"ninespace/srv/cmd/diskfs"
 	"ninespace/srv/cmd/envfs"
 	"ninespace/srv/cmd/execfs"
+	"ninespace/srv/cmd/ipcfs"
 	"ninespace/srv/cmd/procfs"
 	"ninespace/srv/cmd/ramfs"
 )
@@ -95,6 +96,7 @@ func commands() []command {
 		{"diskfs", diskfs.Main, diskfs.Man},
 		{"envfs", envfs.Main, envfs.Man},
 		{"execfs", execfs.Main, execfs.Man},
+		{"ipcfs", ipcfs.Main, ipcfs.Man},
 		{"man", man, page},
 		{"mount", mount.Main, mount.Man},
 		{"newns", newns.Main, newns.Man},
