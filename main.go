@@ -68,7 +68,9 @@ import (
 	"ninespace/rc/cmd/rcfmt"
 	ninep "ninespace/srv/cmd/9p"
 	"ninespace/srv/cmd/diskfs"
+	"ninespace/srv/cmd/envfs"
 	"ninespace/srv/cmd/execfs"
+	"ninespace/srv/cmd/ipcfs"
 	"ninespace/srv/cmd/procfs"
 	"ninespace/srv/cmd/ramfs"
 )
@@ -93,7 +95,9 @@ func commands() []command {
 		{"cpu", cpu.Main, cpu.Man},
 		{"cpud", cpud.Main, cpud.Man},
 		{"diskfs", diskfs.Main, diskfs.Man},
+		{"envfs", envfs.Main, envfs.Man},
 		{"execfs", execfs.Main, execfs.Man},
+		{"ipcfs", ipcfs.Main, ipcfs.Man},
 		{"man", man, page},
 		{"mount", mount.Main, mount.Man},
 		{"newns", newns.Main, newns.Man},

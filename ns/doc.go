@@ -16,7 +16,7 @@ speed; they change nothing but the speed.
 
 The devices of the engine are
 
-	#/	the root: n and mnt, in which mount points appear when a bind or
+	#/	the root: env, a mount point, and n and mnt, in which mount points appear when a bind or
 		mount names them, mnt/ns and mnt/bin
 	#U	the host's tree of files
 	#s	servers posted in $NAMESPACE: #s/name can be mounted

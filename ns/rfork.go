@@ -15,7 +15,7 @@ const (
 	RFNAMEG  Rfork = 1 << iota // n: a copy of the name space
 	RFCNAMEG                   // N: a clean one
 	RFNOMNT                    // m: mount no more
-	RFENVG                     // e: a copy of the environment
+	RFENVG                     // e: a copy of the environment; that of /env with n or N only
 	RFCENVG                    // E: an empty one
 )
 
@@ -66,7 +66,13 @@ func (g *Group) rfork(letters string, pid int) error {
 			return p9.ErrNotSup
 		}
 		if n, err = g.Fork(r&RFCNAMEG != 0); err == nil {
-			if err = g.eng.kernel.fork(g, n, pid); err != nil {
+			if r&(RFENVG|RFCENVG) != 0 {
+				err = n.forkEnv(r&RFCENVG != 0)
+			}
+			if err == nil {
+				err = g.eng.kernel.fork(g, n, pid)
+			}
+			if err != nil {
 				n.Close()
 			}
 		}

@@ -19,6 +19,7 @@ import (
 // mount points are there depends on the group in the context.
 //
 //	n/         0555 mount points
+//	env/       0555 a mount point, that of #s/env
 //	mnt/       0555 mount points, and
 //	  ns/ctl   0666 takes bind, mount, unmount, clear, rfork
 //	  ns/ns    0444 the name space as lines of namespace(6)
@@ -56,7 +57,7 @@ func newRoot(exe string, commands []string) srv.File {
 			}
 			return "", p9.ErrPerm
 		}))).Add("bin", bin)
-	return srv.NewDir().Add("n", newPointDir()).Add("mnt", mnt)
+	return srv.NewDir().Add("n", newPointDir()).Add("mnt", mnt).Add("env", srv.NewDir())
 }
 
 type link struct {

@@ -9,7 +9,9 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"maps"
 	"os"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -185,7 +187,8 @@ func (Bytes) Inline() {}
 // Cmds is a ctl file: each write is one command or several lines of them, the
 // first word picks the func and args are the words after it. Words are split at
 // blanks; 'single quotes' hold blanks, ” inside them is one quote, as rc has it.
-// An error comes back with the command in front. read makes what the file reads
+// An error comes back with the command in front, that of an unknown one with those
+// that there are. read makes what the file reads
 // as, as Text has it; nil for a file that is only written.
 func Cmds(mode fs.FileMode, read func(ctx context.Context) (string, error), cmds map[string]func(ctx context.Context, args []string) error) File {
 	return &cmdFile{NewNode(mode), read, cmds}
@@ -225,7 +228,8 @@ func (h *cmdHandle) Write(ctx context.Context, p []byte, _ int64) (int, error) {
 		}
 		cmd, ok := h.f.cmds[words[0]]
 		if !ok {
-			return 0, fmt.Errorf("unknown control message %q: %w", words[0], p9.ErrorOfText("Invalid argument"))
+			known := strings.Join(slices.Sorted(maps.Keys(h.f.cmds)), ", ")
+			return 0, fmt.Errorf("unknown control message %q: not one of %s: %w", words[0], known, p9.ErrorOfText("Invalid argument"))
 		}
 		if err := cmd(ctx, words[1:]); err != nil {
 			return 0, fmt.Errorf("%s: %w", strings.Join(words, " "), err)

@@ -17,6 +17,8 @@ space directory of its own ($NAMESPACE):
 	ram   a file tree in memory, at /n/ram
 	proc  the machine's processes as Plan 9 has them, at /mnt/proc
 	exec  the running of commands, at /mnt/exec
+	env   environment variables, at /env
+	ipc   queues, semaphores, the plumber and other channels, at /mnt/ipc
 	cpu   the far side of cpu -h local
 
 It then builds a name space from $HOME/lib/namespace or, where that is not there,

@@ -1,0 +1,231 @@
+package ipcfs
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"ninespace/srv/client"
+	"ninespace/srv/p9"
+)
+
+func TestSem(t *testing.T) {
+	each(t, Config{}, func(x tree) {
+		f, err := x.create("sem", "s", p9.OWRITE|p9.OTRUNC)
+		if err != nil {
+			x.Fatal(err)
+		}
+		x.write(f, "2\n")
+		for range 2 {
+			if s := x.cat("sem/s"); s != acquired {
+				x.Errorf("%q", s)
+			}
+		}
+		var ps []*pending
+		for i := range 3 {
+			ps = append(ps, x.start(x.open("sem/s", p9.OREAD)))
+			x.status("sem/s value 0 waiting " + string(rune('1'+i)))
+		}
+		ps[0].flushed()
+		x.status("sem/s value 0 waiting 2")
+		x.write(f, "\n")
+		ps[1].ends(acquired)
+		x.write(f, "5")
+		ps[2].ends(acquired)
+		x.status("sem/s value 4 waiting 0")
+		x.fails(x.echo("-1", "sem/s"), "bad count -1")
+		x.fails(x.echo("4611686018427387904", "sem/s"), "bad count")
+		x.fails(x.echo("4611686018427387903", "sem/s"), "are more than")
+		r := x.open("sem/s", p9.OREAD)
+		for range 4 {
+			x.reads(r, acquired) // each at offset 0
+		}
+		p := x.start(r)
+		x.status("sem/s value 0 waiting 1")
+		x.must("sem s 1", "ctl")
+		p.ends(acquired)
+		p = x.start(r)
+		x.status("sem/s value 0 waiting 1")
+		if err := (client.Fsys{Root: x.root}).Remove(x.Context(), "sem/s"); err != nil {
+			x.Fatal(err)
+		}
+		if <-p.done; !errors.Is(p.err, syscall.EIDRM) {
+			x.Error(p.text, p.err)
+		}
+		p.stop()
+		if _, err := f.Write(x.Context(), []byte("1"), 0); !errors.Is(err, syscall.EIDRM) {
+			x.Error(err)
+		}
+	})
+}
+
+func TestMutex(t *testing.T) {
+	each(t, Config{}, func(x tree) {
+		x.must("mutex m", "ctl")
+		a, b, c := x.open("mutex/m", p9.ORDWR), x.open("mutex/m", p9.ORDWR), x.open("mutex/m", p9.OREAD)
+		x.reads(a, acquired)
+		x.reads(a, acquired) // it has it
+		p := x.start(b)
+		x.status("mutex/m held by " + user(x) + " waiting 1")
+		x.fails(func() error { _, err := b.Write(x.Context(), []byte("release"), 0); return err }(), "mutex m is not held by this fid")
+		x.fails(func() error { _, err := a.Write(x.Context(), []byte("free"), 0); return err }(), "who has a mutex writes release")
+		x.write(a, "release\n")
+		p.ends(acquired)
+		p = x.start(c)
+		x.status("mutex/m held by " + user(x) + " waiting 1")
+		p2 := x.start(a)
+		x.status("mutex/m held by " + user(x) + " waiting 2")
+		p.flushed()
+		x.clunk(b)
+		p2.ends(acquired)
+		x.clunk(a)
+		x.clunk(c)
+		x.status("mutex/m free waiting 0")
+	})
+}
+
+func user(x tree) string {
+	st, err := client.Fsys{Root: x.root}.Lstat(x.Context(), "mutex/m")
+	if err != nil {
+		x.Fatal(err)
+	}
+	if st.Uid == "" {
+		return "root" // 9P2000.L tells the number
+	}
+	return st.Uid
+}
+
+// TestMutexMany counts with a plain variable.
+func TestMutexMany(t *testing.T) {
+	each(t, Config{}, func(x tree) {
+		x.must("mutex m", "ctl")
+		n := 0
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				for range 50 {
+					f := x.open("mutex/m", p9.OREAD)
+					if _, err := read(x.Context(), f, 100); err != nil {
+						x.Error(err)
+					}
+					n++
+					x.clunk(f)
+				}
+			})
+		}
+		wg.Wait()
+		if n != 400 {
+			x.Error(n)
+		}
+	})
+}
+
+func TestEvent(t *testing.T) {
+	each(t, Config{}, func(x tree) {
+		x.must("event e 3", "ctl")
+		x.must("nobody hears", "event/e")
+		a, b := x.open("event/e", p9.OREAD), x.open("event/e", p9.ORDWR)
+		x.write(b, "one")
+		c := x.open("event/e", p9.OREAD)
+		p := x.start(c)
+		x.write(b, "two")
+		p.ends("two")
+		x.reads(a, "one")
+		if s, err := read(x.Context(), a, 1); s != "t" || err != nil {
+			x.Error(s, err)
+		}
+		x.reads(a, "wo")
+		x.reads(b, "one")
+		for _, m := range []string{"3", "4", "5", "6"} {
+			x.write(b, m)
+		}
+		_, err := read(x.Context(), b, 10)
+		x.fails(err, "2 messages lost")
+		for _, m := range []string{"4", "5", "6"} {
+			x.reads(b, m)
+		}
+		p = x.start(b)
+		p.flushed()
+		x.must("7", "event/e")
+		x.reads(b, "7")
+		x.status("event/e backlog 3 readers 3")
+		x.clunk(c)
+		x.status("event/e backlog 3 readers 2")
+		p = x.start(b)
+		if err := (client.Fsys{Root: x.root}).Remove(x.Context(), "event/e"); err != nil {
+			x.Fatal(err)
+		}
+		if <-p.done; !errors.Is(p.err, syscall.EIDRM) {
+			x.Error(p.text, p.err)
+		}
+		p.stop()
+	})
+}
+
+func TestSegment(t *testing.T) {
+	each(t, Config{}, func(x tree) {
+		fsys := client.Fsys{Root: x.root}
+		if err := fsys.Mkdir(x.Context(), "segment/g", 0o700); err != nil {
+			x.Fatal(err)
+		}
+		if s := x.cat("segment/g/ctl"); s != "" {
+			x.Errorf("ctl reads %q", s)
+		}
+		d := x.open("segment/g/data", p9.ORDWR)
+		_, err := d.Write(x.Context(), []byte("x"), 0)
+		x.fails(err, "segment g has no memory yet")
+		for _, c := range []struct{ line, err string }{
+			{"va 0", "usage: va base length"}, {"va x 1", "bad base x"}, {"va 0 -1", "bad length -1"}, {"free", `"free"`},
+		} {
+			x.fails(x.echo(c.line, "segment/g/ctl"), c.err)
+		}
+		x.must("va 0x10000000 0x1001", "segment/g/ctl")
+		x.fails(x.echo("va 0 4096", "segment/g/ctl"), "segment g has its memory already")
+		ctl := x.cat("segment/g/ctl")
+		va, path, ok := strings.Cut(strings.TrimSpace(ctl), "\npath ")
+		if va != "va 0x10000000 0x2000" || !ok {
+			x.Fatalf("ctl reads %q", ctl)
+		}
+		if n, err := d.Write(x.Context(), []byte("hello"), 8189); n != 3 || err != nil {
+			x.Error(n, err)
+		}
+		if _, err := d.Write(x.Context(), []byte("hello"), 8192); !errors.Is(err, syscall.EFBIG) && x.root.Conn().DotL() {
+			x.Error(err)
+		}
+		st, err := d.Stat(x.Context())
+		if err != nil || st.Length != 8192 || st.Mode != 0o600 {
+			x.Errorf("%+v, %v", st, err)
+		}
+		// A program that maps it sees the same bytes.
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			x.Fatal(err)
+		}
+		defer f.Close()
+		m, err := syscall.Mmap(int(f.Fd()), 0, 8192, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
+		if err != nil {
+			x.Fatal(err)
+		}
+		defer syscall.Munmap(m)
+		if s := string(m[8188:]); s != "\x00hel" {
+			x.Errorf("%q", s)
+		}
+		copy(m[100:], "from here")
+		p := make([]byte, 9)
+		if n, err := d.Read(x.Context(), p, 100); string(p[:n]) != "from here" || err != nil {
+			x.Errorf("%q, %v", p[:n], err)
+		}
+		if err := fsys.Remove(x.Context(), "segment/g"); err != nil {
+			x.Fatal(err)
+		}
+		if _, err := d.Read(x.Context(), p, 0); !errors.Is(err, syscall.EIDRM) {
+			x.Error(err)
+		}
+		if m[100] != 'f' {
+			x.Error("what is mapped is gone")
+		}
+	})
+}

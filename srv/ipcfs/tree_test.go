@@ -1,0 +1,337 @@
+package ipcfs
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"ninespace/srv"
+	"ninespace/srv/client"
+	"ninespace/srv/p9"
+	"ninespace/srv/srvtest"
+)
+
+// full makes a tree with one of each.
+func full(t *testing.T) *FS {
+	t.Helper()
+	f := New(Config{})
+	ctl, err := f.Walk(t.Context(), "ctl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := srv.Open(t.Context(), ctl, p9.OWRITE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.(srv.Writer).Write(t.Context(), []byte("queue a\nqueue b 3 work\nsem s 2\nmutex m\nevent e\nsegment g 8192"), 0); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{"pipe", "plumb"} {
+		d, err := f.Walk(t.Context(), dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name, mode := "clone", p9.ORDWR
+		if dir == "plumb" {
+			name, mode = "rules", p9.OWRITE
+		}
+		file, err := srv.Walk(t.Context(), d, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := srv.Open(t.Context(), file, mode)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { srv.Clunk(h) })
+		if dir == "plumb" {
+			if _, err := h.(srv.Writer).Write(t.Context(), []byte("plumb to edit\n"), 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	t.Cleanup(f.Close)
+	return f
+}
+
+func TestTree(t *testing.T) {
+	srvtest.CheckFiles(t)
+	srvtest.Test(t, func() srv.File { return full(t) },
+		"pipe/clone", "pipe/0/data", "pipe/0/data1", "q/*", "sem/*", "mutex/*", "event/*", "plumb/edit")
+}
+
+func TestDrawing(t *testing.T) { srvtest.Drawing(t, "ipcfs.go", full(t)) }
+
+func TestTranscripts(t *testing.T) {
+	names, err := filepath.Glob("testdata/*.9p")
+	if err != nil || len(names) == 0 {
+		t.Fatal(names, err)
+	}
+	for _, name := range names {
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			f := New(Config{})
+			defer f.Close()
+			srvtest.Transcript(t, srv.New(f), name)
+		})
+	}
+}
+
+// A tree is one that is served, in one dialect.
+type tree struct {
+	*testing.T
+	root *client.Fid
+	fs   *FS
+}
+
+// each runs a test in both dialects.
+func each(t *testing.T, cfg Config, test func(x tree)) {
+	t.Helper()
+	var f *FS
+	srvtest.CheckFiles(t)
+	srvtest.Each(t, func() srv.File { f = New(cfg); return f }, func(t *testing.T, root *client.Fid) {
+		t.Cleanup(f.Close)
+		test(tree{t, root, f})
+	})
+}
+
+// open opens a file.
+func (x tree) open(name string, mode p9.Mode) *client.Fid {
+	x.Helper()
+	f, err := x.root.Walk(x.Context(), strings.Split(name, "/")...)
+	if err == nil {
+		err = f.Open(x.Context(), mode)
+	}
+	if err != nil {
+		x.Fatalf("%s: %v", name, err)
+	}
+	return f
+}
+
+// create creates a file in a directory.
+func (x tree) create(dir, name string, mode p9.Mode) (*client.Fid, error) {
+	x.Helper()
+	d, err := x.root.Walk(x.Context(), dir)
+	if err != nil {
+		x.Fatal(err)
+	}
+	defer d.Clunk(x.Context())
+	return d.WalkCreate(x.Context(), name, 0o666, mode)
+}
+
+func (x tree) clunk(f *client.Fid) {
+	x.Helper()
+	if err := f.Clunk(context.Background()); err != nil {
+		x.Error(err)
+	}
+}
+
+// ctl writes to a file.
+func (x tree) echo(text, name string) error {
+	x.Helper()
+	f := x.open(name, p9.OWRITE)
+	defer x.clunk(f)
+	_, err := f.Write(x.Context(), []byte(text), 0)
+	return err
+}
+
+func (x tree) must(text, name string) {
+	x.Helper()
+	if err := x.echo(text, name); err != nil {
+		x.Fatalf("%s: %s: %v", name, text, err)
+	}
+}
+
+func (x tree) write(f *client.Fid, text string) {
+	x.Helper()
+	if n, err := f.Write(x.Context(), []byte(text), 0); n != len(text) || err != nil {
+		x.Fatalf("write %q: %d, %v", text, n, err)
+	}
+}
+
+// reads is one read of a file, which must give a text.
+func (x tree) reads(f *client.Fid, want string) {
+	x.Helper()
+	if s, err := read(x.Context(), f, 8192); s != want || err != nil && !errors.Is(err, io.EOF) {
+		x.Errorf("read %q, %v, want %q", s, err, want)
+	}
+}
+
+func read(ctx context.Context, f *client.Fid, n int) (string, error) {
+	p := make([]byte, n)
+	n, err := f.Read(ctx, p, 0)
+	return string(p[:n]), err
+}
+
+// cat reads a file to its end.
+func (x tree) cat(name string) string {
+	x.Helper()
+	f := x.open(name, p9.OREAD)
+	defer x.clunk(f)
+	var b []byte
+	p := make([]byte, 1000)
+	for {
+		n, err := f.Read(x.Context(), p, int64(len(b)))
+		b = append(b, p[:n]...)
+		if errors.Is(err, io.EOF) {
+			return string(b)
+		}
+		if err != nil {
+			x.Fatalf("%s: %v", name, err)
+		}
+	}
+}
+
+// status waits until status has a line.
+func (x tree) status(line string) {
+	x.Helper()
+	var text string
+	if !srvtest.Until(func() bool {
+		text = x.cat("status")
+		return strings.Contains("\n"+text, "\n"+line+"\n")
+	}) {
+		x.Fatalf("status has no line %q:\n%s", line, text)
+	}
+}
+
+// fails wants an error that says something.
+func (x tree) fails(err error, text string) {
+	x.Helper()
+	if err == nil || !x.root.Conn().DotL() && !strings.Contains(err.Error(), text) {
+		x.Errorf("error %v, want %q", err, text)
+	}
+}
+
+// A pending is a read that is under way.
+type pending struct {
+	x    tree
+	stop context.CancelFunc
+	done chan struct{}
+	text string
+	err  error
+}
+
+func (x tree) start(f *client.Fid) *pending {
+	ctx, cancel := context.WithCancel(x.Context())
+	p := &pending{x: x, stop: cancel, done: make(chan struct{})}
+	go func() {
+		p.text, p.err = read(ctx, f, 8192)
+		close(p.done)
+	}()
+	return p
+}
+
+// ends waits for its end.
+func (p *pending) ends(want string) {
+	p.x.Helper()
+	<-p.done
+	if p.text != want || p.err != nil && !errors.Is(p.err, io.EOF) {
+		p.x.Errorf("read %q, %v, want %q", p.text, p.err, want)
+	}
+	p.stop()
+}
+
+// flushed ends it without a result.
+func (p *pending) flushed() {
+	p.x.Helper()
+	p.stop()
+	if <-p.done; p.err == nil {
+		p.x.Errorf("read %q", p.text)
+	}
+}
+
+func TestCtl(t *testing.T) {
+	each(t, Config{}, func(x tree) {
+		for _, c := range []struct{ line, err string }{
+			{"qeue a", `unknown control message "qeue": not one of close, event, mutex, queue, segment, sem`},
+			{"queue", "usage: queue name [depth] [work] [nonblock]"},
+			{"queue a 1 work nonblock more", "usage: queue name"},
+			{"queue a x", "bad depth x"},
+			{"queue a 0", "a depth of 0"},
+			{"queue a 99999999", "depth 99999999 is more than 1048576"},
+			{"queue a 3 wrk", "wrk is neither work nor nonblock"},
+			{"queue a/b", "illegal name"},
+			{"queue ..", "illegal name"},
+			{"queue ''", "illegal name"},
+			{"close", "usage: close queue"},
+			{"close none", "file does not exist"},
+			{"sem s -1", "bad value -1"},
+			{"sem s 1 2", "usage: sem name [value]"},
+			{"mutex", "usage: mutex name"},
+			{"mutex a b", "usage: mutex name"},
+			{"event e x", "bad backlog x"},
+			{"event e 0", "a backlog of 0"},
+			{"segment g", "usage: segment name length"},
+			{"segment g 0", "a segment of length 0"},
+			{"segment g 1x", "bad length 1x"},
+			{"segment g 0xffffffffffffffff", "is more than"},
+			{"queue 'a", "unclosed quote"},
+		} {
+			x.fails(x.echo(c.line, "ctl"), c.err)
+			if s := x.cat("status"); !strings.Contains(s, "err ") || !strings.Contains(strings.ReplaceAll(s, "''", "'"), c.err) {
+				x.Errorf("%s: status %q, want %q", c.line, s, c.err)
+			}
+		}
+		x.must("queue q\nqueue 'a b' 5 work\nsem s 3\nmutex m\nevent e 7\nsegment h 4097\n\n", "ctl")
+		want := "queue q 64\nqueue 'a b' 5 work\nsem s 3\nmutex m\nevent e 7\nsegment g 0\nsegment h 8192\n"
+		if s := x.cat("ctl"); s != want {
+			x.Errorf("ctl reads %q, want %q", s, want)
+		}
+		x.must("queue 'a b' 2 nonblock", "ctl")
+		if s := x.cat("ctl"); !strings.Contains(s, "queue 'a b' 2 nonblock\n") {
+			x.Errorf("ctl reads %q", s)
+		}
+	})
+}
+
+// TestOwners: objects are of who makes them, and only he changes and removes them.
+func TestOwners(t *testing.T) {
+	each(t, Config{}, func(x tree) {
+		glenda, err := x.root.Conn().Attach(x.Context(), nil, "glenda", "")
+		if err != nil {
+			x.Fatal(err)
+		}
+		hers := tree{x.T, glenda, x.fs}
+		f, err := x.create("q", "mine", p9.OWRITE)
+		if err != nil {
+			x.Fatal(err)
+		}
+		x.clunk(f)
+		x.must("queue open", "ctl")
+		hers.must("queue hers", "ctl")
+		st, err := client.Fsys{Root: x.root}.Lstat(x.Context(), "q/hers")
+		if err != nil || !x.root.Conn().DotL() && st.Uid != "glenda" {
+			x.Errorf("%+v, %v", st, err)
+		}
+		for _, line := range []string{"queue open 3", "close open"} {
+			hers.fails(hers.echo(line, "ctl"), "not permitted")
+		}
+		fsys := client.Fsys{Root: glenda}
+		if err := fsys.Remove(x.Context(), "q/open"); !errors.Is(err, fs.ErrPermission) {
+			x.Errorf("remove of another's: %v", err)
+		}
+		if err := (client.Fsys{Root: x.root}).Wstat(x.Context(), "q/open", p9.Wstat{Valid: p9.WMode, Mode: 0o600}); err != nil {
+			x.Error(err)
+		}
+		if d, err := glenda.Walk(x.Context(), "q", "open"); err != nil {
+			x.Error(err)
+		} else if err := d.Open(x.Context(), p9.OWRITE); !errors.Is(err, fs.ErrPermission) {
+			x.Errorf("open of another's: %v", err)
+		}
+		if d, err := glenda.Walk(x.Context(), "q"); err != nil {
+			x.Error(err)
+		} else if _, err := d.WalkCreate(x.Context(), "open", 0o666, p9.OWRITE); err == nil {
+			x.Error("create gets another's open")
+		}
+		hers.must("close hers", "ctl")
+		if err := fsys.Remove(x.Context(), "q/hers"); err != nil {
+			x.Error(err)
+		}
+		if err := (client.Fsys{Root: x.root}).Remove(x.Context(), "q/open"); err != nil {
+			x.Error(err)
+		}
+	})
+}
