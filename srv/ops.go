@@ -18,7 +18,7 @@ import (
 // slash or a NUL; or it is longer than 255 bytes.
 func CheckName(name string) error {
 	switch {
-	case name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00"):
+	case name == "" || name == "." || name == ".." || strings.IndexByte(name, '/') >= 0 || strings.IndexByte(name, 0) >= 0:
 		return p9.ErrBadName
 	case len(name) > 255:
 		return p9.ErrNameTooLong

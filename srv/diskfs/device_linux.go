@@ -17,6 +17,7 @@ type device struct {
 	tag     uint64 // goes into qid paths
 	madeUp  bool   // files have no contents but what reading makes
 	waits   waiting
+	held    bool         // attributes of a file that is held are in memory
 	waitful atomic.Bool  // reads there cannot be asked not to wait
 	late    atomic.Int64 // until when changes are not tried on the reading goroutine
 }
@@ -45,6 +46,16 @@ func waitingOf(magic int64) waiting {
 		return onDisk
 	}
 	return always
+}
+
+// held tells of kinds of which statx(2) waits for nothing, given a descriptor: not of
+// overlays, which may lie on anything.
+func held(magic int64) bool {
+	switch magic {
+	case unix.TMPFS_MAGIC, unix.RAMFS_MAGIC, unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.F2FS_SUPER_MAGIC:
+		return true
+	}
+	return false
 }
 
 func madeUp(magic int64) bool {
@@ -159,7 +170,7 @@ func newDevice(num, tag uint64, fd int) *device {
 	d := &device{num: num, tag: tag, madeUp: true}
 	var sfs unix.Statfs_t
 	if unix.Fstatfs(fd, &sfs) == nil {
-		d.madeUp, d.waits = madeUp(int64(sfs.Type)), waitingOf(int64(sfs.Type))
+		d.madeUp, d.waits, d.held = madeUp(int64(sfs.Type)), waitingOf(int64(sfs.Type)), held(int64(sfs.Type))
 	}
 	return d
 }

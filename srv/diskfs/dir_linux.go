@@ -98,7 +98,7 @@ func (n *node) grant(c *node, perm fs.FileMode) {
 		return
 	}
 	var st unix.Statx_t
-	if c.statx(&st) == nil && want&^uint32(st.Mode) != 0 {
+	if _, err := c.statx(&st); err == nil && want&^uint32(st.Mode) != 0 {
 		n.t.do(func() error {
 			if _, err := unix.Getxattr(n.proc(), "system.posix_acl_default", nil); err != nil {
 				return c.chmod(uint32(st.Mode) | want)

@@ -35,7 +35,7 @@ func (h *file) Lock(ctx context.Context, l p9.Flock) (uint8, error) {
 		return p9.LockError, err
 	}
 	var st unix.Statx_t
-	if err := h.statx(&st); err != nil {
+	if _, err := h.statx(&st); err != nil {
 		return p9.LockError, err
 	}
 	id := inode{devOf(&st), st.Ino}

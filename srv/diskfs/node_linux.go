@@ -82,12 +82,14 @@ func (n *node) learn(st *unix.Statx_t) *device {
 	return d
 }
 
-func (n *node) statx(st *unix.Statx_t) error {
-	err := statx(n.fd, st)
-	if err == nil {
-		n.learn(st)
+// statx asks for the attributes. Of a file that is held the kernel has them, on this
+// machine's own file systems.
+func (n *node) statx(st *unix.Statx_t) (*device, error) {
+	d := n.dev.Load()
+	if err := statx(n.fd, st, d != nil && d.held); err != nil {
+		return nil, err
 	}
-	return err
+	return n.learn(st), nil
 }
 
 // known gives the device and the S_IFMT bits.
@@ -95,7 +97,7 @@ func (n *node) known() (*device, uint32, error) {
 	d, kind := n.dev.Load(), n.kind.Load()
 	if d == nil || kind == 0 {
 		var st unix.Statx_t
-		if err := n.statx(&st); err != nil {
+		if _, err := n.statx(&st); err != nil {
 			return nil, 0, err
 		}
 		d, kind = n.dev.Load(), n.kind.Load()
@@ -109,10 +111,10 @@ func (n *node) Stat(ctx context.Context) (p9.Stat, error) {
 		return p9.Stat{}, err
 	}
 	var st unix.Statx_t
-	if err := statx(n.fd, &st); err != nil {
+	d, err := n.statx(&st)
+	if err != nil {
 		return p9.Stat{}, err
 	}
-	d := n.learn(&st)
 	s := p9.Stat{Mode: p9.ModeOfUnix(uint32(st.Mode)), Nuid: st.Uid, Ngid: st.Gid, Nlink: uint64(st.Nlink), Unlinked: st.Nlink == 0,
 		Blksize: uint64(st.Blksize), Blocks: st.Blocks, Atime: timeOf(st.Atime), Mtime: timeOf(st.Mtime), Ctime: timeOf(st.Ctime)}
 	if st.Mask&unix.STATX_BTIME != 0 {

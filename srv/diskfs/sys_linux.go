@@ -37,21 +37,35 @@ func errno(e unix.Errno) error {
 
 var empty [1]byte // a name of no bytes
 
-// statx asks for the attributes of fd's file, statx(2).
-func statx(fd int, st *unix.Statx_t) error {
-	_, _, e := unix.Syscall6(unix.SYS_STATX, uintptr(fd), uintptr(unsafe.Pointer(&empty)), unix.AT_EMPTY_PATH|unix.AT_NO_AUTOMOUNT,
-		unix.STATX_BASIC_STATS|unix.STATX_BTIME, uintptr(unsafe.Pointer(st)), 0)
+// statx asks for the attributes of fd's file, statx(2). quick says that it waits for
+// nothing: Go's scheduler then is not told of the call, which takes half as long as
+// the call itself.
+func statx(fd int, st *unix.Statx_t, quick bool) error {
+	const flags, mask = unix.AT_EMPTY_PATH | unix.AT_NO_AUTOMOUNT, unix.STATX_BASIC_STATS | unix.STATX_BTIME
+	var e unix.Errno
+	if quick {
+		_, _, e = unix.RawSyscall6(unix.SYS_STATX, uintptr(fd), uintptr(unsafe.Pointer(&empty)), flags, mask, uintptr(unsafe.Pointer(st)), 0)
+	} else {
+		_, _, e = unix.Syscall6(unix.SYS_STATX, uintptr(fd), uintptr(unsafe.Pointer(&empty)), flags, mask, uintptr(unsafe.Pointer(st)), 0)
+	}
 	return errno(e)
 }
 
-// openat2 opens a name of the directory dir, openat2(2).
+// openat2 opens a name of the directory dir, openat2(2). With resolveCached that
+// waits for nothing, like a quick statx.
 func openat2(dir int, name string, flags int, perm uint32, resolve uint64) (int, error) {
 	var c cstring
 	if !c.set(name) {
 		return -1, unix.ENAMETOOLONG
 	}
 	how := unix.OpenHow{Flags: uint64(flags), Mode: uint64(perm), Resolve: resolve}
-	fd, _, e := unix.Syscall6(unix.SYS_OPENAT2, uintptr(dir), uintptr(unsafe.Pointer(&c)), uintptr(unsafe.Pointer(&how)), unsafe.Sizeof(how), 0, 0)
+	var fd uintptr
+	var e unix.Errno
+	if resolve&resolveCached != 0 {
+		fd, _, e = unix.RawSyscall6(unix.SYS_OPENAT2, uintptr(dir), uintptr(unsafe.Pointer(&c)), uintptr(unsafe.Pointer(&how)), unsafe.Sizeof(how), 0, 0)
+	} else {
+		fd, _, e = unix.Syscall6(unix.SYS_OPENAT2, uintptr(dir), uintptr(unsafe.Pointer(&c)), uintptr(unsafe.Pointer(&how)), unsafe.Sizeof(how), 0, 0)
+	}
 	if e != 0 {
 		return -1, e
 	}

@@ -70,7 +70,7 @@ func (x *export) open(dir string) (srv.File, error) {
 	}
 	r := &root{branch{node: &node{t: &tree{export: x}, fd: fd}}}
 	var st unix.Statx_t
-	if err := statx(fd, &st); err != nil {
+	if err := statx(fd, &st, false); err != nil {
 		r.Close()
 		return nil, &fs.PathError{Op: "stat", Path: dir, Err: err}
 	}

@@ -41,7 +41,7 @@ func (n *node) Wstat(ctx context.Context, w p9.Wstat) error {
 func (n *node) wstat(w p9.Wstat) (err error) {
 	has := func(m p9.WstatMask) bool { return w.Valid&m != 0 }
 	var st unix.Statx_t
-	if err := n.statx(&st); err != nil {
+	if _, err := n.statx(&st); err != nil {
 		return err
 	}
 	kind := st.Mode & unix.S_IFMT
