@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"ninespace/srv/p9"
 )
 
 // A buffer holds one frame and comes from a pool of its size class.
@@ -236,7 +238,7 @@ func (o *out) write(frames []*buffer, try bool) (int, error) {
 // goroutine not wait for that. Where w is no socket, they are another's.
 func (o *out) open(w io.WriteCloser) {
 	o.w = w
-	if o.raw = rawOf(w); o.raw == nil {
+	if o.raw = p9.Socket(w); o.raw == nil {
 		return
 	}
 	o.once = func(fd uintptr) bool {
