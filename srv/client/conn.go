@@ -89,29 +89,13 @@ func Dial(ctx context.Context, dialstring string, o *Options) (*Conn, error) {
 	var d net.Dialer
 	nc, err := d.DialContext(ctx, network, addr)
 	if err != nil {
-		return nil, fmt.Errorf("dial %s: %w", name, dialError(err))
+		return nil, fmt.Errorf("dial %s: %w", name, p9.Fact(err))
 	}
 	c, err := New(ctx, nc, o)
 	if err != nil {
 		return nil, fmt.Errorf("dial %s: %w", name, err)
 	}
 	return c, nil
-}
-
-// dialError takes off what package net wraps around the one fact.
-func dialError(err error) error {
-	var n syscall.Errno
-	var dns *net.DNSError
-	var op *net.OpError
-	switch {
-	case errors.As(err, &n):
-		return p9.ErrorOfErrno(n)
-	case errors.As(err, &dns):
-		return errors.New(dns.Err)
-	case errors.As(err, &op):
-		return op.Err
-	}
-	return err
 }
 
 // New speaks 9P on a stream that leads to a server, and agrees with it on a

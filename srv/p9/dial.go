@@ -120,3 +120,19 @@ func Socket(stream any) syscall.RawConn {
 	}
 	return raw
 }
+
+// Fact takes off what packages net and os wrap around the one fact of an error.
+func Fact(err error) error {
+	var n syscall.Errno
+	var dns *net.DNSError
+	var op *net.OpError
+	switch {
+	case errors.As(err, &n):
+		return ErrorOfErrno(n)
+	case errors.As(err, &dns):
+		return errors.New(dns.Err)
+	case errors.As(err, &op):
+		return op.Err
+	}
+	return err
+}
