@@ -76,11 +76,7 @@ func announceErr(dial string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var n syscall.Errno
-	if errors.As(err, &n) {
-		err = n
-	}
-	return fmt.Errorf("announce %s: %w", dial, err)
+	return fmt.Errorf("announce %s: %w", dial, p9.Fact(err))
 }
 
 type unixListener struct {

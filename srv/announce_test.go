@@ -42,6 +42,24 @@ func TestAnnounceKeeps(t *testing.T) {
 	}
 }
 
+// TestAnnounceSays announces where it cannot be: the error is one fact.
+func TestAnnounceSays(t *testing.T) {
+	for dial, want := range map[string]string{
+		"tcp!bad..name!1":             "no such host",
+		"tcp!127.0.0.1!nosuchservice": "unknown port",
+		"tcp!192.0.2.1!9":             "Cannot assign requested address",
+		"unix!/nonexistent/s":         "file does not exist",
+	} {
+		l, err := srv.Announce(dial)
+		if err == nil {
+			l.Close()
+			t.Errorf("%s is announced", dial)
+		} else if err.Error() != "announce "+dial+": "+want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
 // TestAnnounceFull announces where a server has more callers than it has taken.
 func TestAnnounceFull(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")

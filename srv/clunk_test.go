@@ -2,10 +2,10 @@ package srv_test
 
 import (
 	"context"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	"ninespace/srv"
 	"ninespace/srv/p9"
@@ -39,7 +39,9 @@ func (h *leafHandle) Write(ctx context.Context, p []byte, _ int64) (int, error) 
 }
 
 func (h *leafHandle) Clunk() {
-	time.Sleep(time.Millisecond) // so that who does not wait for it is seen
+	for range 1000 { // so that who does not wait for it is seen
+		runtime.Gosched()
+	}
 	h.l.gone.Add(1)
 }
 

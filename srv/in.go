@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"slices"
 	"syscall"
 
@@ -36,29 +35,10 @@ const (
 
 func newInput(r io.Reader, c *conn) *input {
 	in := &input{r: r, c: c}
-	if in.raw = rawOf(r); in.raw != nil {
+	if in.raw = p9.Socket(r); in.raw != nil {
 		in.poll = in.try
 	}
 	return in
-}
-
-// rawOf gives a socket's descriptor, nil for any other stream. What wraps a socket has
-// that too, where it embeds it, but its bytes are others: it is told by its type.
-func rawOf(stream any) syscall.RawConn {
-	var s syscall.Conn
-	switch c := stream.(type) {
-	case *net.TCPConn:
-		s = c
-	case *net.UnixConn:
-		s = c
-	default:
-		return nil
-	}
-	raw, err := s.SyscallConn()
-	if err != nil {
-		return nil
-	}
-	return raw
 }
 
 // try reads what is there, and says so.

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"ninespace/srv/p9"
 )
 
 // A buffer holds one frame and comes from a pool of its size class.
@@ -285,7 +287,7 @@ func (o *out) full() bool {
 // goroutine not wait for that for long. Where w is no socket, they are another's.
 func (o *out) open(w io.WriteCloser) {
 	o.w = w
-	if o.raw = rawOf(w); o.raw == nil {
+	if o.raw = p9.Socket(w); o.raw == nil {
 		return
 	}
 	o.limit = w.(net.Conn).SetWriteDeadline

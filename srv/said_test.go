@@ -4,8 +4,8 @@ import (
 	"context"
 	"io"
 	"net"
+	"sync/atomic"
 	"testing"
-	"time"
 
 	"ninespace/srv"
 	"ninespace/srv/p9"
@@ -65,7 +65,9 @@ func TestShutdownBare(t *testing.T) {
 		}
 		down := make(chan error, 1)
 		go func() { down <- s.Shutdown(context.Background()) }()
-		time.Sleep(20 * time.Millisecond)
+		if !srvtest.Until(func() bool { return s.Draining() == 1 }) {
+			t.Fatal("not told")
+		}
 		close(g.gate.stat)
 		if r, err := srvtest.Recv(w.c, true); err != nil || r.Type != p9.Rwrite {
 			t.Errorf("quick %v: %v %v", quick, r, err)
@@ -109,6 +111,7 @@ func TestShutdownTCP(t *testing.T) {
 	}
 	stop := make(chan struct{})
 	asked := make(chan struct{})
+	var more atomic.Int64
 	go func() {
 		defer close(asked)
 		b, _ := (&p9.Fcall{Type: p9.Tgetattr, Tag: 1000}).Append(nil, true)
@@ -120,12 +123,18 @@ func TestShutdownTCP(t *testing.T) {
 				if _, err := c.Write(b); err != nil {
 					return
 				}
+				more.Add(1)
 			}
 		}
 	}()
 	down := make(chan error, 1)
 	go func() { down <- s.Shutdown(context.Background()) }()
-	time.Sleep(50 * time.Millisecond)
+	if !srvtest.Until(func() bool { return s.Draining() == 1 }) {
+		t.Fatal("not told")
+	}
+	if n := more.Load(); !srvtest.Until(func() bool { return more.Load() > n+100 }) {
+		t.Fatal("the client asks no more")
+	}
 	got := 0
 	for {
 		r, err := srvtest.Recv(c, true)

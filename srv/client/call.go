@@ -11,16 +11,18 @@ import (
 // encoded before the reply can come.
 type call struct {
 	p9.Fcall
-	of     *Fid          // where set: once this has ended, the request is not sent
-	tag    uint16        // Tag, which the reply's decoding writes
-	want   p9.Type       // the reply's type
-	p      []byte        // where the data of Rread or Rreaddir goes
-	n      int           // how much came
-	frame  []byte        // the reply's memory, which Stat shares
-	pend   atomic.Int32  // what is to come still: the reply, the writing of what was not copied
-	err    error         // the outcome
-	done   chan struct{} // has room for one: the outcome is there
-	orphan bool          // nobody waits; the reply frees Fid
+	of       *Fid          // where set: once this has ended, the request is not sent
+	tag      uint16        // Tag, which the reply's decoding writes
+	want     p9.Type       // the reply's type
+	p        []byte        // where the data of Rread or Rreaddir goes
+	n        int           // how much came
+	frame    []byte        // the reply's memory, which Stat shares
+	pend     atomic.Int32  // what is to come still: the reply, the writing of what was not copied
+	err      error         // the outcome
+	done     chan struct{} // has room for one: the outcome is there
+	orphan   bool          // nobody waits; the reply frees Fid ...
+	stray    bool          // ... unless it took the place of one that was given up
+	unwanted bool          // its ctx has ended; under Conn.mu
 }
 
 var calls = sync.Pool{New: func() any { return &call{done: make(chan struct{}, 1)} }}

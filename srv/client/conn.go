@@ -9,7 +9,9 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"ninespace/srv/p9"
 )
@@ -31,7 +33,8 @@ type Options struct {
 // many goroutines at once.
 type Conn struct {
 	rwc   io.ReadWriteCloser
-	br    *bufio.Reader // the reading goroutine's
+	raw   syscall.RawConn // rwc's, where that is a socket
+	br    *bufio.Reader   // the reading goroutine's
 	msize uint32
 	dotl  bool
 	trace func(string)
@@ -51,9 +54,21 @@ type Conn struct {
 	spare     []byte
 	spareCuts []cut
 	writing   bool
-	err       error // why the connection is dead
+	watched   bool          // somebody looks whether the server lives
+	patience  time.Duration // how often
+	heard     uint64        // replies
+	err       error         // why the connection is dead
 
-	vec, eaten net.Buffers // of who is writing
+	// Of who is writing.
+	begun     []byte // frames of which some may be written
+	begunCuts []cut
+	pieces    [][]byte
+	vec       [][]byte   // what is left of them
+	moving    sync.Mutex // held while bytes of vec are used, where others may change it
+	try       bool       // to write what the server takes at once
+	werr      error
+	once      func(fd uintptr) bool
+	sent      atomic.Uint64 // bytes
 }
 
 // port is 9P's, for dial strings without one.
@@ -74,29 +89,13 @@ func Dial(ctx context.Context, dialstring string, o *Options) (*Conn, error) {
 	var d net.Dialer
 	nc, err := d.DialContext(ctx, network, addr)
 	if err != nil {
-		return nil, fmt.Errorf("dial %s: %w", name, dialError(err))
+		return nil, fmt.Errorf("dial %s: %w", name, p9.Fact(err))
 	}
 	c, err := New(ctx, nc, o)
 	if err != nil {
 		return nil, fmt.Errorf("dial %s: %w", name, err)
 	}
 	return c, nil
-}
-
-// dialError takes off what package net wraps around the one fact.
-func dialError(err error) error {
-	var n syscall.Errno
-	var dns *net.DNSError
-	var op *net.OpError
-	switch {
-	case errors.As(err, &n):
-		return p9.ErrorOfErrno(n)
-	case errors.As(err, &dns):
-		return errors.New(dns.Err)
-	case errors.As(err, &op):
-		return op.Err
-	}
-	return err
 }
 
 // New speaks 9P on a stream that leads to a server, and agrees with it on a
@@ -108,6 +107,7 @@ func New(ctx context.Context, rwc io.ReadWriteCloser, o *Options) (*Conn, error)
 	}
 	c := &Conn{rwc: rwc, br: bufio.NewReaderSize(rwc, 32<<10), msize: o.Msize, trace: o.Trace, done: make(chan struct{})}
 	c.freed = sync.NewCond(&c.mu)
+	c.raw, c.once, c.patience = p9.Socket(rwc), c.tryWrite, patience
 	if c.msize == 0 {
 		c.msize = p9.MaxMsize
 	}

@@ -35,6 +35,9 @@
 //
 // When a call's ctx ends, its requests are flushed and the call waits for the
 // server's word on them: a reply that was on its way is returned as if nothing had
-// happened, so that no byte and no fid gets lost, and otherwise ctx's error is. A
+// happened, so that no byte and no fid gets lost, and otherwise ctx's error is. From a
+// server that has taken nothing for two seconds, or said nothing for ten, no word is
+// waited for: the call ends, what is still to be sent of it is sent when the server
+// goes on, and replies to it are dropped. A
 // tag is used again only after its reply and, where it was flushed, Rflush.
 package client

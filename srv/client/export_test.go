@@ -1,5 +1,14 @@
 package client
 
+import "time"
+
+// SetPatience sets for how long a server may take nothing.
+func SetPatience(c *Conn, d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.patience = d
+}
+
 // InUse tells how many tags and fids of a connection are not free.
 func InUse(c *Conn) (tags, fids int) {
 	c.mu.Lock()

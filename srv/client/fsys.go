@@ -206,7 +206,7 @@ func (s Fsys) Remove(ctx context.Context, name string) error {
 	return named(name, err)
 }
 
-// Rename gives a file another path.
+// Rename gives a file another path. An error of its own names both.
 func (s Fsys) Rename(ctx context.Context, old, name string) error {
 	from, last, err := s.parent(ctx, old)
 	if err != nil {
@@ -215,10 +215,10 @@ func (s Fsys) Rename(ctx context.Context, old, name string) error {
 	defer from.let()
 	to, newlast, err := s.parent(ctx, name)
 	if err != nil {
-		return named(old, err)
+		return err
 	}
 	defer to.let()
-	return named(old, from.Rename(ctx, last, to, newlast))
+	return named(old+" to "+name, from.Rename(ctx, last, to, newlast))
 }
 
 // parent gives the directory that a path's last name is in.

@@ -39,7 +39,7 @@ func (c *Conn) tag(ctx context.Context, limit int) (uint16, error) {
 				return 0, ctx.Err()
 			}
 			if len(c.out) > 0 && !c.writing {
-				c.write()
+				c.write(false)
 				c.mu.Lock()
 				continue
 			}
@@ -79,7 +79,7 @@ func (c *Conn) send(ctx context.Context, ks ...*call) {
 			k.deliver(err)
 		}
 	}
-	c.write()
+	c.write(ctx.Done() == nil)
 }
 
 // queue gives the call a tag and its request a place in what is to be written.
@@ -148,6 +148,7 @@ func (k *call) flushed(ctx context.Context) {
 func (c *Conn) flush(ks ...*call) {
 	c.mu.Lock()
 	for _, k := range ks {
+		k.unwanted = true
 		t, err := c.tag(context.Background(), maxTags)
 		if err != nil {
 			break
@@ -162,14 +163,23 @@ func (c *Conn) flush(ks ...*call) {
 		c.slots[k.tag].flushing = true
 		c.tracef("->", &f)
 	}
-	c.write()
+	if !c.watched {
+		c.watched = true
+		go c.watch()
+	}
+	c.write(false)
 }
 
 // discard sends a request for which nobody waits: a clunk of fid.
 func (c *Conn) discard(fid uint32) {
 	k := newCall(p9.Tclunk)
 	k.Fid, k.orphan = fid, true
-	c.send(context.Background(), k)
+	c.mu.Lock()
+	if err := c.queue(context.Background(), k); err != nil {
+		k.pend.Store(1)
+		k.deliver(err)
+	}
+	c.write(false)
 }
 
 // abandon leaves a call to its own, unless its outcome is there.

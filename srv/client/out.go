@@ -23,7 +23,7 @@ type cut struct {
 // encode puts a request behind what is to be written. c.mu is held.
 func (c *Conn) encode(k *call) error {
 	start := len(c.out)
-	if k.want == p9.Rwrite && len(k.Data) >= large {
+	if c.raw != nil && k.want == p9.Rwrite && len(k.Data) >= large {
 		const head = p9.HdrSz + 4 + 8 + 4
 		size := head + len(k.Data)
 		if size > int(c.msize) {
@@ -56,15 +56,17 @@ func tooLong(k *call, size int) error {
 }
 
 // write writes what is queued, unless somebody is writing who will see it. It
-// unlocks c.mu. Frames that were queued meanwhile are written by a goroutine of
-// their own, for the caller has a reply to wait for.
-func (c *Conn) write() {
+// unlocks c.mu. What the server does not take at once, or was queued meanwhile, is
+// written by a goroutine of its own, for the caller has a reply to wait for, and a
+// ctx. Where it cannot be known whether the server takes it, wait says whether the
+// caller may have to wait for that.
+func (c *Conn) write(wait bool) {
 	if c.writing || len(c.out) == 0 || c.err != nil {
 		c.mu.Unlock()
 		return
 	}
 	c.writing = true
-	if c.writeOut(); len(c.out) > 0 && c.err == nil {
+	if (c.raw == nil && !wait) || !c.writeOut(true) || len(c.out) > 0 && c.err == nil {
 		go c.drain()
 	} else {
 		c.writing = false
@@ -74,8 +76,12 @@ func (c *Conn) write() {
 
 func (c *Conn) drain() {
 	c.mu.Lock()
-	for len(c.out) > 0 && c.err == nil {
-		c.writeOut()
+	for (len(c.out) > 0 || len(c.vec) > 0) && c.err == nil {
+		c.writeOut(false)
+	}
+	if c.err != nil { // it may have ended between two writes
+		c.written(c.begunCuts)
+		c.vec = nil
 	}
 	c.writing = false
 	c.mu.Unlock()
@@ -84,21 +90,46 @@ func (c *Conn) drain() {
 // keepOut is how much memory an idle Conn may hold for what it writes.
 const keepOut = 64 << 10
 
-// writeOut does one write. c.mu is held before and after it, not meanwhile.
-func (c *Conn) writeOut() {
-	out, cuts := c.out, c.cuts
-	c.out, c.cuts = c.spare[:0], c.spareCuts[:0]
-	c.spare, c.spareCuts = nil, nil
+// writeOut writes what is left of the last time, or else what is queued, with try
+// only as much as the server takes at once, and reports whether that was all of it.
+// c.mu is held before and after it, not meanwhile.
+func (c *Conn) writeOut(try bool) bool {
+	if len(c.vec) == 0 {
+		c.begun, c.begunCuts = c.out, c.cuts
+		c.out, c.cuts = c.spare[:0], c.spareCuts[:0]
+		c.spare, c.spareCuts = nil, nil
+		c.lay()
+	}
 	c.mu.Unlock()
-	if err := c.put(out, cuts); err != nil {
+	err := c.put(try)
+	if err != nil {
 		c.die(cause(err))
 	}
 	c.mu.Lock()
-	c.written(cuts)
-	c.spareCuts = cuts[:0]
-	if cap(out) <= keepOut {
-		c.spare = out[:0]
+	if err == nil && len(c.vec) > 0 {
+		return false
 	}
+	c.vec = nil
+	c.written(c.begunCuts)
+	c.spareCuts = c.begunCuts[:0]
+	if cap(c.begun) <= keepOut {
+		c.spare = c.begun[:0]
+	}
+	c.begun, c.begunCuts = nil, nil
+	return true
+}
+
+// lay puts frames and payloads in their order. c.mu is held.
+func (c *Conn) lay() {
+	v, at := c.pieces[:0], 0
+	for i := range c.begunCuts {
+		v = append(v, c.begun[at:c.begunCuts[i].at], c.begunCuts[i].data)
+		at = c.begunCuts[i].at
+	}
+	if at < len(c.begun) {
+		v = append(v, c.begun[at:])
+	}
+	c.pieces, c.vec = v, v
 }
 
 // written lets go of payloads. c.mu is held.
@@ -109,22 +140,21 @@ func (c *Conn) written(cuts []cut) {
 	clear(cuts)
 }
 
-// put writes frames and, in their places, the payloads.
-func (c *Conn) put(out []byte, cuts []cut) error {
-	if len(cuts) == 0 {
-		_, err := c.rwc.Write(out)
-		return err
+// put writes c.vec, or, with try, as much as goes at once, and leaves the rest in it.
+func (c *Conn) put(try bool) error {
+	if c.raw != nil {
+		c.try, c.werr = try, nil
+		if err := c.raw.Write(c.once); err != nil {
+			return err
+		}
+		return c.werr
 	}
-	v, at := c.vec[:0], 0
-	for i := range cuts {
-		v = append(v, out[at:cuts[i].at], cuts[i].data)
-		at = cuts[i].at
+	for len(c.vec) > 0 { // one piece, for there are no cuts
+		n, err := c.rwc.Write(c.vec[0])
+		if err != nil {
+			return err
+		}
+		c.took(n)
 	}
-	if at < len(out) {
-		v = append(v, out[at:])
-	}
-	c.vec, c.eaten = v, v
-	_, err := c.eaten.WriteTo(c.rwc)
-	clear(c.vec)
-	return err
+	return nil
 }

@@ -56,6 +56,7 @@ func (c *Conn) readReply() error {
 func (c *Conn) claim(tag uint16, typ p9.Type) (*call, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.heard++
 	if int(tag) >= len(c.slots) {
 		return nil, fmt.Errorf("%s has the unknown tag %d", typ, tag)
 	}
@@ -84,7 +85,7 @@ func (c *Conn) claim(tag uint16, typ p9.Type) (*call, error) {
 	if !s.flushing {
 		c.freeTag(tag)
 	}
-	if k.orphan {
+	if k.orphan && !k.stray {
 		c.fids = append(c.fids, k.Fid)
 	}
 	return k, nil

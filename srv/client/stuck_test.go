@@ -109,6 +109,7 @@ func TestStuck(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				client.SetPatience(root.Conn(), 20*time.Millisecond)
 				v.set(true)
 				mine := bytes.Repeat([]byte("b"), size)
 				calls := map[string]func() error{
@@ -125,19 +126,14 @@ func TestStuck(t *testing.T) {
 					err  error
 				}
 				done := make(chan outcome, len(calls))
-				run := func(name string) { done <- outcome{name, calls[name]()} }
-				go run("write")
-				for name := range calls {
-					if name != "write" {
-						go run(name)
-					}
+				for name, call := range calls {
+					go func() { done <- outcome{name, call()} }()
 				}
-				stuck := func() bool { return client.Stuck(root.Conn()) }
-				if !srvtest.Until(stuck) {
+				if !srvtest.Until(func() bool { return client.Stuck(root.Conn()) }) {
 					t.Fatal("the client is not stuck")
 				}
 				cancel()
-				for range calls {
+				for range len(calls) {
 					select {
 					case o := <-done:
 						if !errors.Is(o.err, context.Canceled) {
@@ -155,9 +151,6 @@ func TestStuck(t *testing.T) {
 				for i := range mine {
 					mine[i] = 'c' // to be seen by nobody
 				}
-				if !stuck() {
-					t.Error("the server has taken something")
-				}
 				v.set(false)
 				if b, err := s.ReadFile(ctx, "f"); string(b) != "text" {
 					t.Errorf("then the client reads %q: %v", b, err)
@@ -167,6 +160,61 @@ func TestStuck(t *testing.T) {
 				if b, err := s.ReadFile(ctx, "big"); len(b) != size || bytes.ContainsRune(b, 'c') {
 					t.Errorf("the server was given others' bytes: %d, %v", len(b), err)
 				}
+			})
+		}
+	}
+}
+
+// A deaf file's reads wait for leave, whatever becomes of their ctx.
+type deaf struct {
+	srv.Node
+	leave chan struct{}
+	asked chan struct{}
+}
+
+func (d *deaf) Read(_ context.Context, p []byte, _ int64) (int, error) {
+	d.asked <- struct{}{}
+	<-d.leave
+	return copy(p, "late"), nil
+}
+
+// TestSilent has a server that takes everything, and answers nothing: a call ends with
+// its ctx nevertheless. Where others are answered meanwhile, it waits for its answer.
+func TestSilent(t *testing.T) {
+	const patience = 10 * time.Millisecond
+	for _, dotl := range []bool{false, true} {
+		for _, talks := range []bool{false, true} {
+			t.Run(fmt.Sprintf("dotl %v, talks %v", dotl, talks), func(t *testing.T) {
+				d := &deaf{srv.NewNode(0o444), make(chan struct{}), make(chan struct{}, 1)}
+				root, _ := setup{dotl: dotl}.mount(t, srv.NewDir().Add("deaf", d))
+				client.SetPatience(root.Conn(), patience)
+				f, err := root.WalkOpen(ctx, p9.OREAD, "deaf")
+				if err != nil {
+					t.Fatal(err)
+				}
+				octx, cancel := context.WithCancel(ctx)
+				done := make(chan error, 1)
+				p := make([]byte, 10)
+				go func() { _, err := f.Read(octx, p, 0); done <- err }()
+				<-d.asked
+				cancel()
+				if !talks {
+					if err := <-done; !errors.Is(err, context.Canceled) {
+						t.Error(err)
+					}
+					close(d.leave)
+				} else {
+					for began := time.Now(); time.Since(began) < 30*patience; {
+						if _, err := root.Stat(ctx); err != nil {
+							t.Fatal(err)
+						}
+					}
+					close(d.leave)
+					if err := <-done; err != nil || string(p[:4]) != "late" {
+						t.Errorf("%q, %v", p, err)
+					}
+				}
+				f.Clunk(ctx)
 			})
 		}
 	}

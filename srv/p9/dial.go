@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/user"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 func isContext(err error) bool {
@@ -97,4 +99,40 @@ func ParseDial(s, port string) (network, address string, err error) {
 		host = "[" + strings.Trim(host, "[]") + "]"
 	}
 	return "tcp", host + ":" + port, nil
+}
+
+// Socket gives the descriptor of a stream that is a socket and no more, nil for any
+// other. What wraps a socket may have that too, as a method of what it embeds, but its
+// bytes are others than the socket's: so it goes by the type.
+func Socket(stream any) syscall.RawConn {
+	var s syscall.Conn
+	switch c := stream.(type) {
+	case *net.TCPConn:
+		s = c
+	case *net.UnixConn:
+		s = c
+	default:
+		return nil
+	}
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	return raw
+}
+
+// Fact takes off what packages net and os wrap around the one fact of an error.
+func Fact(err error) error {
+	var n syscall.Errno
+	var dns *net.DNSError
+	var op *net.OpError
+	switch {
+	case errors.As(err, &n):
+		return ErrorOfErrno(n)
+	case errors.As(err, &dns):
+		return errors.New(dns.Err)
+	case errors.As(err, &op):
+		return op.Err
+	}
+	return err
 }

@@ -66,9 +66,11 @@ var (
 // messages that name what was wrong.
 func NewError(errno syscall.Errno, text string) *Error { return &Error{text, errno} }
 
-// enames follows the table of Linux's net/9p/error.c, with a few of our own: what a 9P2000 server's text means as a
-// number there. For a number it is read from the top, so that the first text of
-// a number is the one that we send.
+// enames follows the table of Linux's net/9p/error.c: what a 9P2000 server's text means
+// as a number there. For a number it is read from the top, so that the first text of
+// a number is the one that we send. A few are our own, for numbers that Linux's table
+// has no text for, nor one that means the same (ESRCH, ECHILD, EADDRINUSE,
+// EADDRNOTAVAIL, EOVERFLOW, ESTALE): those Linux shows as 526.
 var enames = [...]Error{
 	{"permission denied", syscall.EACCES},
 	{"file does not exist", syscall.ENOENT},
@@ -136,6 +138,30 @@ var enames = [...]Error{
 	{"Operation already in progress", syscall.EALREADY},
 	{"Operation now in progress", syscall.EINPROGRESS},
 	{"Disk quota exceeded", syscall.EDQUOT},
+	{"No message of desired type", syscall.ENOMSG},
+	{"Machine is not on the network", syscall.ENONET},
+	{"Package not installed", syscall.ENOPKG},
+	{"Object is remote", syscall.EREMOTE},
+	{"Link has been severed", syscall.ENOLINK},
+	{"Communication error on send", syscall.ECOMM},
+	{"Bad message", syscall.EBADMSG},
+	{"File descriptor in bad state", syscall.EBADFD},
+	{"Streams pipe error", syscall.ESTRPIPE},
+	{"Too many users", syscall.EUSERS},
+	{"Socket operation on non-socket", syscall.ENOTSOCK},
+	{"Message too long", syscall.EMSGSIZE},
+	{"Protocol not available", syscall.ENOPROTOOPT},
+	{"Protocol not supported", syscall.EPROTONOSUPPORT},
+	{"Socket type not supported", syscall.ESOCKTNOSUPPORT},
+	{"Protocol family not supported", syscall.EPFNOSUPPORT},
+	{"Network dropped connection on reset", syscall.ENETRESET},
+	{"Software caused connection abort", syscall.ECONNABORTED},
+	{"No buffer space available", syscall.ENOBUFS},
+	{"Transport endpoint is already connected", syscall.EISCONN},
+	{"Cannot send after transport endpoint shutdown", syscall.ESHUTDOWN},
+	{"Host is down", syscall.EHOSTDOWN},
+	{"Is a named type file", syscall.EISNAM},
+	{"Remote I/O error", syscall.EREMOTEIO},
 	{"Stale file handle", syscall.ESTALE},
 	{"Identifier removed", syscall.EIDRM},
 	{"No child processes", syscall.ECHILD},

@@ -43,6 +43,14 @@ func TestErrorTable(t *testing.T) {
 			t.Errorf("%d: %v, %q", n, e.Errno, e.Ename)
 		}
 	}
+	for n, ename := range map[syscall.Errno]string{ // each of which Linux knows
+		syscall.EMSGSIZE: "Message too long", syscall.ENOTSOCK: "Socket operation on non-socket", syscall.EHOSTDOWN: "Host is down",
+		syscall.ECONNABORTED: "Software caused connection abort", syscall.ENOBUFS: "No buffer space available",
+	} {
+		if e := ErrorOfErrno(n); e.Ename != ename {
+			t.Errorf("%d: %q", n, e.Ename)
+		}
+	}
 	if e := ErrorOfText("the disk is on fire"); e.Errno != syscall.EIO || e.Ename != "the disk is on fire" {
 		t.Errorf("%+v", e)
 	}
