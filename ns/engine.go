@@ -65,9 +65,10 @@ func NewEngine(o EngineOptions) *Engine {
 	e.host.host, e.host.bare = true, true
 	e.srvDev = NewDev("#s", newSrvDir(o.Namespace), nil)
 	e.srvDev.bare = true
-	e.srvDev.refs.Add(1) // all three stay
-	e.rootDev.refs.Add(1)
-	e.host.refs.Add(1)
+	for _, d := range []*Dev{e.rootDev, e.host, e.srvDev} {
+		d.local = true
+		d.refs.Add(1) // they stay
+	}
 	for _, s := range o.Streams {
 		e.streams = append(e.streams, &stream{rwc: s})
 	}
