@@ -19,6 +19,7 @@ import (
 // mount points are there depends on the group in the context.
 //
 //	n/         0555 mount points
+//	srv/       0555 empty: #s is mounted there
 //	mnt/       0555 mount points, and
 //	  ns/ctl   0666 takes bind, mount, unmount, clear, rfork
 //	  ns/ns    0444 the name space as lines of namespace(6)
@@ -28,6 +29,8 @@ import (
 type caller struct {
 	group *Group
 	pid   int // the thread that asks, 0 if it is none of this machine's
+
+	uid, gid uint32 // its user
 }
 
 type callerKey struct{}
@@ -56,7 +59,7 @@ func newRoot(exe string, commands []string) srv.File {
 			}
 			return "", p9.ErrPerm
 		}))).Add("bin", bin)
-	return srv.NewDir().Add("n", newPointDir()).Add("mnt", mnt)
+	return srv.NewDir().Add("n", newPointDir()).Add("mnt", mnt).Add("srv", srv.NewDir())
 }
 
 type link struct {
