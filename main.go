@@ -70,6 +70,7 @@ import (
 	"ninespace/srv/cmd/execfs"
 	"ninespace/srv/cmd/procfs"
 	"ninespace/srv/cmd/ramfs"
+	"ninespace/srv/cmd/srv"
 )
 
 // A command is one line of the table.
@@ -101,6 +102,7 @@ func commands() []command {
 		{"procfs", procfs.Main, procfs.Man},
 		{"ramfs", ramfs.Main, ramfs.Man},
 		{"rfork", rfork.Main, rfork.Man},
+		{"srv", srv.Main, srv.Man},
 		{"unmount", unmount.Main, unmount.Man},
 		{"up", up.Main, up.Man},
 	}
