@@ -73,6 +73,7 @@ import (
 	"ninespace/srv/cmd/ipcfs"
 	"ninespace/srv/cmd/procfs"
 	"ninespace/srv/cmd/ramfs"
+	"ninespace/srv/cmd/srv"
 )
 
 // A command is one line of the table.
@@ -107,6 +108,7 @@ func commands() []command {
 		{"ramfs", ramfs.Main, ramfs.Man},
 		{"rcfmt", rcfmt.Main, rcfmt.Man},
 		{"rfork", rfork.Main, rfork.Man},
+		{"srv", srv.Main, srv.Man},
 		{"unmount", unmount.Main, unmount.Man},
 		{"up", up.Main, up.Man},
 	}

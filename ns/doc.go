@@ -19,11 +19,14 @@ The devices of the engine are
 	#/	the root: env, a mount point, and n and mnt, in which mount points appear when a bind or
 		mount names them, mnt/ns and mnt/bin
 	#U	the host's tree of files
-	#s	servers posted in $NAMESPACE: #s/name can be mounted
+	#s	the bulletin board, srv(3): servers posted in $NAMESPACE and open
+		descriptors that processes post by writing their numbers into new files
+	#|	a pipe of its own for each bind: data and data1, pipe(3)
 	#c #e #I #p	the trees of those posted as dev, env, net and proc
 	#d	streams that the engine was started with: #d/0 can be mounted
 
-A new group's root is a union of #/ and #U. Its own files are
+A new group's root is a union of #/ and #U; #s is at /srv, before the host's own
+/srv. Its own files are
 
 	/mnt/ns/ctl	takes the lines of namespace(6): bind, mount, unmount and
 			clear, with absolute names, and rfork with its letters. A

@@ -6,6 +6,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// dropTrace keeps from what the calling thread becomes the right to trace that
+// Privileged gave for the engine: one who may not mount could else make another
+// process do it.
+func dropTrace() error {
+	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_LOWER, unix.CAP_SYS_PTRACE, 0, 0); err != nil {
+		return fmt.Errorf("ambient set: %w", err)
+	}
+	return nil
+}
+
 // dropMount takes from the calling thread, and what it becomes, the right to make
 // and undo mounts of Linux's: a process that was root, or that has got the right in
 // a user namespace, could else undo what its group may not (RFNOMNT).

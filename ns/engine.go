@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -43,6 +44,8 @@ type kernel interface {
 	// of the group that lead to it or through it; nil: that any name may mean
 	// something else.
 	changed(g *Group, at *Chan)
+	// descriptor takes the descriptor n of the process that the thread tid is of.
+	descriptor(tid, n int) (channel, error)
 }
 
 // EngineOptions are what an Engine is made of.
@@ -63,16 +66,25 @@ func NewEngine(o EngineOptions) *Engine {
 	e.rootDev.byGroup, e.rootDev.bare = true, true
 	e.host = NewDev("#U", o.Host, nil)
 	e.host.host, e.host.bare = true, true
-	e.srvDev = NewDev("#s", newSrvDir(o.Namespace), nil)
+	e.srvDev = NewDev("#s", newSrvDir(o.Namespace, e.take), nil)
 	e.srvDev.bare = true
 	for _, d := range []*Dev{e.rootDev, e.host, e.srvDev} {
 		d.local = true
 		d.refs.Add(1) // they stay
 	}
 	for _, s := range o.Streams {
-		e.streams = append(e.streams, &stream{rwc: s})
+		e.streams = append(e.streams, newStream(s, nil))
 	}
 	return e
+}
+
+// take takes a descriptor of the process that asks.
+func (e *Engine) take(ctx context.Context, n int) (channel, error) {
+	c := callerOf(ctx)
+	if c == nil || c.pid == 0 || e.kernel == nil {
+		return nil, fmt.Errorf("who asks is no process of this machine: %w", p9.ErrNotOwner)
+	}
+	return e.kernel.descriptor(c.pid, n)
 }
 
 // A Group is the processes that share a name space.
@@ -140,7 +152,7 @@ func (g *Group) Close() {
 }
 
 // base mounts what every group starts with: the host's root after #/, new files
-// going there, and the host's own /mnt and /n after ours.
+// going there, #s on /srv, and the host's own /mnt, /n and /srv after ours.
 func (g *Group) base(ctx context.Context) error {
 	host, err := g.eng.host.attach(ctx)
 	if err != nil {
@@ -150,8 +162,16 @@ func (g *Group) base(ctx context.Context) error {
 	if err := g.baseUnion(g.root, host, "/", MAFTER|MCREATE); err != nil {
 		return err
 	}
-	for _, name := range []string{"mnt", "n"} {
+	posted, err := g.eng.srvDev.attach(ctx)
+	if err != nil {
+		return fmt.Errorf("#s: %w", err)
+	}
+	defer posted.close()
+	for _, name := range []string{"mnt", "n", "srv"} {
 		ours, _, err := g.root.walk(ctx, name)
+		if err == nil && name == "srv" {
+			err = g.baseUnion(ours, posted, "/srv", MCREATE)
+		}
 		if err != nil {
 			return fmt.Errorf("#/%s: %w", name, err)
 		}
@@ -173,11 +193,8 @@ func (g *Group) base(ctx context.Context) error {
 }
 
 func (g *Group) baseUnion(old, new *Chan, name string, flag Flag) error {
-	hostName := "#U"
-	if name != "/" {
-		hostName += name
-	}
-	_, was, err := g.pg.mountOn(Mount{to: new, name: hostName, flag: flag, on: spot{name: name}}, nil, old)
+	newName := strings.TrimSuffix(new.dev.name+new.rel, "/")
+	_, was, err := g.pg.mountOn(Mount{to: new, name: newName, flag: flag, on: spot{name: name}}, nil, old)
 	was.close()
 	return err
 }

@@ -179,6 +179,9 @@ func (e *Entry) exec() error {
 	if e.Control != nil {
 		unix.CloseOnExec(int(e.Control.Fd()))
 	}
+	if err := dropTrace(); err != nil {
+		return err
+	}
 	if e.Rfork&RFNOMNT != 0 {
 		if err := dropMount(); err != nil {
 			return err

@@ -42,7 +42,7 @@ func (g *Group) forkEnv(clean bool) error {
 				if !clean {
 					c.spec = "copy " + strconv.FormatUint(m.to.qid.Path, 10)
 				}
-				dev, err := g.eng.server(ctx, envServer, c.spec)
+				dev, err := g.server(ctx, envServer, c.spec)
 				if err == nil {
 					if c.to, err = dev.attach(ctx); err != nil {
 						dev.hangup()

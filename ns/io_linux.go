@@ -114,7 +114,8 @@ func (f *fuseFS) opened(ctx context.Context, n *node, c *Chan, h srv.Handle, fla
 	if qid.Vers == 0 || qid.Type&(p9.QTAPPEND|p9.QTEXCL) != 0 {
 		fh.direct = true
 		out.OpenFlags |= fuse.FOPEN_DIRECT_IO
-		if flags&unix.O_ACCMODE == unix.O_RDWR && length == 0 && !fresh {
+		_, stream := h.(streamer)
+		if stream || flags&unix.O_ACCMODE == unix.O_RDWR && length == 0 && !fresh {
 			fh.stream = true
 			out.OpenFlags |= fuse.FOPEN_STREAM | fuse.FOPEN_NONSEEKABLE
 		}

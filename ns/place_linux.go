@@ -220,7 +220,7 @@ func topDirs(noGraft bool) ([]string, error) {
 	for _, e := range ents {
 		name := path.Join("/", e.Name())
 		switch name {
-		case "/n", "/mnt", "/env":
+		case "/n", "/mnt", "/env", "/srv":
 			continue // the engine's own
 		}
 		kernels := name == "/proc" || name == "/sys" || name == "/dev"

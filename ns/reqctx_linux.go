@@ -30,7 +30,7 @@ const patience = time.Second
 func (f *fuseFS) ctx(cancel <-chan struct{}, h *fuse.InHeader, n *node) *reqCtx {
 	c := &reqCtx{cancel: cancel, end: make(chan struct{})}
 	if n != nil {
-		c.caller = caller{n.group, int(h.Pid)}
+		c.caller = caller{n.group, int(h.Pid), h.Uid, h.Gid}
 	}
 	return c
 }

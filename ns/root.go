@@ -20,6 +20,7 @@ import (
 //
 //	n/         0555 mount points
 //	env/       0555 a mount point, that of #s/env
+//	srv/       0555 empty: #s is mounted there
 //	mnt/       0555 mount points, and
 //	  ns/ctl   0666 takes bind, mount, unmount, clear, rfork
 //	  ns/ns    0444 the name space as lines of namespace(6)
@@ -29,6 +30,8 @@ import (
 type caller struct {
 	group *Group
 	pid   int // the thread that asks, 0 if it is none of this machine's
+
+	uid, gid uint32 // its user
 }
 
 type callerKey struct{}
@@ -57,7 +60,7 @@ func newRoot(exe string, commands []string) srv.File {
 			}
 			return "", p9.ErrPerm
 		}))).Add("bin", bin)
-	return srv.NewDir().Add("n", newPointDir()).Add("mnt", mnt).Add("env", srv.NewDir())
+	return srv.NewDir().Add("n", newPointDir()).Add("mnt", mnt).Add("env", srv.NewDir()).Add("srv", srv.NewDir())
 }
 
 type link struct {

@@ -4,28 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	"ninespace/srv"
-	"ninespace/srv/client"
 	"ninespace/srv/p9"
 )
 
 // DialTimeout bounds how long a mount waits for its server to answer.
 const DialTimeout = 10 * time.Second
-
-// A stream is a descriptor that the engine was started with: #d/N.
-type stream struct {
-	mu   sync.Mutex
-	rwc  io.ReadWriteCloser
-	conn *client.Conn
-}
 
 // dial gives the root of the tree that a mount is of. That there is a place for
 // it is looked at first.
@@ -38,7 +29,7 @@ func (g *Group) dial(ctx context.Context, op Op) (*Chan, error) {
 		return nil, fmt.Errorf("%s: %w", what, mountPoint(err))
 	}
 	old.close()
-	dev, err := g.eng.server(ctx, op.New, op.Spec)
+	dev, err := g.server(ctx, op.New, op.Spec)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
@@ -50,21 +41,31 @@ func (g *Group) dial(ctx context.Context, op Op) (*Chan, error) {
 	return to, nil
 }
 
-// server dials what a mount names.
-func (e *Engine) server(ctx context.Context, name, aname string) (*Dev, error) {
+// server connects to what a mount names.
+func (g *Group) server(ctx context.Context, name, aname string) (*Dev, error) {
 	if n, ok := strings.CutPrefix(name, "#d/"); ok {
 		i, err := strconv.Atoi(n)
-		if err != nil || i < 0 || i >= len(e.streams) {
+		if err != nil || i < 0 || i >= len(g.eng.streams) {
 			return nil, fmt.Errorf("%s: the engine has no such stream: %w", name, p9.ErrNotExist)
 		}
-		return e.streams[i].attach(ctx, name, aname)
+		return g.eng.streams[i].attach(ctx, name, aname)
+	}
+	if name[0] == '/' {
+		if dev, err := g.open(ctx, name, aname); dev != nil || err != nil {
+			return dev, err
+		}
 	}
 	addr := name
 	if n, ok := strings.CutPrefix(serverName(name), "#s/"); ok {
 		if srv.CheckName(n) != nil {
 			return nil, fmt.Errorf("%s: %w", name, p9.ErrBadName)
 		}
-		addr = "unix!" + filepath.Join(e.namespace, n)
+		if f, _ := g.eng.srvDev.root.(*srvDir).Walk(ctx, n); f != nil {
+			if p, ok := f.(*postFile); ok {
+				return p.attach(ctx, aname)
+			}
+		}
+		addr = "unix!" + filepath.Join(g.eng.namespace, n)
 	}
 	dev, err := dial(ctx, addr, serverName(name), aname)
 	if err != nil {
@@ -79,6 +80,32 @@ func (e *Engine) server(ctx context.Context, name, aname string) (*Dev, error) {
 	return dev, nil
 }
 
+// open connects to the server at the other end of a file of the name space, as
+// mount(2) does with an open file. It gives nothing for what is not there, a
+// posted server or a file of the host's, which may be a socket: they are dialled.
+func (g *Group) open(ctx context.Context, name, aname string) (*Dev, error) {
+	p, err := g.lookup(ctx, name, false)
+	if err != nil {
+		return nil, nil
+	}
+	defer p.close()
+	c := g.pg.top(p.Chan)
+	defer c.close()
+	if f, ok := c.file.(*postFile); ok {
+		return f.attach(ctx, aname)
+	}
+	if _, ok := c.file.(*sockFile); ok || c.dev.host || c.mode&fs.ModeType != 0 {
+		return nil, nil
+	}
+	ch, err := openChannel(ctx, c, p9.ORDWR)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	s := newStream(nil, ch)
+	defer s.release()
+	return s.attach(ctx, p.name, aname)
+}
+
 // serverName gives a posted server one name of its three: ram, /srv/ram, #s/ram.
 func serverName(name string) string {
 	if n, ok := strings.CutPrefix(name, "/srv/"); ok {
@@ -88,29 +115,4 @@ func serverName(name string) string {
 		return "#s/" + name
 	}
 	return name
-}
-
-// attach makes a device of a stream; all its mounts share the connection.
-func (s *stream) attach(ctx context.Context, name, aname string) (*Dev, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.conn == nil {
-		// Half a negotiation would spoil the stream for those who ask again.
-		vctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), DialTimeout)
-		defer cancel()
-		conn, err := client.New(vctx, s.rwc, nil)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		s.conn = conn
-	}
-	using(ctx, s.conn)
-	root, err := s.conn.Attach(ctx, nil, "", aname)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	f := &mntFile{root}
-	d := NewDev(name, f, f.Clunk)
-	d.spec = aname
-	return d, nil
 }

@@ -86,6 +86,7 @@ type noKernel struct{}
 func (noKernel) place(*Group, int, []Graft, []Graft) error { return nil }
 func (noKernel) fork(*Group, *Group, int) error            { return nil }
 func (noKernel) changed(*Group, *Chan)                     {}
+func (noKernel) descriptor(int, int) (channel, error)      { return nil, errUseFd }
 
 // A player does a rule's commands on the table.
 type player struct {

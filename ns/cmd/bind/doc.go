@@ -27,14 +27,20 @@ one after the other.
 	-C	data of new may be cached (it is anyway, by version)
 
 A name that begins with # is one in a device, with nothing bound: #U is the host's
-own tree, #/ that of n and mnt, #s the posted servers' names, and #c, #e, #I and #p
-are the servers posted as dev, env, net and proc. Old must be there, but for names right in /n and /mnt, which appear with the
-bind and go with the unmount.
+own tree, #/ that of n and mnt, #s what is posted (at /srv, see srv), #| a new pipe,
+and #c, #e, #I and #p are the servers posted as dev, env, net and proc. Old must be
+there, but for names right in /n and /mnt, which appear with the bind and go with
+the unmount.
+
+A pipe has two files, data and data1: what is written to one is read from the
+other, each read giving bytes of one write. When all have closed one of them,
+readers of the other see the end, and its writers an error.
 
 # EXAMPLES
 
 	bind /n/ram/etc/hosts /etc/hosts
 	bind -bc $home/bin /mnt/bin
+	bind '#|' /n/pipe
 
 # FILES
 

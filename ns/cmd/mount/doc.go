@@ -16,9 +16,11 @@ directory (or, if the tree is one file, a file) of the name space that mount run
 in, stand for the root of its tree; aname chooses one of its trees. All processes
 of the group see it at once, and no others. Server is one of
 
-	name, /srv/name, #s/name	a server posted in $NAMESPACE
+	name, /srv/name, #s/name	a posted server or descriptor, see srv
 	tcp!host!port, host:port	one on the network; the port is 564 if not given
 	unix!/path, /path, ./path	a Unix socket
+	/path				any other file of the name space that is not the
+					host's: a pipe's data1, say
 	#d/N				the Nth stream that the name space was started with
 
 It is the name space's engine that connects, from where it was started: a path of
@@ -42,7 +44,7 @@ When the server ends, every use of the tree is an error, until it is unmounted.
 
 # SEE ALSO
 
-bind, unmount, ns, 9p
+bind, unmount, ns, srv, 9p
 
 # DIAGNOSTICS
 

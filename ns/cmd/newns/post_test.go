@@ -1,0 +1,103 @@
+package newns_test
+
+import (
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"testing"
+)
+
+// TestPost has descriptors posted in /srv, by a shell and by other programs.
+func TestPost(t *testing.T) {
+	each(t, func(t *testing.T, s *session) {
+		s.ramfs(t)
+		for _, c := range []struct{ name, script, want string }{
+			{"directory", "ls -ld /srv | cut -c1-10; ls /srv; rmdir /srv 2>/dev/null || echo stays", "drwxrwxrwt\nram\nstays\n"},
+			{"fifo", "mkfifo p; exec 3<>p; echo 3 >/srv/x; ls /srv; echo there >&3; read a </srv/x; exec 4<>/srv/x; echo $a and back >&4; read a <&3; echo $a; rm p",
+				"ram\nx\nthere and back\n"},
+			{"once more", "mkfifo p; exec 3<>p; echo 3 >/srv/x; (echo 3 >/srv/x) 2>/dev/null || echo exists; rm /srv/x; ls /srv; echo 3 >/srv/x; ls /srv; rm p",
+				"exists\nram\nram\nx\n"},
+			{"removed", "mkfifo p; exec 3<>p; echo 3 >/srv/x; exec 4<>/srv/x; rm /srv/x; cat /srv/x 2>/dev/null || echo gone; echo kept >&4; read a <&3; echo $a; rm p", "gone\nkept\n"},
+			{"a file", "exec 3<b/x; echo 3 >/srv/x; cat /srv/x; cat /srv/x; exec 3<&-; (echo no >>/srv/x) 2>/dev/null || echo read only", "b/x\nread only\n"},
+			{"not open", "for f in 9 word -1; do (echo $f >/srv/x) 2>/dev/null || echo no; done; : >/srv/w; ls /srv", "no\nno\nno\nram\n"},
+			{"twice", "exec 3<b/x 5>/srv/x; echo 3 >&5; (echo 3 >&5) 2>/dev/null || echo no; exec 5>&-; cat /srv/x", "no\nb/x\n"},
+			{"by a child", "exec 3<b/x; /bin/echo 3 >/srv/x; cat /srv/x", "b/x\n"},
+			{"modes", "umask 077; exec 3<b/x; echo 3 >/srv/x; ls -l /srv/x | cut -c1-10; chmod 644 /srv/x; ls -l /srv/x | cut -c1-10", "-rw-------\n-rw-r--r--\n"},
+			{"seen by others", "exec 3<b/x; echo 3 >/srv/x; newns sh -c 'cat /srv/x; ls /srv'; rfork N sh -c 'ls /srv'", "b/x\nram\nx\nram\nx\n"},
+			{"servers", "ls -l /srv | cut -c1-10 | grep -v total; mount /srv/ram /n/r; echo 1 >/n/r/f; cat /n/r/f; ns; cat /srv/ram 2>/dev/null || echo no file; (echo 3 >/srv/ram) 2>/dev/null || echo exists",
+				"-rw-------\n1\nmount #s/ram /n/r\ncd D\nno file\nexists\n"},
+			{"pipe", "bind '#|' /n/p; ls /n/p; exec 3<>/n/p/data; echo one >&3; read a </n/p/data1; echo $a; ns", "data\ndata1\none\nbind '#|' /n/p\ncd D\n"},
+			{"two pipes", "bind '#|' /n/p; bind '#|' /n/q; echo p >/n/p/data; echo q >/n/q/data; read a </n/q/data1; read b </n/p/data1; echo $a $b", "q p\n"},
+			{"server on a pipe", "bind '#|' /n/p; exec 3<>/n/p/data1; echo 3 >/srv/q; exec 3>&-; nine ramfs -i <>/n/p/data >&0 2>/dev/null & mount /srv/q /n/r; echo 1 >/n/r/f; mount q /n/s; cat /n/s/f; ns; unmount /n/r; cat /n/s/f; (cat /srv/q) 2>/dev/null || echo in use",
+				"1\nbind '#|' /n/p\nmount #s/q /n/r\nmount #s/q /n/s\ncd D\n1\nin use\n"},
+			{"server by its pipe", "bind '#|' /n/p; nine ramfs -i <>/n/p/data >&0 2>/dev/null & mount /n/p/data1 /n/r; echo 1 >/n/r/f; cat /n/r/f; ns", "1\nbind '#|' /n/p\nmount /n/p/data1 /n/r\ncd D\n"},
+			{"no server", "exec 3<b/x; echo 3 >/srv/x; mount /srv/x /n/x", "mount: mount /n/x: #s/x: not open for reading and writing: inappropriate use of fd\n"},
+			{"mount no more", "rfork m sh -c 'exec 3<b/x; echo 3 >/srv/x; cat /srv/x; mount ram /n/x; bind \"#|\" /n/p; ls /n/p'", "b/x\nmount: mount ram /n/x: mount/attach disallowed\ndata\ndata1\n"},
+		} {
+			t.Run(c.name, func(t *testing.T) {
+				got, _ := s.run(t, "", "PATH=$PATH; exec 2>&1; "+c.script)
+				if got != c.want {
+					t.Errorf("%s\nprints\n%s\nnot\n%s", c.script, got, c.want)
+				}
+			})
+		}
+	})
+	clean(t)
+}
+
+// TestPostSocket has a program post a socket, whose own flags stay as they are, and
+// a reader of it be interrupted.
+func TestPostSocket(t *testing.T) {
+	each(t, func(t *testing.T, s *session) {
+		fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirs := os.NewFile(uintptr(fds[0]), "theirs")
+		defer theirs.Close()
+		f := os.NewFile(uintptr(fds[1]), "ours")
+		ours, err := net.FileConn(f)
+		f.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ours.Close()
+		cmd := s.command(t, "", "trap 'echo trapped' INT; echo 0 >/srv/sock; echo ready; cat /srv/sock; head -c 5 /srv/sock; exec 4<>/srv/sock; echo to >&4; exit 0")
+		cmd.Stdin = theirs
+		r := start(t, cmd)
+		until(t, "cat reads", func() bool { return blocked(t, "cat", "/srv/sock") })
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGINT)
+		until(t, "cat ends", func() bool { return len(globCmd("cat", "/srv/sock")) == 0 })
+		if _, err := ours.Write([]byte("hello")); err != nil {
+			t.Fatal(err)
+		}
+		b := make([]byte, 3)
+		if _, err := io.ReadFull(ours, b); err != nil || string(b) != "to\n" {
+			t.Errorf("%q, %v", b, err)
+		}
+		if flags, _, _ := syscall.Syscall(syscall.SYS_FCNTL, theirs.Fd(), syscall.F_GETFL, 0); flags&syscall.O_NONBLOCK != 0 {
+			t.Error("the socket that was posted has become non-blocking")
+		}
+		out, err := io.ReadAll(r)
+		if err := cmd.Wait(); err != nil {
+			t.Error(err)
+		}
+		if got := string(out); err != nil || got != "trapped\nhello" {
+			t.Errorf("%q, %v", got, err)
+		}
+		clean(t)
+	})
+}
+
+// TestPostDies has the server at the end of a posted descriptor end: errors, and
+// the descriptor is let go when it is removed.
+func TestPostDies(t *testing.T) {
+	each(t, func(t *testing.T, s *session) {
+		got, err := s.run(t, "", "bind '#|' /n/p; exec 3<>/n/p/data1; echo 3 >/srv/ram; exec 3>&-; nine ramfs -i <>/n/p/data >&0 2>/dev/null & mount ram /n/r; echo 1 >/n/r/f; kill -9 $!; wait; cat /n/r/f 2>/dev/null || echo gone; unmount /n/r; rm /srv/ram; ls /srv")
+		if err != nil || got != "gone\n" {
+			t.Errorf("%q, %v", got, err)
+		}
+		clean(t)
+	})
+}

@@ -1,0 +1,35 @@
+package ns
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"ninespace/srv/p9"
+)
+
+// letters are the devices that are servers, by the names that they are posted
+// under: #p is the tree of #s/proc.
+var letters = map[byte]string{'c': "dev", 'e': "env", 'I': "net", 'p': "proc"}
+
+// device gives the device of a name's first element: #U, #p, or #I1, where 1 is
+// the aname. One that is a server is connected to anew each time, and #| is a new
+// pipe.
+func (e *Engine) device(ctx context.Context, spec string) (d *Dev, err error) {
+	switch spec {
+	case "#U":
+		return e.host, nil
+	case "#/", "#":
+		return e.rootDev, nil
+	case "#s":
+		return e.srvDev, nil
+	case "#|":
+		return NewDev(spec, newPipe(callerOf(ctx)), nil), nil
+	}
+	if len(spec) > 1 && spec[0] == '#' {
+		if name, ok := letters[spec[1]]; ok {
+			return dial(ctx, "unix!"+filepath.Join(e.namespace, name), spec, spec[2:])
+		}
+	}
+	return nil, fmt.Errorf("no such device or relative name: %w", p9.ErrNotExist)
+}

@@ -1,0 +1,221 @@
+package ns
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"syscall"
+
+	"ninespace/srv"
+	"ninespace/srv/client"
+	"ninespace/srv/p9"
+)
+
+// A channel is an open file as those have it who share it: its bytes, without
+// offsets. Read and Write end with their ctx, a Read that does so takes nothing.
+type channel interface {
+	Read(ctx context.Context, p []byte) (int, error)
+	Write(ctx context.Context, p []byte) (int, error)
+	Mode() p9.Mode // OREAD, OWRITE or ORDWR, as it was opened
+	Close() error
+}
+
+// streamer marks handles without offsets, of which a blocked read must not stop a
+// write.
+type streamer interface{ Stream() }
+
+// A stream is a connection with, perhaps, a 9P server at its other end: one that
+// the engine was started with (#d/N) or an open file (#s/name). It lives as long
+// as somebody holds it.
+type stream struct {
+	rwc io.ReadWriteCloser // nil: it is made of ch
+	ch  channel
+
+	mu   sync.Mutex
+	refs int
+	conn *client.Conn // once it is mounted; all its mounts share it
+}
+
+// newStream makes a stream of one of the two, held once.
+func newStream(rwc io.ReadWriteCloser, ch channel) *stream {
+	return &stream{rwc: rwc, ch: ch, refs: 1}
+}
+
+func (s *stream) hold() *stream {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refs++
+	return s
+}
+
+// release lets it go; the last one closes it.
+func (s *stream) release() {
+	s.mu.Lock()
+	s.refs--
+	last := s.refs == 0
+	s.mu.Unlock()
+	if !last {
+		return
+	}
+	if s.conn != nil {
+		s.conn.Close()
+	} else if s.rwc != nil {
+		s.rwc.Close()
+	}
+	if s.ch != nil {
+		s.ch.Close()
+	}
+}
+
+// mounted tells whether a mount speaks 9P on it.
+func (s *stream) mounted() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.conn != nil
+}
+
+// attach makes a device of the stream, which holds it.
+func (s *stream) attach(ctx context.Context, name, aname string) (*Dev, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn == nil {
+		rwc := s.rwc
+		if s.ch != nil {
+			if s.ch.Mode() != p9.ORDWR {
+				return nil, fmt.Errorf("%s: not open for reading and writing: %w", name, errUseFd)
+			}
+			rwc = newChannelConn(s.ch)
+		}
+		// Half a negotiation would spoil the stream for those who ask again.
+		vctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), DialTimeout)
+		defer cancel()
+		conn, err := client.New(vctx, rwc, nil)
+		if err != nil {
+			if vctx.Err() != nil {
+				err = p9.ErrorOfErrno(syscall.ETIMEDOUT)
+			}
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		s.conn = conn
+	}
+	using(ctx, s.conn)
+	root, err := s.conn.Attach(ctx, nil, "", aname)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	f := &mntFile{root}
+	s.refs++
+	d := NewDev(name, f, func() {
+		f.Clunk()
+		s.release()
+	})
+	d.spec = aname
+	return d, nil
+}
+
+// attach makes a device of a posted connection.
+func (p *postFile) attach(ctx context.Context, aname string) (*Dev, error) {
+	s, err := p.stream()
+	if err != nil {
+		return nil, err
+	}
+	defer s.release()
+	return s.attach(ctx, "#s/"+p.name, aname)
+}
+
+// A channelConn is a channel as the 9P client has a connection. Closing it ends
+// what is under way and leaves the channel open.
+type channelConn struct {
+	ch  channel
+	ctx context.Context
+	end context.CancelFunc
+}
+
+func newChannelConn(ch channel) *channelConn {
+	ctx, end := context.WithCancel(context.Background())
+	return &channelConn{ch, ctx, end}
+}
+
+func (c *channelConn) Read(p []byte) (int, error) {
+	n, err := c.ch.Read(c.ctx, p)
+	if n <= 0 && err == nil {
+		err = io.EOF
+	}
+	return max(n, 0), err
+}
+
+func (c *channelConn) Write(p []byte) (int, error) {
+	n := 0
+	for n < len(p) {
+		m, err := c.ch.Write(c.ctx, p[n:])
+		if n += max(m, 0); err != nil {
+			return n, err
+		}
+		if m <= 0 {
+			return n, io.ErrShortWrite
+		}
+	}
+	return n, nil
+}
+
+func (c *channelConn) Close() error {
+	c.end()
+	return nil
+}
+
+// A fileChannel is an open file of the engine's. What is read and written goes on
+// from where it was.
+type fileChannel struct {
+	c    *Chan
+	h    srv.Handle
+	mode p9.Mode
+
+	mu       sync.Mutex
+	rat, wat int64
+}
+
+// openChannel opens a file.
+func openChannel(ctx context.Context, c *Chan, mode p9.Mode) (channel, error) {
+	h, err := srv.Open(ctx, c.file, mode)
+	if err != nil {
+		return nil, err
+	}
+	return &fileChannel{c: c.hold(), h: h, mode: mode}, nil
+}
+
+func (f *fileChannel) Mode() p9.Mode { return f.mode }
+
+func (f *fileChannel) Read(ctx context.Context, p []byte) (int, error) {
+	r, ok := f.h.(srv.Reader)
+	if !ok {
+		return 0, p9.ErrPerm
+	}
+	return f.on(&f.rat, func(off int64) (int, error) { return r.Read(ctx, p, off) })
+}
+
+func (f *fileChannel) Write(ctx context.Context, p []byte) (int, error) {
+	w, ok := f.h.(srv.Writer)
+	if !ok {
+		return 0, p9.ErrPerm
+	}
+	return f.on(&f.wat, func(off int64) (int, error) { return w.Write(ctx, p, off) })
+}
+
+// on does one read or write where the last one ended.
+func (f *fileChannel) on(at *int64, do func(off int64) (int, error)) (int, error) {
+	f.mu.Lock()
+	off := *at
+	f.mu.Unlock()
+	n, err := do(off)
+	f.mu.Lock()
+	*at = off + int64(max(n, 0))
+	f.mu.Unlock()
+	return n, err
+}
+
+func (f *fileChannel) Close() error {
+	clunkHandle(f.c.file, f.h)
+	f.c.close()
+	return nil
+}

@@ -1,0 +1,223 @@
+package srv
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+
+	"ninespace/ns"
+	"ninespace/srv"
+	"ninespace/srv/p9"
+)
+
+// Man is the manual page's source.
+//
+//go:embed doc.go
+var Man string
+
+// dir is where descriptors are posted.
+const dir = "/srv"
+
+// A call is how to reach a server.
+type call struct {
+	to      string
+	command bool // to is a shell's command
+}
+
+// Main is the command.
+func Main(ctx context.Context, std [3]*os.File, args []string) error {
+	f := flag.NewFlagSet("srv", flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	after := f.Bool("a", false, "after what is there")
+	before := f.Bool("b", false, "before what is there")
+	create := f.Bool("c", false, "new files go there")
+	cache := f.Bool("C", false, "cache")
+	command := f.Bool("e", false, "dialstring is a command")
+	mount := f.Bool("m", false, "mount it")
+	quiet := f.Bool("q", false, "nothing if the name is posted")
+	if err := f.Parse(srv.Letters(f, args)); err != nil {
+		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+	}
+	if f.NArg() < 1 || f.NArg() > 3 || *after && *before {
+		return flag.ErrHelp
+	}
+	c := call{f.Arg(0), *command}
+	name, at := f.Arg(1), f.Arg(2)
+	if name == "" {
+		name = path.Base(c.to)
+	}
+	if err := srv.CheckName(name); err != nil {
+		return fmt.Errorf("%q: %w", name, err)
+	}
+	if !ns.Inside() {
+		if *mount || at != "" {
+			return errors.New("not in a name space: nothing can be mounted")
+		}
+		return relay(ctx, std, c, name, *quiet)
+	}
+	err := post(std, c, name)
+	if err != nil && !(*quiet && errors.Is(err, fs.ErrExist)) {
+		return err
+	}
+	if !*mount && at == "" {
+		return nil
+	}
+	if at == "" {
+		at = "/n/" + c.system()
+	}
+	wd, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	return ns.Do(ns.Op{Verb: "mount", Flag: ns.Flags(*after, *before, *create, *cache),
+		New: dir + "/" + name, Old: ns.Abs(wd, at)})
+}
+
+// system gives the machine's name in a dial string, or what is nearest to that.
+func (c call) system() string {
+	if c.command {
+		word, _, _ := strings.Cut(c.to, " ")
+		return path.Base(word)
+	}
+	if f := strings.Split(c.to, "!"); len(f) > 1 {
+		return path.Base(f[1])
+	}
+	host, _, _ := strings.Cut(path.Base(c.to), ":")
+	return host
+}
+
+// post makes the connection and leaves it in /srv.
+func post(std [3]*os.File, c call, name string) error {
+	file := dir + "/" + name
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, cause(err))
+	}
+	defer f.Close() // the name goes with it until a number is written
+	conn, err := c.dial(std)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if _, err := f.WriteString(strconv.Itoa(int(conn.Fd()))); err != nil {
+		return fmt.Errorf("%s: %w", file, cause(err))
+	}
+	return nil
+}
+
+// cause gives what package os says of a file without its name.
+func cause(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return p9.ErrorOf(pe.Err)
+	}
+	return err
+}
+
+// dial connects to the server.
+func (c call) dial(std [3]*os.File) (*os.File, error) {
+	if c.command {
+		return c.run(std)
+	}
+	network, addr, err := p9.ParseDial(c.to, "564")
+	if err != nil {
+		return nil, err
+	}
+	conn, err := net.Dial(network, addr)
+	if err != nil {
+		var n syscall.Errno
+		if errors.As(err, &n) {
+			err = p9.ErrorOfErrno(n)
+		}
+		return nil, fmt.Errorf("dial %s: %w", c.to, err)
+	}
+	defer conn.Close()
+	return conn.(interface{ File() (*os.File, error) }).File()
+}
+
+// run starts the command, which outlives this process and ends with the connection.
+func (c call) run(std [3]*os.File) (*os.File, error) {
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("socketpair: %w", err)
+	}
+	ours, theirs := os.NewFile(uintptr(fds[0]), "connection"), os.NewFile(uintptr(fds[1]), "connection")
+	defer theirs.Close()
+	cmd := exec.Command("/bin/sh", "-c", c.to)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirs, theirs, std[2]
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // ^C is not for it
+	if err := cmd.Start(); err != nil {
+		ours.Close()
+		return nil, fmt.Errorf("%s: %w", c.to, cause(err))
+	}
+	go cmd.Wait()
+	return ours, nil
+}
+
+// relay posts a socket and connects each caller to the server until a signal ends
+// it.
+func relay(ctx context.Context, std [3]*os.File, c call, name string, quiet bool) error {
+	l, err := srv.Post(name)
+	if err != nil {
+		if quiet && errors.Is(err, syscall.EADDRINUSE) {
+			return nil
+		}
+		return err
+	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	defer context.AfterFunc(ctx, func() { l.Close() })()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for {
+		from, err := l.Accept()
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		wg.Go(func() {
+			defer from.Close()
+			to, err := c.dial(std)
+			if err != nil {
+				fmt.Fprintf(std[2], "srv: %v\n", err)
+				return
+			}
+			conn, err := net.FileConn(to)
+			to.Close()
+			if err != nil {
+				fmt.Fprintf(std[2], "srv: %v\n", err)
+				return
+			}
+			defer context.AfterFunc(ctx, func() { from.Close(); conn.Close() })()
+			between(from, conn)
+		})
+	}
+}
+
+// between carries bytes both ways until one side ends.
+func between(a, b net.Conn) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		io.Copy(a, b)
+		a.Close()
+	}()
+	io.Copy(b, a)
+	b.Close()
+	<-done
+}
