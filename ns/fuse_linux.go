@@ -193,16 +193,23 @@ func (f *fuseFS) prune(n *node) {
 	}
 }
 
-// moved follows a rename of a directory.
-func (f *fuseFS) moved(from *node, old string, to *node, name string) {
+// moved follows a rename of a directory, or an exchange of two names.
+func (f *fuseFS) moved(from *node, old string, to *node, name string, exchange bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	n := from.kids[old]
+	n, other := from.kids[old], to.kids[name]
+	if n == other {
+		return
+	}
+	delete(from.kids, old)
 	delete(to.kids, name) // what was there is gone, though it may still be in use
 	if n != nil {
-		delete(from.kids, old)
 		n.parent, n.name = to, name
 		to.kids[name] = n
+	}
+	if exchange && other != nil {
+		other.parent, other.name = from, old
+		from.kids[old] = other
 	}
 }
 

@@ -85,6 +85,9 @@ func (f *fuseFS) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut
 	if err != nil {
 		return status(err)
 	}
+	if in.Mode&fuse.OPEN_KILL_SUIDGID != 0 {
+		f.killSuid(ctx, c, in.Gid)
+	}
 	return status(f.opened(ctx, n, c, h, in.Flags, false, out))
 }
 
@@ -152,6 +155,9 @@ func (f *fuseFS) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, 
 				c.close()
 				return status(err)
 			}
+			if in.OpenFlags&fuse.OPEN_KILL_SUIDGID != 0 {
+				f.killSuid(r, t, in.Gid)
+			}
 			return f.created(r, t, name, c, &st, h, in.Flags, false, out)
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return status(err)
@@ -166,7 +172,7 @@ func (f *fuseFS) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, 
 	if err != nil {
 		return status(err)
 	}
-	f.give(r, d, file, &in.InHeader)
+	f.give(r, d, file, nil, in.Mode, &in.InHeader)
 	st, err := file.Stat(r)
 	if err != nil {
 		clunkHandle(file, h)
@@ -283,16 +289,22 @@ func (f *fuseFS) Write(cancel <-chan struct{}, in *fuse.WriteIn, data []byte) (u
 		return 0, status(err)
 	}
 	if in.WriteFlags&fuse.WRITE_KILL_SUIDGID != 0 {
-		f.killSuid(ctx, h.c)
+		f.killSuid(ctx, h.c, in.Gid)
 	}
 	return uint32(n), fuse.OK
 }
 
-// killSuid takes set-uid and set-gid from a file that someone else wrote.
-func (f *fuseFS) killSuid(ctx context.Context, c *Chan) {
+// killSuid takes set-uid and set-gid from a file that someone else wrote, who is of
+// the group gid. Set-gid without the group's permission to run it is about locks, on
+// some systems, and stays for the group.
+func (f *fuseFS) killSuid(ctx context.Context, c *Chan, gid uint32) {
 	st, err := c.file.Stat(ctx)
-	if err == nil && st.Mode&(fs.ModeSetuid|fs.ModeSetgid) != 0 {
-		srv.Wstat(ctx, c.file, p9.Wstat{Valid: p9.WMode, Mode: st.Mode &^ (fs.ModeSetuid | fs.ModeSetgid)})
+	kill := fs.ModeSetuid | fs.ModeSetgid
+	if st.Mode&0o010 == 0 && st.Ngid == gid {
+		kill = fs.ModeSetuid
+	}
+	if err == nil && st.Mode&kill != 0 {
+		srv.Wstat(ctx, c.file, p9.Wstat{Valid: p9.WMode, Mode: st.Mode &^ kill})
 	}
 }
 
