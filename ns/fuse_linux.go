@@ -70,6 +70,7 @@ type node struct {
 	length atomic.Uint64 // the length among these
 	busy   atomic.Int32  // requests that hold the directory's lock in the kernel
 	backing
+	locks atomic.Pointer[lockState]
 
 	key    fileKey // a file's
 	parent *node   // a directory's

@@ -23,6 +23,7 @@ type fileHandle struct {
 	direct bool // made up as it is read: every read and write is passed on as it is
 
 	counted bool // in the node's backing
+	lockUse
 
 	// A stream's offsets are the handle's own, one for each direction: Linux
 	// has none for it, so that a blocked read does not stop a write.
@@ -94,7 +95,7 @@ func (f *fuseFS) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut
 // opened answers with an open file. The page cache is kept where the file's
 // version is still that of the last open; a file without versions has none.
 func (f *fuseFS) opened(ctx context.Context, n *node, c *Chan, h srv.Handle, flags uint32, fresh bool, out *fuse.OpenOut) error {
-	fh := &fileHandle{n: n, c: c.hold(), h: h}
+	fh := &fileHandle{n: n, c: c.hold(), h: h, lockUse: lockUse{access: flags & unix.O_ACCMODE}}
 	var qid p9.Qid
 	var st p9.Stat
 	length := uint64(1)
@@ -129,6 +130,9 @@ func (f *fuseFS) opened(ctx context.Context, n *node, c *Chan, h srv.Handle, fla
 	}
 	if !fh.direct && n.attrs.Load() != uint64(qid.Vers)+1 && !fresh {
 		f.expireAttr(n.id) // its length is not what the kernel takes it for
+	}
+	if fh.quiet = fh.mayCloseUnseen(); fh.quiet {
+		out.OpenFlags |= fuse.FOPEN_NOFLUSH
 	}
 	out.Fh = f.newHandle(fh)
 	return nil
@@ -204,14 +208,12 @@ func (f *fuseFS) created(r *dirReq, t *Chan, name string, c *Chan, st *p9.Stat, 
 
 func (f *fuseFS) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
 	if h, ok := f.dropHandle(in.Fh).(*fileHandle); ok {
+		f.unlock(h)
 		f.unback(h)
 		clunkHandle(h.c.file, h.h)
 		h.c.close()
 	}
 }
-
-// Flush is not needed: nothing is held back.
-func (f *fuseFS) Flush(<-chan struct{}, *fuse.FlushIn) fuse.Status { return fuse.ENOSYS }
 
 func (f *fuseFS) Read(cancel <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
 	h, ok := f.handle(in.Fh).(*fileHandle)

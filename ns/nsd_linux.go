@@ -81,7 +81,7 @@ func start(o EngineOptions, hostTree func() (srv.File, error)) (*host, error) {
 	eng.kernel = h
 	opts := &fuse.MountOptions{
 		MaxWrite: maxWrite, Name: "nine", FsName: "nine",
-		IgnoreSecurityLabels: true, DisableReadDirPlus: true,
+		IgnoreSecurityLabels: true, DisableReadDirPlus: true, EnableLocks: true,
 		ExtraCapabilities: fuse.CAP_ATOMIC_O_TRUNC | fuse.CAP_DIRECT_IO_ALLOW_MMAP | fuse.CAP_HANDLE_KILLPRIV_V2,
 		Logger:            log.New(io.Discard, "", 0),
 	}

@@ -84,6 +84,11 @@ Linux disk:
   - O_TMPFILE is not supported, which go-fuse does not know.
   - statx(2) tells no time of birth, which go-fuse does not know.
   - fcntl(2) does not take O_APPEND away from an open file: it is the server's.
+  - close(2) of a file that was open for reading only before it had its first lock does
+    not give up the process's record locks: the engine is not told of it, which would take
+    as long as to open the file.
+  - F_GETLK names a process for locks of open files too, which Linux does not tell FUSE
+    from others.
   - fallocate(2) does not insert or collapse ranges, which Linux does not ask of FUSE.
 
 In what is mounted, besides:
@@ -95,5 +100,8 @@ In what is mounted, besides:
   - renameat2(2) neither exchanges nor whites out, for which 9P has no messages. It looks
     for the name that it shall not replace, and then renames.
   - O_DIRECT needs no alignment, as the server's memory is another.
+
+Nowhere there does fcntl(2) find out that two processes wait for each other's locks: they
+wait until a signal.
 */
 package newns
