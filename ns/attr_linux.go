@@ -1,6 +1,7 @@
 package ns
 
 import (
+	"context"
 	"errors"
 	"os"
 	"syscall"
@@ -61,14 +62,13 @@ func (f *fuseFS) attr(st *p9.Stat, c *Chan, out *fuse.Attr) {
 	out.Ino = inode(c.key())
 	out.Mode = p9.UnixMode(st.Mode)
 	out.Nlink = uint32(max(st.Nlink, 1))
-	out.Size = st.Length
-	out.Blocks = st.Blocks
-	if out.Blocks == 0 {
-		out.Blocks = (st.Length + 511) / 512
+	if st.Unlinked {
+		out.Nlink = 0
 	}
-	out.Blksize = uint32(st.Blksize)
-	if out.Blksize == 0 {
-		out.Blksize = 4096
+	out.Size = st.Length
+	out.Blocks, out.Blksize = st.Blocks, uint32(st.Blksize)
+	if out.Blksize == 0 { // the server does not tell; else no blocks are none
+		out.Blocks, out.Blksize = (st.Length+511)/512, 4096
 	}
 	out.Rdev = uint32(st.Rdev)
 	out.SetTimes(&st.Atime, &st.Mtime, &st.Ctime)
@@ -205,5 +205,19 @@ func (f *fuseFS) SetAttr(cancel <-chan struct{}, in *fuse.SetAttrIn, out *fuse.A
 			}
 		}
 	}
+	switch {
+	case in.Valid&fuse.FATTR_KILL_SUIDGID != 0 && w.Valid&p9.WLength != 0:
+		f.killSuid(ctx, t, in.InHeader.Gid)
+	case in.Valid&^(fuse.FATTR_FH|fuse.FATTR_LOCKOWNER|fuse.FATTR_CTIME) == 0 && !n.dir:
+		f.chownNone(ctx, file)
+	}
 	return f.getattr(ctx, n, c, fh, out)
+}
+
+// chownNone is chown(2) to the owner and group that a file has, which takes set-id
+// bits off and counts as a change. It is all the kernel asks nothing else for.
+func (f *fuseFS) chownNone(ctx context.Context, file srv.File) {
+	if st, err := file.Stat(ctx); err == nil && st.Uid == "" {
+		srv.Wstat(ctx, file, p9.Wstat{Valid: p9.WUid | p9.WGid, Nuid: st.Nuid, Ngid: st.Ngid})
+	}
 }

@@ -71,6 +71,7 @@ type node struct {
 	length atomic.Uint64 // the length among these
 	busy   atomic.Int32  // requests that hold the directory's lock in the kernel
 	backing
+	locks atomic.Pointer[lockState]
 
 	key    fileKey // a file's
 	parent *node   // a directory's
@@ -91,7 +92,8 @@ func newFuseFS(eng *Engine) *fuseFS {
 func (f *fuseFS) connect(fd int) error {
 	conn, err := devfuse.New(fd, f, devfuse.Options{MaxWrite: maxWrite, Flags: fuse.CAP_ASYNC_READ | fuse.CAP_BIG_WRITES |
 		fuse.CAP_FILE_OPS | fuse.CAP_PARALLEL_DIROPS | fuse.CAP_MAX_PAGES | fuse.CAP_AUTO_INVAL_DATA | fuse.CAP_PASSTHROUGH |
-		fuse.CAP_HAS_EXPIRE_ONLY | fuse.CAP_ATOMIC_O_TRUNC | fuse.CAP_DIRECT_IO_ALLOW_MMAP | fuse.CAP_HANDLE_KILLPRIV_V2})
+		fuse.CAP_HAS_EXPIRE_ONLY | fuse.CAP_ATOMIC_O_TRUNC | fuse.CAP_DIRECT_IO_ALLOW_MMAP | fuse.CAP_HANDLE_KILLPRIV_V2 |
+		fuse.CAP_POSIX_LOCKS | fuse.CAP_FLOCK_LOCKS})
 	if err != nil {
 		return fmt.Errorf("fuse: %w", err)
 	}
@@ -199,16 +201,23 @@ func (f *fuseFS) prune(n *node) {
 	}
 }
 
-// moved follows a rename of a directory.
-func (f *fuseFS) moved(from *node, old string, to *node, name string) {
+// moved follows a rename of a directory, or an exchange of two names.
+func (f *fuseFS) moved(from *node, old string, to *node, name string, exchange bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	n := from.kids[old]
+	n, other := from.kids[old], to.kids[name]
+	if n == other {
+		return
+	}
+	delete(from.kids, old)
 	delete(to.kids, name) // what was there is gone, though it may still be in use
 	if n != nil {
-		delete(from.kids, old)
 		n.parent, n.name = to, name
 		to.kids[name] = n
+	}
+	if exchange && other != nil {
+		other.parent, other.name = from, old
+		from.kids[old] = other
 	}
 }
 

@@ -23,6 +23,7 @@ type fileHandle struct {
 	direct bool // made up as it is read: every read and write is passed on as it is
 
 	counted bool // in the node's backing
+	lockUse
 
 	// A stream's offsets are the handle's own, one for each direction: Linux
 	// has none for it, so that a blocked read does not stop a write.
@@ -85,13 +86,16 @@ func (f *fuseFS) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut
 	if err != nil {
 		return status(err)
 	}
+	if in.Mode&fuse.OPEN_KILL_SUIDGID != 0 {
+		f.killSuid(ctx, c, in.Gid)
+	}
 	return status(f.opened(ctx, n, c, h, in.Flags, false, out))
 }
 
 // opened answers with an open file. The page cache is kept where the file's
 // version is still that of the last open; a file without versions has none.
 func (f *fuseFS) opened(ctx context.Context, n *node, c *Chan, h srv.Handle, flags uint32, fresh bool, out *fuse.OpenOut) error {
-	fh := &fileHandle{n: n, c: c.hold(), h: h}
+	fh := &fileHandle{n: n, c: c.hold(), h: h, lockUse: lockUse{access: flags & unix.O_ACCMODE}}
 	var qid p9.Qid
 	var st p9.Stat
 	length := uint64(1)
@@ -128,6 +132,9 @@ func (f *fuseFS) opened(ctx context.Context, n *node, c *Chan, h srv.Handle, fla
 	if !fh.direct && n.attrs.Load() != uint64(qid.Vers)+1 && !fresh {
 		f.expireAttr(n.id) // its length is not what the kernel takes it for
 	}
+	if fh.quiet = fh.mayCloseUnseen(); fh.quiet {
+		out.OpenFlags |= fuse.FOPEN_NOFLUSH
+	}
 	out.Fh = f.newHandle(fh)
 	return nil
 }
@@ -153,6 +160,9 @@ func (f *fuseFS) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, 
 				c.close()
 				return status(err)
 			}
+			if in.OpenFlags&fuse.OPEN_KILL_SUIDGID != 0 {
+				f.killSuid(r, t, in.Gid)
+			}
 			return f.created(r, t, name, c, &st, h, in.Flags, false, out)
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return status(err)
@@ -167,7 +177,7 @@ func (f *fuseFS) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, 
 	if err != nil {
 		return status(err)
 	}
-	f.give(r, d, file, &in.InHeader)
+	f.give(r, d, file, nil, in.Mode, &in.InHeader)
 	st, err := file.Stat(r)
 	if err != nil {
 		clunkHandle(file, h)
@@ -199,14 +209,12 @@ func (f *fuseFS) created(r *dirReq, t *Chan, name string, c *Chan, st *p9.Stat, 
 
 func (f *fuseFS) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
 	if h, ok := f.dropHandle(in.Fh).(*fileHandle); ok {
+		f.unlock(h)
 		f.unback(h)
 		clunkHandle(h.c.file, h.h)
 		h.c.close()
 	}
 }
-
-// Flush is not needed: nothing is held back.
-func (f *fuseFS) Flush(<-chan struct{}, *fuse.FlushIn) fuse.Status { return fuse.ENOSYS }
 
 func (f *fuseFS) Read(cancel <-chan struct{}, in *fuse.ReadIn, buf []byte) (int, fuse.Status) {
 	h, ok := f.handle(in.Fh).(*fileHandle)
@@ -284,16 +292,22 @@ func (f *fuseFS) Write(cancel <-chan struct{}, in *fuse.WriteIn, data []byte) (u
 		return 0, status(err)
 	}
 	if in.WriteFlags&fuse.WRITE_KILL_SUIDGID != 0 {
-		f.killSuid(ctx, h.c)
+		f.killSuid(ctx, h.c, in.Gid)
 	}
 	return uint32(n), fuse.OK
 }
 
-// killSuid takes set-uid and set-gid from a file that someone else wrote.
-func (f *fuseFS) killSuid(ctx context.Context, c *Chan) {
+// killSuid takes set-uid and set-gid from a file that someone else wrote, who is of
+// the group gid. Set-gid without the group's permission to run it is about locks, on
+// some systems, and stays for the group.
+func (f *fuseFS) killSuid(ctx context.Context, c *Chan, gid uint32) {
 	st, err := c.file.Stat(ctx)
-	if err == nil && st.Mode&(fs.ModeSetuid|fs.ModeSetgid) != 0 {
-		srv.Wstat(ctx, c.file, p9.Wstat{Valid: p9.WMode, Mode: st.Mode &^ (fs.ModeSetuid | fs.ModeSetgid)})
+	kill := fs.ModeSetuid | fs.ModeSetgid
+	if st.Mode&0o010 == 0 && st.Ngid == gid {
+		kill = fs.ModeSetuid
+	}
+	if err == nil && st.Mode&kill != 0 {
+		srv.Wstat(ctx, c.file, p9.Wstat{Valid: p9.WMode, Mode: st.Mode &^ kill})
 	}
 }
 

@@ -126,19 +126,31 @@ func (f *fuseFS) made(r *dirReq, d *Chan, name string, file srv.File, out *fuse.
 	return f.entry(r, name, newChan(d.dev, file, &st, join(d.rel, name)), &st, out)
 }
 
-// give hands a new file on the host's own disk to who made it: the engine is
-// root and has made it as itself.
-func (f *fuseFS) give(ctx context.Context, d *Chan, file srv.File, h *fuse.InHeader) {
-	if d.dev.host && f.own.uid == 0 && (h.Uid != f.own.uid || h.Gid != f.own.gid) {
-		srv.Wstat(ctx, file, p9.Wstat{Valid: p9.WUid | p9.WGid, Nuid: h.Uid, Ngid: h.Gid})
+// give hands a new file on the host's own disk to who made it in a mode: the engine
+// is root and has made it as itself. A set-group-ID directory has given it its
+// group, and set-id bits do not survive the handing over. It passes on the error of
+// making it.
+func (f *fuseFS) give(ctx context.Context, d *Chan, file srv.File, err error, mode uint32, h *fuse.InHeader) (srv.File, error) {
+	if err != nil || !d.dev.host || f.own.uid != 0 || h.Uid == f.own.uid && h.Gid == f.own.gid {
+		return file, err
 	}
+	w := p9.Wstat{Valid: p9.WUid | p9.WGid, Nuid: h.Uid, Ngid: h.Gid}
+	if st, err := d.file.Stat(ctx); err == nil && st.Mode&fs.ModeSetgid != 0 {
+		w.Valid = p9.WUid
+	}
+	if mode&unix.S_IFMT != unix.S_IFDIR && mode&(unix.S_ISUID|unix.S_ISGID) != 0 {
+		w.Valid |= p9.WMode
+		w.Mode = p9.ModeOfUnix(mode & 0o7777)
+	}
+	srv.Wstat(ctx, file, w)
+	return file, nil
 }
 
 func (f *fuseFS) Mkdir(cancel <-chan struct{}, in *fuse.MkdirIn, name string, out *fuse.EntryOut) fuse.Status {
 	return f.make(cancel, &in.InHeader, name, out, func(r *dirReq, d *Chan) (srv.File, error) {
 		file, h, err := srv.Create(r, d.file, name, p9.ModeOfUnix(in.Mode)|fs.ModeDir, p9.OREAD)
 		clunkHandle(file, h)
-		return file, err
+		return f.give(r, d, file, err, unix.S_IFDIR, &in.InHeader)
 	})
 }
 
@@ -148,10 +160,11 @@ func (f *fuseFS) Mknod(cancel <-chan struct{}, in *fuse.MknodIn, name string, ou
 		if perm.IsRegular() {
 			file, h, err := srv.Create(r, d.file, name, perm, p9.OREAD|p9.OEXCL)
 			clunkHandle(file, h)
-			return file, err
+			return f.give(r, d, file, err, in.Mode, &in.InHeader)
 		}
 		if m, ok := d.file.(srv.Mknoder); ok {
-			return m.Mknod(r, name, perm, uint64(in.Rdev))
+			file, err := m.Mknod(r, name, perm, uint64(in.Rdev))
+			return f.give(r, d, file, err, in.Mode, &in.InHeader)
 		}
 		return nil, p9.ErrNotOwner
 	})
@@ -160,7 +173,8 @@ func (f *fuseFS) Mknod(cancel <-chan struct{}, in *fuse.MknodIn, name string, ou
 func (f *fuseFS) Symlink(cancel <-chan struct{}, h *fuse.InHeader, target, name string, out *fuse.EntryOut) fuse.Status {
 	return f.make(cancel, h, name, out, func(r *dirReq, d *Chan) (srv.File, error) {
 		if s, ok := d.file.(srv.Symlinker); ok {
-			return s.Symlink(r, name, target)
+			file, err := s.Symlink(r, name, target)
+			return f.give(r, d, file, err, 0, h)
 		}
 		return nil, p9.ErrNotOwner
 	})
@@ -211,7 +225,6 @@ func (f *fuseFS) make(cancel <-chan struct{}, h *fuse.InHeader, name string, out
 	if err != nil {
 		return status(err)
 	}
-	f.give(r, d, file, h)
 	return f.made(r, d, name, file, out)
 }
 
@@ -288,9 +301,6 @@ func (f *fuseFS) Rename(cancel <-chan struct{}, in *fuse.RenameIn, old, name str
 		return fuse.Status(syscall.ESTALE)
 	}
 	defer c.close()
-	if in.Flags&^unix.RENAME_NOREPLACE != 0 {
-		return fuse.EINVAL
-	}
 	pg := r.n.group.pg
 	from, err := r.n.group.owner(r, r.c, old)
 	if err != nil {
@@ -308,11 +318,22 @@ func (f *fuseFS) Rename(cancel <-chan struct{}, in *fuse.RenameIn, old, name str
 	if from.dev != to.dev {
 		return fuse.EXDEV
 	}
-	if in.Flags&unix.RENAME_NOREPLACE != 0 {
+	if flagged, ok := from.file.(flagRenamer); ok && in.Flags != 0 {
+		if err := flagged.RenameFlags(r, old, to.file, name, in.Flags); err != nil {
+			return status(err)
+		}
+		f.moved(r.n, old, n, name, in.Flags&unix.RENAME_EXCHANGE != 0)
+		return fuse.OK
+	}
+	switch in.Flags { // in which 9P has none
+	case 0:
+	case unix.RENAME_NOREPLACE:
 		if x, _, err := to.walk(r, name); err == nil {
 			x.close()
 			return fuse.Status(syscall.EEXIST)
 		}
+	default:
+		return fuse.EINVAL
 	}
 	file := to.file
 	if to.key() == from.key() {
@@ -321,8 +342,14 @@ func (f *fuseFS) Rename(cancel <-chan struct{}, in *fuse.RenameIn, old, name str
 	if err := srv.Rename(r, from.file, old, file, name); err != nil {
 		return status(err)
 	}
-	f.moved(r.n, old, n, name)
+	f.moved(r.n, old, n, name, false)
 	return fuse.OK
+}
+
+// A flagRenamer is a directory that renames with flags of renameat2(2), which 9P does
+// not have.
+type flagRenamer interface {
+	RenameFlags(ctx context.Context, old string, newdir srv.File, newname string, flags uint32) error
 }
 
 func (f *fuseFS) Readlink(cancel <-chan struct{}, h *fuse.InHeader) ([]byte, fuse.Status) {

@@ -27,6 +27,7 @@ func (r *req) dotl(ctx context.Context, f *fid) (err error) {
 		var st p9.Stat
 		if st, err = f.statOf(ctx, file, ""); err == nil {
 			if st.Blksize == 0 {
+				st.Blocks = (st.Length + 511) / 512
 				st.Blksize = uint64(min(r.c.msize-p9.IOHdrSz, 128<<10)) // what a client may read at once
 			}
 			rx.Attr = p9.AttrOf(&st)

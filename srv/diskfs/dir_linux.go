@@ -205,6 +205,11 @@ func (n *node) Unlink(ctx context.Context, name string, dir bool) error {
 
 // Rename moves a name.
 func (n *node) Rename(ctx context.Context, old string, newdir srv.File, newname string) error {
+	return n.RenameFlags(ctx, old, newdir, newname, 0)
+}
+
+// RenameFlags moves a name with flags of renameat2(2), such as to exchange two.
+func (n *node) RenameFlags(ctx context.Context, old string, newdir srv.File, newname string, flags uint32) error {
 	if err := n.change(old); err != nil {
 		return err
 	}
@@ -215,5 +220,5 @@ func (n *node) Rename(ctx context.Context, old string, newdir srv.File, newname 
 	if err := d.change(newname); err != nil {
 		return err
 	}
-	return n.run(ctx, func() error { return unix.Renameat2(n.fd, old, d.fd, newname, 0) })
+	return n.run(ctx, func() error { return unix.Renameat2(n.fd, old, d.fd, newname, uint(flags)) })
 }

@@ -38,46 +38,69 @@ func (h *file) Lock(ctx context.Context, l p9.Flock) (uint8, error) {
 	if _, err := h.statx(&st); err != nil {
 		return p9.LockError, err
 	}
-	id := inode{devOf(&st), st.Ino}
-	if status, err := h.try(k, id); status != p9.LockBlocked || l.Flags&p9.LockFlagBlock == 0 {
-		return status, err
+	err = h.take(ctx, inode{devOf(&st), st.Ino}, l.Flags&p9.LockFlagBlock != 0, k.Type != unix.F_WRLCK,
+		func() error { return unix.FcntlFlock(uintptr(h.fd), unix.F_OFD_SETLK, &k) })
+	switch err {
+	case nil:
+		return p9.LockSuccess, nil
+	case unix.EAGAIN:
+		return p9.LockBlocked, nil
+	}
+	return p9.LockError, err
+}
+
+// Flock takes or gives up a lock of the whole file, flock(2): how is LOCK_SH, LOCK_EX
+// or LOCK_UN, with LOCK_NB not to wait. 9P has no such lock, nor do record locks know
+// of it; who uses the package in the process has it as the machine's programs do.
+func (h *file) Flock(ctx context.Context, how int) error {
+	var st unix.Statx_t
+	if _, err := h.statx(&st); err != nil {
+		return err
+	}
+	return h.take(ctx, inode{devOf(&st), st.Ino}, how&unix.LOCK_NB == 0, how&unix.LOCK_EX == 0,
+		func() error { return unix.Flock(h.fd, how|unix.LOCK_NB) })
+}
+
+// take tries to take or give up a lock of a file: until it has it, if it may wait,
+// else it says EAGAIN. less says that others may have one then.
+func (h *file) take(ctx context.Context, id inode, wait, less bool, try func() error) error {
+	err := h.try(id, less, try)
+	if err != unix.EAGAIN || !wait {
+		return err
 	}
 	const most = 100 * time.Millisecond
 	for wait := time.Millisecond; ; wait = min(2*wait, most) {
 		given := h.t.waits.enter(id) // before the try, to miss nothing after it
-		status, err := h.try(k, id)
-		if status == p9.LockBlocked {
+		err := h.try(id, less, try)
+		blocked := err == unix.EAGAIN
+		if blocked {
 			err = pause(ctx, given, wait)
 		}
 		h.t.waits.leave(id)
-		switch {
-		case err != nil:
-			return p9.LockError, err
-		case status != p9.LockBlocked:
-			return status, nil
+		if err != nil || !blocked {
+			return err
 		}
 	}
 }
 
-// try takes a lock or gives it up, if nobody is in the way.
-func (h *file) try(k unix.Flock_t, id inode) (uint8, error) {
+func (h *file) try(id inode, less bool, try func() error) error {
 	for {
-		switch err := unix.FcntlFlock(uintptr(h.fd), unix.F_OFD_SETLK, &k); err {
+		switch err := try(); err {
 		case nil:
 		case unix.EINTR:
 			continue
-		case unix.EAGAIN, unix.EACCES:
-			return p9.LockBlocked, nil
+		case unix.EACCES:
+			return unix.EAGAIN
 		default:
-			return p9.LockError, err
+			return err
 		}
 		switch {
 		case h.locked.Load() == nil:
 			h.locked.Store(&id)
-		case k.Type != unix.F_WRLCK: // less than before, perhaps
+		case less: // than before, perhaps
 			h.t.waits.wake(id)
 		}
-		return p9.LockSuccess, nil
+		return nil
 	}
 }
 

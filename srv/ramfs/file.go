@@ -21,7 +21,7 @@ type file struct {
 	node
 	blocks  map[int64][]byte
 	openers int
-	locks   lockTable
+	locks   srv.Locks
 }
 
 // A handle is an open file. It is the File of its fid, too, as it may do more:
@@ -80,7 +80,7 @@ func (h *handle) Clunk() {
 	h.refs--
 	h.free()
 	h.mu.Unlock()
-	h.locks.release(h)
+	h.locks.Release(h)
 }
 
 // Read gives the bytes at an offset.

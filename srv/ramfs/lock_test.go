@@ -38,8 +38,8 @@ func TestLock(t *testing.T) {
 			t.Fatalf("%d: %+v: %d %v", i, c.l, st, err)
 		}
 	}
-	if n := len(a.locks.held); n != 1 {
-		t.Errorf("one lock of all is held as %d: %+v", n, a.locks.held)
+	if n := a.locks.Len(); n != 1 {
+		t.Errorf("one lock of all is held as %d", n)
 	}
 	g, err := b.Getlock(bg, lockAs(rd, 2, 7, 1))
 	if err != nil || g.Type != wr || g.ProcID != 1 || g.Start != 0 || g.Length != 0 {
@@ -75,7 +75,7 @@ func TestLock(t *testing.T) {
 		t.Errorf("after the holder's clunk: %v", err)
 	}
 	b.Clunk()
-	if n := len(a.locks.held); n != 0 {
+	if n := a.locks.Len(); n != 0 {
 		t.Errorf("%d locks are left", n)
 	}
 }

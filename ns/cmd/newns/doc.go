@@ -76,6 +76,32 @@ told as file:line: what went wrong.
 
 # BUGS
 
-With -N, Unix sockets on the host's disks cannot be connected to.
+Directories that the kernel has are as they are outside. In those that the engine
+serves, the host's with -N and all that is mounted, the following is not as on a
+Linux disk:
+
+  - Device nodes cannot be opened: who serves the tree could make any. Those of /dev can.
+  - O_TMPFILE is not supported, which go-fuse does not know.
+  - statx(2) tells no time of birth, which go-fuse does not know.
+  - fcntl(2) does not take O_APPEND away from an open file: it is the server's.
+  - close(2) of a file that was open for reading only before it had its first lock does
+    not give up the process's record locks: the engine is not told of it, which would take
+    as long as to open the file.
+  - F_GETLK names a process for locks of open files too, which Linux does not tell FUSE
+    from others.
+  - fallocate(2) does not insert or collapse ranges, which Linux does not ask of FUSE.
+
+In what is mounted, besides:
+
+  - All is done as the user who mounted, and what is made is that user's: 9P has one user
+    an attach. Who may do what is checked by the modes all the same, so others than that
+    user may not change what they have made.
+  - fallocate(2) and lseek(2)'s holes are not supported, for which 9P has no messages.
+  - renameat2(2) neither exchanges nor whites out, for which 9P has no messages. It looks
+    for the name that it shall not replace, and then renames.
+  - O_DIRECT needs no alignment, as the server's memory is another.
+
+Nowhere there does fcntl(2) find out that two processes wait for each other's locks: they
+wait until a signal.
 */
 package newns

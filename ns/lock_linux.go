@@ -1,0 +1,169 @@
+package ns
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+
+	"ninespace/srv/p9"
+)
+
+// The kernel's side of locks.
+
+// engineID is how this engine's owners of locks are known to servers.
+var engineID = sync.OnceValue(func() string {
+	host, _ := os.Hostname()
+	return fmt.Sprintf("%s %x", host, rand.Uint64())
+})
+
+// wireLock makes a lock of the kernel's. One to the end of all files leaves out the
+// very last byte: see flockByte.
+func wireLock(in *fuse.LkIn, o lockOwner, wait bool) p9.Flock {
+	l := p9.Flock{Type: uint8(in.Lk.Typ), ProcID: in.Lk.Pid, Start: in.Lk.Start, Length: min(in.Lk.End, flockByte-1) - in.Lk.Start + 1}
+	if o.flock {
+		l.Start, l.Length = flockByte, 1
+	}
+	if wait {
+		l.Flags = p9.LockFlagBlock
+	}
+	return l
+}
+
+func ownerOf(in *fuse.LkIn) lockOwner {
+	return lockOwner{in.Owner, in.LkFlags&fuse.FUSE_LK_FLOCK != 0}
+}
+
+func (f *fuseFS) SetLk(cancel <-chan struct{}, in *fuse.LkIn) fuse.Status {
+	return f.setLk(cancel, in, false)
+}
+
+func (f *fuseFS) SetLkw(cancel <-chan struct{}, in *fuse.LkIn) fuse.Status {
+	return f.setLk(cancel, in, true)
+}
+
+func (f *fuseFS) setLk(cancel <-chan struct{}, in *fuse.LkIn, wait bool) fuse.Status {
+	h, ok := f.handle(in.Fh).(*fileHandle)
+	if !ok {
+		return fuse.EBADF
+	}
+	o := ownerOf(in)
+	l := wireLock(in, o, wait)
+	if l.Type > p9.LockUnlock || l.Start > math.MaxInt64 {
+		return fuse.EINVAL
+	}
+	s := h.n.locks.Load()
+	if l.Type == p9.LockUnlock {
+		if s == nil || !s.has(o) {
+			return fuse.OK
+		}
+	} else {
+		s = h.n.lockState()
+	}
+	ctx := f.ctx(cancel, &in.InHeader, h.n)
+	ctx.quick = wait
+	defer ctx.finish()
+	st, err := s.lock(ctx, h, o, l)
+	switch {
+	case err != nil:
+		return status(err)
+	case st == p9.LockSuccess:
+		return fuse.OK
+	case st == p9.LockBlocked:
+		return fuse.EAGAIN
+	}
+	return fuse.Status(syscall.ENOLCK)
+}
+
+// has tells whether an owner may hold something.
+func (s *lockState) has(o lockOwner) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.holders[o]
+	return k != nil && k.taken.Load()
+}
+
+func (f *fuseFS) GetLk(cancel <-chan struct{}, in *fuse.LkIn, out *fuse.LkOut) fuse.Status {
+	h, ok := f.handle(in.Fh).(*fileHandle)
+	if !ok {
+		return fuse.EBADF
+	}
+	o := ownerOf(in)
+	ctx := f.ctx(cancel, &in.InHeader, h.n)
+	defer ctx.finish()
+	l, err := h.n.lockState().getlock(ctx, h, o, wireLock(in, o, false))
+	if err != nil {
+		return status(err)
+	}
+	out.Lk = fuse.FileLock{Typ: uint32(l.Type), Start: l.Start, End: math.MaxInt64, Pid: l.ProcID}
+	if end := l.Start + l.Length - 1; l.Length != 0 && end < flockByte-1 {
+		out.Lk.End = end
+	}
+	return fuse.OK
+}
+
+// lockPatience is how long the end of a process waits for a server to give up its
+// locks. The server goes on about it.
+const lockPatience = 2 * time.Second
+
+// mayCloseUnseen tells whether the engine need not be told when a descriptor of a file
+// that is being opened is closed, which would take as long as opening it. Its locks
+// then last until nobody has it open. Files that are only read rarely have locks;
+// where there have been some, closes are told of. A close of a file that is written
+// is told in any case, as the kernel writes what was changed in memory then.
+func (h *fileHandle) mayCloseUnseen() bool {
+	return h.access == unix.O_RDONLY && h.n.locks.Load() == nil
+}
+
+// Flush is told of each close of a descriptor: the process then has no locks of the
+// file any more, through whichever descriptor it took them.
+func (f *fuseFS) Flush(_ <-chan struct{}, in *fuse.FlushIn) fuse.Status {
+	h, ok := f.handle(in.Fh).(*fileHandle)
+	if !ok {
+		return fuse.OK
+	}
+	s := h.n.locks.Load()
+	if s == nil {
+		return fuse.OK
+	}
+	h.closed.Store(time.Now().UnixNano())
+	o := lockOwner{in.LockOwner, false}
+	if s.has(o) {
+		f.patiently(func(ctx context.Context) { s.drop(ctx, o, nil) })
+	} else {
+		s.drop(context.Background(), o, nil)
+	}
+	return fuse.OK
+}
+
+// patiently does something that no signal interrupts, and that a server must not
+// hold up for long.
+func (f *fuseFS) patiently(do func(context.Context)) {
+	done := make(chan struct{})
+	go func() {
+		ctx, cancel := bounded(context.Background())
+		defer cancel()
+		defer close(done)
+		do(ctx)
+	}()
+	t := time.NewTimer(lockPatience)
+	defer t.Stop()
+	select {
+	case <-done:
+	case <-t.C:
+	}
+}
+
+// unlock gives up the locks that went with an open file.
+func (f *fuseFS) unlock(h *fileHandle) {
+	if s := h.n.locks.Load(); s != nil {
+		f.patiently(func(ctx context.Context) { s.dropAll(ctx, h) })
+	}
+}

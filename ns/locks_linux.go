@@ -1,0 +1,306 @@
+package ns
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ninespace/srv"
+	"ninespace/srv/p9"
+)
+
+// Record locks, fcntl(2), and locks of open files, flock(2), are the server's, so
+// that they exclude whoever else it has. There a lock belongs to a fid, here to a
+// process or to an open file: so each owner has a fid of its own, that of the file
+// through which it locks if no other owner uses that and it is good for both kinds of
+// lock, else one opened for it, unless the file is one that opening may change. What
+// is held is kept here too: it tells which process holds a lock, and it is all there
+// is for a file whose server has no locks.
+
+// A lockOwner is a process, or an open file, as the kernel numbers them.
+type lockOwner struct {
+	id    uint64
+	flock bool
+}
+
+// A holder is what an owner holds its locks of a file by.
+type holder struct {
+	at    *fileHandle // by which it locked first
+	by    srv.Locker  // nil: the server has no locks
+	own   srv.Handle  // opened for it alone; nil: by is at's
+	as    p9.Flock    // ClientID and ProcID
+	taken atomic.Bool // there may be something to give up
+	table *srv.Locks  // where it is kept
+}
+
+// A lockState is what is known of a file's locks.
+type lockState struct {
+	mu      sync.Mutex
+	holders map[lockOwner]*holder
+	records srv.Locks
+	flocks  srv.Locks
+}
+
+// A lockUse is an open file's part in it.
+type lockUse struct {
+	access  uint32       // O_RDONLY, O_WRONLY or O_RDWR
+	claimed bool         // its fid is some owner's; under lockState.mu
+	quiet   bool         // closes of it are not told
+	closed  atomic.Int64 // when one of its descriptors was, in Unix nanoseconds
+}
+
+// flockByte is where 9P, which has no flock(2), is asked for one: a lock of the last
+// byte that there could be, which no record lock from here reaches. Linux's v9fs asks
+// for all bytes; the two exclude each other.
+const flockByte = math.MaxInt64
+
+// A flocker has flock(2)'s own locks.
+type flocker interface {
+	Flock(ctx context.Context, how int) error
+}
+
+// A hostFlock is one as a Locker.
+type hostFlock struct{ flocker }
+
+func (h hostFlock) Lock(ctx context.Context, l p9.Flock) (uint8, error) {
+	how := [...]int{unix.LOCK_SH, unix.LOCK_EX, unix.LOCK_UN}[l.Type]
+	if l.Flags&p9.LockFlagBlock == 0 {
+		how |= unix.LOCK_NB
+	}
+	switch err := h.Flock(ctx, how); {
+	case err == nil:
+		return p9.LockSuccess, nil
+	case errors.Is(err, unix.EAGAIN):
+		return p9.LockBlocked, nil
+	default:
+		return p9.LockError, err
+	}
+}
+
+func (h hostFlock) Getlock(context.Context, p9.Flock) (p9.Flock, error) {
+	return p9.Flock{}, p9.ErrNotSup
+}
+
+func (n *node) lockState() *lockState {
+	if s := n.locks.Load(); s != nil {
+		return s
+	}
+	n.locks.CompareAndSwap(nil, &lockState{holders: map[lockOwner]*holder{}})
+	return n.locks.Load()
+}
+
+// holder gives what an owner holds its locks by, which may open a fid.
+func (s *lockState) holder(ctx context.Context, h *fileHandle, o lockOwner, pid uint32) (*holder, error) {
+	s.mu.Lock()
+	if k := s.holders[o]; k != nil {
+		s.mu.Unlock()
+		return k, nil
+	}
+	k := &holder{at: h, table: &s.records, as: p9.Flock{ClientID: fmt.Sprintf("%s %t %x", engineID(), o.flock, o.id), ProcID: pid}}
+	if o.flock {
+		k.table = &s.flocks
+	}
+	host, isHost := h.h.(flocker)
+	l, locks := h.h.(srv.Locker)
+	open := false
+	switch {
+	case o.flock && isHost:
+		k.by = hostFlock{host}
+	case locks && !h.direct && (h.claimed || h.access != unix.O_RDWR):
+		open = true
+	case locks && !h.claimed:
+		k.by, h.claimed = l, true
+	}
+	if !open {
+		s.holders[o] = k
+		s.mu.Unlock()
+		return k, nil
+	}
+	s.mu.Unlock()
+	if err := k.open(ctx); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	first := s.holders[o]
+	if first == nil {
+		s.holders[o] = k
+	}
+	s.mu.Unlock()
+	if first != nil {
+		srv.Clunk(k.own)
+		return first, nil
+	}
+	return k, nil
+}
+
+// open opens a fid to lock by: for reading and writing, where that is allowed, to be
+// good for both kinds of lock.
+func (k *holder) open(ctx context.Context) (err error) {
+	for _, mode := range []p9.Mode{p9.ORDWR, p9.Mode(k.at.access)} {
+		var h srv.Handle
+		if h, err = srv.Open(ctx, k.at.c.file, mode); err == nil {
+			k.own = h
+			k.by, _ = h.(srv.Locker)
+			return nil
+		}
+	}
+	return err
+}
+
+// A file's closing is told of its descriptor first, if at all, and a moment later of
+// itself: until then its locks are in the way of others, who have to give it the
+// moment.
+const (
+	moment       = 100 * time.Millisecond // after a close that was told
+	unseenMoment = 10 * time.Millisecond  // where none is
+)
+
+// lock takes or gives up a lock. It may wait until ctx ends, if l says so.
+func (s *lockState) lock(ctx context.Context, h *fileHandle, o lockOwner, l p9.Flock) (uint8, error) {
+	began := time.Now()
+	for fresh := false; ; {
+		k, err := s.holder(ctx, h, o, l.ProcID)
+		if err != nil {
+			return p9.LockError, err
+		}
+		status, err := k.lock(ctx, l)
+		switch {
+		case errors.Is(err, unix.EBADF) && k.at != h && !k.taken.Load() && !fresh:
+			s.drop(ctx, o, k) // it was made for a file with other permissions
+			fresh = true
+			continue
+		case status == p9.LockBlocked && l.Flags&p9.LockFlagBlock == 0 && k.closing(l, began):
+			if pause(ctx, time.Millisecond) == nil {
+				continue
+			}
+		}
+		return status, err
+	}
+}
+
+// lock is Locker's, kept account of.
+func (k *holder) lock(ctx context.Context, l p9.Flock) (uint8, error) {
+	l.ClientID, l.ProcID = k.as.ClientID, k.as.ProcID
+	if k.by == nil {
+		k.taken.Store(true)
+		return k.table.Lock(ctx, k, l)
+	}
+	less := l.Type == p9.LockUnlock
+	if less {
+		k.table.Put(k, l) // before others can have it
+	} else {
+		k.taken.Store(true)
+	}
+	const most = time.Second
+	for wait := time.Millisecond; ; wait = min(2*wait, most) {
+		status, err := k.by.Lock(ctx, l)
+		switch {
+		case errors.Is(err, p9.ErrNotSup):
+			k.by = nil
+			return k.table.Lock(ctx, k, l)
+		case err == nil && status == p9.LockSuccess && !less:
+			k.table.Put(k, l)
+		case err == nil && status == p9.LockBlocked && l.Flags&p9.LockFlagBlock != 0:
+			// Some servers never wait.
+			if err := pause(ctx, wait); err != nil {
+				return p9.LockError, err
+			}
+			continue
+		}
+		return status, err
+	}
+}
+
+// closing tells whether what is in the way of l, which was asked for at began, may be
+// a file that is closed.
+func (k *holder) closing(l p9.Flock, began time.Time) bool {
+	l.ClientID, l.ProcID = k.as.ClientID, k.as.ProcID
+	_, by, err := k.table.Getlock(l)
+	other, ok := by.(*holder)
+	switch {
+	case err != nil || !ok:
+		return false
+	case other.at.quiet:
+		return time.Since(began) < unseenMoment
+	}
+	return time.Since(time.Unix(0, other.at.closed.Load())) < moment
+}
+
+// getlock tells which lock is in the way of l.
+func (s *lockState) getlock(ctx context.Context, h *fileHandle, o lockOwner, l p9.Flock) (p9.Flock, error) {
+	k, err := s.holder(ctx, h, o, l.ProcID)
+	if err != nil {
+		return l, err
+	}
+	l.ClientID, l.ProcID = k.as.ClientID, k.as.ProcID
+	found, _, err := k.table.Getlock(l)
+	if err != nil || found.Type != p9.LockUnlock || k.by == nil {
+		return found, err
+	}
+	found, err = k.by.Getlock(ctx, l)
+	if errors.Is(err, p9.ErrNotSup) {
+		l.Type = p9.LockUnlock
+		return l, nil
+	}
+	if !h.c.dev.host {
+		found.ProcID = 0 // none of this machine's
+	}
+	return found, err
+}
+
+// drop gives up all that an owner holds, by k if that is not nil.
+func (s *lockState) drop(ctx context.Context, o lockOwner, k *holder) {
+	s.mu.Lock()
+	have := s.holders[o]
+	if have == nil || k != nil && have != k {
+		s.mu.Unlock()
+		return
+	}
+	k = have
+	delete(s.holders, o)
+	s.mu.Unlock()
+	if k.by != nil && k.taken.Load() {
+		k.by.Lock(ctx, p9.Flock{Type: p9.LockUnlock, ClientID: k.as.ClientID, ProcID: k.as.ProcID})
+	}
+	k.table.Release(k) // not before: who is in the way is found in it, see closing
+	if k.own != nil {
+		srv.Clunk(k.own)
+		return
+	}
+	s.mu.Lock()
+	k.at.claimed = false
+	s.mu.Unlock()
+}
+
+// dropAll gives up what was taken through an open file that nobody has any more.
+func (s *lockState) dropAll(ctx context.Context, h *fileHandle) {
+	s.mu.Lock()
+	var owners []lockOwner
+	for o, k := range s.holders {
+		if k.at == h {
+			owners = append(owners, o)
+		}
+	}
+	s.mu.Unlock()
+	for _, o := range owners {
+		s.drop(ctx, o, nil)
+	}
+}
+
+// pause waits for some time, or ends with ctx.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
