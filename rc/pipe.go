@@ -1,0 +1,229 @@
+package rc
+
+import (
+	"strings"
+	"unsafe"
+
+	"ninespace/rc/syntax"
+)
+
+// pipeline runs commands that write to one another all at once, the last one in
+// the shell itself.
+func (sh *shell) pipeline(c *syntax.Pipeline) error {
+	n := len(c.Cmds) - 1
+	stages := make([]stage, n)
+	var in *file
+	before := sh.fds
+	defer func() { sh.fds = before }()
+	started := 0
+	var err error
+	for ; started < n; started++ {
+		var r, w int
+		if r, w, err = pipe(); err != nil {
+			err = sh.failed("pipe", err)
+			break
+		}
+		fds := before
+		if in != nil {
+			fds = fds.with(c.Links[started-1].Right, in)
+		}
+		out := newFile(w)
+		sh.fds = fds.with(c.Links[started].Left, out)
+		stages[started].start(sh, c.Cmds[started])
+		out.release()
+		if in != nil {
+			in.release()
+		}
+		in = newFile(r)
+	}
+	if err == nil {
+		sh.fds = before.with(c.Links[n-1].Right, in)
+		err = sh.run(c.Cmds[n])
+		sh.fds = before
+	}
+	if in != nil {
+		in.release()
+	}
+	status := ""
+	for i := range stages[:started] {
+		status += stages[i].wait(sh) + "|"
+	}
+	if err == nil || err == errExit {
+		sh.setStatus(status + sh.statusText())
+	}
+	return err
+}
+
+// A stage is a command of a pipeline that others read from.
+type stage struct {
+	proc   Process
+	status string
+	done   chan struct{}
+}
+
+// start runs a command with the shell's descriptors, without waiting for it.
+func (s *stage) start(sh *shell, c syntax.Cmd) {
+	if simple, ok := c.(*syntax.Simple); ok && sh.plain(simple) {
+		// No copy of the shell is needed, since nothing here changes one or waits.
+		sh.locate(simple.At)
+		args, err := sh.words(simple.Words, false)
+		if err == nil && len(args) > 0 && sh.fns.m[args[0]] == nil && builtin(args[0]) == nil && sh.r.hooks.Builtins[args[0]] == nil {
+			status := sh.status
+			if sh.flag('x') {
+				sh.trace(args)
+			}
+			if s.proc = sh.start(args); s.proc == nil {
+				s.status = "1"
+			}
+			sh.status = status
+			return
+		}
+	}
+	sub := sh.fork()
+	sub.detach()
+	s.done = make(chan struct{})
+	go func() {
+		s.status = sub.finish(c)
+		sub.end()
+		close(s.done)
+	}()
+}
+
+func (s *stage) wait(sh *shell) string {
+	if s.proc != nil {
+		return sh.wait(s.proc)
+	}
+	if s.done != nil {
+		<-s.done
+	}
+	return s.status
+}
+
+// plain tells whether a command's words can be evaluated without any effect but
+// their value, and it has no redirections.
+func (sh *shell) plain(c *syntax.Simple) bool {
+	if len(c.Redirs) > 0 {
+		return false
+	}
+	for _, w := range c.Words {
+		switch w := w.(type) {
+		case *syntax.Lit:
+			if w.Pattern != "" {
+				return false
+			}
+		case *syntax.Var:
+			if _, ok := w.Name.(*syntax.Lit); !ok {
+				return false
+			}
+		case *syntax.Count, *syntax.Join:
+			return false
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// backquote gives what commands write, taken apart at the characters of $ifs or
+// of its own.
+func (sh *shell) backquote(w *syntax.Backquote) ([]string, error) {
+	var sep string
+	if w.Sep != nil {
+		l, err := sh.list(w.Sep)
+		if err != nil {
+			return nil, err
+		}
+		sep = strings.Join(l, " ")
+	}
+	out, c := newCapture()
+	sub := sh.fork()
+	sub.fds = sh.fds.with(1, out)
+	sub.eflag = false
+	status := sub.finish(w.Body)
+	sub.done()
+	out.release()
+	text, err := c.output()
+	if err != nil {
+		return nil, sh.failed("`{}", err)
+	}
+	sh.setStatus(status)
+	if w.Sep == nil {
+		sep = strings.Join(sh.get("ifs"), " ")
+	}
+	return split(text, sep), nil
+}
+
+// split gives the words of a text between characters of sep, which share its
+// memory.
+func split(text []byte, sep string) []string {
+	if len(text) == 0 {
+		return nil
+	}
+	s := unsafe.String(&text[0], len(text)) // nobody writes to it any more
+	if sep == "" {
+		return []string{s}
+	}
+	var is [256]bool
+	for i := range len(sep) {
+		if sep[i] >= 0x80 {
+			return strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(sep, r) })
+		}
+		is[sep[i]] = true
+	}
+	n, in := 0, false
+	for i := range len(s) {
+		if is[s[i]] {
+			in = false
+		} else if !in {
+			n, in = n+1, true
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	words := make([]string, 0, n)
+	from := -1
+	for i := range len(s) {
+		if is[s[i]] {
+			if from >= 0 {
+				words = append(words, s[from:i])
+				from = -1
+			}
+		} else if from < 0 {
+			from = i
+		}
+	}
+	if from >= 0 {
+		words = append(words, s[from:])
+	}
+	return words
+}
+
+// procSub runs commands on another goroutine and gives the name of a pipe to
+// or from them.
+func (sh *shell) procSub(w *syntax.ProcSub) ([]string, error) {
+	r, wr, err := pipe()
+	if err != nil {
+		return nil, sh.failed("pipe", err)
+	}
+	ours, theirs, fd := newFile(r), newFile(wr), int32(1)
+	if w.Write {
+		ours, theirs, fd = theirs, ours, 0
+	}
+	sub := sh.fork()
+	sub.fds = sh.fds.with(fd, theirs)
+	sub.detach()
+	theirs.release()
+	go func() {
+		sub.finish(w.Body)
+		sub.end()
+	}()
+	// A number that no redirection of the same command is likely to name.
+	n := int32(10)
+	for sh.fds.at(n) != nil {
+		n++
+	}
+	sh.held = append(sh.held, held{ours, sh.fds})
+	sh.fds = sh.fds.with(n, ours)
+	return []string{"/dev/fd/" + itoa(int(n))}, nil
+}
