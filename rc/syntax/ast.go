@@ -232,11 +232,12 @@ type Backquote struct {
 	Body *Block
 }
 
-// A ProcSub is <{cmds}, or with Write >{cmds}: the name of a pipe.
+// A ProcSub is <{cmds}, >{cmds} or <>{cmds}: the name of a pipe from the
+// commands, to them, or both. Op is RedirRead, RedirWrite or RedirReadWrite.
 type ProcSub struct {
 	Place
-	Write bool
-	Body  *Block
+	Op   RedirOp
+	Body *Block
 }
 
 // A RedirOp tells what a Redir does to its descriptor Fd.

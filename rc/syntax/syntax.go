@@ -1,43 +1,106 @@
-// Package syntax reads and prints the language of rc(1), Plan 9's shell: lexer,
-// parser, printer, patterns. It does no input or output of its own.
+// Package syntax reads and prints the language of rc(1), the shell of Plan 9: it
+// has the tree, the parser, the printer and the matching of patterns. It does no
+// input or output of its own.
+//
+// The language is that of 9front's rc, with an unquoted = in arguments as
+// plan9port has it: echo a=b. There is no limit to the length of a token,
+// a line or a list; nesting is limited by [MaxDepth].
 package syntax
 
-// Mark stands before a live *, ? or [ in a pattern, and before a byte 1 that
-// is meant.
-const Mark = '\x01'
+import (
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+)
 
-// MaxDepth is how deep commands and words may be nested.
+// MaxDepth is how deep commands and words may be nested in each other.
 const MaxDepth = 10000
 
-// A Source gives the text to parse, piece by piece: any part of it, a line
-// where a person types; "" is no end. more tells that the command is not
-// complete yet, and so which prompt to show. The error io.EOF ends the text;
-// any other ends it too, and [Parser.Next] gives it.
+// A Source gives the text to parse, piece by piece: any part of it, but whole
+// lines from a terminal. more tells that the command begun is not complete, and
+// so which prompt to show. The error io.EOF ends the text, which may come with
+// its last piece; any other error ends it too and is what [Parser.Next] gives.
 type Source interface {
 	Read(more bool) (string, error)
 }
 
-// A Parser gives the commands of a Source. Its state is that of one input: a
-// script, a terminal, the text of eval.
-type Parser struct {
-	name string
-	src  Source
+// Text is a Source of a whole text.
+func Text(s string) Source { return (*text)(&s) }
+
+type text string
+
+func (t *text) Read(bool) (string, error) {
+	s := string(*t)
+	*t = ""
+	return s, io.EOF
 }
 
-// NewParser makes a parser; name, a file's, stands before its errors' lines.
-func NewParser(name string, src Source) *Parser { return &Parser{name: name, src: src} }
+// Reader is a Source that reads r by blocks. What r gives at once may be
+// more than a command: its commands cannot read the rest of it.
+func Reader(r io.Reader) Source { return &reader{r: r} }
 
-// Next gives the next line of commands, up to a newline outside of braces: its
-// Block may have none. At the end the error is io.EOF. A *Error leaves
-// the parser at the start of the line after the bad one, so that whoever types may
-// go on; a script is to be given up.
-func (p *Parser) Next() (*Block, error) { panic("not yet") }
+type reader struct {
+	r   io.Reader
+	buf []byte
+}
 
-// An Error is what is wrong with a program and where.
+func (r *reader) Read(bool) (string, error) {
+	if r.buf == nil {
+		r.buf = make([]byte, 32<<10)
+	}
+	n, err := r.r.Read(r.buf)
+	return string(r.buf[:n]), err
+}
+
+// An Error is what is wrong with a program, and where.
 type Error struct {
 	Name  string // the parser's
 	Pos   Pos
-	Token string // the token at which it was found; "" for none, "EOF" for the end
+	Token string // at which it was found; "EOF" for the end, "" for none
 	What  string
-	End   bool // more text might have made it right
+	End   bool // the text ended too early: more of it might have made it right
+}
+
+// Error gives the error as rc has it: t.rc:3: token ')': syntax error.
+func (e *Error) Error() string {
+	var b strings.Builder
+	if e.Name != "" {
+		b.WriteString(e.Name + ":")
+	} else {
+		b.WriteString("line ")
+	}
+	b.WriteString(strconv.Itoa(int(e.Pos.Line)) + ": ")
+	if e.Token != "" {
+		b.WriteString("token " + Quote(e.Token) + ": ")
+	}
+	b.WriteString(e.What)
+	return b.String()
+}
+
+// Parse gives all commands of a text as those of one block. An error comes with
+// what was before the line that is wrong.
+func Parse(name, text string) (*Block, error) { return parse(NewParser(name, Text(text))) }
+
+// ParseComments is Parse and gives the comments too, in order.
+func ParseComments(name, text string) (*Block, []Comment, error) {
+	p := NewParser(name, Text(text))
+	p.keep = true
+	b, err := parse(p)
+	return b, p.comments, err
+}
+
+func parse(p *Parser) (*Block, error) {
+	all := &Block{Place: Place{Pos{1, 1}}}
+	for {
+		b, err := p.Next()
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				err = nil
+			}
+			return all, err
+		}
+		all.Cmds = append(all.Cmds, b.Cmds...)
+		all.End = b.End
+	}
 }
