@@ -38,8 +38,9 @@ func (sh *shell) pipeline(c *syntax.Pipeline) error {
 	}
 	if err == nil {
 		sh.fds = before.with(c.Links[n-1].Right, in)
+		held := len(sh.held)
 		err = sh.run(c.Cmds[n])
-		sh.fds = before
+		sh.letGo(held)
 	}
 	if in != nil {
 		in.release()
