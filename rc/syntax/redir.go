@@ -73,10 +73,10 @@ func (p *Parser) redir() (*Redir, *ProcSub) {
 	p.pos++
 	switch {
 	case c == '>' && next == '>':
-		r.Op, r.Fd = RedirAppend, 1
+		r.Op = RedirAppend
 		p.pos++
 	case c == '>':
-		r.Op, r.Fd = RedirWrite, 1
+		r.Op = RedirWrite
 	case next == '<':
 		r.Op = RedirHere
 		p.pos++
@@ -85,8 +85,8 @@ func (p *Parser) redir() (*Redir, *ProcSub) {
 		p.pos++
 	}
 	a, b, form := p.fds(r.At, what)
-	if form != fdNone {
-		r.Fd = a
+	if r.Fd = a; form == fdNone {
+		r.Fd = usualFd(r.Op)
 	}
 	if form == fdTwo || form == fdClose {
 		if r.Op == RedirHere || r.Op == RedirAppend {
