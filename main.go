@@ -65,6 +65,7 @@ import (
 	"ninespace/ns/cmd/rfork"
 	"ninespace/ns/cmd/unmount"
 	"ninespace/ns/cmd/up"
+	"ninespace/rc/cmd/rc"
 	ninep "ninespace/srv/cmd/9p"
 	"ninespace/srv/cmd/diskfs"
 	"ninespace/srv/cmd/execfs"
@@ -100,6 +101,7 @@ func commands() []command {
 		{"nsd", nsd.Main, nsd.Man},
 		{"procfs", procfs.Main, procfs.Man},
 		{"ramfs", ramfs.Main, ramfs.Man},
+		{"rc", rc.Main, rc.Man},
 		{"rfork", rfork.Main, rfork.Man},
 		{"unmount", unmount.Main, unmount.Man},
 		{"up", up.Main, up.Man},

@@ -202,7 +202,7 @@ func execute(sh *shell, args []string) error {
 		sh.status = statusOne
 		return nil
 	}
-	if replace := sh.r.hooks.Replace; replace != nil && sh.main && sh.r.alone() {
+	if replace := sh.r.hooks.Replace; replace != nil && sh.main && sh.r.lives.Load() == 0 {
 		c, err := sh.program(file, args)
 		if err == nil {
 			sh.place.do(func() { err = replace(c) })
@@ -226,6 +226,7 @@ func execute(sh *shell, args []string) error {
 
 func finit(sh *shell, args []string) error {
 	// Functions came with the environment, and are parsed when they are needed.
+	sh.status = statusOK
 	return nil
 }
 

@@ -29,7 +29,7 @@ func (sh *shell) importEnv(env []string) {
 		switch {
 		case strings.HasPrefix(name, fnPrefix):
 			if !sh.flag('p') {
-				sh.importFn(name[len(fnPrefix):], text, e)
+				sh.importFn(name[len(fnPrefix):], e)
 			}
 		case name == "path", name == "status", name == "*":
 		case name == "PATH":

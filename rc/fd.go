@@ -243,5 +243,11 @@ func pipe() (r, w int, err error) {
 	return p[0], p[1], nil
 }
 
+// both gives a pipe that both ends write to and read from.
+func both() (a, b int, err error) {
+	p, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	return p[0], p[1], err
+}
+
 // isGone tells that an error is that nobody reads what is written.
 func isGone(err error) bool { return errors.Is(err, unix.EPIPE) }

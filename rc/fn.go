@@ -14,7 +14,7 @@ type fn struct {
 	eflag bool   // -e was set where it was defined: a failing command in it exits
 
 	parsing sync.Once
-	body    syntax.Cmd
+	body    *syntax.Block
 	err     error // why the text from the environment is none
 
 	printing sync.Once
@@ -22,7 +22,7 @@ type fn struct {
 }
 
 // define makes a function, or with body nil none.
-func (sh *shell) define(name string, body syntax.Cmd) {
+func (sh *shell) define(name string, body *syntax.Block) {
 	_, was := sh.fns.m[name]
 	sh.env = nil
 	sh.fns = sh.fns.own()

@@ -44,8 +44,9 @@ type Hooks struct {
 	// the calling thread, which is locked and shares neither directory nor
 	// umask with others. The interpreter takes the thread, and others that
 	// join its mount namespace, for all that it does from then on. dir is the
-	// directory that the interpreter is in, absolute.
-	Rfork func(letters, dir string) error
+	// directory that the interpreter is in, absolute. What else the other threads have
+	// to do is follow, which may be nil.
+	Rfork func(letters, dir string) (follow func() error, err error)
 
 	// Group makes the calling process the leader of a process group, for rfork s.
 	Group func() error

@@ -1,6 +1,7 @@
 package rc
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,7 +31,6 @@ func (g *group) set(pid int) { g.pid.CompareAndSwap(0, int32(pid)) }
 
 // jobs are what a shell started with & and has not waited for.
 type jobs struct {
-	mu    sync.Mutex
 	m     map[int]*job
 	order []int
 }
@@ -208,11 +208,10 @@ func (sh *shell) await(pid int) (string, error) {
 		select {
 		case <-j.wait():
 			delete(sh.jobs.m, pid)
-			for i, p := range sh.jobs.order {
-				if p == pid {
-					sh.jobs.order = append(sh.jobs.order[:i], sh.jobs.order[i+1:]...)
-					break
-				}
+			if i := slices.Index(sh.jobs.order, pid); i == 0 {
+				sh.jobs.order = sh.jobs.order[1:]
+			} else {
+				sh.jobs.order = slices.Delete(sh.jobs.order, i, i+1)
 			}
 			if j.proc != nil {
 				sh.died(j.proc, j.status)

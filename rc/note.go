@@ -30,6 +30,9 @@ func isNote(name string) bool { return strings.HasPrefix(name, "sig") && name !=
 
 // catch tells the embedding program which notes the script has functions for.
 func (r *Runner) catch(name string, wanted bool) {
+	if name == "sigint" {
+		r.handled.Store(wanted)
+	}
 	if isNote(name) && r.hooks.Catch != nil {
 		r.hooks.Catch(name, wanted)
 	}
@@ -43,7 +46,7 @@ func (sh *shell) notes() error {
 		return errExit
 	}
 	if !sh.main {
-		if sh.r.interrupts.Load() != sh.interrupts && sh.r.unhandled() {
+		if sh.r.interrupts.Load() != sh.interrupts && !sh.r.handled.Load() {
 			sh.setStatus("interrupt")
 			return errExit
 		}

@@ -47,10 +47,15 @@ func (sh *shell) pipeline(c *syntax.Pipeline) error {
 	}
 	status := ""
 	for i := range stages[:started] {
-		status += stages[i].wait(sh) + "|"
+		// a | b | c is {a | b} | c, whose left side has one status, a process's.
+		if next := stages[i].wait(sh); i == 0 {
+			status = next
+		} else {
+			status = asProcess(status + "|" + next)
+		}
 	}
 	if err == nil || err == errExit {
-		sh.setStatus(status + sh.statusText())
+		sh.setStatus(status + "|" + sh.statusText())
 	}
 	return err
 }
@@ -204,21 +209,32 @@ func split(text []byte, sep string) []string {
 // or from them.
 func (sh *shell) procSub(w *syntax.ProcSub) ([]string, error) {
 	r, wr, err := pipe()
+	if w.Op == syntax.RedirReadWrite {
+		r, wr, err = both()
+	}
 	if err != nil {
 		return nil, sh.failed("pipe", err)
 	}
 	ours, theirs, fd := newFile(r), newFile(wr), int32(1)
-	if w.Write {
+	if w.Op == syntax.RedirWrite {
 		ours, theirs, fd = theirs, ours, 0
 	}
-	sub := sh.fork()
-	sub.fds = sh.fds.with(fd, theirs)
-	sub.detach()
+	var c syntax.Cmd = w.Body
+	if len(w.Body.Cmds) == 1 {
+		c = w.Body.Cmds[0]
+	}
+	before := sh.fds
+	sh.fds = before.with(fd, theirs)
+	if w.Op == syntax.RedirReadWrite {
+		sh.fds = sh.fds.with(0, theirs)
+	}
+	var s stage
+	s.start(sh, c)
+	sh.fds = before
 	theirs.release()
-	go func() {
-		sub.finish(w.Body)
-		sub.end()
-	}()
+	if s.proc != nil {
+		go s.proc.Wait() // so that it is no zombie
+	}
 	// A number that no redirection of the same command is likely to name.
 	n := int32(10)
 	for sh.fds.at(n) != nil {

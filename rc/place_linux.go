@@ -161,16 +161,20 @@ func (sh *shell) setUmask(mask int) error {
 // rfork changes the shell's name space.
 func (sh *shell) rfork(letters string) error {
 	dir := sh.workdir()
-	ns := -1
+	ns, also := -1, (func() error)(nil)
 	err := sh.move(func() error {
-		if err := sh.r.hooks.Rfork(letters, dir); err != nil {
+		var err error
+		if also, err = sh.r.hooks.Rfork(letters, dir); err != nil {
 			return err
 		}
-		var err error
 		ns, err = unix.Open("/proc/self/task/"+strconv.Itoa(unix.Gettid())+"/ns/mnt", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		return err
 	}, func() error {
-		return unix.Setns(ns, unix.CLONE_NEWNS)
+		err := unix.Setns(ns, unix.CLONE_NEWNS)
+		if err == nil && also != nil {
+			err = also()
+		}
+		return err
 	}, func() {
 		unix.Close(ns)
 	})
@@ -179,4 +183,33 @@ func (sh *shell) rfork(letters string) error {
 	}
 	// The directory is that of the same name there.
 	return sh.chdir(dir)
+}
+
+// currentUmask gives the shell's umask.
+func (sh *shell) currentUmask() int {
+	if sh.umask >= 0 {
+		return sh.umask
+	}
+	// The process's cannot be read but by changing it, which is done to a copy.
+	got := make(chan int)
+	go func() {
+		runtime.LockOSThread()
+		if err := unix.Unshare(unix.CLONE_FS); err != nil {
+			got <- 0
+			return
+		}
+		got <- unix.Umask(0)
+	}()
+	return <-got
+}
+
+// osRfork makes a mount namespace, whose changes others do not see, for a thread.
+func osRfork(letters, dir string) (func() error, error) {
+	if letters != "n" {
+		return nil, unix.ENOTSUP
+	}
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		return nil, err
+	}
+	return nil, unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
 }

@@ -124,3 +124,14 @@ func osReplace(c *Command) error {
 	}
 	return syscall.Exec(c.Path, c.Args, c.Env)
 }
+
+// Start and the others are the hooks of those names that an interpreter has by itself,
+// or for Replace could have, for hooks to be made of.
+func Start(c *Command) (Process, error) { return osStart(c) }
+
+// Rfork makes a mount namespace, for the letter n.
+func Rfork(letters, dir string) (func() error, error) { return osRfork(letters, dir) }
+
+// Replace makes the calling process the program. It returns only with an error, and
+// then descriptors have been replaced.
+func Replace(c *Command) error { return osReplace(c) }

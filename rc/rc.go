@@ -41,11 +41,15 @@ type Runner struct {
 	lines LineReader
 	sh    *shell
 
+	stderr *file
+
 	live       sync.WaitGroup // subshells on goroutines
 	lives      atomic.Int32
 	events     atomic.Uint32 // counts what shells have to look at
 	interrupts atomic.Uint32 // counts those that end what runs
 	stopped    atomic.Bool
+	handled    atomic.Bool  // the script has a function for sigint
+	fake       atomic.Int32 // the last number given to what is no process
 	wake       chan struct{}
 
 	mu       sync.Mutex
@@ -71,6 +75,7 @@ func New(c Config) *Runner {
 			sh.fds[i].foreign = true
 		}
 	}
+	r.stderr = sh.fds.at(2)
 	sh.importEnv(c.Env)
 	sh.set("rcname", []string{c.Name})
 	sh.set("pid", []string{strconv.Itoa(os.Getpid())})
@@ -162,7 +167,3 @@ func (r *Runner) Main(ctx context.Context, file string) string {
 	}
 	return r.ended(err)
 }
-
-// Abandon waits for those subshells that have more to do than to wait for a last
-// program.
-func (r *Runner) Abandon() { r.live.Wait() }

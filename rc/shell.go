@@ -33,12 +33,16 @@ type shell struct {
 	place *place // nil: any thread will do
 	group *group // nil: the process's own
 
-	flags uint32 // by letter
-	eflag bool   // exit if the command that now runs fails
-	eline bool   // -e was set when the line was read
-	ifnot bool   // what if not asks
-	depth int
-	seen  uint32 // the events that it has looked at
+	flags  uint32 // by letter
+	eflag  bool   // exit if the command that now runs fails
+	eline  bool   // -e was set when the line was read
+	ifnot  bool   // what if not asks
+	depth  int
+	parted bool // it has said goodbye
+
+	seen        uint32 // the events that it has looked at
+	interrupts  uint32 // those that it began with
+	interactive int    // how many interactive scripts it is in
 
 	file  string // of the commands, for errors; "" where a person types them
 	line  int32
@@ -80,11 +84,13 @@ func (sh *shell) detach() {
 	sh.fds = sh.fds.retain()
 	sh.locals = append([]hidden(nil), sh.locals...)
 	sh.r.live.Add(1)
+	sh.r.lives.Add(1)
 }
 
 func (sh *shell) end() {
 	sh.done()
 	sh.fds.release()
+	sh.r.lives.Add(-1)
 	sh.r.live.Done()
 }
 
@@ -221,7 +227,8 @@ func (sh *shell) locate(p syntax.Pos) {
 	}
 }
 
-// trace writes a command's words for -x.
+// trace writes a command's words for -x where the messages of the whole script go:
+// they are not the command's.
 func (sh *shell) trace(words []string) {
 	if sh.quiet {
 		return
@@ -233,5 +240,8 @@ func (sh *shell) trace(words []string) {
 		}
 		b.WriteString(syntax.Quote(w))
 	}
-	sh.say(b.String())
+	b.WriteByte('\n')
+	if err := sh.r.stderr; err != nil {
+		err.write([]byte(b.String()))
+	}
 }

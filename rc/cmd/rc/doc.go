@@ -1,0 +1,12 @@
+/*
+Rc
+
+# NAME
+
+rc - Plan 9 shell
+
+# SYNOPSIS
+
+	nine rc
+*/
+package rc
