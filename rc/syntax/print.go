@@ -87,6 +87,13 @@ func (p *printer) documents() {
 	p.heres = p.heres[:0]
 }
 
+// insert puts a byte before what was printed from n on.
+func (p *printer) insert(n int, c byte) {
+	p.b = append(p.b, c)
+	copy(p.b[n+1:], p.b[n:])
+	p.b[n] = c
+}
+
 func (p *printer) tabs(n int) {
 	for range n {
 		p.chr('\t')
@@ -210,11 +217,10 @@ func (p *printer) cmd(c Cmd, low int, before bool) {
 		p.cmd(c.Cmd, precPipe, false)
 	case *Subshell:
 		p.chr('@')
-		k := bound(c.Cmd, precPipe, false)
-		if _, ok := k.(*Block); !ok {
-			p.chr(' ')
+		n := len(p.b)
+		if p.cmd(c.Cmd, precPipe, false); p.b[n] != '{' {
+			p.insert(n, ' ')
 		}
-		p.cmd(k, precPipe, false)
 	case *Pipeline:
 		for i, k := range c.Cmds {
 			print := func() { p.cmd(k, precUnary, i < len(c.Cmds)-1) }
@@ -326,8 +332,12 @@ func (p *printer) switchCmd(c *Switch) {
 		p.at(k.At.Line)
 		p.str("case")
 		p.rest(k.Patterns, nil)
-		p.newline()
 		p.indent++
+		if p.follows(k.Cmds) {
+			p.str("; ")
+		} else {
+			p.newline()
+		}
 		p.lines(k.Cmds)
 		p.indent--
 	}

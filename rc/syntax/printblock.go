@@ -75,13 +75,21 @@ func (p *printer) many(b *Block) {
 	p.at(b.End.Line)
 }
 
-// lines prints commands and the comments between them from the beginning of a
-// line, and ends it.
+// follows tells whether the first of cmds goes on the line that is being printed.
+func (p *printer) follows(cmds []Cmd) bool {
+	n := len(p.b)
+	return p.layout && n > 0 && p.b[n-1] != '\n' && len(cmds) > 0 && cmds[0].Pos().Line <= p.line && !p.commented(cmds[0].Pos())
+}
+
+// lines prints commands and the comments between them, and ends the line. What it
+// begins is a line too, unless the first one follows.
 func (p *printer) lines(cmds []Cmd) {
 	for i, c := range cmds {
 		at := c.Pos()
-		if i > 0 && p.layout && at.Line <= p.line && !p.commented(at) {
-			p.between(cmds[i-1])
+		if p.follows(cmds[i:]) {
+			if i > 0 {
+				p.between(cmds[i-1])
+			}
 		} else {
 			if i > 0 {
 				p.newline()

@@ -219,9 +219,7 @@ func (p *printer) redir(r *Redir) {
 	n := len(p.b)
 	p.word(r.Word, isEqual)
 	if c := p.b[n]; c == '<' || c == '>' || c == '[' {
-		p.b = append(p.b, 0)
-		copy(p.b[n+1:], p.b[n:])
-		p.b[n] = ' '
+		p.insert(n, ' ')
 	}
 }
 
