@@ -5,12 +5,14 @@ import (
 	_ "embed"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"ninespace/rc"
+	"ninespace/srv"
 )
 
 // Man is the manual page's source.
@@ -56,51 +58,42 @@ type options struct {
 	args       []string
 }
 
-// letters are the flags without a value. Plan 9's -d, and plan9port's -D, -S and -Y,
-// do nothing.
-const letters = "srdiIlxebpvVSDY"
-
 func parse(args []string) (options, error) {
 	o := options{state: -1}
-	for len(args) > 0 && len(args[0]) > 1 && args[0][0] == '-' {
-		word := args[0][1:]
-		args = args[1:]
-		if word == "-" {
-			break
-		}
-		for word != "" {
-			c := word[0]
-			word = word[1:]
-			if strings.IndexByte(letters, c) >= 0 {
-				o.flags += string(c)
-				continue
-			}
-			if c != 'c' && c != 'm' && c != 'Z' {
-				return o, fmt.Errorf("-%c: no such flag", c)
-			}
-			if word == "" {
-				if len(args) == 0 {
-					return o, fmt.Errorf("-%c: wants an argument", c)
-				}
-				word, args = args[0], args[1:]
-			}
-			switch c {
-			case 'c':
-				o.command, o.hasCommand = word, true
-			case 'm':
-				o.rcmain = word
-			case 'Z':
-				if _, err := fmt.Sscan(word, &o.state); err != nil || o.state < 0 {
-					return o, fmt.Errorf("-Z: %q: no descriptor", word)
-				}
-			}
-			word = ""
-		}
-		if o.hasCommand {
-			break // what follows are the command's arguments
+	fs := flag.NewFlagSet("rc", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.Func("c", "run the `command`", func(s string) error {
+		o.command, o.hasCommand = s, true
+		return nil
+	})
+	fs.StringVar(&o.rcmain, "m", "", "another rcmain's `file`")
+	fs.IntVar(&o.state, "Z", -1, "go on with the state that a `descriptor` has")
+	letters := []struct {
+		set  *bool
+		name string
+	}{
+		{fs.Bool("b", false, "read a whole file first"), "b"},
+		{fs.Bool("d", false, "nothing"), "d"},
+		{fs.Bool("e", false, "exit when a command fails"), "e"},
+		{fs.Bool("i", false, "interactive"), "i"},
+		{fs.Bool("I", false, "not interactive"), "I"},
+		{fs.Bool("l", false, "read the profile"), "l"},
+		{fs.Bool("p", false, "no functions of the environment"), "p"},
+		{fs.Bool("r", false, "print commands as understood"), "r"},
+		{fs.Bool("s", false, "print statuses"), "s"},
+		{fs.Bool("v", false, "print what is read"), "v"},
+		{fs.Bool("V", false, "print what is read"), "V"},
+		{fs.Bool("x", false, "print commands"), "x"},
+	}
+	if err := fs.Parse(srv.Letters(fs, args)); err != nil {
+		return o, err
+	}
+	for _, l := range letters {
+		if *l.set {
+			o.flags += l.name
 		}
 	}
-	o.args = args
+	o.args = fs.Args()
 	return o, nil
 }
 
