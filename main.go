@@ -66,6 +66,7 @@ import (
 	"ninespace/ns/cmd/unmount"
 	"ninespace/ns/cmd/up"
 	"ninespace/rc/cmd/rc"
+	"ninespace/rc/cmd/rcfmt"
 	ninep "ninespace/srv/cmd/9p"
 	"ninespace/srv/cmd/diskfs"
 	"ninespace/srv/cmd/execfs"
@@ -102,6 +103,7 @@ func commands() []command {
 		{"procfs", procfs.Main, procfs.Man},
 		{"ramfs", ramfs.Main, ramfs.Man},
 		{"rc", rc.Main, rc.Man},
+		{"rcfmt", rcfmt.Main, rcfmt.Man},
 		{"rfork", rfork.Main, rfork.Man},
 		{"unmount", unmount.Main, unmount.Man},
 		{"up", up.Main, up.Man},

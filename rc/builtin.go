@@ -66,7 +66,7 @@ func exit(sh *shell, args []string) error {
 	case len(args) == 2:
 		sh.setStatus(args[1])
 	}
-	return errExit
+	return sh.exit()
 }
 
 func shift(sh *shell, args []string) error {
@@ -189,30 +189,21 @@ func execute(sh *shell, args []string) error {
 		return sh.fail("empty argument list")
 	}
 	args = args[1:]
-	if b := builtin(args[0]); b != nil && args[0] != "echo" {
-		err := b(sh, args)
-		if err == nil {
-			err = errExit
-		}
-		return err
-	}
 	file, err := sh.find(args[0])
 	if err != nil {
 		sh.sayAt(args[0] + ": " + because(err))
 		sh.status = statusOne
 		return nil
 	}
-	if replace := sh.r.hooks.Replace; replace != nil && sh.main && sh.r.lives.Load() == 0 {
-		c, err := sh.program(file, args)
-		if err == nil {
-			sh.place.do(func() { err = replace(c) })
-		}
+	c, err := sh.program(file, args)
+	if replace := sh.r.hooks.Replace; err == nil && replace != nil && sh.main && sh.r.lives.Load() == 0 && replaceable(c) {
+		sh.place.do(func() { err = replace(c) })
 		sh.sayAt(args[0] + ": " + because(err))
 		sh.status = statusOne
 		sh.parted = true
 		return errExit
 	}
-	// Commands of a subshell, which may be of others on this process too.
+	// There are others on this process.
 	p, err := sh.startFile(file, args)
 	if err != nil {
 		sh.sayAt(args[0] + ": " + because(err))
@@ -222,6 +213,17 @@ func execute(sh *shell, args []string) error {
 	}
 	sh.parted = true
 	return errExit
+}
+
+// replaceable tells whether a program's descriptors can be put in place while the
+// runtime that has others still runs.
+func replaceable(c *Command) bool {
+	for i, fd := range c.Files {
+		if i > 2 && fd >= 0 && fd != i {
+			return false
+		}
+	}
+	return true
 }
 
 func finit(sh *shell, args []string) error {

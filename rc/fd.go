@@ -108,10 +108,20 @@ func (fs files) release() {
 	}
 }
 
-// numbers gives the table as programs are given it.
-func (fs files) numbers() ([]int, error) {
-	out := make([]int, len(fs))
-	for i, f := range fs {
+// numbers gives the table as programs are given it. What they inherit anyway is
+// left out at its end, and what is closed on exec.
+func (r *Runner) numbers(fs files) ([]int, error) {
+	n := len(fs)
+	for n > 3 {
+		f := fs[n-1]
+		given := n <= len(r.given) && r.given[n-1]
+		if f != nil && !(f.foreign && f.fd == n-1) || f == nil && given {
+			break
+		}
+		n--
+	}
+	out := make([]int, n)
+	for i, f := range fs[:n] {
 		out[i] = -1
 		if f == nil {
 			continue

@@ -47,9 +47,6 @@ func (sh *shell) globIn(list []string, prefix, pattern string) []string {
 	if err != nil {
 		return list
 	}
-	if elem[0] == '.' {
-		names = append(names, ".", "..")
-	}
 	for _, name := range names {
 		if !syntax.MatchesName(elem, name) {
 			continue

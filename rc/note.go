@@ -85,20 +85,26 @@ func (sh *shell) note(name string) error {
 	return errAbort
 }
 
-// goodbye runs sigexit, once, in the main shell.
+// exit ends the shell. The main one runs sigexit, once, and what it says is where
+// it was ended.
+func (sh *shell) exit() error {
+	sh.goodbye()
+	return errExit
+}
+
 func (sh *shell) goodbye() {
 	f := sh.fns.m["sigexit"]
 	if f == nil || !sh.main || sh.parted {
 		return
 	}
 	sh.parted = true
-	status := sh.status
-	if sh.call(f, sh.star) != errExit {
+	status, star := sh.status, sh.star
+	if sh.call(f, star) != errExit {
 		sh.status = status
 	}
 }
 
-// eval runs the text of a builtin's argument as commands.
+// evalText runs the text of a builtin's argument as commands.
 func (sh *shell) evalText(name, text string) error {
 	if sh.depth++; sh.depth > maxDepth {
 		sh.depth--

@@ -45,6 +45,13 @@ func (sh *shell) pipeline(c *syntax.Pipeline) error {
 	if in != nil {
 		in.release()
 	}
+	if err != nil {
+		// The shell ends: what still runs goes on by itself.
+		for i := range stages[:started] {
+			stages[i].leave()
+		}
+		return err
+	}
 	status := ""
 	for i := range stages[:started] {
 		// a | b | c is {a | b} | c, whose left side has one status, a process's.
@@ -54,10 +61,8 @@ func (sh *shell) pipeline(c *syntax.Pipeline) error {
 			status = asProcess(status + "|" + next)
 		}
 	}
-	if err == nil || err == errExit {
-		sh.setStatus(status + "|" + sh.statusText())
-	}
-	return err
+	sh.setStatus(status + "|" + sh.statusText())
+	return nil
 }
 
 // A stage is a command of a pipeline that others read from.
@@ -103,6 +108,13 @@ func (s *stage) wait(sh *shell) string {
 		<-s.done
 	}
 	return s.status
+}
+
+// leave sees to it that nobody has to wait.
+func (s *stage) leave() {
+	if s.proc != nil {
+		go s.proc.Wait() // so that it is no zombie
+	}
 }
 
 // plain tells whether a command's words can be evaluated without any effect but
@@ -232,9 +244,7 @@ func (sh *shell) procSub(w *syntax.ProcSub) ([]string, error) {
 	s.start(sh, c)
 	sh.fds = before
 	theirs.release()
-	if s.proc != nil {
-		go s.proc.Wait() // so that it is no zombie
-	}
+	s.leave()
 	// A number that no redirection of the same command is likely to name.
 	n := int32(10)
 	for sh.fds.at(n) != nil {

@@ -101,8 +101,7 @@ func osReplace(c *Command) error {
 	// First all are copied out of the way of the numbers that they get.
 	tmp := make([]int, len(c.Files))
 	for i, fd := range c.Files {
-		tmp[i] = -1
-		if fd < 0 {
+		if tmp[i] = fd; fd < 0 || fd == i {
 			continue
 		}
 		var err error
@@ -112,7 +111,10 @@ func osReplace(c *Command) error {
 	}
 	for i, fd := range tmp {
 		if fd < 0 {
-			unix.Close(i)
+			// Not closed: it may be one that the runtime needs up to the end.
+			unix.CloseOnExec(i)
+		} else if fd == i {
+			unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0)
 		} else if err := unix.Dup3(fd, i, 0); err != nil {
 			return err
 		}

@@ -42,6 +42,7 @@ type Runner struct {
 	sh    *shell
 
 	stderr *file
+	given  []bool // descriptors that it was made with, by number
 
 	live       sync.WaitGroup // subshells on goroutines
 	lives      atomic.Int32
@@ -68,11 +69,11 @@ func New(c Config) *Runner {
 		sh.flags |= flagBit(c.Flags[i])
 	}
 	sh.vars, sh.fns = newTable[value](len(c.Env)+16), newTable[*fn](0)
-	sh.fds = make(files, len(c.Files))
+	sh.fds, r.given = make(files, len(c.Files)), make([]bool, len(c.Files))
 	for i, fd := range c.Files {
 		if fd >= 0 {
 			sh.fds[i] = newFile(fd)
-			sh.fds[i].foreign = true
+			sh.fds[i].foreign, r.given[i] = true, true
 		}
 	}
 	r.stderr = sh.fds.at(2)
@@ -126,7 +127,7 @@ func (r *Runner) Wait() { r.live.Wait() }
 
 func (r *Runner) ended(err error) string {
 	sh := r.sh
-	if err != errAbort {
+	if err == nil {
 		sh.goodbye()
 	}
 	sh.letGo(0)

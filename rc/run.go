@@ -108,7 +108,7 @@ func (sh *shell) run(c syntax.Cmd) error {
 // checked is err, or with -e in force the exit that a false status brings.
 func (sh *shell) checked(err error) error {
 	if err == nil && sh.eflag && !sh.ok() {
-		return errExit
+		return sh.exit()
 	}
 	return err
 }

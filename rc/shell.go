@@ -134,14 +134,15 @@ func isTrue(status string) bool {
 }
 
 // ExitCode gives the code by which a process ends that has the status: 0 if it is
-// true, else the number that it begins with or 1.
+// true, else the number that it begins with, modulo 256, or 1.
 func ExitCode(status string) int {
 	if isTrue(status) {
 		return 0
 	}
-	n := 0
-	for i := 0; i < len(status) && '0' <= status[i] && status[i] <= '9'; i++ {
-		n = (n*10 + int(status[i]-'0')) & 0xffffff
+	number, minus := strings.CutPrefix(strings.TrimLeft(status, " \t"), "-")
+	n, _ := digits(number, 0)
+	if minus {
+		n = -n
 	}
 	if n == 0 {
 		return 1

@@ -126,7 +126,7 @@ func (sh *shell) startFile(file string, args []string) (Process, error) {
 
 // program is a command as it is started.
 func (sh *shell) program(file string, args []string) (*Command, error) {
-	fds, err := sh.fds.numbers()
+	fds, err := sh.r.numbers(sh.fds)
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ func PrintList(cmds []Cmd) string {
 	p := printer{}
 	for _, c := range cmds {
 		p.cmd(c, precAsync, false)
-		p.newline()
+		p.newline(Pos{})
 	}
 	return string(p.b)
 }
@@ -49,18 +49,18 @@ func (p *printer) chr(c byte)   { p.b = append(p.b, c) }
 // at notes that something of the line l is printed.
 func (p *printer) at(l int32) { p.line = max(p.line, l) }
 
-// newline ends a line of commands.
-func (p *printer) newline() {
-	p.endLine()
+// newline ends a line of commands, where what is at next goes on.
+func (p *printer) newline(next Pos) {
+	p.endLine(next)
 	p.documents()
 }
 
 // endLine ends a line with the comments that are at its end.
-func (p *printer) endLine() {
+func (p *printer) endLine(next Pos) {
 	if n := len(p.b); n > 0 && p.b[n-1] == '\\' {
 		p.chr(' ') // the newline ends the line
 	}
-	for first := true; len(p.comments) > 0 && p.comments[0].At.Line <= p.line; first = false {
+	for first := true; p.commented(next) && p.comments[0].At.Line <= p.line; first = false {
 		if first {
 			p.chr(' ')
 		} else {
@@ -94,8 +94,9 @@ func (p *printer) insert(n int, c byte) {
 	p.b[n] = c
 }
 
+// tabs indents a line, up to a depth behind which nobody sees it.
 func (p *printer) tabs(n int) {
-	for range n {
+	for range min(n, 40) {
 		p.chr('\t')
 	}
 }
@@ -109,7 +110,7 @@ func (p *printer) goOn(at Pos, rest func()) {
 		return
 	}
 	p.indent++
-	p.endLine()
+	p.endLine(at)
 	p.at(at.Line - 1)
 	p.above(at, p.indent)
 	p.tabs(p.indent)
@@ -319,7 +320,7 @@ func (p *printer) switchCmd(c *Switch) {
 		p.chr(' ')
 	}
 	p.chr('{')
-	p.newline()
+	p.newline(c.Cases[0].At)
 	for i, k := range c.Cases {
 		deeper := i > 0 && len(p.comments) > 0 && p.comments[0].At.Col > k.At.Col
 		if deeper {
@@ -333,12 +334,18 @@ func (p *printer) switchCmd(c *Switch) {
 		p.str("case")
 		p.rest(k.Patterns, nil)
 		p.indent++
+		end := c.End
+		if i+1 < len(c.Cases) {
+			end = c.Cases[i+1].At
+		}
 		if p.follows(k.Cmds) {
 			p.str("; ")
+		} else if len(k.Cmds) > 0 {
+			p.newline(k.Cmds[0].Pos())
 		} else {
-			p.newline()
+			p.newline(end)
 		}
-		p.lines(k.Cmds)
+		p.lines(k.Cmds, end)
 		p.indent--
 	}
 	p.above(c.End, p.indent+1)

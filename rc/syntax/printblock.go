@@ -67,8 +67,12 @@ func (p *printer) between(c Cmd) {
 
 func (p *printer) many(b *Block) {
 	p.indent++
-	p.newline()
-	p.lines(b.Cmds)
+	if len(b.Cmds) > 0 {
+		p.newline(b.Cmds[0].Pos())
+	} else {
+		p.newline(b.End)
+	}
+	p.lines(b.Cmds, b.End)
 	p.above(b.End, p.indent)
 	p.indent--
 	p.tabs(p.indent)
@@ -82,8 +86,9 @@ func (p *printer) follows(cmds []Cmd) bool {
 }
 
 // lines prints commands and the comments between them, and ends the line. What it
-// begins is a line too, unless the first one follows.
-func (p *printer) lines(cmds []Cmd) {
+// begins is a line too, unless the first one follows. What goes on behind it is at
+// end.
+func (p *printer) lines(cmds []Cmd, end Pos) {
 	for i, c := range cmds {
 		at := c.Pos()
 		if p.follows(cmds[i:]) {
@@ -92,7 +97,7 @@ func (p *printer) lines(cmds []Cmd) {
 			}
 		} else {
 			if i > 0 {
-				p.newline()
+				p.newline(at)
 			}
 			p.above(at, p.indent)
 			p.empty(at.Line)
@@ -101,7 +106,7 @@ func (p *printer) lines(cmds []Cmd) {
 		p.cmd(c, precAsync, false)
 	}
 	if len(cmds) > 0 {
-		p.newline()
+		p.newline(end)
 	}
 }
 
@@ -142,7 +147,8 @@ func Format(name, text string) (string, error) {
 		return "", err
 	}
 	p := printer{layout: true, comments: comments}
-	p.lines(b.Cmds)
-	p.above(Pos{Line: math.MaxInt32}, 0)
+	end := Pos{Line: math.MaxInt32}
+	p.lines(b.Cmds, end)
+	p.above(end, 0)
 	return string(p.b), nil
 }

@@ -148,7 +148,9 @@ func (p *Parser) dollar(at Place) (w Word, glue bool) {
 		return v, glue
 	}
 	p.pos++
+	p.enter()
 	x := &Index{at, name, p.words()}
+	p.leave()
 	p.expect(')')
 	return x, false
 }
