@@ -81,20 +81,13 @@ func (sh *shell) async(c *syntax.Async) error {
 		sh.fds, sh.group = before, g
 		in.release()
 	}()
-	if s, ok := c.Cmd.(*syntax.Simple); ok && sh.plain(s) {
-		args, err := sh.words(s.Words, false)
-		if err == nil && len(args) > 0 && sh.fns.m[args[0]] == nil && builtin(args[0]) == nil && sh.r.hooks.Builtins[args[0]] == nil {
-			sh.locate(s.At)
-			if sh.flag('x') {
-				sh.trace(args)
-			}
-			status := sh.status
-			if p := sh.start(args); p != nil {
-				sh.job(p.Pid(), &job{proc: p})
-				sh.status = status
-			}
-			return nil
+	if args := sh.program1(c.Cmd); args != nil {
+		status := sh.status
+		if p := sh.start(args); p != nil {
+			sh.job(p.Pid(), &job{proc: p})
+			sh.status = status
 		}
+		return nil
 	}
 	if self := sh.r.hooks.Self; self != nil {
 		return sh.apart(c.Cmd)

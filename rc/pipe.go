@@ -4,6 +4,8 @@ import (
 	"strings"
 	"unsafe"
 
+	"golang.org/x/sys/unix"
+
 	"ninespace/rc/syntax"
 )
 
@@ -74,21 +76,13 @@ type stage struct {
 
 // start runs a command with the shell's descriptors, without waiting for it.
 func (s *stage) start(sh *shell, c syntax.Cmd) {
-	if simple, ok := c.(*syntax.Simple); ok && sh.plain(simple) {
-		// No copy of the shell is needed, since nothing here changes one or waits.
-		sh.locate(simple.At)
-		args, err := sh.words(simple.Words, false)
-		if err == nil && len(args) > 0 && sh.fns.m[args[0]] == nil && builtin(args[0]) == nil && sh.r.hooks.Builtins[args[0]] == nil {
-			status := sh.status
-			if sh.flag('x') {
-				sh.trace(args)
-			}
-			if s.proc = sh.start(args); s.proc == nil {
-				s.status = "1"
-			}
-			sh.status = status
-			return
+	if args := sh.program1(c); args != nil {
+		status := sh.status
+		if s.proc = sh.start(args); s.proc == nil {
+			s.status = "1"
 		}
+		sh.status = status
+		return
 	}
 	sub := sh.fork()
 	sub.detach()
@@ -117,29 +111,37 @@ func (s *stage) leave() {
 	}
 }
 
-// plain tells whether a command's words can be evaluated without any effect but
-// their value, and it has no redirections.
-func (sh *shell) plain(c *syntax.Simple) bool {
-	if len(c.Redirs) > 0 {
-		return false
+// program1 gives the words of a command that is one program and nothing more: it
+// needs no copy of the shell, since to evaluate its words has no effect. It is nil
+// for any other.
+func (sh *shell) program1(c syntax.Cmd) []string {
+	simple, ok := c.(*syntax.Simple)
+	if !ok || len(simple.Redirs) > 0 {
+		return nil
 	}
-	for _, w := range c.Words {
+	for _, w := range simple.Words {
 		switch w := w.(type) {
 		case *syntax.Lit:
 			if w.Pattern != "" {
-				return false
+				return nil
 			}
 		case *syntax.Var:
 			if _, ok := w.Name.(*syntax.Lit); !ok {
-				return false
+				return nil
 			}
-		case *syntax.Count, *syntax.Join:
-			return false
 		default:
-			return false
+			return nil
 		}
 	}
-	return true
+	args, err := sh.words(simple.Words, false)
+	if err != nil || len(args) == 0 || sh.fns.m[args[0]] != nil || builtin(args[0]) != nil || sh.r.hooks.Builtins[args[0]] != nil {
+		return nil
+	}
+	sh.locate(simple.At)
+	if sh.flag('x') {
+		sh.trace(args)
+	}
+	return args
 }
 
 // backquote gives what commands write, taken apart at the characters of $ifs or
@@ -153,22 +155,51 @@ func (sh *shell) backquote(w *syntax.Backquote) ([]string, error) {
 		}
 		sep = strings.Join(l, " ")
 	}
-	out, c := newCapture()
-	sub := sh.fork()
-	sub.fds = sh.fds.with(1, out)
-	sub.eflag = false
-	status := sub.finish(w.Body)
-	sub.done()
-	out.release()
-	text, err := c.output()
+	text, err := sh.output(w.Body)
 	if err != nil {
 		return nil, sh.failed("`{}", err)
 	}
-	sh.setStatus(status)
 	if w.Sep == nil {
 		sep = strings.Join(sh.get("ifs"), " ")
 	}
 	return split(text, sep), nil
+}
+
+// output gives what commands write.
+func (sh *shell) output(b *syntax.Block) ([]byte, error) {
+	if len(b.Cmds) == 1 {
+		if args := sh.program1(b.Cmds[0]); args != nil {
+			return sh.programOutput(args)
+		}
+	}
+	out, c := newCapture()
+	sub := sh.fork()
+	sub.fds = sh.fds.with(1, out)
+	sub.eflag = false
+	status := sub.finish(b)
+	sub.done()
+	out.release()
+	sh.setStatus(status)
+	return c.output()
+}
+
+func (sh *shell) programOutput(args []string) ([]byte, error) {
+	r, w, err := pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(r)
+	out, before := newFile(w), sh.fds
+	sh.fds = before.with(1, out)
+	p := sh.start(args)
+	sh.fds = before
+	out.release()
+	if p == nil {
+		return nil, nil
+	}
+	text, err := readAll(nil, r)
+	sh.setStatus(sh.wait(p))
+	return text, err
 }
 
 // split gives the words of a text between characters of sep, which share its

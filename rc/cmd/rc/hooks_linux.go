@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"os/signal"
-	"strconv"
 	"sync"
 	"syscall"
 
@@ -47,7 +46,6 @@ func self(c *rc.Command) (rc.Process, error) {
 
 // continued runs what another rc had to run with &, whose state a descriptor has.
 func continued(ctx context.Context, config rc.Config, n *notes, fd int) string {
-	pid := os.Getenv("pid")
 	unix.CloseOnExec(fd)
 	f := os.NewFile(uintptr(fd), "state")
 	if fd < len(config.Files) {
@@ -59,7 +57,6 @@ func continued(ctx context.Context, config rc.Config, n *notes, fd int) string {
 	status := r.Run(ctx, "&", syntax.Reader(f))
 	f.Close()
 	r.Wait()
-	_ = pid
 	return status
 }
 
@@ -147,5 +144,3 @@ func (n *notes) tell() {
 		}
 	}
 }
-
-var _ = strconv.Itoa

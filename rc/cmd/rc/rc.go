@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -31,6 +32,9 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	}
 	if len(o.args) == 0 && !o.hasCommand && o.state < 0 && !strings.Contains(o.flags, "I") && isTerminal(std[0]) {
 		o.flags += "i"
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400) // a script's lists live long or not at all
 	}
 	n := newNotes()
 	config := rc.Config{Name: "rc", Args: o.args, Env: os.Environ(), Files: inherited(std), Flags: o.flags, Hooks: hooks(n)}
