@@ -65,6 +65,7 @@ import (
 	"ninespace/ns/cmd/rfork"
 	"ninespace/ns/cmd/unmount"
 	"ninespace/ns/cmd/up"
+	"ninespace/rc/cmd/rc"
 	"ninespace/rc/cmd/rcfmt"
 	ninep "ninespace/srv/cmd/9p"
 	"ninespace/srv/cmd/diskfs"
@@ -106,6 +107,7 @@ func commands() []command {
 		{"nsd", nsd.Main, nsd.Man},
 		{"procfs", procfs.Main, procfs.Man},
 		{"ramfs", ramfs.Main, ramfs.Man},
+		{"rc", rc.Main, rc.Man},
 		{"rcfmt", rcfmt.Main, rcfmt.Man},
 		{"rfork", rfork.Main, rfork.Man},
 		{"srv", srv.Main, srv.Man},

@@ -76,6 +76,21 @@ func (e *Entry) Enter() error {
 	return e.exec()
 }
 
+// RforkThread makes the calling thread, which is locked and shares its working
+// directory with no other, one of a new group, or with m alone one that mounts no more.
+// Another thread has to join its mount namespace first and then call follow.
+func RforkThread(r Rfork) (follow func() error, err error) {
+	e := Entry{Rfork: r}
+	if err := e.join(); err != nil {
+		return nil, err
+	}
+	follow = func() error { return nil }
+	if r&RFNOMNT != 0 {
+		follow = dropMount
+	}
+	return follow, follow()
+}
+
 // join makes the process one of the group, in the same directory or the root.
 func (e *Entry) join() error {
 	if e.Control == nil && !Inside() {

@@ -77,11 +77,16 @@ func (p *Parser) peekMore(n int) byte {
 // little. It tells whether there was one; if not, it is the end, or a NUL byte.
 func (p *Parser) fill() bool {
 	for p.err == nil {
-		s, err := p.src.Read(p.begun)
-		p.err = err
+		next := p.beyond
+		if p.beyond = nil; next == nil {
+			s, err := p.src.Read(p.begun)
+			next = &piece{s, err}
+		}
+		s := next.text
+		p.err = next.err
 		if i := strings.IndexByte(s, 0); i >= 0 {
-			s, p.beyond, p.err = s[:i], s[i+1:], errNUL
-			p.errBeyond = err
+			next.text = s[i+1:]
+			s, p.beyond, p.err = s[:i], next, errNUL
 		}
 		if s != "" {
 			p.bol -= p.pos
@@ -92,6 +97,12 @@ func (p *Parser) fill() bool {
 		}
 	}
 	return false
+}
+
+// A piece is what a Source gave at once.
+type piece struct {
+	text string
+	err  error
 }
 
 var errNUL = errors.New("NUL byte")

@@ -12,8 +12,7 @@ type Parser struct {
 	src  Source
 	err  error // why there is no more text
 
-	beyond    string // what is behind a NUL byte, where text ends
-	errBeyond error
+	beyond *piece // what is behind a NUL byte, where the text ends
 
 	in    string // the text at hand
 	pos   int    // what of it is consumed
@@ -68,18 +67,13 @@ func (p *Parser) reset() {
 	p.depth, p.iflast = 0, false
 	p.heres = p.heres[:0]
 	p.nodes.drop()
-	if errors.Is(p.err, errNUL) {
-		p.in += p.beyond
-		p.err = p.errBeyond
-	}
-	for p.pos < len(p.in) {
-		c := p.in[p.pos]
-		if c == '\n' {
-			p.newline()
+	for p.span(lineEnd); p.peek() != '\n'; p.span(lineEnd) {
+		if !errors.Is(p.err, errNUL) {
 			return
 		}
-		p.pos++
+		p.err = nil
 	}
+	p.newline()
 }
 
 // enter is called where commands or words nest, leave when they end.

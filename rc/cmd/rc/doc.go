@@ -1,0 +1,112 @@
+/*
+Rc is Plan 9's shell.
+
+# NAME
+
+rc - Plan 9's shell
+
+# SYNOPSIS
+
+	nine rc [-bdeiIlprsvVx] [-m rcmain] [-c command | file] [argument ...]
+
+# DESCRIPTION
+
+Rc runs commands: of the file, or of the string after -c, or else of the standard
+input. The arguments are its $*. The language is that of Plan 9's rc(1), as
+9front has it: a variable is a list of strings, words are never scanned twice, and
+there is one kind of quote, ”.
+
+	x=(a b c)            a list: $x, $x(2), $x(2-3), $#x its length, $"x one string
+	a^$x, a$x            concatenation: one with each, or pair by pair
+	`{cmd}  `sep{cmd}    what cmd writes, taken apart at $ifs or at sep
+	<{cmd}  >{cmd}       the name of a pipe from or to cmd
+	>f >>f <f <>f <<tag  redirections; >[2]f of another descriptor, >[2=1] copies one
+	a | b  a |[2] b      pipes; the last command runs in the shell itself
+	a && b  a || b  !a   by status
+	@ a                  in a subshell
+	if(a) b   if not c   no else: if not follows an if
+	for(x in l) a   while(a) b   switch(w){case p ... }
+	fn f {a}             a function; its arguments are its $*
+	~ subject pattern    matches with * ? [a-z] [~a-z]
+	x=1 a                a variable while a runs
+
+What differs between the rcs is so: an unquoted = may stand in arguments (echo a=b); `sep{} is
+there; no caret is put behind ) and }: p$x(2)s is two words; a here document is read
+after the line that it is on, also in braces, and substituted each time; $status
+of success is ” and the code that rc exits with the number in it; lists are in the
+environment with byte 1 between words, functions as fn#name, and $path is PATH.
+
+A subshell is no process, but a copy of the shell within it. Only what is left to
+run with & and is more than one program becomes another rc, with a copy of the
+state.
+
+The builtins are
+
+	. file [argument ...]	runs a file's commands; $path is searched for it, then the name is
+		tried as it is
+	builtin command		runs a command without regard to functions
+	cd [directory]		goes there; $cdpath is searched
+	echo [-n] word ...	is one for speed
+	eval word ...		runs the words as a command
+	exec command		becomes the command
+	exit [status]		ends the shell
+	finit			does nothing any more: functions of the environment are there
+	flag f [+-]		tests, sets or clears a flag
+	rfork [nNeEsfFm]	makes the shell's own: n a copy of the name space, N a clean one, m
+		mounts no more, E an empty environment, s a process group, F no descriptors but
+		0, 1 and 2; e and f are so anyway. Without letters: ens.
+	shift [n]		drops arguments
+	ulimit, umask		as the system calls
+	wait [pid]		waits for what & started
+	whatis name ...		shows variables, functions, builtins and programs as text to be read again
+	bind, mount, unmount, ns	as the commands of those names, with their -a, -b, -c and -C
+
+The flags are
+
+	-c command	runs the command
+	-e	exits when a command fails whose status nothing looks at
+	-i	is interactive: prompts, and errors return to the prompt. It is so without a
+		file if the standard input is a terminal; -I forbids it.
+	-l	reads $home/lib/profile first, as does a name that begins with -
+	-m file	runs another rcmain
+	-p	takes no functions from the environment, and $path is /bin /usr/bin
+	-b	reads a whole file before it runs it
+	-r	prints commands as they were understood
+	-s	prints statuses that are not true
+	-v, -V  prints what is read
+	-x	prints simple commands before they run
+	-d	does nothing
+	-Z fd	is what rc calls itself by for what & left
+
+A function whose name is that of a note, sigint, sighup, sigterm, sigalrm and others,
+is run when it comes; sigexit, when the shell ends. A value too long for Linux to
+give to programs, 128 KiB, is not in their environment.
+
+# EXAMPLES
+
+	for(i in *.go) wc -l $i
+	fn ll { ls -l $* }
+	diff <{sort a} <{sort b}
+	rfork n; bind -b $home/bin /bin
+
+# FILES
+
+	$home/lib/profile	read by a login shell
+
+# SEE ALSO
+
+rfork, bind, newns
+
+# DIAGNOSTICS
+
+An error of the shell's own is a line, "file:line: what went wrong". It ends a script
+with status 1; a person gets the next prompt.
+
+# BUGS
+
+A command that fails in a function which an if calls
+exits under -e all the same, as in Plan 9.
+
+A limit of ulimit is that of the whole shell: a subshell cannot set one.
+*/
+package rc

@@ -1,0 +1,146 @@
+package rc
+
+import (
+	"context"
+	_ "embed"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"ninespace/rc"
+	"ninespace/srv"
+)
+
+// Man is the manual page's source.
+//
+//go:embed doc.go
+var Man string
+
+// Main is the command. It exits by itself, with the script's own code.
+func Main(ctx context.Context, std [3]*os.File, args []string) error {
+	o, err := parse(args)
+	if err != nil {
+		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+	}
+	if strings.HasPrefix(os.Args[0], "-") {
+		o.flags += "l"
+	}
+	if len(o.args) == 0 && !o.hasCommand && o.state < 0 && !strings.Contains(o.flags, "I") && isTerminal(std[0]) {
+		o.flags += "i"
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400) // a script's lists live long or not at all
+	}
+	n := newNotes()
+	config := rc.Config{Name: "rc", Args: o.args, Env: os.Environ(), Files: inherited(std), Flags: o.flags, Hooks: hooks(n)}
+	if o.state >= 0 {
+		os.Exit(rc.ExitCode(continued(ctx, config, n, o.state)))
+	}
+	r := rc.New(config)
+	n.to(r, strings.Contains(o.flags, "i"))
+	if o.hasCommand {
+		r.Set("cflag", o.command)
+	}
+	status := r.Main(ctx, o.rcmain)
+	r.Wait()
+	os.Exit(rc.ExitCode(status))
+	return nil
+}
+
+// options are what the arguments say.
+type options struct {
+	flags      string
+	command    string
+	hasCommand bool
+	rcmain     string
+	state      int // -Z's descriptor; -1: none
+	args       []string
+}
+
+func parse(args []string) (options, error) {
+	o := options{state: -1}
+	fs := flag.NewFlagSet("rc", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.Func("c", "run the `command`", func(s string) error {
+		o.command, o.hasCommand = s, true
+		return nil
+	})
+	fs.StringVar(&o.rcmain, "m", "", "another rcmain's `file`")
+	fs.IntVar(&o.state, "Z", -1, "go on with the state that a `descriptor` has")
+	letters := []struct {
+		set  *bool
+		name string
+	}{
+		{fs.Bool("b", false, "read a whole file first"), "b"},
+		{fs.Bool("d", false, "nothing"), "d"},
+		{fs.Bool("e", false, "exit when a command fails"), "e"},
+		{fs.Bool("i", false, "interactive"), "i"},
+		{fs.Bool("I", false, "not interactive"), "I"},
+		{fs.Bool("l", false, "read the profile"), "l"},
+		{fs.Bool("p", false, "no functions of the environment"), "p"},
+		{fs.Bool("r", false, "print commands as understood"), "r"},
+		{fs.Bool("s", false, "print statuses"), "s"},
+		{fs.Bool("v", false, "print what is read"), "v"},
+		{fs.Bool("V", false, "print what is read"), "V"},
+		{fs.Bool("x", false, "print commands"), "x"},
+	}
+	if err := fs.Parse(srv.Letters(fs, args)); err != nil {
+		return o, err
+	}
+	for _, l := range letters {
+		if *l.set {
+			o.flags += l.name
+		}
+	}
+	o.args = fs.Args()
+	return o, nil
+}
+
+func isTerminal(f *os.File) bool {
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
+}
+
+// inherited gives the descriptors that the process was started with.
+func inherited(std [3]*os.File) []int {
+	const most = 256
+	var polls [most]unix.PollFd
+	for i := range polls {
+		polls[i].Fd = int32(i)
+	}
+	files := make([]int, 3, 8)
+	for i, f := range std {
+		files[i] = i
+		if f.Fd() != uintptr(i) {
+			files[i] = int(f.Fd())
+		}
+	}
+	if _, err := unix.Poll(polls[:], 0); err != nil {
+		return files
+	}
+	for i := range polls {
+		if polls[i].Revents&unix.POLLNVAL != 0 {
+			if i < 3 {
+				files[i] = -1
+			}
+			continue
+		}
+		if i < 3 {
+			continue
+		}
+		// What Go opened for itself is closed on exec.
+		if flags, err := unix.FcntlInt(uintptr(i), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC != 0 {
+			continue
+		}
+		for len(files) < i {
+			files = append(files, -1)
+		}
+		files = append(files, i)
+	}
+	return files
+}

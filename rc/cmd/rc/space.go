@@ -1,0 +1,84 @@
+package rc
+
+import (
+	"errors"
+	"flag"
+	"io"
+	"strconv"
+	"strings"
+
+	"ninespace/ns"
+	"ninespace/rc"
+	"ninespace/srv"
+)
+
+// flags parses the flags of bind and mount.
+func flags(c *rc.Call) (*flag.FlagSet, ns.Flag, error) {
+	fs := flag.NewFlagSet(c.Args[0], flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.Usage = func() {}
+	var a, b, create, cache bool
+	if c.Args[0] == "bind" || c.Args[0] == "mount" {
+		fs.BoolVar(&a, "a", false, "")
+		fs.BoolVar(&b, "b", false, "")
+		fs.BoolVar(&create, "c", false, "")
+		fs.BoolVar(&cache, "C", false, "")
+	}
+	err := fs.Parse(srv.Letters(fs, c.Args[1:]))
+	if err == nil && a && b {
+		err = errors.New("-a and -b")
+	}
+	return fs, ns.Flags(a, b, create, cache), err
+}
+
+func bind(c *rc.Call) error {
+	fs, f, err := flags(c)
+	if err != nil || fs.NArg() != 2 {
+		return errors.New("usage: bind [-abcC] new old")
+	}
+	return ns.Do(ns.Op{Verb: "bind", Flag: f, New: ns.Abs(c.Dir, fs.Arg(0)), Old: ns.Abs(c.Dir, fs.Arg(1))})
+}
+
+func mount(c *rc.Call) error {
+	fs, f, err := flags(c)
+	if err != nil || fs.NArg() < 2 || fs.NArg() > 3 {
+		return errors.New("usage: mount [-abcC] server old [spec]")
+	}
+	server := fs.Arg(0)
+	if path, ok := strings.CutPrefix(server, "unix!"); ok {
+		server = "unix!" + ns.Abs(c.Dir, path)
+	} else if strings.HasPrefix(server, "./") || strings.HasPrefix(server, "../") {
+		server = "unix!" + ns.Abs(c.Dir, server)
+	}
+	return ns.Do(ns.Op{Verb: "mount", Flag: f, New: server, Old: ns.Abs(c.Dir, fs.Arg(1)), Spec: fs.Arg(2)})
+}
+
+func unmount(c *rc.Call) error {
+	fs, _, err := flags(c)
+	if err != nil || fs.NArg() < 1 || fs.NArg() > 2 {
+		return errors.New("usage: unmount [new] old")
+	}
+	op := ns.Op{Verb: "unmount", Old: ns.Abs(c.Dir, fs.Arg(fs.NArg()-1))}
+	if fs.NArg() == 2 {
+		if op.New = fs.Arg(0); strings.Contains(op.New, "/") && !strings.Contains(op.New, "!") {
+			op.New = ns.Abs(c.Dir, op.New)
+		}
+	}
+	return ns.Do(op)
+}
+
+func namespace(c *rc.Call) error {
+	fs, _, err := flags(c)
+	pid := 0
+	if err == nil && fs.NArg() == 1 {
+		pid, err = strconv.Atoi(fs.Arg(0))
+	}
+	if err != nil || fs.NArg() > 1 || pid < 0 {
+		return errors.New("usage: ns [pid]")
+	}
+	text, err := ns.Text(pid)
+	if err == nil {
+		_, err = io.WriteString(c, text)
+	}
+	return err
+}

@@ -1,0 +1,251 @@
+package rc
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"ninespace/rc/syntax"
+)
+
+// A group is a process group that the programs of a shell are in. The first of
+// them is its leader.
+type group struct{ pid atomic.Int32 }
+
+// get gives what a Command says.
+func (g *group) get() int {
+	if g == nil {
+		return 0
+	}
+	if pid := int(g.pid.Load()); pid != 0 {
+		return pid
+	}
+	return -1
+}
+
+func (g *group) set(pid int) { g.pid.CompareAndSwap(0, int32(pid)) }
+
+// jobs are what a shell started with & and has not waited for.
+type jobs struct {
+	m     map[int]*job
+	order []int
+}
+
+// A job is one of them.
+type job struct {
+	proc   Process
+	once   sync.Once
+	done   chan struct{} // made by wait
+	status string
+}
+
+// wait gives a channel that is closed when the status is there.
+func (j *job) wait() <-chan struct{} {
+	j.once.Do(func() {
+		if j.done != nil {
+			return
+		}
+		j.done = make(chan struct{})
+		go func() {
+			j.status = j.proc.Wait()
+			close(j.done)
+		}()
+	})
+	return j.done
+}
+
+func (sh *shell) job(pid int, j *job) {
+	if sh.jobs == nil {
+		sh.jobs = &jobs{m: map[int]*job{}}
+	}
+	sh.jobs.m[pid] = j
+	sh.jobs.order = append(sh.jobs.order, pid)
+	sh.set("apid", []string{itoa(pid)})
+}
+
+// async runs a command and waits for it only when it is asked to. It reads nothing,
+// and is in a process group of its own.
+func (sh *shell) async(c *syntax.Async) error {
+	null, err := openRetry("/dev/null", unix.O_RDONLY, 0)
+	if err != nil {
+		return sh.failed("/dev/null", err)
+	}
+	in := newFile(null)
+	before, g := sh.fds, sh.group
+	sh.fds, sh.group = sh.fds.with(0, in), &group{}
+	defer func() {
+		sh.fds, sh.group = before, g
+		in.release()
+	}()
+	if args := sh.program1(c.Cmd); args != nil {
+		status := sh.status
+		if p := sh.start(args); p != nil {
+			sh.job(p.Pid(), &job{proc: p})
+			sh.status = status
+		}
+		return nil
+	}
+	if self := sh.r.hooks.Self; self != nil {
+		return sh.apart(c.Cmd)
+	}
+	sub := sh.fork()
+	sub.detach()
+	j := &job{done: make(chan struct{})}
+	j.once.Do(func() {})
+	sh.job(int(sh.r.fake.Add(1)), j)
+	go func() {
+		j.status = sub.finish(c.Cmd)
+		sub.end()
+		close(j.done)
+	}()
+	return nil
+}
+
+// apart runs a command as a process of the interpreter's own program. Its state
+// is handed over as a script in memory.
+func (sh *shell) apart(c syntax.Cmd) error {
+	fd, err := unix.MemfdCreate("rc", unix.MFD_CLOEXEC)
+	if err != nil {
+		return sh.failed("&", err)
+	}
+	state := newFile(fd)
+	defer state.release()
+	if err = state.write([]byte(sh.state(c))); err == nil {
+		_, err = unix.Seek(fd, 0, 0)
+	}
+	if err != nil {
+		return sh.failed("&", err)
+	}
+	n := len(sh.fds)
+	sh.fds = sh.fds.with(int32(n), state)
+	cmd, err := sh.program("", []string{"-Z", itoa(n)})
+	if err != nil {
+		return sh.failed("&", err)
+	}
+	var p Process
+	sh.place.do(func() { p, err = sh.r.hooks.Self(cmd) })
+	if err != nil {
+		return sh.failed("&", err)
+	}
+	sh.job(p.Pid(), &job{proc: p})
+	return nil
+}
+
+// state gives the commands that make another interpreter what this one is, and then
+// run one.
+func (sh *shell) state(c syntax.Cmd) string {
+	var b strings.Builder
+	for name, v := range sh.vars.m {
+		b.WriteString(assignment(name, v.list))
+	}
+	for _, f := range sh.fns.m {
+		if isNote(f.name) || f.name == "sigexit" {
+			continue
+		}
+		b.WriteString(sh.definition(f))
+	}
+	b.WriteString(assignment("*", sh.star))
+	b.WriteString(assignment("status", sh.status))
+	for _, f := range "esvxb" {
+		if sh.flag(byte(f)) && f != 'e' {
+			b.WriteString("flag " + string(f) + " +\n")
+		}
+	}
+	if sh.eflag {
+		b.WriteString("status=() flag e +\n")
+	}
+	b.WriteString(assignment("status", sh.status))
+	b.WriteString(syntax.Print(c) + "\n")
+	return b.String()
+}
+
+// wait waits for one job or all.
+func wait(sh *shell, args []string) error {
+	switch len(args) {
+	case 1:
+		if sh.jobs == nil {
+			return nil
+		}
+		for len(sh.jobs.order) > 0 {
+			if _, err := sh.await(sh.jobs.order[0]); err != nil {
+				return err
+			}
+		}
+		return nil
+	case 2:
+		pid := argument(args[1])
+		if sh.jobs == nil || sh.jobs.m[pid] == nil {
+			return nil
+		}
+		status, err := sh.await(pid)
+		if err == nil {
+			sh.setStatus(status)
+		}
+		return err
+	}
+	return sh.fail("Usage: wait [pid]")
+}
+
+// await waits for a job, and acts on notes meanwhile.
+func (sh *shell) await(pid int) (string, error) {
+	j := sh.jobs.m[pid]
+	wake := sh.r.wake
+	if !sh.main {
+		wake = nil
+	}
+	for {
+		select {
+		case <-j.wait():
+			delete(sh.jobs.m, pid)
+			if i := slices.Index(sh.jobs.order, pid); i == 0 {
+				sh.jobs.order = sh.jobs.order[1:]
+			} else {
+				sh.jobs.order = slices.Delete(sh.jobs.order, i, i+1)
+			}
+			if j.proc != nil {
+				sh.died(j.proc, j.status)
+			}
+			return j.status, nil
+		case <-wake:
+			if err := sh.notes(); err != nil {
+				return "", err
+			}
+		}
+	}
+}
+
+// running keeps a program that is waited for, to end it with the context.
+func (r *Runner) running(p Process) func() {
+	if !r.cancels {
+		return func() {}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.children == nil {
+		r.children = map[Process]bool{}
+	}
+	r.children[p] = true
+	if r.stopped.Load() {
+		p.Signal(syscall.SIGTERM)
+	}
+	return func() {
+		r.mu.Lock()
+		delete(r.children, p)
+		r.mu.Unlock()
+	}
+}
+
+// stop ends all that runs.
+func (r *Runner) stop() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stopped.Store(true)
+	r.events.Add(1)
+	for p := range r.children {
+		p.Signal(syscall.SIGTERM)
+	}
+}

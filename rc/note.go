@@ -1,0 +1,119 @@
+package rc
+
+import (
+	"strings"
+
+	"ninespace/rc/syntax"
+)
+
+// Note tells the interpreter of a note, by the name of the function that a
+// script may have for it: sigint, sighup, sigterm and so on. It is acted on
+// before the next command: by the function if there is one. Otherwise sigint and
+// sigquit end the commands up to where a person types, subshells with them, and
+// where nobody does the script, as every other one does.
+func (r *Runner) Note(name string) {
+	r.mu.Lock()
+	r.pending = append(r.pending, name)
+	if name == "sigint" || name == "sigquit" {
+		r.interrupts.Add(1)
+	}
+	r.mu.Unlock()
+	r.events.Add(1)
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// isNote tells whether a function of that name is called for a note.
+func isNote(name string) bool { return strings.HasPrefix(name, "sig") && name != "sigexit" }
+
+// catch tells the embedding program which notes the script has functions for.
+func (r *Runner) catch(name string, wanted bool) {
+	if name == "sigint" {
+		r.handled.Store(wanted)
+	}
+	if isNote(name) && r.hooks.Catch != nil {
+		r.hooks.Catch(name, wanted)
+	}
+}
+
+// notes looks at what has happened since the shell last did.
+func (sh *shell) notes() error {
+	seen := sh.r.events.Load()
+	sh.seen = seen
+	if sh.r.stopped.Load() {
+		return errExit
+	}
+	if !sh.main {
+		if sh.r.interrupts.Load() != sh.interrupts && !sh.r.handled.Load() {
+			sh.setStatus("interrupt")
+			return errExit
+		}
+		return nil
+	}
+	r := sh.r
+	for {
+		r.mu.Lock()
+		if len(r.pending) == 0 {
+			r.mu.Unlock()
+			return nil
+		}
+		name := r.pending[0]
+		r.pending = r.pending[1:]
+		r.mu.Unlock()
+		if err := sh.note(name); err != nil {
+			return err
+		}
+	}
+}
+
+func (sh *shell) note(name string) error {
+	if f := sh.fns.m[name]; f != nil {
+		status := sh.status
+		err := sh.call(f, sh.star)
+		if err == nil {
+			sh.status = status
+		}
+		return err
+	}
+	if (name == "sigint" || name == "sigquit") && sh.interactive > 0 {
+		sh.setStatus("interrupt")
+		return errAbort
+	}
+	sh.setStatus("signal: " + strings.TrimPrefix(name, "sig"))
+	return errAbort
+}
+
+// exit ends the shell. The main one runs sigexit, once, and what it says is where
+// it was ended.
+func (sh *shell) exit() error {
+	sh.goodbye()
+	return errExit
+}
+
+func (sh *shell) goodbye() {
+	f := sh.fns.m["sigexit"]
+	if f == nil || !sh.main || sh.parted {
+		return
+	}
+	sh.parted = true
+	status, star := sh.status, sh.star
+	if sh.call(f, star) != errExit {
+		sh.status = status
+	}
+}
+
+// evalText runs the text of a builtin's argument as commands.
+func (sh *shell) evalText(name, text string) error {
+	if sh.depth++; sh.depth > maxDepth {
+		sh.depth--
+		return sh.fail("eval nested too deep")
+	}
+	file, line, eflag, eline := sh.file, sh.line, sh.eflag, sh.eline
+	sh.file = name
+	err := sh.commands(syntax.NewParser(name, syntax.Text(text)))
+	sh.file, sh.line, sh.eflag, sh.eline = file, line, eflag, eline
+	sh.depth--
+	return err
+}

@@ -1,0 +1,170 @@
+// Package rc is an interpreter of rc(1), Plan 9's shell, for programs to embed: it
+// reaches the system by [Hooks] only, and changes nothing of its process that
+// others share, as the directory, the environment and descriptors.
+//
+// The language is that of 9front's manual page, bound to Linux as plan9port
+// binds it: exit codes as statuses, $PATH, functions in the environment as fn#name.
+//
+// A subshell is no process but a copy of the interpreter: of tables that are
+// shared until one changes them, with descriptors, a directory and a umask of its own.
+// What Linux keeps by thread a shell has by threads of its own, from when it
+// needs them: see place. Only what is left to run with & and is more than one program
+// becomes a process, by Hooks.Self.
+package rc
+
+import (
+	"context"
+	_ "embed"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"ninespace/rc/syntax"
+)
+
+// A Config is what a Runner begins with.
+type Config struct {
+	Name  string   // $rcname, and what errors of what a person types begin with
+	Args  []string // $*
+	Env   []string // name=value; lists are separated by byte 1
+	Files []int    // descriptors by number, which stay the caller's; -1 is closed
+	Flags string   // letters of the flags that are set, as of rc(1)
+	Lines LineReader
+	Hooks Hooks
+}
+
+// A Runner is an interpreter. Its methods but Note are for one goroutine.
+type Runner struct {
+	name  string
+	hooks Hooks
+	lines LineReader
+	sh    *shell
+
+	stderr *file
+	given  []bool // descriptors that it was made with, by number
+
+	live       sync.WaitGroup // subshells on goroutines
+	lives      atomic.Int32
+	events     atomic.Uint32 // counts what shells have to look at
+	interrupts atomic.Uint32 // counts those that end what runs
+	stopped    atomic.Bool
+	handled    atomic.Bool  // the script has a function for sigint
+	fake       atomic.Int32 // the last number given to what is no process
+	wake       chan struct{}
+
+	mu       sync.Mutex
+	pending  []string // notes
+	children map[Process]bool
+	cancels  bool // children are kept, to be ended with the context
+}
+
+// New makes a Runner. It has read the environment and run nothing.
+func New(c Config) *Runner {
+	r := &Runner{name: c.Name, hooks: c.Hooks, lines: c.Lines, wake: make(chan struct{}, 1)}
+	r.hooks.fill()
+	sh := &shell{r: r, main: true, umask: -1, star: c.Args, status: statusOK}
+	r.sh = sh
+	for i := range len(c.Flags) {
+		sh.flags |= flagBit(c.Flags[i])
+	}
+	sh.vars, sh.fns = newTable[value](len(c.Env)+16), newTable[*fn](0)
+	sh.fds, r.given = make(files, len(c.Files)), make([]bool, len(c.Files))
+	for i, fd := range c.Files {
+		if fd >= 0 {
+			sh.fds[i] = newFile(fd)
+			sh.fds[i].foreign, r.given[i] = true, true
+		}
+	}
+	r.stderr = sh.fds.at(2)
+	sh.importEnv(c.Env)
+	sh.set("rcname", []string{c.Name})
+	sh.set("pid", []string{strconv.Itoa(os.Getpid())})
+	return r
+}
+
+// fill puts Linux's own in the place of hooks that are not there.
+func (h *Hooks) fill() {
+	if h.Open == nil {
+		h.Open = openRetry
+	}
+	if h.Stat == nil {
+		h.Stat = osStat
+	}
+	if h.ReadDir == nil {
+		h.ReadDir = osReadDir
+	}
+	if h.OpenDir == nil {
+		h.OpenDir = osOpenDir
+	}
+	if h.Start == nil {
+		h.Start = osStart
+	}
+	if h.Rfork == nil {
+		h.Rfork = osRfork
+	}
+}
+
+// Set sets a variable; an empty list unsets it.
+func (r *Runner) Set(name string, list ...string) { r.sh.set(name, list) }
+
+// Get gives a variable's list.
+func (r *Runner) Get(name string) []string { return append([]string(nil), r.sh.get(name)...) }
+
+// Run runs the commands of a source, whose name is for errors, and gives the status in the end:
+// "" is success. The end of ctx ends it, and the programs it waits for.
+// Shells that commands left running are on their own; Wait waits for them.
+func (r *Runner) Run(ctx context.Context, name string, src syntax.Source) string {
+	defer r.until(ctx)()
+	sh := r.sh
+	sh.file = name
+	err := sh.commands(syntax.NewParser(name, src))
+	return r.ended(err)
+}
+
+// Wait waits for all subshells that run on goroutines.
+func (r *Runner) Wait() { r.live.Wait() }
+
+func (r *Runner) ended(err error) string {
+	sh := r.sh
+	if err == nil {
+		sh.goodbye()
+	}
+	sh.letGo(0)
+	return sh.statusText()
+}
+
+// until ends the run with the context, as long as the function that it gives has
+// not been called.
+func (r *Runner) until(ctx context.Context) func() {
+	if ctx.Done() == nil {
+		return func() {}
+	}
+	r.mu.Lock()
+	r.cancels = true
+	r.mu.Unlock()
+	stop := context.AfterFunc(ctx, r.stop)
+	return func() { stop() }
+}
+
+// rcmain is the script that an rc begins with.
+//
+//go:embed rcmain
+var rcmain string
+
+const rcmainName = "rcmain"
+
+// Main runs rc as its manual page has it: rcmain, which runs what the arguments and
+// flags say. file is another rcmain, if it is not "".
+func (r *Runner) Main(ctx context.Context, file string) string {
+	defer r.until(ctx)()
+	sh := r.sh
+	var err error
+	if file != "" {
+		err = dot(sh, append([]string{".", file}, sh.star...))
+	} else {
+		sh.set("0", []string{r.name})
+		err = sh.source(rcmainName, syntax.Text(rcmain), sh.star, false)
+	}
+	return r.ended(err)
+}

@@ -1,0 +1,262 @@
+package rc
+
+import (
+	"errors"
+	"io"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"ninespace/rc/syntax"
+)
+
+// commands runs a parser's commands, line by line. A syntax error ends them and sets
+// $status.
+func (sh *shell) commands(p *syntax.Parser) error {
+	held := len(sh.held)
+	defer func() { sh.letGo(held) }()
+	for {
+		b, err := p.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			sh.say(err.Error())
+			sh.setStatus("syntax error")
+			return nil
+		}
+		if err := sh.top(b); err != nil {
+			return err
+		}
+	}
+}
+
+// top runs a line of commands.
+func (sh *shell) top(b *syntax.Block) error {
+	if sh.flags&(1<<('r'-'a')) != 0 && len(b.Cmds) > 0 && !sh.quiet {
+		sh.say(syntax.Print(b))
+	}
+	sh.eline = sh.flag('e')
+	sh.eflag = sh.eline
+	if len(b.Cmds) == 0 {
+		return nil
+	}
+	err := sh.block(b.Cmds)
+	if err == nil && sh.flag('s') && !sh.quiet && !sh.ok() {
+		sh.say("status=" + syntax.Quote(sh.statusText()))
+	}
+	return err
+}
+
+// source runs the commands of a script, which has args for its $*. It sees no local
+// variables of who calls it. An interactive one goes on after errors.
+func (sh *shell) source(name string, src syntax.Source, args []string, interactive bool) error {
+	if sh.depth++; sh.depth > maxDepth {
+		sh.depth--
+		return sh.fail("scripts nested too deep")
+	}
+	star, file, line, eflag, eline, quiet := sh.star, sh.file, sh.line, sh.eflag, sh.eline, sh.quiet
+	sh.star, sh.file, sh.quiet = args, name, name == rcmainName
+	p := syntax.NewParser(name, src)
+	err := sh.withoutLocals(func() error {
+		mark := len(sh.locals)
+		if !sh.quiet {
+			sh.push("0", []string{name})
+		}
+		var err error
+		if interactive {
+			err = sh.interact(p)
+		} else {
+			err = sh.commands(p)
+		}
+		sh.pop(mark)
+		return err
+	})
+	sh.star, sh.file, sh.line, sh.eflag, sh.eline, sh.quiet = star, file, line, eflag, eline, quiet
+	sh.depth--
+	return err
+}
+
+// interact runs what a person types. Errors of the commands are no end.
+func (sh *shell) interact(p *syntax.Parser) error {
+	sh.file = ""
+	sh.interactive++
+	defer func() { sh.interactive-- }()
+	for {
+		b, err := p.Next()
+		var bad *syntax.Error
+		switch {
+		case err == io.EOF:
+			return nil
+		case errors.As(err, &bad):
+			sh.say(bad.Error())
+			sh.setStatus("syntax error")
+			continue
+		case errors.Is(err, ErrInterrupt):
+			sh.setStatus("interrupt")
+			continue
+		case err != nil:
+			return sh.failed("input", err)
+		}
+		held, fds := len(sh.held), sh.fds
+		err = sh.top(b)
+		sh.letGo(held)
+		sh.fds = fds
+		sh.interrupts = sh.r.interrupts.Load()
+		if err == errExit {
+			return err
+		}
+	}
+}
+
+// ErrInterrupt is a LineReader's error for a line that the person gave up.
+var ErrInterrupt = errors.New("interrupt")
+
+// A fileSource is a script's file, of which each read gives what is there.
+type fileSource struct {
+	sh *shell
+	f  *file
+}
+
+func (s *fileSource) Read(more bool) (string, error) {
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := unix.Read(s.f.fd, buf)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err == unix.EAGAIN:
+			unix.Poll([]unix.PollFd{{Fd: int32(s.f.fd), Events: unix.POLLIN}}, -1)
+			continue
+		case err != nil:
+			return "", err
+		case n <= 0:
+			return "", io.EOF
+		}
+		return s.sh.echoed(string(buf[:n])), nil
+	}
+}
+
+// echoed is a text that -v shows.
+func (sh *shell) echoed(text string) string {
+	if sh.flag('v') && !sh.quiet {
+		sh.write(2, []byte(text))
+	}
+	return text
+}
+
+// A typed is what a person types.
+type typed struct {
+	sh   *shell
+	f    *file
+	line []byte
+}
+
+func (s *typed) Read(more bool) (string, error) {
+	prompt := s.sh.get("prompt")
+	if more && len(prompt) > 0 {
+		prompt = prompt[1:]
+	}
+	text := ""
+	if len(prompt) > 0 {
+		text = prompt[0]
+	}
+	if lines := s.sh.r.lines; lines != nil {
+		line, err := lines.ReadLine(text, more)
+		return s.sh.echoed(line), err
+	}
+	s.sh.write(2, []byte(text))
+	// Byte by byte what is no terminal, so that commands read what comes next.
+	var b [1]byte
+	s.line = s.line[:0]
+	for {
+		n, err := unix.Read(s.f.fd, b[:])
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return "", err
+		case n <= 0 && len(s.line) == 0:
+			return "", io.EOF
+		case n <= 0:
+			return s.sh.echoed(string(s.line)), nil
+		}
+		if s.line = append(s.line, b[0]); b[0] == '\n' {
+			return s.sh.echoed(string(s.line)), nil
+		}
+	}
+}
+
+// dot runs a file, which is looked for in $path.
+func dot(sh *shell, args []string) error {
+	interactive, all := false, false
+	words := args[1:]
+	for len(words) > 0 && len(words[0]) > 1 && words[0][0] == '-' {
+		for _, c := range words[0][1:] {
+			switch c {
+			case 'i':
+				interactive = true
+			case 'b':
+				all = true
+			case 'q':
+			default:
+				return sh.fail("Usage: . [-biq] file [arg ...]")
+			}
+		}
+		words = words[1:]
+	}
+	if len(words) == 0 {
+		return sh.fail("Usage: . [-biq] file [arg ...]")
+	}
+	name := words[0]
+	fd, err := sh.openScript(name)
+	if err != nil {
+		return sh.fail(name + ": .: can't open: " + because(err))
+	}
+	f := newFile(fd)
+	defer f.release()
+	var src syntax.Source = &fileSource{sh, f}
+	switch {
+	case interactive:
+		src = &typed{sh: sh, f: f}
+	case all || sh.flag('b'):
+		text, err := readAll(nil, fd)
+		if err != nil {
+			return sh.failed(name, err)
+		}
+		if _, err := syntax.Parse(name, string(text)); err != nil {
+			sh.say(err.Error())
+			sh.setStatus("syntax error")
+			return nil
+		}
+		src = syntax.Text(string(text))
+	}
+	return sh.source(name, src, words[1:], interactive)
+}
+
+// openScript opens a script: where $path has it, else by its name.
+func (sh *shell) openScript(name string) (int, error) {
+	if !rooted(name) && !strings.HasPrefix(name, "/") {
+		for _, dir := range sh.vars.m["path"].list {
+			file := dir + "/" + name
+			if dir == "" || dir == "." {
+				file = "./" + name
+			}
+			if mode, err := sh.stat(file); err != nil || mode.IsDir() {
+				continue
+			}
+			if fd, err := sh.open(file, unix.O_RDONLY, 0); err == nil {
+				return fd, nil
+			}
+		}
+	}
+	fd, err := sh.open(name, unix.O_RDONLY, 0)
+	if err == nil {
+		var st unix.Stat_t
+		if unix.Fstat(fd, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR {
+			unix.Close(fd)
+			return -1, unix.EISDIR
+		}
+	}
+	return fd, err
+}

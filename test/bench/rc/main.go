@@ -1,0 +1,67 @@
+/*
+Rc measures our rc beside other shells:
+
+	go run ./test/bench/rc [-q] [-cpu] [-json] [-only regexp]
+
+The peers are Plan 9's rc (Debian's 9base), Byron Rakitzis's (Debian's rc, called
+rc.byron), dash and bash; for the start also a Go program that does nothing. What is
+missing is said to be. Ours is nine called rc, built without cgo, as it is in an image:
+so is the Go program that does nothing.
+
+Each work is a script, written in each shell's own language where they differ
+(rows.go), and is run as "shell -c" or from a file. Rounds go from shell to shell with
+another one first each time. A number is the median of the rounds' ratios: our time over
+the peer's, lower is better.
+
+-q does fewer rounds and smaller works, and ends within 40 s.
+-cpu counts the time that shells and what they start run, of which a busy machine
+takes nothing, instead of the clock's.
+-only does the rows whose work matches. -json prints an object for each row and peer
+instead of the table.
+*/
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"regexp"
+	"syscall"
+	"time"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "rc:", err)
+		code := 1
+		if errors.Is(err, flag.ErrHelp) {
+			code = 2
+		}
+		os.Exit(code)
+	}
+}
+
+func run() error {
+	quick := flag.Bool("q", false, "fewer rounds and smaller works: 40 s in all")
+	cpu := flag.Bool("cpu", false, "count the time that processes run instead of the clock's")
+	asJSON := flag.Bool("json", false, "print objects, one for a row and peer")
+	only := flag.String("only", "", "do the rows that match `regexp`")
+	flag.Parse()
+	match, err := regexp.Compile(*only)
+	if err == nil && flag.NArg() > 0 {
+		err = fmt.Errorf("%s: no arguments are taken", flag.Arg(0))
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	b := &bench{rounds: 7, last: 20 * time.Minute, cpu: *cpu, scale: 1}
+	if *quick {
+		b.rounds, b.last, b.scale = 3, 38*time.Second, 10
+	}
+	return b.run(ctx, match, reporter(os.Stdout, *asJSON))
+}
