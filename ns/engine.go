@@ -40,6 +40,11 @@ type kernel interface {
 	// fork attaches the new group n's tree at /proc of the thread pid, a thread
 	// of group g that has a mount namespace of its own.
 	fork(g, n *Group, pid int) error
+	// envOf gives the group whose /env the thread pid of g sees, g if no other.
+	envOf(g *Group, pid int) *Group
+	// showEnv has the thread pid of g, which has a mount namespace of its own, see
+	// the /env of n.
+	showEnv(g, n *Group, pid int) error
 	// changed tells that what is mounted on a file is not the same now, for names
 	// of the group that lead to it or through it; nil: that any name may mean
 	// something else.

@@ -97,7 +97,15 @@ func (e *Entry) join() error {
 		return errNoCtl
 	}
 	if e.Control == nil && e.Rfork&(RFNAMEG|RFCNAMEG) == 0 {
-		return ctl("rfork " + e.Rfork.String())
+		if e.Rfork.env() != envShare {
+			if err := e.joinEnv(); err != nil {
+				return err
+			}
+		}
+		if rest := e.Rfork &^ (RFENVG | RFCENVG); rest != 0 {
+			return ctl("rfork " + rest.String())
+		}
+		return nil
 	}
 	dir, _ := os.Getwd()
 	if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS); err != nil {
@@ -113,6 +121,9 @@ func (e *Entry) join() error {
 		return err
 	}
 	if err := pivot("/proc"); err != nil {
+		return err
+	}
+	if err := shareMounts(); err != nil {
 		return err
 	}
 	if err := os.Chdir(dir); err != nil {

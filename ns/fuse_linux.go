@@ -237,7 +237,9 @@ func (n *node) tell(st *p9.Stat) {
 func groupDir(id int) string { return "g" + strconv.Itoa(id) }
 
 // groupOf finds the group of the root's entry name.
-func (f *fuseFS) groupOf(name string) *Group {
+func (f *fuseFS) groupOf(name string) *Group { return f.eng.groupNamed(name) }
+
+func (e *Engine) groupNamed(name string) *Group {
 	if len(name) < 2 || name[0] != 'g' {
 		return nil
 	}
@@ -245,7 +247,7 @@ func (f *fuseFS) groupOf(name string) *Group {
 	if err != nil {
 		return nil
 	}
-	return f.eng.group(id)
+	return e.group(id)
 }
 
 // Brief tells of nodes about which the engine itself answers, or the host's disks.

@@ -15,7 +15,7 @@ const (
 	RFNAMEG  Rfork = 1 << iota // n: a copy of the name space
 	RFCNAMEG                   // N: a clean one
 	RFNOMNT                    // m: mount no more
-	RFENVG                     // e: a copy of the environment; that of /env with n or N only
+	RFENVG                     // e: a copy of the environment
 	RFCENVG                    // E: an empty one
 )
 
@@ -51,8 +51,8 @@ func (r Rfork) String() string {
 }
 
 // rfork is the ctl message by which a thread that has unshared its mount
-// namespace gets a new group (RFNAMEG, RFCNAMEG), or by which its group, the new
-// one or else its own, mounts no more.
+// namespace gets a new group (RFNAMEG, RFCNAMEG) or other variables in /env (RFENVG,
+// RFCENVG), and by which its group, the new one or else its own, mounts no more.
 func (g *Group) rfork(letters string, pid int) error {
 	r, err := ParseRfork(letters)
 	if err != nil {
@@ -66,10 +66,7 @@ func (g *Group) rfork(letters string, pid int) error {
 			return p9.ErrNotSup
 		}
 		if n, err = g.Fork(r&RFCNAMEG != 0); err == nil {
-			if r&(RFENVG|RFCENVG) != 0 {
-				err = n.forkEnv(r&RFCENVG != 0)
-			}
-			if err == nil {
+			if err = n.setEnv(g.eng.kernel.envOf(g, pid), r.env()); err == nil {
 				err = g.eng.kernel.fork(g, n, pid)
 			}
 			if err != nil {
@@ -77,6 +74,11 @@ func (g *Group) rfork(letters string, pid int) error {
 			}
 		}
 		if err != nil {
+			return fmt.Errorf("rfork %s: %w", r, err)
+		}
+	}
+	if r&(RFNAMEG|RFCNAMEG) == 0 && r.env() != envShare && g.eng.kernel != nil {
+		if err := g.forkEnv(r, pid); err != nil {
 			return fmt.Errorf("rfork %s: %w", r, err)
 		}
 	}

@@ -85,6 +85,8 @@ type noKernel struct{}
 
 func (noKernel) place(*Group, int, []Graft, []Graft) error { return nil }
 func (noKernel) fork(*Group, *Group, int) error            { return nil }
+func (noKernel) envOf(g *Group, _ int) *Group              { return g }
+func (noKernel) showEnv(*Group, *Group, int) error         { return nil }
 func (noKernel) changed(*Group, *Chan)                     {}
 func (noKernel) descriptor(int, int) (channel, error)      { return nil, errUseFd }
 

@@ -173,7 +173,7 @@ func (f *cloneFile) Open(ctx context.Context, mode p9.Mode) (Handle, error) {
 		cv.done()
 		return nil, err
 	}
-	return &convHandle{convFile{cv, ctl}, h, sync.Once{}}, nil
+	return (&convFile{cv, ctl}).handle(h), nil
 }
 
 // hold counts one more open file, unless the conversation is over.
@@ -230,8 +230,22 @@ func (f *convFile) Open(ctx context.Context, mode p9.Mode) (Handle, error) {
 		f.cv.done()
 		return nil, err
 	}
-	return &convHandle{*f, h, sync.Once{}}, nil
+	return f.handle(h), nil
 }
+
+// handle wraps an open file; it is Inline where both are that it stands for.
+func (f *convFile) handle(h Handle) Handle {
+	c := &convHandle{*f, h, sync.Once{}}
+	if isInline(h) && isInline(f.File) {
+		return &quickHandle{c}
+	}
+	return c
+}
+
+// quickHandle is a convHandle that never blocks, or says so.
+type quickHandle struct{ *convHandle }
+
+func (*quickHandle) Inline() {}
 
 func (f *convFile) Wstat(ctx context.Context, w p9.Wstat) error {
 	if ws, ok := f.File.(Wstater); ok {

@@ -16,6 +16,7 @@ var packages = []debian{
 	{"dbench", "/usr/bin/dbench", "a load for what the guest has mounted"},
 	{"stress-ng", "/usr/bin/stress-ng", "another, which verifies"},
 	{"mergerfs", "/usr/bin/mergerfs", "the foreign FUSE union that name spaces are measured beside"},
+	{"redis-server", "/usr/bin/redis-server", "the server that queues and pipes are measured beside"},
 	{"9base", "/usr/lib/plan9/bin/mk", "mk, for the mkfile; Plan 9's rc, to compare with"},
 }
 

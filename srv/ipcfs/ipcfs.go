@@ -94,12 +94,12 @@
 //
 // # The plumber
 //
-// Rules and messages are plumb(6)'s. Each plumb to makes its port, which stays. A
-// message goes to all who have the port open; if nobody has, plumb start or plumb client
-// has its command started, with client's message kept for the first who opens the port.
-// A write of send is an error where no rule matches, where nobody has the port open and
-// nothing is started, or where a reader leaves 64 messages unread. A message may come in
-// several writes.
+// Rules and messages are plumb(6)'s; around a click 1 KiB each way is looked at. Each
+// plumb to makes its port, which stays. A message goes to all who have the port open,
+// each of whom may leave 1024 unread, as of an event; if nobody has, plumb start or plumb
+// client has its command started, and up to 64 of client's messages are kept for the
+// first who opens the port. A write of send is an error where no rule matches, and where
+// nobody has the port open and nothing is started. A message may come in several writes.
 //
 // Writing to rules adds rule sets, after an open with truncation in place of those that
 // were there. They are in force from each write on, if all of it can be read, which the

@@ -79,6 +79,9 @@ type pipeFile struct {
 	end int
 }
 
+// Inline marks that opening does not block.
+func (f *pipeFile) Inline() {}
+
 // Stat tells the attributes.
 func (f *pipeFile) Stat(ctx context.Context) (p9.Stat, error) {
 	st, err := f.Node.Stat(ctx)

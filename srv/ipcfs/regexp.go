@@ -97,10 +97,15 @@ func whole(re *regexp.Regexp, text string) []int {
 	return nil
 }
 
+// aroundMost is how far before and behind a click a match can reach, in bytes: each
+// place before it is tried.
+const aroundMost = 1 << 10
+
 // around gives those of the leftmost longest match that has the offset click within it or
 // at an end.
 func around(re *regexp.Regexp, text string, click int) []int {
-	for at := 0; at <= click; {
+	text = text[:min(len(text), click+aroundMost)]
+	for at := max(0, click-aroundMost); at <= click; {
 		m := re.FindStringSubmatchIndex(text[at:])
 		if m == nil || at+m[0] > click {
 			return nil

@@ -23,9 +23,9 @@ minus sign, are
 		#e and #p, are refused from now on, bind of others is not. It holds for the new group
 		or, without n and N, for all processes of the present one, and the
 		command loses the right to make mounts of Linux's.
-	e	a copy of the environment. The process's own variables are that anyway;
-		together with n or N the new name space's /env is a copy too
-	E	an empty environment, but for PATH; with n or N an empty /env
+	e	a copy of the environment: of the variables of /env, which the command then
+		has for itself, in the same name space; its own are that anyway
+	E	an empty environment, but for PATH, and an empty /env
 
 Processes of a group share the name space; nothing but rfork and newns makes a
 new group.
@@ -50,9 +50,9 @@ newns, bind, ns
 
 # BUGS
 
-After m a process has no right to make a new group, not even a copy.
+After m a process has no right to make a new group, not even a copy, and e and E leave
+/env as it is.
 
-The files of /env belong to the name space: e and E alone leave them as they are, as
-processes of one name space see one tree.
+What is bound or mounted on /env itself after e or E, without n, is not seen there.
 */
 package rfork

@@ -21,8 +21,8 @@ The attach name says which group of variables it is: none for the user's first o
 which stays as long as envfs; new for an empty one; copy for a copy of the first
 one, copy N for one of group N; and N for group N, where N is the path of the qid of the
 group's root. A group lasts until the last fid of it is clunked, so that a name space's
-own, mounted by one of these names, goes with the name space. So does rfork with n and
-e or E, which mounts a copy or an empty group on /env of the new name space.
+own, mounted by one of these names, goes with the name space. So does rfork with e or E,
+by which a process has a copy or an empty group at /env.
 
 Groups are their user's alone, but for the user that runs envfs. The variables of all
 groups of one user take at most 1 GiB.
