@@ -46,6 +46,11 @@ func (f *File) Fid() *Fid { return f.fid }
 // while the file is read from one end towards the other; 0 ends that. What was read
 // ahead is dropped at a Seek elsewhere and at a Write; what others write to the
 // file meanwhile may be seen late. It is to be called before the File is shared.
+//
+// It is a File's and not a Fid's, as WriteBehind is, for it needs what only a File has:
+// one place where the file is read or written next, and a ctx that outlasts the call.
+// Each call of a Fid says its own offset and ctx, and many may run at once: there is no
+// next one to be ahead of, and nobody to whom a late error could be told.
 func (f *File) ReadAhead(n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -139,3 +139,13 @@ func TestWireFlush(t *testing.T) {
 		go rd.Read(bg, b, 0)
 	})
 }
+
+func TestCounts(t *testing.T) {
+	srvtest.Counts(t, func(names []string) srv.File {
+		dir := t.TempDir()
+		for _, name := range names {
+			write(t, dir+"/"+name, "")
+		}
+		return serve(t, dir)
+	})
+}

@@ -67,6 +67,9 @@ type tree struct {
 	files atomic.Int64  // nodes, without the root
 	paths atomic.Uint64 // the last qid path given
 
+	freed  atomic.Int64 // bytes given back since the machine was
+	giving atomic.Bool  // it is about to be, or has just been
+
 	rename sync.Mutex // held by each rename; guards dir.parent
 }
 
@@ -81,6 +84,9 @@ func (t *tree) charge(n int64) error {
 	if t.used.Add(n) > t.limit && n > 0 {
 		t.used.Add(-n)
 		return syscall.ENOSPC
+	}
+	if n < 0 {
+		t.free(-n)
 	}
 	return nil
 }

@@ -98,3 +98,19 @@ func TestWireLock(t *testing.T) {
 	must(0, a.Clunk(bg))(t)
 	must(0, <-errs)(t)
 }
+
+func TestCounts(t *testing.T) {
+	srvtest.Counts(t, func(names []string) srv.File {
+		root := New()
+		for _, name := range names {
+			f, h, err := srv.Create(bg, root, name, 0o666, p9.OREAD)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if srv.Clunk(h); f != srv.File(h.(srv.File)) {
+				srv.Clunk(f)
+			}
+		}
+		return root
+	})
+}
