@@ -182,6 +182,28 @@ func (d *dirHandle) add(e p9.Dirent) error {
 }
 
 func (f *fuseFS) ReadDir(cancel <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
+	return f.readdir(cancel, in, func(_ *reqCtx, _ *dirHandle, e fuse.DirEntry) bool { return out.AddDirEntry(e) })
+}
+
+// ReadDirPlus looks up what is soon found: of a server each name would be a round
+// trip.
+func (f *fuseFS) ReadDirPlus(cancel <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
+	return f.readdir(cancel, in, func(ctx *reqCtx, d *dirHandle, e fuse.DirEntry) bool {
+		o := out.AddDirLookupEntry(e)
+		if o != nil && e.Off > uint64(len(dots)) && d.n.group.pg.brief(d.c) {
+			r := &dirReq{ctx, d.n, d.c}
+			if c, st, err := d.n.group.walk(r, d.c, e.Name); err == nil && !f.entry(r, e.Name, c, &st, o).Ok() {
+				*o = fuse.EntryOut{}
+			}
+		}
+		return o != nil
+	})
+}
+
+var dots = [...]string{".", ".."}
+
+// readdir passes entries on to add, until that has no room for one.
+func (f *fuseFS) readdir(cancel <-chan struct{}, in *fuse.ReadIn, add func(*reqCtx, *dirHandle, fuse.DirEntry) bool) fuse.Status {
 	d, ok := f.handle(in.Fh).(*dirHandle)
 	if !ok {
 		return fuse.EBADF
@@ -198,7 +220,6 @@ func (f *fuseFS) ReadDir(cancel <-chan struct{}, in *fuse.ReadIn, out *fuse.DirE
 	if !d.open {
 		return fuse.EBADF
 	}
-	dots := [...]string{".", ".."}
 	added := false
 	for off := in.Offset; ; off++ {
 		var e fuse.DirEntry
@@ -218,7 +239,7 @@ func (f *fuseFS) ReadDir(cancel <-chan struct{}, in *fuse.ReadIn, out *fuse.DirE
 			e = d.ents[i]
 		}
 		e.Off = off + 1
-		if !out.AddDirEntry(e) {
+		if !add(ctx, d, e) {
 			return fuse.OK
 		}
 		added = true

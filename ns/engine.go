@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -143,6 +144,11 @@ func (g *Group) Fork(clean bool) (*Group, error) {
 		return nil, ErrNoMount
 	}
 	n := &Group{eng: g.eng, pg: g.pg.Copy(clean), root: g.root.hold()}
+	if clean {
+		n.placed.list = n.grafts(n.hidden())
+	} else {
+		n.placed.list = slices.Clone(g.placed.list)
+	}
 	g.eng.add(n)
 	return n, nil
 }

@@ -74,17 +74,19 @@ func (h *host) showEnv(g, n *Group, pid int) error {
 	if pid == 0 {
 		return errors.New("who asks is no process of this machine")
 	}
-	h.collect()
-	tree, err := unix.OpenTree(h.engine, groupDir(n.id)+envName, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
-	if err != nil {
-		return fmt.Errorf("%s: %w", envName, err)
-	}
-	defer unix.Close(tree)
-	err = in(pid, func() error {
-		if err := h.home(g); err != nil {
-			return err
+	go h.collect()
+	err := h.visit(func(v *visitor) error {
+		tree, err := unix.OpenTree(h.engine, groupDir(n.id)+envName, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+		if err != nil {
+			return fmt.Errorf("%s: %w", envName, err)
 		}
-		return attachTree(tree, envName)
+		defer unix.Close(tree)
+		return v.in(pid, func() error {
+			if err := h.inside(g); err != nil {
+				return err
+			}
+			return attachTree(tree, envName)
+		})
 	})
 	if err == nil {
 		h.eng.mu.Lock()

@@ -91,9 +91,9 @@ func newFuseFS(eng *Engine) *fuseFS {
 // connect begins to answer the kernel on a descriptor of /dev/fuse.
 func (f *fuseFS) connect(fd int) error {
 	conn, err := devfuse.New(fd, f, devfuse.Options{MaxWrite: maxWrite, Flags: fuse.CAP_ASYNC_READ | fuse.CAP_BIG_WRITES |
-		fuse.CAP_FILE_OPS | fuse.CAP_PARALLEL_DIROPS | fuse.CAP_MAX_PAGES | fuse.CAP_AUTO_INVAL_DATA | fuse.CAP_PASSTHROUGH |
-		fuse.CAP_HAS_EXPIRE_ONLY | fuse.CAP_ATOMIC_O_TRUNC | fuse.CAP_DIRECT_IO_ALLOW_MMAP | fuse.CAP_HANDLE_KILLPRIV_V2 |
-		fuse.CAP_POSIX_LOCKS | fuse.CAP_FLOCK_LOCKS})
+		fuse.CAP_FILE_OPS | fuse.CAP_PARALLEL_DIROPS | fuse.CAP_READDIRPLUS | fuse.CAP_READDIRPLUS_AUTO | fuse.CAP_MAX_PAGES |
+		fuse.CAP_AUTO_INVAL_DATA | fuse.CAP_PASSTHROUGH | fuse.CAP_HAS_EXPIRE_ONLY | fuse.CAP_ATOMIC_O_TRUNC |
+		fuse.CAP_DIRECT_IO_ALLOW_MMAP | fuse.CAP_HANDLE_KILLPRIV_V2 | fuse.CAP_POSIX_LOCKS | fuse.CAP_FLOCK_LOCKS})
 	if err != nil {
 		return fmt.Errorf("fuse: %w", err)
 	}

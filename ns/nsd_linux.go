@@ -76,14 +76,17 @@ func start(o EngineOptions, hostTree func() (srv.File, error)) (*host, error) {
 	eng := NewEngine(o)
 	h.fuseFS = newFuseFS(eng)
 	eng.kernel = h
+	var st unix.Stat_t
 	if err := h.connect(fd); err != nil {
 		return nil, err
 	}
-	var st unix.Stat_t
 	if err := unix.Fstat(h.engine, &st); err != nil {
 		return nil, fmt.Errorf("fuse: %w", err)
 	}
 	h.dev = st.Dev
+	if h.home, err = newHome(h.engine); err != nil {
+		return nil, err
+	}
 	return h, nil
 }
 
@@ -198,13 +201,12 @@ func (h *host) attach(arg string) error {
 	if err != nil {
 		return fmt.Errorf("attach %q: %w", arg, syscall.EINVAL)
 	}
-	h.collect()
+	go h.collect()
 	g, err := h.eng.NewGroup(context.Background())
 	if err != nil {
 		return err
 	}
-	err = h.enter(g, tid, nil, func() error { return nil })
-	if err != nil {
+	if err = h.attachGroup(g, tid); err != nil {
 		g.Close()
 	}
 	return err

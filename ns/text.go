@@ -14,6 +14,7 @@ import (
 // where every mount that it led through is still there and so comes before it in
 // the lines. Elsewhere it is the name in the device: #U/tmp. Files of servers
 // have no such name; their server is mounted in /n for as long as the lines take.
+// Of a group that may mount no more a comment says so.
 func (pg *Pgrp) Text() string {
 	pg.mu.RLock()
 	defer pg.mu.RUnlock()
@@ -36,6 +37,9 @@ func (pg *Pgrp) Text() string {
 		}
 	}
 	var b strings.Builder
+	if pg.deny {
+		b.WriteString("# may mount no more\n")
+	}
 	for _, op := range slices.Concat(t.begin, t.ops, t.end) {
 		b.WriteString(op.String())
 		b.WriteByte('\n')

@@ -32,7 +32,7 @@ func (r *request) do() fuse.Status {
 		return r.named2(op, h, names[0], names[1])
 	case opForget, opBatchForget, opInterrupt, opDestroy:
 		return r.kernels(op, h, r.in[size:])
-	case opOpendir, opReaddir, opReleasedir, opFsyncdir:
+	case opOpendir, opReaddir, opReaddirplus, opReleasedir, opFsyncdir:
 		return r.directory(op)
 	case opOpen, opRead, opWrite, opRelease, opFsync, opFlush, opLseek, opCopyFileRange, opFallocate,
 		opGetlk, opSetlk, opSetlkw, opPoll:
@@ -123,10 +123,14 @@ func (r *request) directory(op opcode) fuse.Status {
 	switch op {
 	case opOpendir:
 		return fs.OpenDir(cancel, arg[fuse.OpenIn](r), result[fuse.OpenOut](r))
-	case opReaddir:
+	case opReaddir, opReaddirplus:
 		in := arg[fuse.ReadIn](r)
 		list := fuse.NewDirEntryList(r.room(in.Size), in.Offset)
-		st := fs.ReadDir(cancel, in, list)
+		read := fs.ReadDir
+		if op == opReaddirplus {
+			read = fs.ReadDirPlus
+		}
+		st := read(cancel, in, list)
 		r.data = list.Bytes()
 		return st
 	case opReleasedir:

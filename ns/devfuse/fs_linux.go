@@ -46,6 +46,8 @@ type FS interface {
 
 	OpenDir(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status
 	ReadDir(cancel <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status
+	// ReadDirPlus looks names up as it lists them. One whose node is 0 it has not.
+	ReadDirPlus(cancel <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status
 	FsyncDir(cancel <-chan struct{}, in *fuse.FsyncIn) fuse.Status
 	ReleaseDir(in *fuse.ReleaseIn)
 
@@ -118,6 +120,7 @@ const (
 	opPoll          opcode = 40
 	opBatchForget   opcode = 42
 	opFallocate     opcode = 43
+	opReaddirplus   opcode = 44
 	opRename2       opcode = 45
 	opLseek         opcode = 46
 	opCopyFileRange opcode = 47
@@ -157,5 +160,5 @@ var sizes = [...]uintptr{
 	opGetlk: unsafe.Sizeof(fuse.LkIn{}), opSetlk: unsafe.Sizeof(fuse.LkIn{}), opSetlkw: unsafe.Sizeof(fuse.LkIn{}),
 	opCreate: unsafe.Sizeof(fuse.CreateIn{}), opInterrupt: unsafe.Sizeof(fuse.InterruptIn{}), opDestroy: unsafe.Sizeof(fuse.InHeader{}),
 	opPoll: unsafe.Sizeof(PollIn{}), opBatchForget: unsafe.Sizeof(batchForget{}), opFallocate: unsafe.Sizeof(fuse.FallocateIn{}),
-	opRename2: unsafe.Sizeof(fuse.RenameIn{}), opLseek: unsafe.Sizeof(fuse.LseekIn{}), opCopyFileRange: unsafe.Sizeof(fuse.CopyFileRangeIn{}),
+	opReaddirplus: unsafe.Sizeof(fuse.ReadIn{}), opRename2: unsafe.Sizeof(fuse.RenameIn{}), opLseek: unsafe.Sizeof(fuse.LseekIn{}), opCopyFileRange: unsafe.Sizeof(fuse.CopyFileRangeIn{}),
 }

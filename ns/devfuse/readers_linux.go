@@ -136,7 +136,7 @@ func (c *Conn) take(r *request, waiting int32, t int64) {
 // brief tells whether a request will not take long.
 func (c *Conn) brief(r *request, op opcode) bool {
 	switch op {
-	case opRead, opReaddir:
+	case opRead, opReaddir, opReaddirplus:
 		if arg[fuse.ReadIn](r).Size > briefData {
 			return false
 		}

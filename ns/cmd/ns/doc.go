@@ -16,7 +16,8 @@ file: newns -f builds the same one from them. They are in the order in which the
 binds and mounts were made; the last line is the working directory. What every
 name space starts with is left out. A name that no longer leads to what it led to is
 told as one in a device, #U/tmp; a server that only files of are left is mounted at
-/n/.0 for as long as the lines take.
+/n/.0 for as long as the lines take. "# may mount no more" is the first line where
+that is so (rfork m): namespace files have no line for it.
 
 # EXAMPLES
 
@@ -35,9 +36,5 @@ bind, mount, newns
 # DIAGNOSTICS
 
 A process of someone else's cannot be looked at.
-
-# BUGS
-
-That a group mounts no more is not told.
 */
 package ns
