@@ -19,6 +19,7 @@ type Dev struct {
 	root    srv.File
 	host    bool   // the host's own tree, which the kernel can bind as well
 	byGroup bool   // its files differ from group to group
+	kernels string // what the kernel mounts for its root, a Graft's Host; "": nothing
 	hangup  func() // called when the last Chan is closed
 	refs    atomic.Int32
 }

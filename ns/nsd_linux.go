@@ -138,6 +138,9 @@ func (h *host) mountFuse() (int, error) {
 	if err := unix.Mount("nine", dir+"/engine", "fuse.nine", unix.MS_NODEV|unix.MS_NOSUID, opts); err != nil {
 		return fail("mount of fuse", err)
 	}
+	if h.trees, err = unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
+		return fail(dir, err)
+	}
 	if h.engine, err = unix.Open(dir+"/engine", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
 		return fail("engine", err)
 	}

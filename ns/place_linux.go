@@ -21,6 +21,7 @@ import (
 type host struct {
 	*fuseFS
 	engine int    // O_PATH descriptor of the FUSE file system's root
+	trees  int    // and of the directory in which servers' trees are mounted
 	dev    uint64 // its device number
 
 	threads    threads
@@ -74,8 +75,11 @@ func (h *host) clone(g *Group, grafts []Graft) ([]int, error) {
 	var trees []int
 	for _, w := range grafts {
 		at, name, flags := unix.AT_FDCWD, w.Host, uint(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE|unix.AT_SYMLINK_NOFOLLOW)
-		if w.Host == "" {
+		switch {
+		case w.Host == "":
 			at, name = h.engine, groupDir(g.id)+w.Target
+		case w.Host[0] != '/':
+			at = h.trees
 		}
 		fd, err := unix.OpenTree(at, name, flags)
 		if err != nil {
