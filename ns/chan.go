@@ -20,6 +20,7 @@ type Dev struct {
 	host    bool   // the host's own tree, which the kernel can bind as well
 	byGroup bool   // its files differ from group to group
 	local   bool   // no server is asked: it is the engine's own or the host's
+	kernels string // what the kernel mounts for its root, a Graft's Host; "": nothing
 	hangup  func() // called when the last Chan is closed
 	refs    atomic.Int32
 }

@@ -25,7 +25,7 @@ type Engine struct {
 	namespace     string
 	streams       []*stream
 	baseDirs      []string
-	noGraft       bool
+	noGraft, v9fs bool
 	kernel        kernel
 
 	mu     sync.Mutex
@@ -50,6 +50,10 @@ type kernel interface {
 	// of the group that lead to it or through it; nil: that any name may mean
 	// something else.
 	changed(g *Group, at *Chan)
+	// tree mounts the tree of the server at a dial string, or rather another one of the
+	// same connection, without regard to names. It gives what a Graft has for it, and
+	// what undoes it; "" where the kernel has no client for it.
+	tree(ctx context.Context, addr, aname string) (name string, undo func())
 	// descriptor takes the descriptor n of the process that the thread tid is of.
 	descriptor(tid, n int) (channel, error)
 }
@@ -63,11 +67,12 @@ type EngineOptions struct {
 	Streams   []io.ReadWriteCloser // #d/0, #d/1 ...
 	Bases     []string             // directories of the host's root that are mounted by the kernel
 	NoGraft   bool                 // mount nothing of the host's beside Bases
+	V9fs      bool                 // mount servers' trees by the kernel's 9P client where that is the same
 }
 
 // NewEngine makes an engine without groups.
 func NewEngine(o EngineOptions) *Engine {
-	e := &Engine{namespace: o.Namespace, baseDirs: o.Bases, noGraft: o.NoGraft, groups: map[int]*Group{}}
+	e := &Engine{namespace: o.Namespace, baseDirs: o.Bases, noGraft: o.NoGraft, v9fs: o.V9fs, groups: map[int]*Group{}}
 	e.rootDev = NewDev("#/", newRoot(o.Exe, o.Commands), nil)
 	e.rootDev.byGroup, e.rootDev.bare = true, true
 	e.host = NewDev("#U", o.Host, nil)

@@ -152,12 +152,28 @@ func pivot(dir string) error {
 	if err := unix.Chdir(dir); err != nil {
 		return fmt.Errorf("%s: %w", dir, err)
 	}
-	if err := unix.PivotRoot(".", "."); err != nil {
+	err := unix.PivotRoot(".", ".")
+	if err == unix.EINVAL {
+		return moveRoot() // an initramfs cannot be let go
+	}
+	if err != nil {
 		return fmt.Errorf("pivot_root: %w", err)
 	}
 	// The old root lies over the new one now.
 	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
 		return fmt.Errorf("old root: %w", err)
+	}
+	return unix.Chdir("/")
+}
+
+// moveRoot makes what is mounted at the working directory the root by moving it over
+// the present one.
+func moveRoot() error {
+	if err := unix.Mount(".", "/", "", unix.MS_MOVE, ""); err != nil {
+		return fmt.Errorf("pivot_root: %w", err)
+	}
+	if err := unix.Chroot("."); err != nil {
+		return fmt.Errorf("pivot_root: %w", err)
 	}
 	return unix.Chdir("/")
 }

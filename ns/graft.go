@@ -7,11 +7,11 @@ import (
 )
 
 // A Graft is a kernel mount over the group's tree: of a file or directory of the
-// host's, for speed, or of the engine's own tree, where the kernel would
+// host's or of a server, for speed, or of the engine's own tree, where the kernel would
 // otherwise show what a host's directory has there.
 type Graft struct {
 	Target string // where, in the name space
-	Host   string // the host's name of what is mounted; "" for the engine's tree
+	Host   string // the host's name of what is mounted, or a Dev's kernels; "" for the engine's tree
 }
 
 // within tells whether name is dir or beneath it.

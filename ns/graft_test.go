@@ -163,15 +163,15 @@ func TestGraftsRandom(t *testing.T) {
 	}
 }
 
-// checkBelow counts what a table has beneath each name anew.
+// checkBelow counts anew what a table has beneath each name and on each device.
 func checkBelow(t *testing.T, pg *Pgrp, what string) {
 	t.Helper()
-	n := &Pgrp{below: map[string]int{}}
+	n := NewPgrp()
 	for _, h := range pg.heads {
 		n.count(h, 1)
 	}
-	if !maps.Equal(n.below, pg.below) {
-		t.Fatalf("%s: %v are counted, want %v", what, pg.below, n.below)
+	if !maps.Equal(n.below, pg.below) || !maps.Equal(n.devs, pg.devs) {
+		t.Fatalf("%s: %v, %v are counted, want %v, %v", what, pg.below, pg.devs, n.below, n.devs)
 	}
 }
 

@@ -84,7 +84,7 @@ func start(o EngineOptions, hostTree func() (srv.File, error)) (*host, error) {
 		return nil, fmt.Errorf("fuse: %w", err)
 	}
 	h.dev = st.Dev
-	if h.home, err = newHome(h.engine); err != nil {
+	if h.home, err = newHome(h.engine, h.served); err != nil {
 		return nil, err
 	}
 	return h, nil
@@ -126,6 +126,9 @@ func (h *host) mountFuse() (int, error) {
 		fd, os.Geteuid(), os.Getegid(), maxWrite)
 	if err := unix.Mount("nine", dir+"/engine", "fuse.nine", unix.MS_NODEV|unix.MS_NOSUID, opts); err != nil {
 		return fail("mount of fuse", err)
+	}
+	if h.served, err = unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
+		return fail(dir, err)
 	}
 	if h.engine, err = unix.Open(dir+"/engine", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
 		return fail("engine", err)

@@ -83,6 +83,7 @@ type Pgrp struct {
 	mu    sync.RWMutex
 	heads map[key]*Mhead
 	below map[string]int // places in heads that are the host's: how many are at a name or beneath it
+	devs  map[uint64]int // how many places in heads are files of a device, by its id
 	base  map[key]*Mhead // what a group starts with; it comes back when all is unmounted
 	deny  bool           // mount no more and attach no device (RFNOMNT)
 	gen   uint64         // counts changes
@@ -92,7 +93,7 @@ var lastMount atomic.Uint64
 
 // NewPgrp makes an empty table.
 func NewPgrp() *Pgrp {
-	return &Pgrp{heads: map[key]*Mhead{}, below: map[string]int{}, base: map[key]*Mhead{}}
+	return &Pgrp{heads: map[key]*Mhead{}, below: map[string]int{}, devs: map[uint64]int{}, base: map[key]*Mhead{}}
 }
 
 // Copy makes a table of its own with the same mounts (RFNAMEG) or, if clean,
@@ -209,7 +210,7 @@ func (pg *Pgrp) set(k key, h *Mhead) *Mhead {
 // setAll puts a whole table in place of what was there, which it gives.
 func (pg *Pgrp) setAll(heads map[key]*Mhead) (was map[key]*Mhead) {
 	was, pg.heads = pg.heads, heads
-	pg.below = map[string]int{}
+	pg.below, pg.devs = map[string]int{}, map[uint64]int{}
 	for _, h := range heads {
 		pg.count(h, 1)
 	}
@@ -217,9 +218,16 @@ func (pg *Pgrp) setAll(heads map[key]*Mhead) (was map[key]*Mhead) {
 	return was
 }
 
-// count keeps below.
+// count keeps below and devs.
 func (pg *Pgrp) count(h *Mhead, n int) {
-	if h == nil || !h.from.dev.host {
+	if h == nil {
+		return
+	}
+	id := h.from.dev.id
+	if pg.devs[id] += n; pg.devs[id] == 0 {
+		delete(pg.devs, id)
+	}
+	if !h.from.dev.host {
 		return
 	}
 	ancestors(h.from.rel, func(dir string) bool {
@@ -249,12 +257,7 @@ func (pg *Pgrp) mounted(c *Chan) bool {
 func (pg *Pgrp) on(d *Dev) bool {
 	pg.mu.RLock()
 	defer pg.mu.RUnlock()
-	for k := range pg.heads {
-		if k.dev == d.id {
-			return true
-		}
-	}
-	return false
+	return pg.devs[d.id] > 0
 }
 
 // find gives what is mounted on a file, held, or nil.

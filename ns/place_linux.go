@@ -22,6 +22,7 @@ type host struct {
 	*fuseFS
 	*home
 	engine int    // O_PATH descriptor of the FUSE file system's root
+	served int    // and of the directory in which servers' trees are mounted
 	dev    uint64 // its device number
 
 	collecting sync.Mutex
@@ -92,8 +93,11 @@ func (h *host) clone(g *Group, pid int, grafts []Graft, do func(trees []int) err
 func (h *host) trees(g *Group, grafts []Graft) (trees []int, err error) {
 	for _, w := range grafts {
 		at, name, flags := unix.AT_FDCWD, w.Host, uint(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE|unix.AT_SYMLINK_NOFOLLOW)
-		if w.Host == "" {
+		switch {
+		case w.Host == "":
 			at, name = h.engine, groupDir(g.id)+w.Target
+		case w.Host[0] != '/':
+			at = h.served
 		}
 		fd, err := unix.OpenTree(at, name, flags)
 		if err != nil {

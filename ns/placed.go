@@ -85,11 +85,18 @@ func (g *Group) swap(pid int, undo, make []Graft) error {
 	return g.eng.kernel.place(g, pid, undo, make)
 }
 
-// source gives the host's file that stands for a place alone, "" where there is
-// none, or the kernel is not to mount it.
+// source gives what stands for a place alone and the kernel can mount: a host's
+// file, or the whole tree of a server in which nothing is mounted. "": there is none.
+// The table is locked.
 func (g *Group) source(h *Mhead) string {
-	if len(h.mount) == 1 && h.mount[0].to.dev.host && g.eng.native(h.mount[0].to.rel) {
-		return h.mount[0].to.rel
+	if len(h.mount) != 1 {
+		return ""
+	}
+	switch to := h.mount[0].to; {
+	case to.dev.host && g.eng.native(to.rel):
+		return to.rel
+	case to.rel == "/" && g.pg.devs[to.dev.id] == 0:
+		return to.dev.kernels
 	}
 	return ""
 }

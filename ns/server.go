@@ -77,6 +77,17 @@ func (g *Group) server(ctx context.Context, name, aname string) (*Dev, error) {
 		}
 		return nil, err
 	}
+	if f, ok := dev.root.(*mntFile); ok && g.eng.v9fs && g.eng.kernel != nil && f.fid.Conn().DotL() {
+		// The kernel is to show what the engine does, so its dialect is the one.
+		hangup := dev.hangup
+		var undo func()
+		if dev.kernels, undo = g.eng.kernel.tree(ctx, addr, aname); undo != nil {
+			dev.hangup = func() {
+				undo()
+				hangup()
+			}
+		}
+	}
 	return dev, nil
 }
 

@@ -21,6 +21,7 @@ import (
 type Options struct {
 	Stderr  *os.File   // where the engine's own troubles are told; nil: nowhere
 	NoGraft bool       // let the engine serve the host's tree, but for /proc, /sys and /dev
+	V9fs    bool       // have servers mounted by the kernel's 9P client, where it has one and lets this user
 	Streams []*os.File // 9P connections, to be mounted as #d/0, #d/1 ...; the caller's to close
 	Exe     string     // the program nine; "" for the one that runs
 }
@@ -53,6 +54,9 @@ func Start(o Options) (*Session, error) {
 	cmd.ExtraFiles = []*os.File{theirs}
 	if o.NoGraft {
 		cmd.Args = append(cmd.Args, "-G")
+	}
+	if o.V9fs {
+		cmd.Args = append(cmd.Args, "-9")
 	}
 	for _, f := range o.Streams {
 		cmd.ExtraFiles = append(cmd.ExtraFiles, f)

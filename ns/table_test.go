@@ -83,12 +83,13 @@ func serveTree(t *testing.T, sock string, tree func() (srv.File, error)) (stop f
 // noKernel is a kernel in which every mount works and nothing is seen.
 type noKernel struct{}
 
-func (noKernel) place(*Group, int, []Graft, []Graft) error { return nil }
-func (noKernel) fork(*Group, *Group, int) error            { return nil }
-func (noKernel) envOf(g *Group, _ int) *Group              { return g }
-func (noKernel) showEnv(*Group, *Group, int) error         { return nil }
-func (noKernel) changed(*Group, *Chan)                     {}
-func (noKernel) descriptor(int, int) (channel, error)      { return nil, errUseFd }
+func (noKernel) place(*Group, int, []Graft, []Graft) error             { return nil }
+func (noKernel) fork(*Group, *Group, int) error                        { return nil }
+func (noKernel) envOf(g *Group, _ int) *Group                          { return g }
+func (noKernel) showEnv(*Group, *Group, int) error                     { return nil }
+func (noKernel) changed(*Group, *Chan)                                 {}
+func (noKernel) tree(context.Context, string, string) (string, func()) { return "", nil }
+func (noKernel) descriptor(int, int) (channel, error)                  { return nil, errUseFd }
 
 // A player does a rule's commands on the table.
 type player struct {

@@ -26,6 +26,7 @@ func Main(_ context.Context, std [3]*os.File, args []string) error {
 	fs.SetOutput(io.Discard)
 	file := fs.String("f", "", "build the name space from `nsfile`")
 	noGraft := fs.Bool("N", false, "no grafts")
+	v9fs := fs.Bool("9", false, "servers by the kernel")
 	control := fs.Int("e", -1, "engine's `descriptor`")
 	name := fs.String("n", "", "`name` of the lines' file")
 	var sources []ns.Source
@@ -65,7 +66,7 @@ func Main(_ context.Context, std [3]*os.File, args []string) error {
 		}
 		return e.Enter()
 	}
-	return outside(std, *file, *noGraft, e)
+	return outside(std, *file, ns.Options{Stderr: std[2], NoGraft: *noGraft, V9fs: *v9fs}, e)
 }
 
 // readAll reads a descriptor to its end.
@@ -81,7 +82,7 @@ func readAll(fd string) (string, error) {
 }
 
 // outside starts an engine and runs the command in a name space of it.
-func outside(std [3]*os.File, file string, noGraft bool, e ns.Entry) error {
+func outside(std [3]*os.File, file string, o ns.Options, e ns.Entry) error {
 	if done, err := ns.Privileged(std); done {
 		return err
 	}
@@ -89,7 +90,7 @@ func outside(std [3]*os.File, file string, noGraft bool, e ns.Entry) error {
 	if err != nil {
 		return err
 	}
-	s, err := ns.Start(ns.Options{Stderr: std[2], NoGraft: noGraft})
+	s, err := ns.Start(o)
 	if err != nil {
 		return err
 	}

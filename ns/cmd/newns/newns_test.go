@@ -66,6 +66,7 @@ func setUp() error {
 type session struct {
 	user    bool // as nobody
 	noGraft bool
+	v9fs    bool
 	dir     string // of its own, writable, with the posted servers in srv
 }
 
@@ -113,7 +114,7 @@ func newSession(t *testing.T, user, noGraft bool) *session {
 		}
 		os.Chmod(fuse, 0o666)
 	}
-	return &session{user, noGraft, dir}
+	return &session{user: user, noGraft: noGraft, dir: dir}
 }
 
 // command makes `nine newns -f lines sh -c script`.
@@ -126,6 +127,9 @@ func (s *session) command(t *testing.T, lines, script string) *exec.Cmd {
 	args := []string{nine, "newns", "-f", file}
 	if s.noGraft {
 		args = append(args, "-N")
+	}
+	if s.v9fs {
+		args = append(args, "-9")
 	}
 	args = append(args, "sh", "-c", script)
 	if s.user {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -141,7 +142,7 @@ func (d *driver) run(t *testing.T, script string) string {
 // TestTable has the rules in real name spaces.
 func TestTable(t *testing.T) {
 	rules := nstest.Rules()
-	each(t, func(t *testing.T, s *session) {
+	test := func(t *testing.T, s *session) {
 		var ram srv.File
 		serve := func(name string, tree func() (srv.File, error)) {
 			s.serveServer(t, name, &srv.Server{Attach: func(_ context.Context, _, aname string) (srv.File, error) {
@@ -174,5 +175,36 @@ func TestTable(t *testing.T) {
 				}
 			})
 		}
-	})
+	}
+	each(t, test)
+	t.Run("root,v9fs", func(t *testing.T) { test(t, newV9fs(t)) })
+}
+
+// newV9fs makes a session in which the kernel mounts servers.
+func newV9fs(t *testing.T) *session {
+	t.Helper()
+	b, err := os.ReadFile("/proc/filesystems")
+	if err != nil || !strings.Contains(string(b), "\t9p\n") {
+		t.Skip("this kernel has no v9fs loaded; TestNsGuest in test has one that does")
+	}
+	s := newSession(t, false, false)
+	s.v9fs = true
+	return s
+}
+
+// TestV9fs has the kernel show a server's tree where that is all there is, and the
+// engine where it is not.
+func TestV9fs(t *testing.T) {
+	s := newV9fs(t)
+	s.ramfs(t)
+	const kind = `kind() { while read a b c d at rest; do case $at in $1) echo "$1 ${rest#* - }"; esac; done </proc/self/mountinfo; }; `
+	got, err := s.run(t, "mount #s/ram /n/ram", kind+`kind /n/ram; mkdir /n/ram/d; echo 1 >/n/ram/d/f; cat /n/ram/d/f
+bind a /n/ram/d; kind /n/ram; ls /n/ram/d; unmount /n/ram/d; kind /n/ram; cat /n/ram/d/f
+newns sh -c '`+kind+`kind /n/ram; cat /n/ram/d/f; bind -a b /n/ram; kind /n/ram; cat /n/ram/bx'
+mount ram c; cat c/d/f; rm c/d/f; cat /n/ram/d/f || echo gone; unmount c; unmount /n/ram; kind '/n/*'; ls /n`)
+	want := "/n/ram 9p nine V\n1\nax\nsub\nx\n/n/ram 9p nine V\n1\n/n/ram 9p nine V\n1\nb/bx\n1\ncat: /n/ram/d/f: No such file or directory\ngone\n"
+	got = regexp.MustCompile(`rw,.*`).ReplaceAllString(got, "V")
+	if err != nil || got != want {
+		t.Errorf("%v\n%s\nnot\n%s", err, got, want)
+	}
 }

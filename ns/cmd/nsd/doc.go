@@ -7,7 +7,7 @@ nsd - serve the name spaces of a session
 
 # SYNOPSIS
 
-	nine nsd -e descriptor [-G] [-f descriptor]
+	nine nsd -e descriptor [-9G] [-f descriptor]
 
 # DESCRIPTION
 
@@ -20,6 +20,7 @@ What it served answers errors from then on.
 	-e	the session's end of the control connection
 	-f	a 9P connection for mount to use as #d/0; the flag may be given more
 		than once, for #d/1 and so on
+	-9	leave servers' trees to the kernel's 9P client, where it has one
 	-G	no grafts: serve the host's tree too, all but /proc, /sys and /dev
 
 # FILES

@@ -31,6 +31,7 @@ func Main(ctx context.Context, _ [3]*os.File, args []string) error {
 	fs.SetOutput(io.Discard)
 	control := fs.Int("e", -1, "session's `descriptor`")
 	noGraft := fs.Bool("G", false, "no grafts")
+	v9fs := fs.Bool("9", false, "servers by the kernel")
 	o := ns.EngineOptions{Namespace: p9.Namespace()}
 	fs.Func("f", "a stream's `descriptor`", func(s string) error {
 		fd, err := strconv.Atoi(s)
@@ -50,7 +51,7 @@ func Main(ctx context.Context, _ [3]*os.File, args []string) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
 	defer stop()
 	signal.Ignore(syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGPIPE)
-	o.NoGraft = *noGraft
+	o.NoGraft, o.V9fs = *noGraft, *v9fs
 	var err error
 	if o.Exe, err = os.Executable(); err != nil {
 		return err

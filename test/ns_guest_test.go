@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"ninespace/srv/srvtest"
+	"ninespace/test/guest"
+)
+
+var (
+	nsGuestRun   = flag.String("nsguest", "^TestTable$/^(root|user|root,v9fs)$", "the tests of ns/cmd/newns that the guest runs, patterns with blanks between")
+	nsGuestBench = flag.Bool("nsguest.bench", false, "measure name spaces beside v9fs there")
+	nsGuestTime  = flag.Duration("nsguest.time", 5*time.Minute, "when to give the guest up")
+)
+
+// TestNsGuest runs the rules of name spaces in a guest with Debian's kernel, as root
+// and as another user: through FUSE and, as root, with servers mounted by v9fs.
+func TestNsGuest(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can put together what a guest runs") // ldd of root's own programs
+	}
+	program(t, "qemu-system-x86_64", "qemu-system-x86")
+	srvtest.CheckGoroutines(t)
+	kernel := debianKernel(t)
+	ctx, cancel := context.WithTimeout(context.Background(), *nsGuestTime)
+	defer cancel()
+	dir := tempDir(t)
+	m := guest.Machine{Kernel: kernel.Image, Initrd: filepath.Join(dir, "initrd"), Args: strings.Fields(*nsGuestRun),
+		Memory: 768, Console: filepath.Join(dir, "console")}
+	if *nsGuestBench {
+		m.Args = slices.Insert(m.Args, 0, "-bench")
+	}
+	if err := nsImage(ctx, kernel, dir, m.Initrd); err != nil {
+		t.Fatal(err)
+	}
+	r := newResults(t)
+	err := guest.Boot(ctx, m, r.line)
+	console, _ := os.ReadFile(m.Console)
+	if err == nil && !r.ended {
+		err = errors.New("it stopped halfway")
+	}
+	if left := r.left(); err != nil || len(left) > 0 {
+		t.Errorf("the guest: %v; not ended: %q\n%s", err, left, console)
+	}
+	if trouble := regexp.MustCompile(`(?m)^.*(BUG|WARNING|Oops|Call Trace|hung task).*$`).FindAllString(string(console), -1); trouble != nil {
+		t.Errorf("the kernel complains:\n%s", strings.Join(trouble, "\n"))
+	}
+}
+
+// nsPrograms are the machine's own that the tests' scripts use.
+var nsPrograms = []string{"sh", "ls", "cat", "mkdir", "rm", "rmdir", "tee", "head", "mount", "unshare", "setpriv"}
+
+// nsImage makes the guest's initramfs.
+func nsImage(ctx context.Context, k *guest.Kernel, dir, file string) error {
+	programs := map[string]string{"init": filepath.Join(dir, "init"), "bin/nine": filepath.Join(dir, "nine"), "bin/tests": filepath.Join(dir, "tests")}
+	err := errors.Join(guest.Build(ctx, "ninespace/test/guest/ns", programs["init"]), guest.Build(ctx, "ninespace", programs["bin/nine"]))
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-o", programs["bin/tests"], "ninespace/ns/cmd/newns")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", cmd, err, out)
+	}
+	modules, err := k.Modules("virtio_pci", "virtio_net", "9pnet_fd", "9p", "fuse")
+	if err != nil {
+		return err
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	a := guest.NewArchive(f)
+	libs := map[string]bool{}
+	for _, name := range nsPrograms {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			return err
+		}
+		programs["bin/"+name] = path
+		out, err := exec.CommandContext(ctx, "ldd", path).Output()
+		if err != nil {
+			return fmt.Errorf("ldd %s: %w", path, err)
+		}
+		for _, lib := range regexp.MustCompile(`(/\S+) \(0x`).FindAllStringSubmatch(string(out), -1) {
+			libs[lib[1]] = true
+		}
+	}
+	dirs := map[string]bool{}
+	mkdir := func(name string) {
+		for i, c := range name + "/" {
+			if c == '/' && i > 0 && !dirs[name[:i]] {
+				dirs[name[:i]] = true
+				a.Dir(name[:i], 0o755)
+			}
+		}
+	}
+	for _, d := range []string{"bin", "dev", "etc", "mnt", "modules", "n", "proc", "srv", "sys", "tmp"} {
+		mkdir(d)
+	}
+	a.File("etc/passwd", 0o644, "root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n")
+	a.File("etc/group", 0o644, "root:x:0:\nnogroup:x:65534:\n")
+	for name, file := range programs {
+		a.Copy(name, 0o755, file)
+	}
+	for lib := range libs {
+		mkdir(strings.TrimPrefix(filepath.Dir(lib), "/"))
+		a.Copy(strings.TrimPrefix(lib, "/"), 0o755, lib)
+	}
+	for i, file := range modules {
+		a.Copy(fmt.Sprintf("modules/%02d-%s", i, filepath.Base(file)), 0o644, file)
+	}
+	return a.Close()
+}
