@@ -101,7 +101,8 @@ In what is mounted, besides:
     for the name that it shall not replace, and then renames.
   - O_DIRECT needs no alignment, as the server's memory is another.
 
-Nowhere there does fcntl(2) find out that two processes wait for each other's locks: they
+With -N, Unix sockets that a server outside has on the host's disks cannot be connected
+to. Nowhere there does fcntl(2) find out that two processes wait for each other's locks: they
 wait until a signal.
 */
 package newns
