@@ -83,7 +83,8 @@ Linux disk:
   - Device nodes cannot be opened: who serves the tree could make any. Those of /dev can.
   - O_TMPFILE is not supported, which go-fuse does not know.
   - statx(2) tells no time of birth, which go-fuse does not know.
-  - fcntl(2) does not take O_APPEND away from an open file: it is the server's.
+  - fcntl(2) does not take O_APPEND away from a file that root has open with -N, as the
+    kernel was lent it so.
   - close(2) of a file that was open for reading only before it had its first lock does
     not give up the process's record locks: the engine is not told of it, which would take
     as long as to open the file.
