@@ -5,7 +5,9 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -72,6 +74,11 @@ func torture(t *testing.T, s *session, victim string, times int64) {
 		}
 		return fi.Size() / 2
 	}
+	defer func() {
+		if t.Failed() {
+			t.Log(doing(group))
+		}
+	}()
 	until(t, "work", func() bool { return begun() > times })
 	if victim == "sh" {
 		for _, pid := range shells(t, group)[:1] {
@@ -93,6 +100,17 @@ func torture(t *testing.T, s *session, victim string, times int64) {
 	server.Process.Kill()
 	server.Wait()
 	clean(t)
+}
+
+// doing tells what the processes of a process group wait for.
+func doing(group int) (doing string) {
+	out, _ := exec.Command("ps", "-eo", "pgid,pid,stat,wchan:30,etimes,args").Output()
+	for line := range strings.Lines(string(out)) {
+		if w := strings.Fields(line); w[0] == fmt.Sprint(-group) || w[0] == "PGID" {
+			doing += line
+		}
+	}
+	return doing
 }
 
 // shells gives the processes of a process group, but for those that are dead, the
