@@ -25,6 +25,9 @@ type fileHandle struct {
 	counted bool // in the node's backing
 	lockUse
 
+	appends bool // opened to append, which the server does
+	plain   plainHandle
+
 	// A stream's offsets are the handle's own, one for each direction: Linux
 	// has none for it, so that a blocked read does not stop a write.
 	stream   bool
@@ -95,7 +98,7 @@ func (f *fuseFS) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut
 // opened answers with an open file. The page cache is kept where the file's
 // version is still that of the last open; a file without versions has none.
 func (f *fuseFS) opened(ctx context.Context, n *node, c *Chan, h srv.Handle, flags uint32, fresh bool, out *fuse.OpenOut) error {
-	fh := &fileHandle{n: n, c: c.hold(), h: h, lockUse: lockUse{access: flags & unix.O_ACCMODE}}
+	fh := &fileHandle{n: n, c: c.hold(), h: h, lockUse: lockUse{access: flags & unix.O_ACCMODE}, appends: flags&unix.O_APPEND != 0}
 	var qid p9.Qid
 	var st p9.Stat
 	length := uint64(1)
@@ -211,6 +214,7 @@ func (f *fuseFS) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
 	if h, ok := f.dropHandle(in.Fh).(*fileHandle); ok {
 		f.unlock(h)
 		f.unback(h)
+		h.plain.clunk()
 		clunkHandle(h.c.file, h.h)
 		h.c.close()
 	}
@@ -261,11 +265,12 @@ func (f *fuseFS) Write(cancel <-chan struct{}, in *fuse.WriteIn, data []byte) (u
 	if !ok {
 		return 0, fuse.EBADF
 	}
-	w, ok := h.h.(srv.Writer)
-	if !ok {
-		return 0, fuse.EACCES
-	}
 	ctx := f.ctx(cancel, &in.InHeader, h.n)
+	w, err := h.writer(ctx, in.Flags)
+	if err != nil {
+		ctx.finish()
+		return 0, status(err)
+	}
 	_, ctl := h.h.(*ctlHandle)
 	ctx.quick = h.direct && !ctl // a mount is not given up at each signal
 	defer ctx.finish()

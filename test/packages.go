@@ -17,6 +17,14 @@ var packages = []debian{
 	{"stress-ng", "/usr/bin/stress-ng", "another, which verifies"},
 	{"mergerfs", "/usr/bin/mergerfs", "the foreign FUSE union that name spaces are measured beside"},
 	{"redis-server", "/usr/bin/redis-server", "the server that queues and pipes are measured beside"},
+	{"git", "/usr/bin/git", "a program in name spaces"},
+	{"make", "/usr/bin/make", "another"},
+	{"python3", "/usr/bin/python3", "another"},
+	{"sqlite3", "/usr/bin/sqlite3", "another, which locks"},
+	{"rsync", "/usr/bin/rsync", "another, which compares trees"},
+	{"attr", "/usr/bin/setfattr", "extended attributes for those trees"},
+	{"vim", "/usr/bin/vim", "another, which wants a terminal"},
+	{"tmux", "/usr/bin/tmux", "that terminal"},
 	{"9base", "/usr/lib/plan9/bin/mk", "mk, for the mkfile; Plan 9's rc, to compare with"},
 }
 

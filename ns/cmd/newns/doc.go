@@ -86,7 +86,8 @@ Linux disk:
   - Device nodes cannot be opened: who serves the tree could make any. Those of /dev can.
   - O_TMPFILE is not supported, which go-fuse does not know.
   - statx(2) tells no time of birth, which go-fuse does not know.
-  - fcntl(2) does not take O_APPEND away from an open file: it is the server's.
+  - fcntl(2) does not take O_APPEND away from a file that root has open with -N, as the
+    kernel was lent it so.
   - close(2) of a file that was open for reading only before it had its first lock does
     not give up the process's record locks: the engine is not told of it, which would take
     as long as to open the file.
@@ -104,7 +105,8 @@ In what is mounted, besides:
     for the name that it shall not replace, and then renames.
   - O_DIRECT needs no alignment, as the server's memory is another.
 
-Nowhere there does fcntl(2) find out that two processes wait for each other's locks: they
+With -N, Unix sockets that a server outside has on the host's disks cannot be connected
+to. Nowhere there does fcntl(2) find out that two processes wait for each other's locks: they
 wait until a signal.
 
 With -9, files of servers that block can be interrupted by what kills only. A server

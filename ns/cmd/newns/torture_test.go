@@ -5,18 +5,20 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 )
 
 // TestTorture kills the engine, a server, the shell or what waits for it, in the
 // middle of file work, binds and new name spaces: nothing hangs, and no process and
-// no mount is left: 200 times with $NINE_LONG.
+// no mount is left: 200 times each with $NINE_LONG.
 func TestTorture(t *testing.T) {
 	n := 8
 	if os.Getenv("NINE_LONG") != "" {
-		n = 200
+		n = 4 * 200
 	}
 	for i := range n {
 		r := rand.New(rand.NewPCG(uint64(i), 9))
@@ -43,6 +45,8 @@ work() {
 		bind $D/a /n/t$1
 		newns sh -c "bind $D/b $D/a; cat $D/a/x >/n/ram/n$1"
 		unmount /n/t$1
+		flock /n/ram/lock -c 'echo y >>/n/ram/locked'
+		flock -n $D/c/lock sleep 0
 		rm /n/ram/$1 $D/b/l$1
 	done
 }
@@ -71,6 +75,11 @@ func torture(t *testing.T, s *session, victim string, times int64) {
 		}
 		return fi.Size() / 2
 	}
+	defer func() {
+		if t.Failed() {
+			t.Log(doing(group))
+		}
+	}()
 	for n := range times + 1 { // as slow as it may be, it goes on
 		until(t, "work", func() bool { return begun() > n })
 	}
@@ -94,6 +103,17 @@ func torture(t *testing.T, s *session, victim string, times int64) {
 	server.Process.Kill()
 	server.Wait()
 	clean(t)
+}
+
+// doing tells what the processes of a process group wait for.
+func doing(group int) (doing string) {
+	out, _ := exec.Command("ps", "-eo", "pgid,pid,stat,wchan:30,etimes,args").Output()
+	for line := range strings.Lines(string(out)) {
+		if w := strings.Fields(line); w[0] == fmt.Sprint(-group) || w[0] == "PGID" {
+			doing += line
+		}
+	}
+	return doing
 }
 
 // shells gives the processes of a process group, but for those that are dead, the
