@@ -46,6 +46,7 @@ var layers = []struct {
 	{"cpu/cmd/*", "srv srv/p9 srv/client srv/*fs ns exportfs factotum/auth cpu"},
 
 	{"rc/syntax", "std"},
+	{"rc/rcgen", "rc/syntax"},
 	{"rc", "std rc/syntax"},
 	{"rc/cmd/*", "srv srv/p9 srv/client ns rc rc/syntax"},
 
@@ -63,7 +64,7 @@ const forTests = "srv srv/p9 srv/client srv/srvtest"
 
 // forTestsOf is what the tests of one package may import besides: the trees that
 // an adapter is tried on.
-var forTestsOf = map[string]string{"srv/p9file": "srv/ramfs srv/diskfs", "ns": "srv/ramfs srv/diskfs ns/nstest", "ns/cmd/newns": "ns/nstest"}
+var forTestsOf = map[string]string{"srv/p9file": "srv/ramfs srv/diskfs", "ns": "srv/ramfs srv/diskfs ns/nstest", "ns/cmd/newns": "ns/nstest", "rc": "rc/rcgen"}
 
 func TestLayers(t *testing.T) {
 	for _, p := range list(t) {
