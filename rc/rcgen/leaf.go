@@ -106,12 +106,12 @@ func (g *gen) word(depth int) syntax.Word {
 	case 3:
 		return &syntax.Count{Name: name}
 	case 4:
-		return &syntax.Join{Name: name}
+		return join(name)
 	case 5:
 		name := lit(of(g, "a", "b", "c", "*"))
 		return &syntax.Index{Name: name, Subs: []syntax.Word{of[syntax.Word](g, lit("1"), lit("2-"), lit("1-2"), lit("9"), lit("0"), lit("3-1"), &syntax.Count{Name: name})}}
 	case 6:
-		return conc(g.const1(), &syntax.Join{Name: name}, g.const1())
+		return conc(g.const1(), join(name), g.const1())
 	case 7:
 		return conc(g.const1(), &syntax.List{Words: []syntax.Word{g.const1(), g.const1()}})
 	case 8:
@@ -132,6 +132,14 @@ func (g *gen) word(depth int) syntax.Word {
 		}
 	}
 	return g.const1()
+}
+
+// join makes $"name, but not of an argument: there 9base's rc has nothing.
+func join(name *syntax.Lit) syntax.Word {
+	if name.Text == "1" || name.Text == "2" {
+		name = lit("*")
+	}
+	return &syntax.Join{Name: name}
 }
 
 // conc concatenates with carets only where they are needed.

@@ -111,6 +111,7 @@ var parses = []struct{ text, want string }{
 	{"cat <<E", "cat <<E\nE"},
 	{"cat <<''\na\n\nb", "cat <<''\na\n\nb"},
 	{"cat <<a*", "cat <<a*\na*"},
+	{"cat << [", "cat << [\n["},
 	{"x=`{cat <<E}\na\nE", "x=`{cat <<E}\na\nE"},
 
 	// Lists of commands.

@@ -211,15 +211,15 @@ func (p *printer) redir(r *Redir) {
 	if r.Fd != usualFd(r.Op) {
 		p.str("[" + fd + "]")
 	}
+	n := len(p.b)
 	if r.Op == RedirHere {
 		p.lit(&Lit{Text: r.Here.Tag, Quoted: r.Here.Quoted, Pattern: "tags have none"}, isEqual)
 		p.heres = append(p.heres, r)
-		return
+	} else {
+		p.word(r.Word, isEqual)
 	}
-	n := len(p.b)
-	p.word(r.Word, isEqual)
 	if c := p.b[n]; c == '<' || c == '>' || c == '[' {
-		p.insert(n, ' ')
+		p.insert(n, ' ') // it is no part of the arrow
 	}
 }
 
