@@ -3,7 +3,7 @@
 // its directory, reads a standard input that may be empty, and runs only echo, cat,
 // tr, sort, sh, true and false. What rcs are known to differ in does not occur: statuses of
 // pipelines of more than two commands, = in arguments, here documents in
-// other commands, `sep{...}, what whatis prints of a function, &, messages.
+// other commands, `sep{...}, $status as a local variable, whatis, &, messages.
 package rcgen
 
 import (
@@ -155,14 +155,14 @@ func (g *gen) cmd(depth int) syntax.Cmd {
 		return &syntax.Not{Cmd: g.cond(depth)}
 	case 12:
 		b := block(append(g.cmds(depth), g.leaf())...)
-		b.Redirs = []*syntax.Redir{redir(of(g, syntax.RedirWrite, syntax.RedirAppend), g.file())}
+		b.Redirs = []*syntax.Redir{redir(syntax.RedirWrite, g.file())}
 		return b
 	case 13:
 		b := block(append(g.cmds(depth), simple(lit("cat")))...)
 		b.Redirs = []*syntax.Redir{redir(syntax.RedirRead, g.file())}
 		return b
 	case 14:
-		a := g.assign(false)
+		a := g.set(of(g, vars...), false)
 		a.Cmd = g.cmd(depth)
 		return a
 	}
