@@ -92,21 +92,21 @@ func (p *Parser) unary1() Cmd {
 	case c == '<' || c == '>':
 		return p.redirected(at)
 	case class[c]&isWord != 0:
-		l := p.unquoted(isWord)
-		if c := p.keywordCmd(at, l, ifnot); c != nil {
+		text, all := p.run(isWord)
+		if c := p.keywordCmd(at, text, ifnot); c != nil {
 			return c
 		}
-		return p.first(at, p.conc(l, true, 0))
+		return p.first(at, p.conc(p.literal(at, text, all), true, 0))
 	case startsWord(c) && c != '=':
 		return p.first(at, p.word(0))
 	}
 	return &Empty{at}
 }
 
-// keywordCmd parses the command that l begins if that is a keyword; if not it is
-// nil.
-func (p *Parser) keywordCmd(at Place, l *Lit, ifnot bool) Cmd {
-	switch l.Text {
+// keywordCmd parses the command that a word begins if that is a keyword; if not it
+// is nil.
+func (p *Parser) keywordCmd(at Place, word string, ifnot bool) Cmd {
+	switch word {
 	case "if":
 		return p.ifCmd(at, ifnot)
 	case "for":
@@ -129,7 +129,7 @@ func (p *Parser) keywordCmd(at Place, l *Lit, ifnot bool) Cmd {
 	case "@":
 		return &Subshell{at, p.pipeline()}
 	case "in", "not":
-		panic(&Error{p.name, at.At, l.Text, "syntax error", false})
+		panic(&Error{p.name, at.At, word, "syntax error", false})
 	}
 	return nil
 }
@@ -177,9 +177,9 @@ func (p *Parser) assign(at Place, name Word) Cmd {
 		name = nil
 		switch k := p.peek(); {
 		case class[k]&isWord != 0:
-			l := p.unquoted(isWord)
-			if c = p.keywordCmd(at, l, false); c == nil {
-				name = p.conc(l, true, 0)
+			text, all := p.run(isWord)
+			if c = p.keywordCmd(at, text, false); c == nil {
+				name = p.conc(p.literal(at, text, all), true, 0)
 			}
 		case startsWord(k) && k != '=':
 			name = p.word(0)
