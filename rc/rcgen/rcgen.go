@@ -42,7 +42,6 @@ type gen struct {
 	loops  int // that are around what is made
 	whiles int // all that were made
 	inFn   bool
-	quiet  bool // a status that is the left one's of a pipeline is to be plain
 }
 
 var vars = []string{"a", "b", "c"}

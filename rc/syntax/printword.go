@@ -35,6 +35,16 @@ func (p *printer) rest(words []Word, redirs []*Redir) {
 // a keyword is none only if it is quoted.
 const isFirst = 1 << 7
 
+// arguments is rest behind the first word of a command: that a = comes next does not
+// make an assignment of it.
+func (p *printer) arguments(words []Word, redirs []*Redir) {
+	n := len(p.b) + 1
+	if p.rest(words, redirs); n < len(p.b) && p.b[n] == '=' {
+		p.insert(n, '\'')
+		p.insert(n, '\'') // an empty string before it
+	}
+}
+
 // word prints a word; equal is isEqual where = needs no quotes.
 func (p *printer) word(w Word, equal uint8) {
 	p.at(w.Pos().Line)
