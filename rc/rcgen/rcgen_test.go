@@ -12,7 +12,7 @@ import (
 
 // TestProgram wants of programs that they parse as what they were made as.
 func TestProgram(t *testing.T) {
-	for seed := range uint64(2000) {
+	for seed := range uint64(300) {
 		text := Program(seed)
 		if again := Program(seed); again != text {
 			t.Fatalf("%d: once\n%s\nthen\n%s", seed, text, again)
@@ -36,7 +36,7 @@ func TestEnds(t *testing.T) {
 	if _, err := exec.LookPath(rc); err != nil {
 		t.Skip("Debian's 9base is not installed: no " + rc)
 	}
-	for seed := range uint64(12) {
+	for seed := range uint64(6) {
 		text := Program(seed)
 		run := func() []byte {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
