@@ -46,9 +46,9 @@ var layers = []struct {
 	{"cpu/cmd/*", "srv srv/p9 srv/client srv/*fs ns exportfs factotum/auth cpu"},
 
 	{"rc/syntax", "std"},
-	{"rc/rcgen", "rc/syntax"},
 	{"rc", "std rc/syntax"},
 	{"rc/cmd/*", "srv srv/p9 srv/client ns rc rc/syntax"},
+	{"rc/rcgen", "rc/syntax"},
 
 	{".", "*/cmd/*"}, // main.go: the table of commands, nothing else
 	{"test", "any"},
