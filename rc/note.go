@@ -1,6 +1,7 @@
 package rc
 
 import (
+	"slices"
 	"strings"
 
 	"ninespace/rc/syntax"
@@ -83,6 +84,18 @@ func (sh *shell) note(name string) error {
 	}
 	sh.setStatus("signal: " + strings.TrimPrefix(name, "sig"))
 	return errAbort
+}
+
+// forget drops the interrupts that came while a person typed: they were about what
+// was typed.
+func (sh *shell) forget() {
+	r := sh.r
+	r.mu.Lock()
+	r.pending = slices.DeleteFunc(r.pending, func(name string) bool {
+		return (name == "sigint" || name == "sigquit") && sh.fns.m[name] == nil
+	})
+	sh.interrupts = r.interrupts.Load()
+	r.mu.Unlock()
 }
 
 // exit ends the shell. The main one runs sigexit, once, and what it says is where

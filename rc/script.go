@@ -98,11 +98,11 @@ func (sh *shell) interact(p *syntax.Parser) error {
 		case err != nil:
 			return sh.failed("input", err)
 		}
+		sh.forget()
 		held, fds := len(sh.held), sh.fds
 		err = sh.top(b)
 		sh.letGo(held)
 		sh.fds = fds
-		sh.interrupts = sh.r.interrupts.Load()
 		if err == errExit {
 			return err
 		}

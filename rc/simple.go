@@ -41,10 +41,18 @@ func (sh *shell) command(args []string) error {
 	if b := builtin(args[0]); b != nil {
 		return b(sh, args)
 	}
-	if b := sh.r.hooks.Builtins[args[0]]; b != nil {
+	if b := sh.theirs(args[0]); b != nil {
 		return sh.foreign(b, args)
 	}
 	return sh.external(args)
+}
+
+// theirs gives a builtin of the embedding program.
+func (sh *shell) theirs(name string) (b func(*Call) error) {
+	if sh.r.hooks.Builtin != nil {
+		sh.place.do(func() { b = sh.r.hooks.Builtin(name) })
+	}
+	return b
 }
 
 // foreign runs a builtin of the embedding program.

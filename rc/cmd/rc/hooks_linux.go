@@ -23,12 +23,7 @@ func hooks(n *notes) rc.Hooks {
 		Rfork:   rfork,
 		Group:   func() error { return group() },
 		Catch:   n.catch,
-		Builtins: map[string]func(*rc.Call) error{
-			"bind":    bind,
-			"mount":   mount,
-			"unmount": unmount,
-			"ns":      namespace,
-		},
+		Builtin: builtin,
 	}
 }
 
