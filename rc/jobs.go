@@ -206,7 +206,7 @@ func (sh *shell) await(pid int) (string, error) {
 			} else {
 				sh.jobs.order = slices.Delete(sh.jobs.order, i, i+1)
 			}
-			if j.proc != nil {
+			if j.proc != nil && strings.HasPrefix(j.status, "signal: ") {
 				sh.died(j.proc, j.status)
 			}
 			return j.status, nil

@@ -20,6 +20,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"golang.org/x/sys/unix"
+
 	"ninespace/rc/syntax"
 )
 
@@ -49,6 +51,8 @@ type Runner struct {
 	events     atomic.Uint32 // counts what shells have to look at
 	interrupts atomic.Uint32 // counts those that end what runs
 	stopped    atomic.Bool
+	alarm      atomic.Int32 // an eventfd for what waits in the kernel
+	typed      atomic.Bool  // a person types
 	handled    atomic.Bool  // the script has a function for sigint
 	fake       atomic.Int32 // the last number given to what is no process
 	wake       chan struct{}
@@ -131,6 +135,9 @@ func (r *Runner) ended(err error) string {
 		sh.goodbye()
 	}
 	sh.letGo(0)
+	if fd := r.alarm.Swap(0); fd > 0 {
+		unix.Close(int(fd))
+	}
 	return sh.statusText()
 }
 

@@ -84,18 +84,20 @@ func (sh *shell) wait(p Process) string {
 	done := sh.r.running(p)
 	status := p.Wait()
 	done()
-	sh.died(p, status)
+	if strings.HasPrefix(status, "signal: ") {
+		sh.died(p, status)
+	}
 	return status
 }
 
 // died says of a program that a signal ended which one, but for those that
 // people send themselves and that of a pipe nobody reads.
 func (sh *shell) died(p Process, status string) {
-	if !strings.HasPrefix(status, "signal: ") {
-		return
-	}
 	switch status {
-	case "signal: interrupt", "signal: sys: write on closed pipe":
+	case "signal: interrupt":
+		sh.r.settle()
+		return
+	case "signal: sys: write on closed pipe":
 		return
 	}
 	sh.say(strconv.Itoa(p.Pid()) + ": " + status)

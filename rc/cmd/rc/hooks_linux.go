@@ -99,7 +99,7 @@ func (n *notes) to(r *rc.Runner, interactive bool) {
 	if interactive {
 		n.catch("sigint", true)
 		n.catch("sigquit", true)
-		signal.Ignore(syscall.SIGTERM)
+		n.catch("sigterm", true)
 	}
 }
 

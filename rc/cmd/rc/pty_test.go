@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -80,12 +81,30 @@ func newTerminal(t *testing.T, args ...string) *terminal {
 	}()
 	go func() { x.done <- x.cmd.Wait() }()
 	t.Cleanup(func() {
-		syscall.Kill(-x.cmd.Process.Pid, syscall.SIGKILL)
+		killSession(x.cmd.Process.Pid)
 		<-x.done
 		master.Close()
 		<-read
 	})
 	return x
+}
+
+// killSession kills what is left of a session: each of its jobs is a group.
+func killSession(sid int) {
+	all, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, name := range all {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			continue
+		}
+		// Behind the name in brackets: state, parent, group, session.
+		_, rest, _ := strings.Cut(string(b), ") ")
+		f := strings.Fields(rest)
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name)))
+		if err == nil && len(f) > 3 && f[3] == strconv.Itoa(sid) {
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
 }
 
 func (x *terminal) send(s string) {
@@ -106,6 +125,20 @@ func (x *terminal) until(text string) {
 	x.t.Helper()
 	if !srvtest.Until(func() bool { return strings.Contains(x.shown(), text) }) {
 		x.t.Fatalf("%q never came: %q", text, x.shown())
+	}
+}
+
+// insist sends a text every now and then until something is so.
+func (x *terminal) insist(text string, cond func() bool) {
+	x.t.Helper()
+	tries := 0
+	if !srvtest.Until(func() bool {
+		if tries++; tries%100 == 1 {
+			x.send(text)
+		}
+		return cond()
+	}) {
+		x.t.Fatalf("%q did nothing: %q", text, x.shown())
 	}
 }
 
@@ -138,15 +171,10 @@ func TestInterrupt(t *testing.T) {
 			}) {
 				t.Fatal(x.shown())
 			}
-			// One ^C may be too early: what it is to end is only about to run.
-			if !srvtest.Until(func() bool {
-				x.send("\x03")
-				return strings.Count(x.shown(), "% ") > 1
-			}) {
-				t.Fatalf("no prompt: %q", x.shown())
-			}
-			x.send("echo ba''ck\n")
-			x.until("back\n")
+			// One ^C may be too early: what it is to end is only about to run. And
+			// one may be too late, so that it ends what is typed next.
+			x.insist("\x03", func() bool { return strings.Count(x.shown(), "% ") > 1 })
+			x.insist("echo ba''ck\n", func() bool { return strings.Contains(x.shown(), "back\n") })
 			x.send("if(! ~ $#apid 0) kill $apid\nexit 3\n")
 			if err := <-x.done; err == nil || err.Error() != "exit status 3" {
 				t.Errorf("ended: %v\n%s", err, x.shown())
@@ -176,7 +204,11 @@ func TestInterruptBackground(t *testing.T) {
 	x.until("% ")
 	x.send("sleep 1000 &\n{ sleep 1000; true } &\nx=$apid; echo st''arted\n")
 	x.until("started\n")
+	before := strings.Count(x.shown(), "% ")
 	x.send("\x03")
+	if !srvtest.Until(func() bool { return strings.Count(x.shown(), "% ") > before }) {
+		t.Fatalf("no prompt: %q", x.shown())
+	}
 	x.send("kill -0 $x && echo al''ive\n")
 	x.until("alive\n")
 	x.send("kill $x; wait $x; echo en''ded $status\n")
@@ -187,8 +219,7 @@ func TestInterruptBackground(t *testing.T) {
 func TestInterruptHandler(t *testing.T) {
 	x := newTerminal(t, "-c", "fn sigint { echo caught; exit 4 }; echo on; sleep 1000; echo after")
 	x.until("on\n")
-	x.send("\x03")
-	x.until("caught\n")
+	x.insist("\x03", func() bool { return strings.Contains(x.shown(), "caught\n") })
 	err := <-x.done
 	x.done <- nil
 	if err == nil || err.Error() != "exit status 4" {
