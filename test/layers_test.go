@@ -48,6 +48,7 @@ var layers = []struct {
 	{"rc/syntax", "std"},
 	{"rc", "std rc/syntax golang.org/x/sys/unix"}, // syscall, frozen, has no setns, memfd_create, O_PATH's fstatat
 	{"rc/cmd/*", "srv srv/p9 srv/client ns rc rc/syntax"},
+	{"rc/rcgen", "rc/syntax"},
 
 	{".", "*/cmd/*"}, // main.go: the table of commands, nothing else
 	{"test", "any"},
@@ -63,7 +64,7 @@ const forTests = "srv srv/p9 srv/client srv/srvtest"
 
 // forTestsOf is what the tests of one package may import besides: the trees that
 // an adapter is tried on.
-var forTestsOf = map[string]string{"srv/p9file": "srv/ramfs srv/diskfs", "ns": "srv/ramfs srv/diskfs ns/nstest", "ns/cmd/newns": "ns/nstest"}
+var forTestsOf = map[string]string{"srv/p9file": "srv/ramfs srv/diskfs", "ns": "srv/ramfs srv/diskfs ns/nstest", "ns/cmd/newns": "ns/nstest", "rc": "rc/rcgen"}
 
 func TestLayers(t *testing.T) {
 	for _, p := range list(t) {

@@ -8,7 +8,7 @@ import (
 
 // TestBig parses what is long, in blocks of a file's, and refuses what is deep.
 func TestBig(t *testing.T) {
-	const n = 1 << 17
+	const n = 1 << 15
 	for name, text := range map[string]string{
 		"a word of 10 MB":    "echo " + strings.Repeat("x", 10<<20),
 		"quoted":             "echo '" + strings.Repeat("x''\n", n) + "'",

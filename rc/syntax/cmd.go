@@ -92,21 +92,21 @@ func (p *Parser) unary1() Cmd {
 	case c == '<' || c == '>':
 		return p.redirected(at)
 	case class[c]&isWord != 0:
-		l := p.unquoted(isWord)
-		if c := p.keywordCmd(at, l, ifnot); c != nil {
+		text, all := p.run(isWord)
+		if c := p.keywordCmd(at, text, ifnot); c != nil {
 			return c
 		}
-		return p.first(at, p.conc(l, true, 0))
+		return p.first(at, p.conc(p.literal(at, text, all), true, 0))
 	case startsWord(c) && c != '=':
 		return p.first(at, p.word(0))
 	}
 	return &Empty{at}
 }
 
-// keywordCmd parses the command that l begins if that is a keyword; if not it is
-// nil.
-func (p *Parser) keywordCmd(at Place, l *Lit, ifnot bool) Cmd {
-	switch l.Text {
+// keywordCmd parses the command that a word begins if that is a keyword; if not it
+// is nil.
+func (p *Parser) keywordCmd(at Place, word string, ifnot bool) Cmd {
+	switch word {
 	case "if":
 		return p.ifCmd(at, ifnot)
 	case "for":
@@ -129,7 +129,7 @@ func (p *Parser) keywordCmd(at Place, l *Lit, ifnot bool) Cmd {
 	case "@":
 		return &Subshell{at, p.pipeline()}
 	case "in", "not":
-		panic(&Error{p.name, at.At, l.Text, "syntax error", false})
+		panic(&Error{p.name, at.At, word, "syntax error", false})
 	}
 	return nil
 }
@@ -177,9 +177,9 @@ func (p *Parser) assign(at Place, name Word) Cmd {
 		name = nil
 		switch k := p.peek(); {
 		case class[k]&isWord != 0:
-			l := p.unquoted(isWord)
-			if c = p.keywordCmd(at, l, false); c == nil {
-				name = p.conc(l, true, 0)
+			text, all := p.run(isWord)
+			if c = p.keywordCmd(at, text, false); c == nil {
+				name = p.conc(p.literal(at, text, all), true, 0)
 			}
 		case startsWord(k) && k != '=':
 			name = p.word(0)
@@ -244,92 +244,4 @@ func (p *Parser) brackets(end byte) *Block {
 	b.Cmds, b.End = p.list(end)
 	p.leave()
 	return b
-}
-
-// cond parses the condition of if and while.
-func (p *Parser) cond() *Block {
-	p.blank()
-	if p.peek() != '(' {
-		p.fail("syntax error")
-	}
-	return p.brackets(')')
-}
-
-// body parses what if, for and while do.
-func (p *Parser) body() Cmd {
-	p.blankLines()
-	return p.andor()
-}
-
-func (p *Parser) ifCmd(at Place, ifnot bool) Cmd {
-	p.blank()
-	if p.peek() == '(' {
-		return &If{at, p.cond(), p.body()}
-	}
-	if !p.keyword("not") {
-		p.fail("syntax error")
-	}
-	if !ifnot {
-		p.failAt(at.At, noIf)
-	}
-	return &IfNot{at, p.body()}
-}
-
-// keyword consumes the keyword if it is next.
-func (p *Parser) keyword(k string) bool {
-	for i := range len(k) {
-		if p.peekAt(i) != k[i] {
-			return false
-		}
-	}
-	if c := p.peekAt(len(k)); class[c]&isWord != 0 && (c != '\\' || p.peekAt(len(k)+1) != '\n') {
-		return false
-	}
-	p.pos += len(k)
-	return true
-}
-
-func (p *Parser) forCmd(at Place) Cmd {
-	f := &For{Place: at}
-	p.blank()
-	p.expect('(')
-	p.blank()
-	f.Var = p.word(isEqual)
-	if f.In = p.keyword("in"); f.In {
-		f.List = p.words()
-	}
-	p.expect(')')
-	f.Body = p.body()
-	return f
-}
-
-func (p *Parser) switchCmd(at Place) Cmd {
-	p.blank()
-	s := &Switch{Place: at, Subject: p.word(isEqual)}
-	p.blankLines()
-	b := p.brace()
-	s.End = b.End
-	for _, c := range b.Cmds {
-		if words, ok := isCase(c); ok {
-			s.Cases = append(s.Cases, &Case{Place: Place{c.Pos()}, Patterns: words})
-		} else if n := len(s.Cases); n > 0 {
-			s.Cases[n-1].Cmds = append(s.Cases[n-1].Cmds, c)
-		} else {
-			p.failAt(at.At, "case missing in switch")
-		}
-	}
-	if len(s.Cases) == 0 {
-		p.failAt(at.At, "case missing in switch")
-	}
-	return s
-}
-
-// isCase gives the patterns of a case.
-func isCase(c Cmd) ([]Word, bool) {
-	s, ok := c.(*Simple)
-	if !ok || len(s.Redirs) > 0 {
-		return nil, false
-	}
-	l, ok := s.Words[0].(*Lit)
-	return s.Words[1:], ok && !l.Quoted && l.Text == "case"
 }

@@ -2,7 +2,6 @@ package syntax
 
 import (
 	"errors"
-	"io"
 	"strings"
 )
 
@@ -275,45 +274,4 @@ func (p *Parser) lines(s string, off int) {
 		p.line += int32(strings.Count(s, "\n"))
 		p.bol = off + i + 1
 	}
-}
-
-// fail gives up the line for what is found at the next byte.
-func (p *Parser) fail(what string) {
-	at := p.at()
-	if p.peek() != 0 {
-		panic(&Error{p.name, at, p.token(), what, false})
-	}
-	switch {
-	case errors.Is(p.err, io.EOF):
-		panic(&Error{p.name, at, "EOF", what, true})
-	case errors.Is(p.err, errNUL):
-		panic(&Error{p.name, at, "", "NUL byte", false})
-	}
-	panic(p.err)
-}
-
-// failAt gives up the line for what began before.
-func (p *Parser) failAt(at Pos, what string) { panic(&Error{p.name, at, "", what, false}) }
-
-// token gives the token that is next, for an error.
-func (p *Parser) token() string {
-	switch c := p.peek(); c {
-	case '\n':
-		return ""
-	case '&', '|', '<', '>':
-		if d := p.peekAt(1); d == c || c == '<' && d == '>' {
-			return string([]byte{c, d})
-		}
-		return string(c)
-	default:
-		if class[c]&isWord == 0 {
-			return string(c)
-		}
-	}
-	s, _ := p.run(isWord)
-	const long = 64
-	if len(s) > long {
-		s = s[:long]
-	}
-	return s
 }

@@ -9,6 +9,7 @@ import "strconv"
 func Print(c Cmd) string {
 	p := printer{}
 	p.cmd(c, precAsync, false)
+	p.guard()
 	p.documents()
 	return string(p.b)
 }
@@ -55,11 +56,16 @@ func (p *printer) newline(next Pos) {
 	p.documents()
 }
 
+// guard keeps a newline that comes next from being taken for a blank.
+func (p *printer) guard() {
+	if n := len(p.b); n > 0 && p.b[n-1] == '\\' {
+		p.chr(' ')
+	}
+}
+
 // endLine ends a line with the comments that are at its end.
 func (p *printer) endLine(next Pos) {
-	if n := len(p.b); n > 0 && p.b[n-1] == '\\' {
-		p.chr(' ') // the newline ends the line
-	}
+	p.guard()
 	for first := true; p.commented(next) && p.comments[0].At.Line <= p.line; first = false {
 		if first {
 			p.chr(' ')
@@ -118,66 +124,6 @@ func (p *printer) goOn(at Pos, rest func()) {
 	p.indent--
 }
 
-// How strongly what is between commands binds.
-const (
-	precAsync = iota
-	precAndOr
-	precPipe
-	precUnary
-)
-
-func prec(c Cmd) int {
-	switch c.(type) {
-	case *Async:
-		return precAsync
-	case *AndOr:
-		return precAndOr
-	case *Pipeline:
-		return precPipe
-	}
-	return precUnary
-}
-
-// takes tells which operators behind a command would become part of it: those that
-// bind as strongly as the result or stronger, precUnary+1 for none.
-func takes(c Cmd) int {
-	switch c := c.(type) {
-	case *If, *IfNot, *For, *While:
-		return precAndOr
-	case *Not:
-		return min(precPipe, takes(c.Cmd))
-	case *Subshell:
-		return min(precPipe, takes(c.Cmd))
-	case *Redirected:
-		return min(precPipe, takes(c.Cmd))
-	case *Assign:
-		if c.Cmd != nil {
-			return min(precPipe, takes(c.Cmd))
-		}
-		return precPipe
-	case *Pipeline:
-		return takes(c.Cmds[len(c.Cmds)-1])
-	case *AndOr:
-		return takes(c.Cmds[len(c.Cmds)-1])
-	}
-	return precUnary + 1
-}
-
-// bound gives the command in braces unless it binds at least as strongly as low;
-// before tells that the operator below that is behind it. Empty commands get
-// braces too.
-func bound(c Cmd, low int, before bool) Cmd {
-	b := &Block{Place: Place{c.Pos()}, End: c.Pos()}
-	switch {
-	case isEmpty(c):
-		return b
-	case prec(c) < low || before && takes(c) < low:
-		b.Cmds = []Cmd{c}
-		return b
-	}
-	return c
-}
-
 // cmd prints a command, as bound has it.
 func (p *printer) cmd(c Cmd, low int, before bool) {
 	c = bound(c, low, before)
@@ -185,7 +131,7 @@ func (p *printer) cmd(c Cmd, low int, before bool) {
 	switch c := c.(type) {
 	case *Simple:
 		p.word(c.Words[0], isFirst)
-		p.rest(c.Words[1:], c.Redirs)
+		p.arguments(c.Words[1:], c.Redirs)
 	case *Assign:
 		for i, v := range c.Vars {
 			if i > 0 {
@@ -332,7 +278,7 @@ func (p *printer) switchCmd(c *Switch) {
 		p.tabs(p.indent)
 		p.at(k.At.Line)
 		p.str("case")
-		p.rest(k.Patterns, nil)
+		p.arguments(k.Patterns, nil)
 		p.indent++
 		end := c.End
 		if i+1 < len(c.Cases) {

@@ -35,6 +35,16 @@ func (p *printer) rest(words []Word, redirs []*Redir) {
 // a keyword is none only if it is quoted.
 const isFirst = 1 << 7
 
+// arguments is rest behind the first word of a command: that a = comes next does not
+// make an assignment of it.
+func (p *printer) arguments(words []Word, redirs []*Redir) {
+	n := len(p.b) + 1
+	if p.rest(words, redirs); n < len(p.b) && p.b[n] == '=' {
+		p.insert(n, '\'')
+		p.insert(n, '\'') // an empty string before it
+	}
+}
+
 // word prints a word; equal is isEqual where = needs no quotes.
 func (p *printer) word(w Word, equal uint8) {
 	p.at(w.Pos().Line)
@@ -211,15 +221,15 @@ func (p *printer) redir(r *Redir) {
 	if r.Fd != usualFd(r.Op) {
 		p.str("[" + fd + "]")
 	}
+	n := len(p.b)
 	if r.Op == RedirHere {
 		p.lit(&Lit{Text: r.Here.Tag, Quoted: r.Here.Quoted, Pattern: "tags have none"}, isEqual)
 		p.heres = append(p.heres, r)
-		return
+	} else {
+		p.word(r.Word, isEqual)
 	}
-	n := len(p.b)
-	p.word(r.Word, isEqual)
 	if c := p.b[n]; c == '<' || c == '>' || c == '[' {
-		p.insert(n, ' ')
+		p.insert(n, ' ') // it is no part of the arrow
 	}
 }
 

@@ -10,8 +10,6 @@ package syntax
 import (
 	"errors"
 	"io"
-	"strconv"
-	"strings"
 )
 
 // MaxDepth is how deep commands and words may be nested in each other.
@@ -51,31 +49,6 @@ func (r *reader) Read(bool) (string, error) {
 	}
 	n, err := r.r.Read(r.buf)
 	return string(r.buf[:n]), err
-}
-
-// An Error is what is wrong with a program, and where.
-type Error struct {
-	Name  string // the parser's
-	Pos   Pos
-	Token string // at which it was found; "EOF" for the end, "" for none
-	What  string
-	End   bool // the text ended too early: more of it might have made it right
-}
-
-// Error gives the error as rc has it: t.rc:3: token ')': syntax error.
-func (e *Error) Error() string {
-	var b strings.Builder
-	if e.Name != "" {
-		b.WriteString(e.Name + ":")
-	} else {
-		b.WriteString("line ")
-	}
-	b.WriteString(strconv.Itoa(int(e.Pos.Line)) + ": ")
-	if e.Token != "" {
-		b.WriteString("token " + Quote(e.Token) + ": ")
-	}
-	b.WriteString(e.What)
-	return b.String()
 }
 
 // Parse gives all commands of a text as those of one block. An error comes with

@@ -99,11 +99,17 @@ func (p *Parser) word1(equal uint8) (w Word, glue bool) {
 
 // unquoted parses a literal.
 func (p *Parser) unquoted(mask uint8) *Lit {
+	at := Place{p.at()}
+	text, all := p.run(mask)
+	return p.literal(at, text, all)
+}
+
+// literal makes one of what run gave.
+func (p *Parser) literal(at Place, text string, all uint8) *Lit {
 	l := p.nodes.lit.get()
-	l.At = p.at()
-	var meta uint8
-	if l.Text, meta = p.run(mask); meta&isMeta != 0 {
-		l.Pattern = marked(l.Text)
+	l.Place, l.Text = at, text
+	if all&isMeta != 0 {
+		l.Pattern = marked(text)
 	}
 	return l
 }

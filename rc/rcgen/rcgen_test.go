@@ -1,0 +1,58 @@
+package rcgen
+
+import (
+	"bytes"
+	"context"
+	"os/exec"
+	"testing"
+	"time"
+
+	"ninespace/rc/syntax"
+)
+
+// TestProgram wants of programs that they parse as what they were made as.
+func TestProgram(t *testing.T) {
+	for seed := range uint64(300) {
+		text := Program(seed)
+		if again := Program(seed); again != text {
+			t.Fatalf("%d: once\n%s\nthen\n%s", seed, text, again)
+		}
+		b, err := syntax.Parse("p", text)
+		if err != nil {
+			t.Fatalf("%d: %v in\n%s", seed, err, text)
+		}
+		if p := syntax.PrintList(b.Cmds); p != text {
+			t.Fatalf("%d: made\n%s\nparsed\n%s", seed, text, p)
+		}
+		if f, err := syntax.Format("p", text); err != nil || f == "" {
+			t.Fatalf("%d: %v", seed, err)
+		}
+	}
+}
+
+// TestEnds runs programs in 9base's rc: they end, and do the same twice.
+func TestEnds(t *testing.T) {
+	const rc = "/usr/lib/plan9/bin/rc"
+	if _, err := exec.LookPath(rc); err != nil {
+		t.Skip("Debian's 9base is not installed: no " + rc)
+	}
+	for seed := range uint64(6) {
+		text := Program(seed)
+		run := func() []byte {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			cmd := exec.CommandContext(ctx, rc, "-c", text)
+			cmd.Dir = t.TempDir()
+			cmd.Env = []string{"PATH=/usr/bin:/bin"}
+			var out bytes.Buffer
+			cmd.Stdout = &out
+			if cmd.Run(); ctx.Err() != nil {
+				t.Fatalf("%d does not end:\n%s", seed, text)
+			}
+			return out.Bytes()
+		}
+		if a, b := run(), run(); !bytes.Equal(a, b) {
+			t.Errorf("%d: once\n%s\nthen\n%s\nof\n%s", seed, a, b, text)
+		}
+	}
+}
