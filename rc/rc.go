@@ -129,6 +129,14 @@ func (r *Runner) Run(ctx context.Context, name string, src syntax.Source) string
 // Wait waits for all subshells that run on goroutines.
 func (r *Runner) Wait() { r.live.Wait() }
 
+// Close waits for them too, and gives up what the interpreter has: it is of no further
+// use.
+func (r *Runner) Close() {
+	r.live.Wait()
+	r.sh.done()
+	r.sh.dir, r.sh.place = nil, nil
+}
+
 func (r *Runner) ended(err error) string {
 	sh := r.sh
 	if err == nil {

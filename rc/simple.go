@@ -81,9 +81,7 @@ func (sh *shell) external(args []string) error {
 
 // wait waits for a program in the foreground.
 func (sh *shell) wait(p Process) string {
-	done := sh.r.running(p)
 	status := p.Wait()
-	done()
 	if strings.HasPrefix(status, "signal: ") {
 		sh.died(p, status)
 	}
@@ -131,7 +129,7 @@ func (sh *shell) startFile(file string, args []string) (Process, error) {
 	if g := sh.group; g != nil {
 		g.set(p.Pid())
 	}
-	return p, nil
+	return sh.r.keep(p), nil
 }
 
 // program is a command as it is started.
