@@ -92,8 +92,12 @@ func eval(sh *shell, args []string) error {
 	if text == "" {
 		return nil
 	}
-	// A line of the script it is in is known better than one of the text.
-	return sh.evalText(sh.at()+"eval", text+"\n")
+	// A line of the script is known better than one of the text.
+	name := sh.r.name
+	if !sh.quiet {
+		name = sh.at() + "eval"
+	}
+	return sh.evalText(name, text+"\n")
 }
 
 func cd(sh *shell, args []string) error {
@@ -351,7 +355,7 @@ func whatis(sh *shell, args []string) error {
 		if f := sh.fns.m[name]; f != nil {
 			out = append(out, sh.definition(f)...)
 			found = true
-		} else if name != "builtin" && (builtin(name) != nil || sh.r.hooks.Builtins[name] != nil) {
+		} else if name != "builtin" && (builtin(name) != nil || sh.theirs(name) != nil) {
 			out = append(out, "builtin "+name+"\n"...)
 			found = true
 		} else if file, err := sh.find(name); err == nil {

@@ -56,9 +56,9 @@ type Hooks struct {
 	// process's own effect.
 	Catch func(note string, wanted bool)
 
-	// Builtins are commands of the embedding program, run where the interpreter's
-	// system calls are made.
-	Builtins map[string]func(c *Call) error
+	// Builtin gives a command of the embedding program, run where the interpreter's
+	// system calls are made, or nil if it has none of the name.
+	Builtin func(name string) func(c *Call) error
 }
 
 // A Call is one call of a builtin of the embedding program.

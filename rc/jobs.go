@@ -84,6 +84,9 @@ func (sh *shell) async(c *syntax.Async) error {
 	if args := sh.program1(c.Cmd); args != nil {
 		status := sh.status
 		if p := sh.start(args); p != nil {
+			if c, ok := p.(child); ok {
+				c.leave()
+			}
 			sh.job(p.Pid(), &job{proc: p})
 			sh.status = status
 		}
@@ -206,7 +209,7 @@ func (sh *shell) await(pid int) (string, error) {
 			} else {
 				sh.jobs.order = slices.Delete(sh.jobs.order, i, i+1)
 			}
-			if j.proc != nil {
+			if j.proc != nil && strings.HasPrefix(j.status, "signal: ") {
 				sh.died(j.proc, j.status)
 			}
 			return j.status, nil
@@ -218,10 +221,29 @@ func (sh *shell) await(pid int) (string, error) {
 	}
 }
 
-// running keeps a program that is waited for, to end it with the context.
-func (r *Runner) running(p Process) func() {
+// A child is a program that ends with the context that its Runner runs with.
+type child struct {
+	Process
+	r *Runner
+}
+
+func (c child) Wait() string {
+	status := c.Process.Wait()
+	c.leave()
+	return status
+}
+
+// leave lets the program go on for itself.
+func (c child) leave() {
+	c.r.mu.Lock()
+	delete(c.r.children, c.Process)
+	c.r.mu.Unlock()
+}
+
+// keep makes a program a child, if there is anything to end it.
+func (r *Runner) keep(p Process) Process {
 	if !r.cancels {
-		return func() {}
+		return p
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -232,11 +254,7 @@ func (r *Runner) running(p Process) func() {
 	if r.stopped.Load() {
 		p.Signal(syscall.SIGTERM)
 	}
-	return func() {
-		r.mu.Lock()
-		delete(r.children, p)
-		r.mu.Unlock()
-	}
+	return child{p, r}
 }
 
 // stop ends all that runs.

@@ -1,7 +1,11 @@
 package rc
 
 import (
+	"slices"
 	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"ninespace/rc/syntax"
 )
@@ -22,6 +26,50 @@ func (r *Runner) Note(name string) {
 	select {
 	case r.wake <- struct{}{}:
 	default:
+	}
+	if fd := r.alarm.Load(); fd > 0 {
+		unix.Write(int(fd), []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	}
+}
+
+// interrupted waits until there is something to read, and tells whether there was an
+// interrupt before, other than the number seen.
+func (r *Runner) interrupted(fd int, seen uint32) bool {
+	if r.alarm.Load() == 0 {
+		alarm, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+		if err != nil {
+			return false
+		}
+		r.alarm.Store(int32(alarm))
+	}
+	alarm := r.alarm.Load()
+	for r.interrupts.Load() == seen {
+		polls := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, {Fd: alarm, Events: unix.POLLIN}}
+		if _, err := unix.Poll(polls, -1); err != nil && err != unix.EINTR {
+			return false
+		}
+		if polls[0].Revents != 0 {
+			return false
+		}
+		if polls[1].Revents != 0 {
+			var b [8]byte
+			unix.Read(int(alarm), b[:])
+		}
+	}
+	return true
+}
+
+// settle waits a moment for the note of an interrupt that a program has died of: it
+// is on its way if there is one, and comes before the next command.
+func (r *Runner) settle() {
+	if !r.handled.Load() && !r.typed.Load() {
+		return
+	}
+	t := time.NewTimer(50 * time.Millisecond)
+	defer t.Stop()
+	select {
+	case <-r.wake:
+	case <-t.C:
 	}
 }
 
@@ -77,12 +125,29 @@ func (sh *shell) note(name string) error {
 		}
 		return err
 	}
-	if (name == "sigint" || name == "sigquit") && sh.interactive > 0 {
-		sh.setStatus("interrupt")
-		return errAbort
+	if sh.interactive > 0 {
+		switch name {
+		case "sigterm":
+			return nil // a person has exit
+		case "sigint", "sigquit":
+			sh.setStatus("interrupt")
+			return errAbort
+		}
 	}
 	sh.setStatus("signal: " + strings.TrimPrefix(name, "sig"))
 	return errAbort
+}
+
+// forget drops the interrupts that came while a person typed: they were about what
+// was typed.
+func (sh *shell) forget() {
+	r := sh.r
+	r.mu.Lock()
+	r.pending = slices.DeleteFunc(r.pending, func(name string) bool {
+		return (name == "sigint" || name == "sigquit") && sh.fns.m[name] == nil
+	})
+	sh.interrupts = r.interrupts.Load()
+	r.mu.Unlock()
 }
 
 // exit ends the shell. The main one runs sigexit, once, and what it says is where

@@ -134,7 +134,7 @@ func (sh *shell) program1(c syntax.Cmd) []string {
 		}
 	}
 	args, err := sh.words(simple.Words, false)
-	if err != nil || len(args) == 0 || sh.fns.m[args[0]] != nil || builtin(args[0]) != nil || sh.r.hooks.Builtins[args[0]] != nil {
+	if err != nil || len(args) == 0 || sh.fns.m[args[0]] != nil || builtin(args[0]) != nil || sh.theirs(args[0]) != nil {
 		return nil
 	}
 	sh.locate(simple.At)

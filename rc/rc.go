@@ -20,6 +20,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"golang.org/x/sys/unix"
+
 	"ninespace/rc/syntax"
 )
 
@@ -49,6 +51,8 @@ type Runner struct {
 	events     atomic.Uint32 // counts what shells have to look at
 	interrupts atomic.Uint32 // counts those that end what runs
 	stopped    atomic.Bool
+	alarm      atomic.Int32 // an eventfd for what waits in the kernel
+	typed      atomic.Bool  // a person types
 	handled    atomic.Bool  // the script has a function for sigint
 	fake       atomic.Int32 // the last number given to what is no process
 	wake       chan struct{}
@@ -125,12 +129,23 @@ func (r *Runner) Run(ctx context.Context, name string, src syntax.Source) string
 // Wait waits for all subshells that run on goroutines.
 func (r *Runner) Wait() { r.live.Wait() }
 
+// Close waits for them too, and gives up what the interpreter has: it is of no further
+// use.
+func (r *Runner) Close() {
+	r.live.Wait()
+	r.sh.done()
+	r.sh.dir, r.sh.place = nil, nil
+}
+
 func (r *Runner) ended(err error) string {
 	sh := r.sh
 	if err == nil {
 		sh.goodbye()
 	}
 	sh.letGo(0)
+	if fd := r.alarm.Swap(0); fd > 0 {
+		unix.Close(int(fd))
+	}
 	return sh.statusText()
 }
 

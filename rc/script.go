@@ -57,7 +57,6 @@ func (sh *shell) source(name string, src syntax.Source, args []string, interacti
 	}
 	star, file, line, eflag, eline, quiet := sh.star, sh.file, sh.line, sh.eflag, sh.eline, sh.quiet
 	sh.star, sh.file, sh.quiet = args, name, name == rcmainName
-	p := syntax.NewParser(name, src)
 	err := sh.withoutLocals(func() error {
 		mark := len(sh.locals)
 		if !sh.quiet {
@@ -65,9 +64,9 @@ func (sh *shell) source(name string, src syntax.Source, args []string, interacti
 		}
 		var err error
 		if interactive {
-			err = sh.interact(p)
+			err = sh.interact(name, src)
 		} else {
-			err = sh.commands(p)
+			err = sh.commands(syntax.NewParser(name, src))
 		}
 		sh.pop(mark)
 		return err
@@ -78,9 +77,11 @@ func (sh *shell) source(name string, src syntax.Source, args []string, interacti
 }
 
 // interact runs what a person types. Errors of the commands are no end.
-func (sh *shell) interact(p *syntax.Parser) error {
+func (sh *shell) interact(name string, src syntax.Source) error {
+	p := syntax.NewParser(name, src)
 	sh.file = ""
 	sh.interactive++
+	sh.r.typed.Store(true)
 	defer func() { sh.interactive-- }()
 	for {
 		b, err := p.Next()
@@ -94,15 +95,16 @@ func (sh *shell) interact(p *syntax.Parser) error {
 			continue
 		case errors.Is(err, ErrInterrupt):
 			sh.setStatus("interrupt")
+			p = syntax.NewParser(name, src)
 			continue
 		case err != nil:
 			return sh.failed("input", err)
 		}
+		sh.forget()
 		held, fds := len(sh.held), sh.fds
 		err = sh.top(b)
 		sh.letGo(held)
 		sh.fds = fds
-		sh.interrupts = sh.r.interrupts.Load()
 		if err == errExit {
 			return err
 		}
@@ -169,7 +171,12 @@ func (s *typed) Read(more bool) (string, error) {
 	// Byte by byte what is no terminal, so that commands read what comes next.
 	var b [1]byte
 	s.line = s.line[:0]
+	s.sh.forget()
 	for {
+		if len(s.line) == 0 && s.sh.r.interrupted(s.f.fd, s.sh.interrupts) {
+			s.sh.write(2, []byte("\n"))
+			return "", ErrInterrupt
+		}
 		n, err := unix.Read(s.f.fd, b[:])
 		switch {
 		case err == unix.EINTR:

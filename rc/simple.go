@@ -41,10 +41,18 @@ func (sh *shell) command(args []string) error {
 	if b := builtin(args[0]); b != nil {
 		return b(sh, args)
 	}
-	if b := sh.r.hooks.Builtins[args[0]]; b != nil {
+	if b := sh.theirs(args[0]); b != nil {
 		return sh.foreign(b, args)
 	}
 	return sh.external(args)
+}
+
+// theirs gives a builtin of the embedding program.
+func (sh *shell) theirs(name string) (b func(*Call) error) {
+	if sh.r.hooks.Builtin != nil {
+		sh.place.do(func() { b = sh.r.hooks.Builtin(name) })
+	}
+	return b
 }
 
 // foreign runs a builtin of the embedding program.
@@ -73,21 +81,21 @@ func (sh *shell) external(args []string) error {
 
 // wait waits for a program in the foreground.
 func (sh *shell) wait(p Process) string {
-	done := sh.r.running(p)
 	status := p.Wait()
-	done()
-	sh.died(p, status)
+	if strings.HasPrefix(status, "signal: ") {
+		sh.died(p, status)
+	}
 	return status
 }
 
 // died says of a program that a signal ended which one, but for those that
 // people send themselves and that of a pipe nobody reads.
 func (sh *shell) died(p Process, status string) {
-	if !strings.HasPrefix(status, "signal: ") {
-		return
-	}
 	switch status {
-	case "signal: interrupt", "signal: sys: write on closed pipe":
+	case "signal: interrupt":
+		sh.r.settle()
+		return
+	case "signal: sys: write on closed pipe":
 		return
 	}
 	sh.say(strconv.Itoa(p.Pid()) + ": " + status)
@@ -121,7 +129,7 @@ func (sh *shell) startFile(file string, args []string) (Process, error) {
 	if g := sh.group; g != nil {
 		g.set(p.Pid())
 	}
-	return p, nil
+	return sh.r.keep(p), nil
 }
 
 // program is a command as it is started.

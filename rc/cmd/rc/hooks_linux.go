@@ -23,12 +23,7 @@ func hooks(n *notes) rc.Hooks {
 		Rfork:   rfork,
 		Group:   func() error { return group() },
 		Catch:   n.catch,
-		Builtins: map[string]func(*rc.Call) error{
-			"bind":    bind,
-			"mount":   mount,
-			"unmount": unmount,
-			"ns":      namespace,
-		},
+		Builtin: builtin,
 	}
 }
 
@@ -104,7 +99,7 @@ func (n *notes) to(r *rc.Runner, interactive bool) {
 	if interactive {
 		n.catch("sigint", true)
 		n.catch("sigquit", true)
-		signal.Ignore(syscall.SIGTERM)
+		n.catch("sigterm", true)
 	}
 }
 

@@ -12,6 +12,26 @@ import (
 	"ninespace/srv"
 )
 
+// builtin gives the commands that act on the name space of the shell itself. Outside of
+// one those names are the system's own commands.
+func builtin(name string) func(*rc.Call) error {
+	var b func(*rc.Call) error
+	switch name {
+	case "bind":
+		b = bind
+	case "mount":
+		b = mount
+	case "unmount":
+		b = unmount
+	case "ns":
+		b = namespace
+	}
+	if b == nil || !ns.Inside() {
+		return nil
+	}
+	return b
+}
+
 // flags parses the flags of bind and mount.
 func flags(c *rc.Call) (*flag.FlagSet, ns.Flag, error) {
 	fs := flag.NewFlagSet(c.Args[0], flag.ContinueOnError)
@@ -77,6 +97,11 @@ func namespace(c *rc.Call) error {
 		return errors.New("usage: ns [pid]")
 	}
 	text, err := ns.Text(pid)
+	if err == nil && pid == 0 {
+		// Where the thread is is not where the shell is.
+		lines := strings.LastIndex(strings.TrimSuffix(text, "\n"), "\n") + 1
+		text = text[:lines] + ns.Op{Verb: "cd", Old: c.Dir}.String() + "\n"
+	}
 	if err == nil {
 		_, err = io.WriteString(c, text)
 	}
