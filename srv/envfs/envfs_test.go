@@ -161,6 +161,10 @@ func TestSnapshot(t *testing.T) {
 			readers, want, vers = append(readers, f), append(want, value), append(vers, st.Qid.Vers)
 		}
 		see("0123456789")
+		before, err := root.Stat(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
 		w, err := root.Walk(ctx, "x")
 		if err == nil {
 			err = w.Open(ctx, p9.ORDWR)
@@ -189,6 +193,9 @@ func TestSnapshot(t *testing.T) {
 				t.Fatal(err)
 			}
 			see("xy23\x00\x00"[:n])
+		}
+		if st, err := root.Stat(ctx); err != nil || st.Qid.Vers == before.Qid.Vers || st.Mtime.Before(before.Mtime) {
+			t.Errorf("the directory does not tell of changes: %+v, before %+v, %v", st, before, err)
 		}
 		tr, err := root.Walk(ctx, "x")
 		if err == nil {
