@@ -46,6 +46,18 @@ func (h *host) collect() {
 	}
 }
 
+// numbered notes the number of a new mount namespace and the group that it is of.
+func (h *host) numbered(g *Group, ns uint64) {
+	h.eng.mu.Lock()
+	defer h.eng.mu.Unlock()
+	for _, o := range h.eng.groups {
+		if o.mntns == ns { // the number of one that is gone serves again
+			o.mntns = noNamespace
+		}
+	}
+	g.mntns = ns
+}
+
 // used gives the numbers of the mount namespaces that a thread is in, and of the
 // groups of which something is mounted in one of them: a process may have left
 // its group's namespace for a copy of its own.

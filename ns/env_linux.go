@@ -80,16 +80,11 @@ func (h *host) showEnv(g, n *Group, pid int) error {
 		return fmt.Errorf("%s: %w", envName, err)
 	}
 	defer unix.Close(tree)
-	err = in(pid, func() error {
+	return in(pid, func() error {
 		if err := h.home(g); err != nil {
 			return err
 		}
+		h.numbered(n, mountNamespace())
 		return attachTree(tree, envName)
 	})
-	if err == nil {
-		h.eng.mu.Lock()
-		n.mntns = noNamespace // it goes with its last mount
-		h.eng.mu.Unlock()
-	}
-	return err
 }

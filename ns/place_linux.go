@@ -162,16 +162,7 @@ func (h *host) enter(g *Group, pid int, theirs []Graft, check func() error) erro
 			return err
 		}
 		ns := mountNamespace()
-		defer func() {
-			h.eng.mu.Lock()
-			defer h.eng.mu.Unlock()
-			for _, o := range h.eng.groups {
-				if o.mntns == ns { // the number of one that is gone serves again
-					o.mntns = noNamespace
-				}
-			}
-			g.mntns = ns
-		}()
+		defer func() { h.numbered(g, ns) }()
 		// What the parent group has over the host's directories is a mount of its
 		// own here, and would otherwise come with them a second time.
 		for _, p := range slices.Backward(theirs) {
