@@ -92,7 +92,7 @@ func (g *Group) setEnvAt(ctx context.Context, k key, was *Mhead, from *Group, ho
 }
 
 func (g *Group) attachEnv(ctx context.Context, aname string) (*Chan, error) {
-	dev, err := g.server(ctx, envServer, aname)
+	dev, err := g.eng.device(ctx, "#e"+aname)
 	if err != nil {
 		return nil, err
 	}

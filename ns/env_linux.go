@@ -75,7 +75,7 @@ func (h *host) showEnv(g, n *Group, pid int) error {
 		return errors.New("who asks is no process of this machine")
 	}
 	go h.collect()
-	err := h.visit(func(v *visitor) error {
+	return h.visit(func(v *visitor) error {
 		tree, err := unix.OpenTree(h.engine, groupDir(n.id)+envName, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
 		if err != nil {
 			return fmt.Errorf("%s: %w", envName, err)
@@ -85,13 +85,8 @@ func (h *host) showEnv(g, n *Group, pid int) error {
 			if err := h.inside(g); err != nil {
 				return err
 			}
+			h.enters(n)
 			return attachTree(tree, envName)
 		})
 	})
-	if err == nil {
-		h.eng.mu.Lock()
-		n.mntns = noNamespace // it goes with its last mount
-		h.eng.mu.Unlock()
-	}
-	return err
 }

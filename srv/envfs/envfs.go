@@ -12,8 +12,9 @@
 // An open for reading sees the value of that moment: a reader gets the whole of one
 // value, however many reads it takes. A write is done when it is answered, at its
 // offset or, in a file opened for appending, at the end; opening with OTRUNC empties
-// the value first. The version of a file's qid grows with each change, that of the
-// directory's with each variable that comes or goes. A variable that is removed
+// the value first. The version of a file's qid grows with each change, and so do that
+// of the directory's and its time, with each change of any variable: one stat tells
+// whether anything is new. A variable that is removed
 // while it is open is the opener's own from then on. Names can be changed, in
 // 9P2000.L onto one that is there.
 //
@@ -47,7 +48,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
-	"time"
 
 	"ninespace/srv"
 	"ninespace/srv/p9"
@@ -156,7 +156,8 @@ func (f *FS) make(u *srv.User) *group {
 		f.used[name(u)] = used
 	}
 	f.last++
-	g := &group{fs: f, n: f.last, owner: u, used: used, vars: map[string]*variable{}, vers: 1, mtime: time.Now()}
+	g := &group{fs: f, n: f.last, owner: u, used: used, vars: map[string]*variable{}}
+	g.changed()
 	g.node = srv.NewNode(fs.ModeDir | 0o775)
 	f.all[g.n] = g
 	return g

@@ -23,9 +23,10 @@ type group struct {
 	used  *atomic.Int64 // its user's
 	refs  int           // attaches; under FS.mu
 
+	vers  atomic.Uint32 // grows with every change of any variable
+	mtime atomic.Int64  // of the last, in ns of 1970
+
 	mu    sync.RWMutex
-	vers  uint32
-	mtime time.Time
 	last  uint64 // id of the newest variable
 	vars  map[string]*variable
 	order []*variable // by id, which is the order in which they were made
@@ -101,8 +102,8 @@ func (g *group) drop(v *variable) {
 }
 
 func (g *group) changed() {
-	g.vers++
-	g.mtime = time.Now()
+	g.vers.Add(1)
+	g.mtime.Store(time.Now().UnixNano())
 }
 
 // at finds the place in order of an id, or that of the next.
@@ -144,10 +145,9 @@ func (d *dir) Clunk() { d.g.fs.release(d.g) }
 // Stat tells the directory's attributes; the qid's path is the group's number.
 func (d *dir) Stat(ctx context.Context) (p9.Stat, error) {
 	st, err := d.g.node.Stat(ctx)
-	d.g.mu.RLock()
-	defer d.g.mu.RUnlock()
-	st.Qid.Path, st.Qid.Vers = d.g.n, d.g.vers
-	st.Mtime, st.Ctime = d.g.mtime, d.g.mtime
+	st.Qid.Path, st.Qid.Vers = d.g.n, d.g.vers.Load()
+	st.Mtime = time.Unix(0, d.g.mtime.Load())
+	st.Ctime = st.Mtime
 	d.g.stat(&st)
 	return st, err
 }

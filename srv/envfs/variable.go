@@ -94,6 +94,9 @@ func (v *variable) changed() {
 		v.vers = 1
 	}
 	v.mtime = time.Now()
+	if !v.gone {
+		v.g.changed()
+	}
 }
 
 // remove ends the variable's account with its group, whose lock is held.

@@ -15,7 +15,7 @@ Envfs serves a flat directory with a file for each variable, env(3) of Plan 9. A
 file is made by creating it and goes by being removed; what it holds is the value,
 any bytes. Rc keeps a list as its elements with a NUL after each, and a function f
 as fn#f. A reader sees the value that was there when it opened the file. A write is
-done when it is answered.
+done when it is answered. The directory's time is that of the last change of a variable.
 
 The attach name says which group of variables it is: none for the user's first one,
 which stays as long as envfs; new for an empty one; copy for a copy of the first

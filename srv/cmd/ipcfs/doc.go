@@ -133,6 +133,8 @@ Nothing outlives ipcfs.
 Linux has writers of one file wait for each other: while a write to a full queue waits,
 so does everybody else's write to it, and cannot be interrupted.
 
+A shell's read that looks ahead, as bash's does, gets the first line of a message only.
+
 The plumber's isfile and isdir look at the files that ipcfs itself sees, and what it
 starts runs outside of the name space that the message came from.
 */
