@@ -53,6 +53,7 @@ type conn struct {
 
 	held    atomic.Int64 // of the stock heldBytes
 	open    atomic.Int64 // of the stock descriptors
+	walked  atomic.Int64 // of the stock walked
 	reading atomic.Int64 // bytes of read buffers, until they are sent
 }
 
