@@ -90,18 +90,18 @@ func TestCutAnywhere(t *testing.T) {
 			}
 			s := srv.New(root)
 			s.Attach = func(context.Context, string, string) (srv.File, error) { st.live.Add(1); return root, nil }
-			p := listen(t, s)
 			for n := range len(all) + 1 {
-				w := p.call()
-				w.raw(all[:n])
-				w.c.Close()
+				a, b := srvtest.Pair(t)
+				done := make(chan error, 1)
+				go func() { done <- s.ServeConn(context.Background(), b) }()
+				(&wire{t, a, dotl}).raw(all[:n])
+				a.Close()
+				<-done
+				if st.live.Load() != 0 {
+					t.Fatalf("after %d bytes %d files stay", n, st.live.Load())
+				}
 			}
-			if !srvtest.Until(func() bool {
-				return p.number("conns") == 0 && st.live.Load() == 0
-			}) {
-				t.Errorf("%d files stay; %v", st.live.Load(), figures(t, s))
-			}
-			if f := figures(t, s); f["fids"] != "0" || f["descriptors"] != "0" || f["held"] != "0" || f["inflight"] != "0" || f["mem"] != "0" {
+			if f := figures(t, s); f["fids"] != "0" || f["descriptors"] != "0" || f["held"] != "0" || f["inflight"] != "0" {
 				t.Errorf("what stays: %v", f)
 			}
 		}
