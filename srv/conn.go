@@ -53,6 +53,7 @@ type conn struct {
 
 	held    atomic.Int64 // of the stock heldBytes
 	open    atomic.Int64 // of the stock descriptors
+	walked  atomic.Int64 // of the stock walked
 	reading atomic.Int64 // bytes of read buffers, until they are sent
 }
 
@@ -89,15 +90,15 @@ func (s *Server) ServeConn(ctx context.Context, rwc io.ReadWriteCloser) error {
 	} else {
 		err = c.serve()
 	}
-	c.push() // what was answered before a message that is none
-	slow := time.AfterFunc(lingering, func() { rwc.Close() })
-	c.out.wait()
-	slow.Stop()
-
+	c.push()                                                      // what was answered before a message that is none
 	if st.down.Load() && errors.Is(err, os.ErrDeadlineExceeded) { // stopReading: it ends well
 		c.wg.Wait() // for no more than clunks
 		c.out.wait()
 		c.linger()
+	} else {
+		slow := time.AfterFunc(lingering, func() { rwc.Close() })
+		c.out.wait()
+		slow.Stop()
 	}
 	rwc.Close()
 	c.reset()
@@ -136,7 +137,7 @@ func (c *conn) serve() error {
 		r := newReq(c)
 		r.frame, r.size, r.began = own, len(b), c.came
 		if refused {
-			r.t.Type, r.t.Tag, r.bad = p9.Type(b[4]), binary.LittleEndian.Uint16(b[5:]), err
+			r.t, r.bad = p9.Fcall{Type: p9.Type(b[4]), Tag: binary.LittleEndian.Uint16(b[5:])}, err
 		} else {
 			r.bad = r.t.Decode(b, c.dotl)
 		}

@@ -29,6 +29,9 @@ func (s *Server) Waiting() int64 { return s.state().mem.Load() }
 // Clock gives the time that Writes is in.
 func Clock() int64 { return clock() }
 
+// SetWalked sets how many files all fids may have been walked through.
+func (s *Server) SetWalked(n int64) { s.state().limits[walked] = n }
+
 // Draining tells how many connections know that they are to end.
 func (s *Server) Draining() (n int) {
 	st := s.state()

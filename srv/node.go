@@ -31,6 +31,7 @@ func (c *conn) newNode(f File, name string, parent *node) *node {
 	if parent != nil {
 		parent.ref.Add(1)
 	}
+	c.count(1)
 	c.describe(f, 1)
 	return n
 }
@@ -69,6 +70,7 @@ func (n *node) unref() {
 		parent := n.parent
 		Clunk(n.file)
 		n.c.describe(n.file, -1)
+		n.c.count(-1)
 		n.c, n.file, n.name, n.parent = nil, nil, "", nil
 		nodes.Put(n)
 		n = parent

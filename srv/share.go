@@ -13,20 +13,22 @@ const (
 	heldBytes   stock = iota // of requests that are not done, and of attributes' values
 	descriptors              // that files hold
 	fidNumbers
+	walked // files that fids are, or lead back through by ".."
 	stocks
 )
 
 const (
 	defaultRequests = 1 << 30
 	allFids         = 4 << 20
+	allWalked       = 16 << 20
 )
 
 // parts says which part of what the others leave a connection may have: 1/4 ...
-var parts = [stocks]int64{heldBytes: 16, descriptors: 4, fidNumbers: 4}
+var parts = [stocks]int64{heldBytes: 16, descriptors: 4, fidNumbers: 4, walked: 4}
 
 // limits says how much there is of each.
 func (s *Server) limits() (l [stocks]int64) {
-	l = [stocks]int64{heldBytes: s.Requests, descriptors: s.Descriptors, fidNumbers: allFids}
+	l = [stocks]int64{heldBytes: s.Requests, descriptors: s.Descriptors, fidNumbers: allFids, walked: allWalked}
 	if l[heldBytes] == 0 {
 		l[heldBytes] = defaultRequests
 	}
@@ -74,6 +76,12 @@ func (c *conn) mayHold(n int64) error {
 	return nil
 }
 
+// count counts files that are walked to.
+func (c *conn) count(n int64) {
+	c.walked.Add(n)
+	c.stats.taken[walked].Add(n)
+}
+
 // describe counts the descriptor that a File or Handle holds, if it does, as one
 // more or, with -1, one fewer.
 func (c *conn) describe(v any, n int64) {
@@ -83,8 +91,11 @@ func (c *conn) describe(v any, n int64) {
 	}
 }
 
-// mayOpen says why a connection can't hold a descriptor more.
+// mayOpen says why a connection can't hold a file more, or a descriptor.
 func (c *conn) mayOpen() error {
+	if !c.srv.st.fair(walked, c.walked.Load(), 1) {
+		return syscall.ENFILE
+	}
 	if c.open.Load() > 0 && !c.srv.st.fair(descriptors, c.open.Load(), 1) {
 		return syscall.EMFILE
 	}

@@ -148,6 +148,33 @@ type sheet struct{}
 
 func (*sheet) Descriptor() {}
 
+// TestWalkForEver walks down a tree without end by one fid: what leads back from there
+// is bounded too.
+func TestWalkForEver(t *testing.T) {
+	s := srv.New(newStair(1 << 30))
+	s.SetWalked(1000)
+	p := listen(t, s)
+	w := p.dial(true)
+	n := 0
+	for w.rpc(&p9.Fcall{Type: p9.Twalk, Newfid: 1}); ; {
+		w.send(&p9.Fcall{Type: p9.Twalk, Fid: 1, Newfid: 1, Wname: []string{"a", "b", "c", "d"}})
+		r := w.recv()
+		if r.Errno == uint32(syscall.ENFILE) || len(r.Wqid) < 4 {
+			break
+		}
+		if n += 4; n > 1000 {
+			t.Fatal("there is no end")
+		}
+	}
+	if n < 200 {
+		t.Errorf("%d names is not far", n)
+	}
+	q := p.dial(true)
+	q.rpc(&p9.Fcall{Type: p9.Twalk, Newfid: 1, Wname: []string{"a"}})
+	w.rpc(&p9.Fcall{Type: p9.Tclunk, Fid: 1})
+	w.rpc(&p9.Fcall{Type: p9.Twalk, Newfid: 1, Wname: []string{"a"}})
+}
+
 // TestDescriptorsShare counts descriptors, at each depth and of handles, and what two
 // clients may have of 100.
 func TestDescriptorsShare(t *testing.T) {

@@ -40,15 +40,21 @@ func listen(t *testing.T, s *srv.Server) *place {
 	return p
 }
 
-// dial connects and attaches.
-func (p *place) dial(dotl bool) *wire {
+// call connects.
+func (p *place) call() *wire {
 	p.Helper()
 	c, err := net.Dial("unix", p.path)
 	if err != nil {
 		p.Fatal(err)
 	}
 	p.Cleanup(func() { c.Close() })
-	w := &wire{p.T, c, false}
+	return &wire{p.T, c, false}
+}
+
+// dial connects and attaches.
+func (p *place) dial(dotl bool) *wire {
+	p.Helper()
+	w := p.call()
 	w.hello(dotl)
 	return w
 }
