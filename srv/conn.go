@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -14,7 +13,7 @@ import (
 
 // A conn is one connection. Its reading goroutine decodes requests in order and
 // admits them to their fids. What cannot block it runs itself, and gathers the
-// replies in batch; what may block runs on a goroutine of its own.
+// replies in batch; what may block a worker does: see turn.go.
 //
 // Lock order: conn.mu, then conn.places or out.mu. None is held while a File's
 // method runs.
@@ -40,13 +39,15 @@ type conn struct {
 	fids     map[uint32]*fid
 	reqs     map[uint16]*req // those that may block: no more than there are tags
 	flushing map[uint16]*req // by the tag of a Tflush that waits for it
-	running  int             // goroutines of requests
-	parked   []*req          // those for which there were too many
+	queue    line            // those that a worker can do
+	running  int             // workers
+	coming   bool            // one that has begun nothing yet
+	owing    bool            // replies of workers that the last of them is to write
 	inlining bool            // the reading goroutine runs a request
 	draining bool            // to end when nothing runs
 	stopped  sync.Once       // reading
 
-	wg     sync.WaitGroup // requests in reqs
+	wg     sync.WaitGroup // workers
 	places sync.Mutex     // guards where nodes are
 
 	held    atomic.Int64 // bytes of requests that have no reply yet
@@ -58,7 +59,7 @@ type conn struct {
 // requests, and these bound what they take.
 const (
 	maxFids    = 1 << 20
-	maxRunning = 8 << 10   // goroutines: further requests wait for one to end
+	maxRunning = 8 << 10   // workers: further requests wait for one to have done its own
 	heldBudget = 256 << 20 // bytes of requests past which only small ones are taken
 	smallFrame = 512
 	readBudget = 64 << 20 // bytes of read buffers past which reads are cut short
@@ -249,21 +250,17 @@ func (c *conn) flush(r *req) {
 	old.flushes = append(old.flushes, waiting{r.t.Tag, r.began})
 	c.flushing[r.t.Tag] = old
 	old.ctx.cancel()
-	run := old.waits > 0 || old.parked
-	if old.parked {
-		old.parked = false
-		c.parked = slices.DeleteFunc(c.parked, func(r *req) bool { return r == old })
-	}
-	if run { // it has not begun, and ends at once
+	switch { // one that has not begun ends at once
+	case old.waits > 0:
 		old.unqueue()
 		old.bad = p9.ErrInterrupted
-		c.running++
+		c.hire(old)
+	case old.queued: // it has its fids, and one that it is the last of is gone already
+		c.queue.remove(old)
+		c.hire(old)
 	}
 	c.mu.Unlock()
 	r.free()
-	if run {
-		go old.run()
-	}
 }
 
 // reset ends all requests and clunks all fids.
@@ -279,8 +276,7 @@ func (c *conn) reset() {
 		r.ctx.cancel()
 	}
 	for _, r := range queued {
-		c.running++
-		go r.run()
+		c.hire(r)
 	}
 	c.mu.Unlock()
 	c.wg.Wait()

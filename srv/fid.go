@@ -291,7 +291,7 @@ func (c *conn) leave(r *req) (next []*req, drop [2]*fid) {
 				break
 			}
 			f.queue = f.queue[1:]
-			if n.waits--; n.waits == 0 && c.launch(n) {
+			if n.waits--; n.waits == 0 {
 				next = append(next, n)
 			}
 		}
