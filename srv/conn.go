@@ -16,7 +16,7 @@ import (
 
 // A conn is one connection. Its reading goroutine decodes requests in order and
 // admits them to their fids. What cannot block it runs itself, and gathers the
-// replies in batch; what may block runs on a goroutine of its own.
+// replies in batch; what may block a worker does: see turn.go.
 //
 // Lock order: conn.mu, then conn.places or out.mu. None is held while a File's
 // method runs.
@@ -42,13 +42,15 @@ type conn struct {
 	fids     map[uint32]*fid
 	reqs     map[uint16]*req // those that may block: no more than there are tags
 	flushing map[uint16]*req // by the tag of a Tflush that waits for it
-	running  int             // goroutines of requests
-	parked   queue           // those for which there were too many
+	queue    queue           // those that a worker can do
+	running  int             // workers
+	coming   bool            // one that has begun nothing yet
+	owing    bool            // replies of workers that the last of them is to write
 	inlining bool            // the reading goroutine runs a request
 	draining bool            // to end when nothing runs
 	stopped  sync.Once       // reading
 
-	wg     sync.WaitGroup // requests in reqs
+	wg     sync.WaitGroup // workers
 	places sync.Mutex     // guards where nodes are
 
 	held    atomic.Int64 // of the stock heldBytes
@@ -61,7 +63,7 @@ type conn struct {
 // next, and nothing else may ever end what blocks. Tags bound the number of
 // requests, and these and share.go's what they take.
 const (
-	maxRunning = 8 << 10  // goroutines: further requests wait for one to end
+	maxRunning = 8 << 10  // workers: further requests wait for one to have done its own
 	smallFrame = 512      // bytes: what is no longer is always taken
 	readBudget = 64 << 20 // bytes of read buffers past which reads are cut short
 	fairBudget = 4 << 20  // the same while memory is short
@@ -271,17 +273,17 @@ func (c *conn) flush(r *req) {
 	old.flushes = append(old.flushes, waiting{r.t.Tag, r.began})
 	c.flushing[r.t.Tag] = old
 	old.ctx.cancel()
-	run := old.waits > 0 || old.parked
-	if run { // it has not begun, and ends at once
+	switch { // one that has not begun ends at once
+	case old.waits > 0:
 		old.unqueue()
 		old.bad = p9.ErrInterrupted
-		c.running++
+		c.hire(old)
+	case old.queued: // it has its fids, and one that it is the last of is gone already
+		old.unqueue()
+		c.hire(old)
 	}
 	c.mu.Unlock()
 	r.free()
-	if run {
-		go old.run()
-	}
 }
 
 func (c *conn) trace(dir string, f *p9.Fcall, bad error) {

@@ -69,8 +69,7 @@ func (c *conn) reset() {
 		r.ctx.cancel()
 	}
 	for _, r := range queued {
-		c.running++
-		go r.run()
+		c.hire(r)
 	}
 	c.mu.Unlock()
 	c.wg.Wait()

@@ -253,7 +253,7 @@ func (r *req) unqueue() {
 	for i := range r.links {
 		r.links[i].leave()
 	}
-	r.waits, r.parked = 0, false
+	r.waits, r.queued = 0, false
 }
 
 // leave lets go of the request's fids, with c.mu held, and gives the requests
@@ -279,7 +279,7 @@ func (c *conn) leave(r *req) (next []*req, drop [2]*fid) {
 				break
 			}
 			n.links[i].leave()
-			if n.waits--; n.waits == 0 && c.launch(n) {
+			if n.waits--; n.waits == 0 {
 				next = append(next, n)
 			}
 		}

@@ -165,6 +165,49 @@ func (w *wire) block(f *waiter, n int) {
 	}
 }
 
+// TestAnsweredThenBlocked has reads that block come together with others that do not,
+// in any order: those are answered.
+func TestAnsweredThenBlocked(t *testing.T) {
+	f := &waiter{Node: srv.NewNode(0o444)}
+	w := dial(t, newHall(map[string]srv.File{"f": f, "bulk": &bulk{Node: srv.NewNode(0o444)}}), true)
+	w.open("f", p9.OREAD)
+	w.rpc(&p9.Fcall{Type: p9.Twalk, Newfid: 2, Wname: []string{"bulk"}})
+	w.rpc(&p9.Fcall{Type: p9.Tlopen, Fid: 2})
+	const n = 8
+	for order := range 1 << n { // bit i says that the i-th read blocks
+		var reads []*p9.Fcall
+		quick := 0
+		for i := range n {
+			r := &p9.Fcall{Type: p9.Tread, Tag: uint16(i), Fid: 1, Count: 1}
+			if order>>i&1 == 0 {
+				r.Fid = 2
+				quick++
+			}
+			reads = append(reads, r)
+		}
+		w.send(reads...)
+		for range quick {
+			if r := w.recv(); r.Type != p9.Rread || order>>r.Tag&1 != 0 {
+				t.Fatal(r.Text(true))
+			}
+		}
+		var flushes []*p9.Fcall
+		for i := range n {
+			if order>>i&1 != 0 {
+				flushes = append(flushes, &p9.Fcall{Type: p9.Tflush, Tag: uint16(n + i), Oldtag: uint16(i)})
+			}
+		}
+		if len(flushes) > 0 {
+			w.send(flushes...)
+		}
+		for range flushes {
+			if r := w.recv(); r.Type != p9.Rflush {
+				t.Fatal(r.Text(true))
+			}
+		}
+	}
+}
+
 // TestBlockedReads has 1,000 reads block: others are served, each can be flushed,
 // and the hangup ends the rest before the file is clunked.
 func TestBlockedReads(t *testing.T) {

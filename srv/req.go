@@ -2,7 +2,6 @@ package srv
 
 import (
 	"context"
-	"runtime"
 	"sync"
 
 	"ninespace/srv/p9"
@@ -30,8 +29,8 @@ type life struct {
 	stale  bool    // one of them was clunked before its turn
 	alone  bool    // the last on a fid that it is the end of
 	waits  int     // on how many of their queues it is
-	links  [2]link // its places there; the first, where it waits for a goroutine
-	parked bool    // it does
+	links  [2]link // its places there; the first, where it waits for a worker
+	queued bool    // it does
 
 	flushes []waiting // Tflushes to answer after it, under conn.mu
 
@@ -164,30 +163,17 @@ func (r *req) who() *session {
 	return &session{ctx: r.c.base, quick: r.c.base}
 }
 
-// run does a request that may block, and then those that were too many.
+// run does a request that may block.
 func (r *req) run() {
-	c := r.c
-	for r != nil {
-		if r.bad == nil { // it has its fids, and those are made
-			r.ctx.Context = r.who().ctx
-		}
-		err := r.handle(r.ctx)
-		others := false
-		r, others = r.finish(err)
-		if others {
-			// Requests that came together are answered together: those that do
-			// not block are done first.
-			runtime.Gosched()
-		}
-		c.out.flush(nil, false)
-		c.wg.Done()
+	if r.bad == nil { // it has its fids, and those are made
+		r.ctx.Context = r.who().ctx
 	}
+	r.finish(r.handle(r.ctx))
 }
 
 // finish makes the request's effects final, queues its reply and what follows
-// it, and lets waiting requests go on. It gives the request to do next, and
-// whether others run.
-func (r *req) finish(err error) (more *req, others bool) {
+// it, and lets waiting requests go on.
+func (r *req) finish(err error) {
 	c := r.c
 	now := clock()
 	c.stats.count(one(r.t.Type, err != nil), now-r.began)
@@ -211,17 +197,17 @@ func (r *req) finish(err error) (more *req, others bool) {
 		c.out.put(c.rflush(f.tag))
 		c.stats.count(one(p9.Tflush, false), now-f.began)
 	}
-	more = c.unpark()
-	others = len(c.reqs) > 0
-	last := c.draining && !others
+	c.owing = true
+	last := c.draining && len(c.reqs) == 0
+	for _, n := range next {
+		c.enqueue(n) // who runs this goes on with them
+	}
 	c.mu.Unlock()
-	c.follow(next, [2]*fid{})
 	r.free()
 	if last {
 		c.out.flush(nil, false)
 		c.stopReading()
 	}
-	return more, others
 }
 
 // ended reports whether the request was its fid's last, which holds even where

@@ -1,9 +1,9 @@
 package srv
 
-// Requests that may block: which have a goroutine, and which wait for one.
+// Requests that may block, and the goroutines that do them: workers.
 
-// detach has a request run on a goroutine of its own: at once, if it is ready,
-// or when what it waits for has ended. c.mu is held; it unlocks it.
+// detach has a worker do a request: at once, if it is ready, or when what it waits for
+// has ended. c.mu is held; it unlocks it.
 func (c *conn) detach(r *req, ready bool) {
 	if err := r.keep(); err != nil { // too much is held already
 		if c.ending() {
@@ -16,38 +16,66 @@ func (c *conn) detach(r *req, ready bool) {
 	r.ctx, r.rx = new(reqCtx), nil
 	c.table()[r.t.Tag] = r
 	c.stats.inflight.Add(1)
-	c.wg.Add(1)
 	if ready {
-		ready = c.launch(r)
+		c.enqueue(r)
+		c.call()
 	}
 	c.mu.Unlock()
-	if ready {
-		go r.run()
-	}
 }
 
-// launch reports whether a request may have a goroutine now, or else parks it.
-// c.mu is held.
-func (c *conn) launch(r *req) bool {
-	if c.running >= maxRunning {
-		r.parked = true
-		c.parked.put(r, 0)
-		return false
+// call sees to it that a worker comes, with c.mu held, and reports whether one does:
+// there may be too many.
+func (c *conn) call() bool {
+	if !c.coming && c.running < maxRunning {
+		c.coming = true
+		c.hire(nil)
 	}
+	return c.coming
+}
+
+// hire starts a worker, with c.mu held: with a request, or for those queued.
+func (c *conn) hire(r *req) {
 	c.running++
-	return true
+	c.wg.Add(1)
+	go c.work(r)
 }
 
-// unpark gives a goroutine that has ended to a request that waits for one, nil
-// if none may have it. c.mu is held.
-func (c *conn) unpark() *req {
-	r := c.parked.first()
-	if r == nil || c.running > maxRunning { // those that were flushed are too many
-		c.running--
-		return nil
+// work does requests until none is queued, and then has their replies written: those
+// that come together, and do not block, are answered together by one goroutine. As any
+// may block, another worker is called before it for what is left to do then.
+func (c *conn) work(r *req) {
+	if r != nil {
+		r.run()
 	}
-	r.unqueue()
-	return r
+	c.mu.Lock()
+	if r == nil {
+		c.coming = false
+	}
+	for c.running <= maxRunning { // those hired with a request are too many
+		r := c.queue.first()
+		if r == nil {
+			break
+		}
+		r.unqueue()
+		alone := (c.owing || c.queue.first() != nil) && !c.call()
+		c.mu.Unlock()
+		if alone {
+			c.out.flush(nil, false)
+		}
+		r.run()
+		c.mu.Lock()
+	}
+	c.running--
+	c.owing = false
+	c.mu.Unlock()
+	c.out.flush(nil, false)
+	c.wg.Done()
+}
+
+// enqueue has the next worker do a request, with c.mu held.
+func (c *conn) enqueue(r *req) {
+	r.queued = true
+	c.queue.put(r, 0)
 }
 
 // table gives the table of requests, made by the first that needs it.
@@ -58,10 +86,15 @@ func (c *conn) table() map[uint16]*req {
 	return c.reqs
 }
 
-// follow starts the requests that another one made way for, and drops fids.
+// follow queues the requests that another one made way for, and drops fids.
 func (c *conn) follow(next []*req, drop [2]*fid) {
-	for _, n := range next {
-		go n.run()
+	if len(next) > 0 {
+		c.mu.Lock()
+		for _, n := range next {
+			c.enqueue(n)
+		}
+		c.call()
+		c.mu.Unlock()
 	}
 	for _, f := range drop {
 		if f != nil {

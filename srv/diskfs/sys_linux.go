@@ -95,12 +95,12 @@ func unlinkat(dir int, name string, flags int) error {
 }
 
 // preadNow reads what is in memory of a file, preadv2(2) with RWF_NOWAIT; p is
-// not empty.
+// not empty. It waits for nothing, like a quick statx.
 func preadNow(fd int, p []byte, off int64) (int, error) {
 	v := unix.Iovec{Base: &p[0]}
 	v.SetLen(len(p))
 	// The offset's upper half is for machines of 32 bits; others shift it out.
-	n, _, e := unix.Syscall6(unix.SYS_PREADV2, uintptr(fd), uintptr(unsafe.Pointer(&v)), 1, uintptr(off), uintptr(off>>32), unix.RWF_NOWAIT)
+	n, _, e := unix.RawSyscall6(unix.SYS_PREADV2, uintptr(fd), uintptr(unsafe.Pointer(&v)), 1, uintptr(off), uintptr(off>>32), unix.RWF_NOWAIT)
 	if e != 0 {
 		return 0, e
 	}
