@@ -80,7 +80,7 @@ func bench(line io.Writer) error {
 	var ws [2]*bufio.ReadWriter
 	for i, args := range [][]string{
 		{"/proc/self/exe", "/tmp/v9fs"},
-		{"/bin/nine", "newns", "-f", "/tmp/nsfile", "/init", "/n/disk"},
+		{"/bin/nine", "newns", "-n", "/tmp/nsfile", "/init", "/n/disk"},
 	} {
 		cmd := exec.Command(args[0], args[1:]...)
 		in, err := cmd.StdinPipe()
