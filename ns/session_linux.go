@@ -187,7 +187,7 @@ func (s *Session) Command(cmd *exec.Cmd, sources ...Source) error {
 	}
 	args := []string{"nine", "newns", "-e", add(cmd, theirs)}
 	for i, src := range sources {
-		args = append(args, "-n", src.Name, "-i", add(cmd, files[1+i]))
+		args = append(args, "-s", src.Name, "-i", add(cmd, files[1+i]))
 	}
 	if cmd.Dir != "" {
 		args = append(args, "-d", cmd.Dir)

@@ -19,7 +19,7 @@ import (
 )
 
 var (
-	nsGuestRun   = flag.String("nsguest", "^TestTable$/^(root|user|root,v9fs)$", "the tests of ns/cmd/newns that the guest runs, patterns with blanks between")
+	nsGuestRun   = flag.String("nsguest", "^TestV9fs$ ^TestTable$/^(root|user|root,v9fs)$", "the tests of ns/cmd/newns that the guest runs, patterns with blanks between; none: none")
 	nsGuestBench = flag.Bool("nsguest.bench", false, "measure name spaces beside v9fs there")
 	nsGuestTime  = flag.Duration("nsguest.time", 5*time.Minute, "when to give the guest up")
 )
@@ -38,6 +38,9 @@ func TestNsGuest(t *testing.T) {
 	dir := tempDir(t)
 	m := guest.Machine{Kernel: kernel.Image, Initrd: filepath.Join(dir, "initrd"), Args: strings.Fields(*nsGuestRun),
 		Memory: 768, Console: filepath.Join(dir, "console")}
+	if *nsGuestRun == "none" {
+		m.Args = nil
+	}
 	if *nsGuestBench {
 		m.Args = slices.Insert(m.Args, 0, "-bench")
 	}
@@ -59,7 +62,8 @@ func TestNsGuest(t *testing.T) {
 }
 
 // nsPrograms are the machine's own that the tests' scripts use.
-var nsPrograms = []string{"sh", "ls", "cat", "mkdir", "rm", "rmdir", "tee", "head", "mount", "unshare", "setpriv"}
+var nsPrograms = []string{"sh", "ls", "cat", "mkdir", "rm", "rmdir", "tee", "head", "mount", "unshare", "setpriv",
+	"mkfifo", "echo", "cut", "chmod", "grep", "sed"}
 
 // nsImage makes the guest's initramfs.
 func nsImage(ctx context.Context, k *guest.Kernel, dir, file string) error {

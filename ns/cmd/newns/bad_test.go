@@ -191,7 +191,7 @@ func TestNoMount(t *testing.T) {
 		for _, c := range []struct{ script, want string }{
 			{"bind a b; rfork nm sh -c 'umount b || mount -t tmpfs none b || mount --bind c b; cat b/x; bind c b; ls b' 2>/dev/null; ls b", "a/x\ncx\nax\nsub\nx\n"},
 			{"rfork m sh -c 'rfork n true' 2>&1", "rfork: new mount namespace: mount/attach disallowed\n"},
-			{"rfork m true; newns -f nsfile true && rfork N true", "rfork: rfork N: mount/attach disallowed\n"},
+			{"rfork m true; newns -n nsfile true && rfork N true", "rfork: rfork N: mount/attach disallowed\n"},
 			{"exec rfork E sh -c 'echo $D; exit 3'", "\n"},
 			{"rfork nN; rfork q 2>&1 | head -1; rfork n nosuch", "rfork: rfork nN: a copy and a clean one\nusage: nine rfork [flags [command [argument ...]]]\nrfork: rfork q: unknown flag q\nrfork: nosuch: command not found\n"},
 		} {

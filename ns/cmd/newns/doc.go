@@ -7,7 +7,7 @@ newns - run a command in a new name space
 
 # SYNOPSIS
 
-	nine newns [-9N] [-f nsfile] [-d directory] [command [argument ...]]
+	nine newns [-9N] [-n nsfile] [-d directory] [command [argument ...]]
 
 # DESCRIPTION
 
@@ -17,27 +17,27 @@ nobody else. /mnt/bin, which has ninespace's commands, comes first in its PATH.
 The working directory stays where it is, if that is there inside.
 
 On the host newns starts an engine (nsd), which ends with the command. The name
-space is the host's own tree, with the directories n and mnt added, and what the
+space is the host's own tree, with the directories n, mnt and srv added, and what the
 namespace file says: nsfile, or else $HOME/lib/namespace, or else a standard one
 that mounts what `nine up` posts.
 
 In a name space newns copies that one, by the same engine, and adds nsfile's
-lines only if -f is given. Newns is then replaced by the command.
+lines only if -n is given. Newns is then replaced by the command.
 
 For a user other than root newns makes a user namespace, in which only that user
 and group exist; all other owners appear as nobody. Programs with the set-user-ID
 bit gain nothing there.
 
 	-d	start in directory, which must be there inside
-	-f	build the name space from nsfile
+	-n	build the name space from nsfile
 	-9	let the kernel's own 9P client, v9fs, show the trees of servers, where it
 		has one loaded and newns is run by root: quicker at some things, and the
 		same but for what BUGS says
 	-N	let the engine serve the host's tree too, instead of leaving it to the
 		kernel: slower, and the same
 
-The flags -e, -i, -n and -a are for programs that start sessions: descriptors of
-the engine and of a file with the lines, that file's name, and the name that the
+The flags -e, -i, -s and -a are for programs that start sessions: descriptors of
+the engine and of a file with the lines, what errors call it, and the name that the
 command is given for itself.
 
 # The namespace file
@@ -59,7 +59,7 @@ Any other line that fails ends newns.
 # EXAMPLES
 
 	newns
-	newns -f lib/build make
+	newns -n lib/build make
 
 # FILES
 

@@ -24,11 +24,11 @@ var Man string
 func Main(_ context.Context, std [3]*os.File, args []string) error {
 	fs := flag.NewFlagSet("newns", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
-	file := fs.String("f", "", "build the name space from `nsfile`")
+	file := fs.String("n", "", "build the name space from `nsfile`")
 	noGraft := fs.Bool("N", false, "no grafts")
 	v9fs := fs.Bool("9", false, "servers by the kernel")
 	control := fs.Int("e", -1, "engine's `descriptor`")
-	name := fs.String("n", "", "`name` of the lines' file")
+	name := fs.String("s", "", "`name` of the lines' source")
 	var sources []ns.Source
 	fs.Func("i", "lines from `descriptor`", func(s string) error {
 		text, err := readAll(s)

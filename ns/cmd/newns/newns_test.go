@@ -117,14 +117,14 @@ func newSession(t *testing.T, user, noGraft bool) *session {
 	return &session{user: user, noGraft: noGraft, dir: dir}
 }
 
-// command makes `nine newns -f lines sh -c script`.
+// command makes `nine newns -n lines sh -c script`.
 func (s *session) command(t *testing.T, lines, script string) *exec.Cmd {
 	t.Helper()
 	file := filepath.Join(s.dir, "nsfile")
 	if err := os.WriteFile(file, []byte(lines), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	args := []string{nine, "newns", "-f", file}
+	args := []string{nine, "newns", "-n", file}
 	if s.noGraft {
 		args = append(args, "-N")
 	}
@@ -232,6 +232,8 @@ func TestBind(t *testing.T) {
 			{"files", "ls /mnt/ns; ls /n", "ctl\nns\nram\n"},
 			{"text", "ns", "mount #s/ram /n/ram\ncd D\n"},
 			{"text of a process", "ns $$", "mount #s/ram /n/ram\ncd D\n"},
+			{"text of another process", "mkfifo p; newns sh -c 'bind a b; echo >p; read x <p' & read x <p; ns $!; ns; echo >p; wait; rm p",
+				"mount #s/ram /n/ram\nbind D/a D/b\ncd D\nmount #s/ram /n/ram\ncd D\n"},
 			{"bind", "bind a b; cat b/x; ls b; unmount b; cat b/x", "a/x\nax\nsub\nx\nb/x\n"},
 			{"file", "bind a/ax b/x; cat b/x; unmount b/x; cat b/x", "a/ax\nb/x\n"},
 			{"by the file", "bind a c; bind b a/sub; cat c/sub/bx; unmount a/sub; cat c/sub/s", "b/bx\na/sub/s\n"},
@@ -244,7 +246,7 @@ func TestBind(t *testing.T) {
 			{"union that creates", "bind -ac c b; echo n >b/new; cat c/new; rm b/new; ls c; unmount b", "n\ncx\n"},
 			{"union of a server", "echo r >/n/ram/r; bind -bc /n/ram b; cat b/r b/bx; echo n >b/n; ls /n/ram; mv b/n b/m; rm b/r b/m; ls /n/ram", "r\nb/bx\nn\nr\n"},
 			{"root union", "mkdir /n/ram/zz; bind -b /n/ram /; ls -d /zz; mkdir -p /n/ram/home/zzz; bind -b /n/ram /; ls /home; unmount /n/ram /; unmount /n/ram /; test -e /home/zzz || echo gone; rm -r /n/ram/home /n/ram/zz", "/zz\nzzz\ngone\n"},
-			{"same text", "bind -a a b; bind b c; ns >1; newns -f 1 ns >2; unmount b; cat 1; rm 1 2",
+			{"same text", "bind -a a b; bind b c; ns >1; newns -n 1 ns >2; unmount b; cat 1; rm 1 2",
 				"mount #s/ram /n/ram\nbind -a D/a D/b\nbind D/b D/c\ncd D\n"},
 			{"nested", "newns sh -c 'bind a b; cat b/x; unmount /n/ram; ls /n'; cat b/x; ls /n", "a/x\nb/x\nram\n"},
 			{"nested copies", "bind a b; bind -a c a; newns sh -c 'cat b/ax; ls a; unmount b; cat b/x; unmount a; ls a'; cat b/x; ls a", "a/ax\nax\ncx\nsub\nx\nb/x\nax\nsub\nx\na/x\nax\ncx\nsub\nx\n"},

@@ -12,7 +12,7 @@ ns - print the name space as lines that build it
 # DESCRIPTION
 
 Ns prints the name space of the process pid, or its own, as lines of a namespace
-file: newns -f builds the same one from them. They are in the order in which the
+file: newns -n builds the same one from them. They are in the order in which the
 binds and mounts were made; the last line is the working directory. What every
 name space starts with is left out. A name that no longer leads to what it led to is
 told as one in a device, #U/tmp; a server that only files of are left is mounted at
@@ -22,7 +22,7 @@ that is so (rfork m): namespace files have no line for it.
 # EXAMPLES
 
 	ns
-	ns 4711 >here; newns -f here
+	ns 4711 >here; newns -n here
 
 # FILES
 

@@ -133,7 +133,7 @@ func (p *place) begin(b *bench) error {
 		if err := os.WriteFile(file, []byte(strings.ReplaceAll(p.lines, "%s", b.data)+"\n"), 0o644); err != nil {
 			return err
 		}
-		work = append(append(append([]string{"nine", "newns"}, p.flags...), "-f", file), work...)
+		work = append(append(append([]string{"nine", "newns"}, p.flags...), "-n", file), work...)
 	}
 	cmd := command(b.ctx, exe, work, attr, home, log)
 	if p.in, err = cmd.StdinPipe(); err != nil {
