@@ -62,10 +62,10 @@ func (f *fuseFS) back(fh *fileHandle, st *p9.Stat, flags uint32, out *fuse.OpenO
 // takes none.
 func (f *fuseFS) lend(h srv.Handle) int32 {
 	o, ok := h.(backer)
-	if !ok || f.server == nil || f.alone.Load() {
+	if !ok || f.conn == nil || f.alone.Load() {
 		return 0
 	}
-	id, errno := f.server.RegisterBackingFd(&fuse.BackingMap{Fd: int32(o.Backing())})
+	id, errno := f.conn.Lend(o.Backing())
 	switch errno {
 	case 0:
 		return id
@@ -84,7 +84,7 @@ func (f *fuseFS) unback(fh *fileHandle) {
 		return
 	}
 	if b.opens--; b.opens == 0 && b.id != 0 {
-		f.server.UnregisterBackingFd(b.id)
+		f.conn.Unlend(b.id)
 		b.id = 0
 	}
 }

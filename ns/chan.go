@@ -19,6 +19,7 @@ type Dev struct {
 	root    srv.File
 	host    bool   // the host's own tree, which the kernel can bind as well
 	byGroup bool   // its files differ from group to group
+	local   bool   // no server is asked: it is the engine's own or the host's
 	hangup  func() // called when the last Chan is closed
 	refs    atomic.Int32
 }
@@ -50,6 +51,12 @@ type key struct {
 
 func (c *Chan) key() key    { return key{c.dev.id, c.qid.Path} }
 func (c *Chan) isDir() bool { return c.mode.IsDir() }
+
+// brief tells whether requests about a file are soon answered. A ctl's may mount.
+func (c *Chan) brief() bool {
+	_, ctl := c.file.(*ctlFile)
+	return c.dev.local && !ctl && c.mode&^(fs.ModeDir|fs.ModeSymlink) == 0
+}
 
 // attach makes a Chan of a device's root.
 func (d *Dev) attach(ctx context.Context) (*Chan, error) {

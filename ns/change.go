@@ -11,23 +11,19 @@ import (
 
 // Apply does one line in the group: bind, mount, unmount or clear. pid is the
 // thread that asks, 0 for none: kernel mounts are made where it is. An error
-// leaves all as it was.
+// leaves all as it was. What the names lead to is looked up before any lock is
+// taken: a server on their way may take its time, in which others go on.
 func (g *Group) Apply(ctx context.Context, op Op, pid int) (err error) {
 	var to *Chan
 	if (op.Verb == "mount" || op.Verb == "clear") && g.pg.denied() {
 		return fmt.Errorf("%s: %w", op, ErrNoMount)
 	}
 	if op.Verb == "mount" {
-		// The server may take its time, in which others can bind.
 		if to, err = g.dial(ctx, op); err != nil {
 			return err
 		}
 		defer to.close()
 	}
-	g.change.Lock()
-	defer g.change.Unlock()
-	// A server on the way of a name that does not answer must not stop the others
-	// for longer than that.
 	asked := ctx
 	ctx, cancel := bounded(ctx)
 	defer cancel()
@@ -116,6 +112,8 @@ func (g *Group) join(nm Mount, umh *Mhead, old place, pid int) error {
 		return errRoot
 	}
 	nm.on = spot{old.name, old.via}
+	g.change.Lock()
+	defer g.change.Unlock()
 	k, was, err := g.pg.mountOn(nm, umh, old.Chan)
 	if err != nil {
 		return err
@@ -124,7 +122,7 @@ func (g *Group) join(nm Mount, umh *Mhead, old place, pid int) error {
 }
 
 // commit makes the kernel's mounts follow a change of what is mounted on a file,
-// or undoes it.
+// or undoes it. g.change is locked.
 func (g *Group) commit(k key, at *Chan, was *Mhead, pid int) error {
 	if err := g.place(pid, k, was); err != nil {
 		g.pg.restore(k, was)
@@ -158,6 +156,8 @@ func (g *Group) unmount(ctx context.Context, op Op, pid int) error {
 			is = func(m *Mount) bool { return m.to.key() == k || bySrv(m) }
 		}
 	}
+	g.change.Lock()
+	defer g.change.Unlock()
 	k, was, err := g.pg.unmount(is, old.Chan)
 	if err == nil {
 		err = g.commit(k, old.Chan, was, pid)
@@ -170,6 +170,8 @@ func (g *Group) unmount(ctx context.Context, op Op, pid int) error {
 
 // clear gives the group the name space that it would start with.
 func (g *Group) clear(pid int) error {
+	g.change.Lock()
+	defer g.change.Unlock()
 	undo, drop := g.pg.clean()
 	if err := g.placeAll(pid); err != nil {
 		undo()

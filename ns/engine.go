@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -65,9 +66,10 @@ func NewEngine(o EngineOptions) *Engine {
 	e.host.host, e.host.bare = true, true
 	e.srvDev = NewDev("#s", newSrvDir(o.Namespace), nil)
 	e.srvDev.bare = true
-	e.srvDev.refs.Add(1) // all three stay
-	e.rootDev.refs.Add(1)
-	e.host.refs.Add(1)
+	for _, d := range []*Dev{e.rootDev, e.host, e.srvDev} {
+		d.local = true
+		d.refs.Add(1) // they stay
+	}
 	for _, s := range o.Streams {
 		e.streams = append(e.streams, &stream{rwc: s})
 	}
@@ -125,6 +127,11 @@ func (g *Group) Fork(clean bool) (*Group, error) {
 		return nil, ErrNoMount
 	}
 	n := &Group{eng: g.eng, pg: g.pg.Copy(clean), root: g.root.hold()}
+	if clean {
+		n.placed.list = n.grafts(n.hidden())
+	} else {
+		n.placed.list = slices.Clone(g.placed.list)
+	}
 	g.eng.add(n)
 	return n, nil
 }

@@ -1,6 +1,7 @@
 package ns
 
 import (
+	"fmt"
 	"io/fs"
 	"strconv"
 	"sync"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 
+	"ninespace/ns/devfuse"
 	"ninespace/srv/p9"
 )
 
@@ -32,11 +34,10 @@ type fuseFS struct {
 	fuse.RawFileSystem
 	eng *Engine
 	own ids
-	fd  int // of /dev/fuse, for what go-fuse cannot say; -1: none
-	exp bool
+	exp bool // the kernel can be told to ask again for a name
 
-	server *fuse.Server
-	alone  atomic.Bool // the kernel is lent no files
+	conn  *devfuse.Conn // nil: none
+	alone atomic.Bool   // the kernel is lent no files
 
 	mu    sync.RWMutex
 	nodes map[uint64]*node
@@ -81,19 +82,25 @@ type node struct {
 }
 
 func newFuseFS(eng *Engine) *fuseFS {
-	f := &fuseFS{RawFileSystem: fuse.NewDefaultRawFileSystem(), eng: eng, own: myIds(), fd: -1,
+	f := &fuseFS{RawFileSystem: fuse.NewDefaultRawFileSystem(), eng: eng, own: myIds(),
 		nodes: map[uint64]*node{}, files: map[fileKey]*node{}, handles: map[uint64]any{}, last: fuse.FUSE_ROOT_ID}
 	f.nodes[fuse.FUSE_ROOT_ID] = &node{id: fuse.FUSE_ROOT_ID, dir: true, lookup: 1, kids: map[string]*node{}}
 	return f
 }
 
-func (f *fuseFS) String() string { return "nine" }
-
-func (f *fuseFS) Init(s *fuse.Server) {
-	flags := s.KernelSettings().Flags64()
-	f.exp = flags&fuse.CAP_HAS_EXPIRE_ONLY != 0
-	f.server = s
-	f.alone.Store(flags&fuse.CAP_PASSTHROUGH == 0)
+// connect begins to answer the kernel on a descriptor of /dev/fuse.
+func (f *fuseFS) connect(fd int) error {
+	conn, err := devfuse.New(fd, f, devfuse.Options{MaxWrite: maxWrite, Flags: fuse.CAP_ASYNC_READ | fuse.CAP_BIG_WRITES |
+		fuse.CAP_FILE_OPS | fuse.CAP_PARALLEL_DIROPS | fuse.CAP_MAX_PAGES | fuse.CAP_AUTO_INVAL_DATA | fuse.CAP_PASSTHROUGH |
+		fuse.CAP_HAS_EXPIRE_ONLY | fuse.CAP_ATOMIC_O_TRUNC | fuse.CAP_DIRECT_IO_ALLOW_MMAP | fuse.CAP_HANDLE_KILLPRIV_V2 |
+		fuse.CAP_POSIX_LOCKS | fuse.CAP_FLOCK_LOCKS})
+	if err != nil {
+		return fmt.Errorf("fuse: %w", err)
+	}
+	f.conn, f.exp = conn, conn.Has(fuse.CAP_HAS_EXPIRE_ONLY)
+	f.alone.Store(!conn.Has(fuse.CAP_PASSTHROUGH))
+	go conn.Serve()
+	return nil
 }
 
 // node finds a node and holds its Chan, which the caller closes.
@@ -239,4 +246,21 @@ func (f *fuseFS) groupOf(name string) *Group {
 		return nil
 	}
 	return f.eng.group(id)
+}
+
+// Brief tells of nodes about which the engine itself answers, or the host's disks.
+func (f *fuseFS) Brief(id uint64) bool {
+	if id == fuse.FUSE_ROOT_ID {
+		return true
+	}
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	n := f.nodes[id]
+	switch {
+	case n == nil || n.ch == nil:
+		return true
+	case n.dir:
+		return n.group.pg.brief(n.ch)
+	}
+	return n.ch.brief()
 }

@@ -219,14 +219,14 @@ func (f *fuseFS) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
 	}
 }
 
-func (f *fuseFS) Read(cancel <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
+func (f *fuseFS) Read(cancel <-chan struct{}, in *fuse.ReadIn, buf []byte) (int, fuse.Status) {
 	h, ok := f.handle(in.Fh).(*fileHandle)
 	if !ok {
-		return nil, fuse.EBADF
+		return 0, fuse.EBADF
 	}
 	r, ok := h.h.(srv.Reader)
 	if !ok {
-		return nil, fuse.EACCES
+		return 0, fuse.EACCES
 	}
 	ctx := f.ctx(cancel, &in.InHeader, h.n)
 	ctx.quick = h.direct
@@ -248,7 +248,7 @@ func (f *fuseFS) Read(cancel <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse
 		n += m
 	}
 	if err != nil && !errors.Is(err, io.EOF) && n <= 0 {
-		return nil, status(err)
+		return 0, status(err)
 	}
 	n = max(n, 0)
 	if h.stream {
@@ -256,7 +256,7 @@ func (f *fuseFS) Read(cancel <-chan struct{}, in *fuse.ReadIn, buf []byte) (fuse
 		h.rat += int64(n)
 		h.mu.Unlock()
 	}
-	return fuse.ReadResultData(buf[:n]), fuse.OK
+	return n, fuse.OK
 }
 
 func (f *fuseFS) Write(cancel <-chan struct{}, in *fuse.WriteIn, data []byte) (uint32, fuse.Status) {

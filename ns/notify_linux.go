@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
-	"golang.org/x/sys/unix"
 )
 
 // What the engine tells the kernel without being asked.
@@ -23,7 +22,7 @@ type toldName struct {
 // way in the same directory, are left out: the kernel has that directory locked,
 // and a server that does not answer must not stop a bind.
 func (f *fuseFS) changed(g *Group, at *Chan) {
-	if !f.exp || f.fd < 0 {
+	if !f.exp {
 		return
 	}
 	f.mu.RLock()
@@ -100,7 +99,7 @@ func (f *fuseFS) expireAttr(id uint64) {
 	le := binary.NativeEndian
 	b := le.AppendUint64(nil, id)
 	b = le.AppendUint64(b, ^uint64(0)) // no data
-	f.notify(-fuse.NOTIFY_INVAL_INODE, le.AppendUint64(b, 0))
+	f.conn.Notify(fuse.NOTIFY_INVAL_INODE, le.AppendUint64(b, 0))
 }
 
 // dropName has the kernel forget a name of the root, a group's that is gone, and
@@ -110,7 +109,7 @@ func (f *fuseFS) dropName(name string) {
 	b := le.AppendUint64(nil, fuse.FUSE_ROOT_ID)
 	b = le.AppendUint32(b, uint32(len(name)))
 	b = le.AppendUint32(b, 0)
-	f.notify(-fuse.NOTIFY_INVAL_ENTRY, append(append(b, name...), 0))
+	f.conn.Notify(fuse.NOTIFY_INVAL_ENTRY, append(append(b, name...), 0))
 }
 
 // expireName has the kernel ask again for a name. Without EXPIRE_ONLY it would
@@ -120,14 +119,5 @@ func (f *fuseFS) expireName(dir uint64, name string) {
 	b := le.AppendUint64(nil, dir)
 	b = le.AppendUint32(b, uint32(len(name)))
 	b = le.AppendUint32(b, fuse.EXPIRE_ONLY)
-	f.notify(-fuse.NOTIFY_INVAL_ENTRY, append(append(b, name...), 0))
-}
-
-// notify writes an answer to no request: its error is the notification's code.
-func (f *fuseFS) notify(code uint32, body []byte) {
-	le := binary.NativeEndian
-	b := le.AppendUint32(nil, uint32(16+len(body)))
-	b = le.AppendUint32(b, code)
-	b = le.AppendUint64(b, 0)
-	unix.Write(f.fd, append(b, body...))
+	f.conn.Notify(fuse.NOTIFY_INVAL_ENTRY, append(append(b, name...), 0))
 }

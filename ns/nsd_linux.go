@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log"
 	"net"
 	"os"
 	"strconv"
 	"strings"
 	"syscall"
 
-	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 
 	"ninespace/srv"
@@ -79,25 +76,17 @@ func start(o EngineOptions, hostTree func() (srv.File, error)) (*host, error) {
 	eng := NewEngine(o)
 	h.fuseFS = newFuseFS(eng)
 	eng.kernel = h
-	opts := &fuse.MountOptions{
-		MaxWrite: maxWrite, Name: "nine", FsName: "nine",
-		IgnoreSecurityLabels: true, DisableReadDirPlus: true, EnableLocks: true,
-		ExtraCapabilities: fuse.CAP_ATOMIC_O_TRUNC | fuse.CAP_DIRECT_IO_ALLOW_MMAP | fuse.CAP_HANDLE_KILLPRIV_V2,
-		Logger:            log.New(io.Discard, "", 0),
-	}
-	if h.fd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0); err != nil {
+	var st unix.Stat_t
+	if err := h.connect(fd); err != nil {
 		return nil, err
 	}
-	server, err := fuse.NewServer(h, "/dev/fd/"+strconv.Itoa(fd), opts)
-	if err != nil {
-		return nil, fmt.Errorf("fuse: %w", err)
-	}
-	go server.Serve()
-	var st unix.Stat_t
 	if err := unix.Fstat(h.engine, &st); err != nil {
 		return nil, fmt.Errorf("fuse: %w", err)
 	}
 	h.dev = st.Dev
+	if h.home, err = newHome(h.engine); err != nil {
+		return nil, err
+	}
 	return h, nil
 }
 
@@ -212,13 +201,12 @@ func (h *host) attach(arg string) error {
 	if err != nil {
 		return fmt.Errorf("attach %q: %w", arg, syscall.EINVAL)
 	}
-	h.collect()
+	go h.collect()
 	g, err := h.eng.NewGroup(context.Background())
 	if err != nil {
 		return err
 	}
-	err = h.enter(g, tid, nil, func() error { return nil })
-	if err != nil {
+	if err = h.attachGroup(g, tid); err != nil {
 		g.Close()
 	}
 	return err

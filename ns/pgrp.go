@@ -283,6 +283,22 @@ func (pg *Pgrp) members(c *Chan) []*Chan {
 	return cs
 }
 
+// brief tells whether requests about c, or what is mounted on it, are soon answered.
+func (pg *Pgrp) brief(c *Chan) bool {
+	pg.mu.RLock()
+	defer pg.mu.RUnlock()
+	h := pg.heads[c.key()]
+	if h == nil {
+		return c.brief()
+	}
+	for _, m := range h.mount {
+		if !m.to.brief() {
+			return false
+		}
+	}
+	return true
+}
+
 // top gives, held, the first file that stands for c.
 func (pg *Pgrp) top(c *Chan) *Chan {
 	pg.mu.RLock()

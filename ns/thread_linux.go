@@ -2,127 +2,146 @@ package ns
 
 import (
 	"fmt"
+	"os"
 	"runtime"
+	"slices"
 	"strconv"
-	"sync"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// in runs do on a thread of its own in the mount namespace of the thread tid.
-// The thread is thrown away: it can't come back.
-func in(tid int, do func() error) error {
-	ns, err := openNamespace(tid)
-	if err != nil {
-		return err
+// Mounts are made in the mount namespaces of others by threads that visit these.
+// What they name there leads through the engine's own file system, so they wait for
+// the engine as every other process does; and were the engine killed meanwhile, the
+// kernel would end their wait only when the last descriptor of /dev/fuse is closed.
+// So a visitor has a table of descriptors of its own, with none of that in it.
+
+// A visitor is such a thread. At home it is in the engine's own mount namespace.
+type visitor struct {
+	*home
+	work chan func()
+	lost bool // it can't come back
+}
+
+// A home is where visitors come from. All is open in their own tables too.
+type home struct {
+	ns, root int   // the mount namespace and the host's root in it
+	keep     []int // descriptors of a visitor's, in order
+	idle     chan *visitor
+}
+
+const idleVisitors = 4
+
+// newHome makes the calling process's namespace and root visitors' home. They keep
+// the descriptors of also.
+func newHome(also ...int) (*home, error) {
+	h := &home{idle: make(chan *visitor, idleVisitors)}
+	var err error
+	if h.ns, err = unix.Open("/proc/self/ns/mnt", unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
+		return nil, fmt.Errorf("mount namespace: %w", err)
 	}
-	defer unix.Close(ns)
+	if h.root, err = unix.Open("/", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
+		return nil, fmt.Errorf("/: %w", err)
+	}
+	h.keep = append([]int{0, 1, 2, h.ns, h.root}, also...)
+	// Go's runtime looks for what is ready on any thread: by those two.
+	fds, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return nil, bare(err)
+	}
+	for _, fd := range fds {
+		switch to, _ := os.Readlink("/proc/self/fd/" + fd.Name()); to {
+		case "anon_inode:[eventpoll]", "anon_inode:[eventfd]":
+			if n, err := strconv.Atoi(fd.Name()); err == nil {
+				h.keep = append(h.keep, n)
+			}
+		}
+	}
+	slices.Sort(h.keep)
+	return h, nil
+}
+
+// visit runs do in a visitor at home. The descriptors there are others than here.
+func (h *home) visit(do func(*visitor) error) error {
+	var v *visitor
+	select {
+	case v = <-h.idle:
+	default:
+		v = &visitor{home: h, work: make(chan func())}
+		started := make(chan error)
+		go v.live(started)
+		if err := <-started; err != nil {
+			close(v.work)
+			return err
+		}
+	}
 	done := make(chan error, 1)
-	go func() {
-		if err := move(ns); err != nil {
-			done <- fmt.Errorf("mount namespace of thread %d: %w", tid, err)
-			return
+	v.work <- func() { done <- do(v) }
+	err := <-done
+	if !v.lost {
+		select {
+		case h.idle <- v:
+			return err
+		default:
 		}
-		done <- do()
-	}()
-	return <-done
-}
-
-func openNamespace(tid int) (int, error) {
-	ns, err := unix.Open("/proc/"+strconv.Itoa(tid)+"/ns/mnt", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return -1, fmt.Errorf("mount namespace of thread %d: %w", tid, err)
 	}
-	return ns, nil
-}
-
-// move moves the goroutine's thread to a mount namespace, for good.
-func move(ns int) error {
-	runtime.LockOSThread() // and never unlock
-	// setns(2) is refused while the working directory is shared.
-	if err := unix.Unshare(unix.CLONE_FS); err != nil {
-		return err
-	}
-	return unix.Setns(ns, unix.CLONE_NEWNS)
-}
-
-// A thread that has come to a namespace stays there for a while: those who bind
-// once do so again, and a new one costs more than the mounts. It keeps the
-// namespace from going with its last process for so long.
-const threadStays = time.Second
-
-// threads are those that stay, by the number of their mount namespace.
-type threads struct {
-	mu sync.Mutex
-	m  map[uint64]*thread
-}
-
-type thread struct {
-	work   chan func(error)
-	wanted int // by how many
-}
-
-// in runs do in the mount namespace of the thread tid, on a thread that others
-// use after it.
-func (t *threads) in(tid int, do func() error) error {
-	ns, err := openNamespace(tid)
-	if err != nil {
-		return err
-	}
-	var st unix.Stat_t
-	if err := unix.Fstat(ns, &st); err != nil {
-		unix.Close(ns)
-		return err
-	}
-	t.mu.Lock()
-	th := t.m[st.Ino]
-	if th == nil {
-		th = &thread{work: make(chan func(error))}
-		if t.m == nil {
-			t.m = map[uint64]*thread{}
-		}
-		t.m[st.Ino] = th
-		go t.run(th, st.Ino, ns)
-	} else {
-		unix.Close(ns)
-	}
-	th.wanted++
-	t.mu.Unlock()
-	done := make(chan error, 1)
-	th.work <- func(err error) {
-		if err != nil {
-			done <- fmt.Errorf("mount namespace of thread %d: %w", tid, err)
-			return
-		}
-		done <- do()
-	}
-	err = <-done
-	t.mu.Lock()
-	th.wanted--
-	t.mu.Unlock()
+	close(v.work)
 	return err
 }
 
-// run is the thread. ns, which it closes, is a descriptor of its namespace.
-func (t *threads) run(th *thread, number uint64, ns int) {
-	defer unix.Close(ns)
-	err := move(ns)
-	idle := time.NewTimer(threadStays)
-	defer idle.Stop()
-	for {
-		select {
-		case do := <-th.work:
-			do(err)
-		case <-idle.C:
-			t.mu.Lock()
-			if th.wanted == 0 {
-				delete(t.m, number)
-				t.mu.Unlock()
-				return
-			}
-			t.mu.Unlock()
-		}
-		idle.Reset(threadStays)
+// live is the thread.
+func (v *visitor) live(started chan error) {
+	runtime.LockOSThread() // and never unlock: it ends with this
+	if unix.Gettid() == unix.Getpid() {
+		// The first thread's table is what /proc/self/fd shows. While it is held
+		// here another one is found.
+		other := make(chan error)
+		go v.live(other)
+		started <- <-other
+		runtime.UnlockOSThread()
+		return
 	}
+	started <- v.part()
+	for do := range v.work {
+		do()
+	}
+}
+
+// part gives the thread a working directory and descriptors of its own.
+func (v *visitor) part() error {
+	if err := unix.Unshare(unix.CLONE_FS); err != nil {
+		return fmt.Errorf("visitor: %w", err)
+	}
+	next := v.keep[len(v.keep)-1] + 1
+	if err := unix.CloseRange(uint(next), ^uint(0)>>32, unix.CLOSE_RANGE_UNSHARE); err != nil {
+		return fmt.Errorf("visitor's descriptors: %w", err)
+	}
+	next = 0
+	for _, fd := range v.keep {
+		if fd > next {
+			if err := unix.CloseRange(uint(next), uint(fd-1), 0); err != nil {
+				return fmt.Errorf("visitor's descriptors: %w", err)
+			}
+		}
+		next = fd + 1
+	}
+	return nil
+}
+
+// in runs do in the mount namespace of the thread tid, and comes back.
+func (v *visitor) in(tid int, do func() error) error {
+	ns, err := unix.Open("/proc/"+strconv.Itoa(tid)+"/ns/mnt", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err == nil {
+		err = unix.Setns(ns, unix.CLONE_NEWNS)
+		unix.Close(ns)
+	}
+	if err != nil {
+		return fmt.Errorf("mount namespace of thread %d: %w", tid, err)
+	}
+	defer func() {
+		if unix.Setns(v.ns, unix.CLONE_NEWNS) != nil || unix.Fchdir(v.root) != nil || unix.Chroot(".") != nil {
+			v.lost = true
+		}
+	}()
+	return do()
 }

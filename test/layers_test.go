@@ -31,7 +31,8 @@ var layers = []struct {
 	{"srv/*fs", "srv srv/p9"},
 	{"srv/cmd/*", "srv srv/p9 srv/client srv/*fs ns"},
 
-	{"ns", "srv srv/p9 srv/client"},
+	{"ns", "srv srv/p9 srv/client ns/devfuse"},
+	{"ns/devfuse", ""},
 	{"ns/nstest", "srv srv/p9 srv/ramfs"},
 	{"ns/cmd/*", "srv srv/p9 srv/client srv/*fs ns"},
 

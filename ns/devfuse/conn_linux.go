@@ -1,0 +1,192 @@
+package devfuse
+
+import (
+	"fmt"
+	"log"
+	"os"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"unsafe"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+)
+
+// The protocol's version that the messages here are of.
+const (
+	major = 7
+	minor = 28
+)
+
+// Options are what is agreed on with the kernel.
+type Options struct {
+	MaxWrite int    // the most that a read or write asks for
+	Flags    uint64 // fuse.CAP_*: what is wanted, as far as the kernel has it
+}
+
+// A Conn is a mounted file system's connection to the kernel.
+type Conn struct {
+	fd    int
+	fs    FS
+	flags uint64
+
+	readers
+	large  buffers // for what the kernel sends, and the longest answers
+	medium buffers // for most answers
+
+	mu   sync.Mutex
+	live map[*request]struct{}
+	dead atomic.Bool
+}
+
+// New answers the kernel's first message on fd, a descriptor of /dev/fuse that a
+// file system was mounted by. The descriptor is the Conn's from then on.
+func New(fd int, fs FS, o Options) (*Conn, error) {
+	c := &Conn{fd: fd, fs: fs, live: map[*request]struct{}{},
+		readers: readers{wake: make(chan struct{}, 1), over: make(chan struct{})},
+		large:   buffers{size: o.MaxWrite + os.Getpagesize()}, medium: buffers{size: 128 << 10}}
+	r := c.enrol()
+	defer c.leave(r)
+	if errno := c.read(r); errno != 0 {
+		return nil, fmt.Errorf("read of the first request: %w", errno)
+	}
+	in := arg[fuse.InitIn](r)
+	if opcode(in.Opcode) != opInit || in.Major != major || in.Minor < 12 {
+		return nil, fmt.Errorf("kernel's protocol %d.%d: %w", in.Major, in.Minor, syscall.EPROTO)
+	}
+	c.flags = in.Flags64() & o.Flags
+	out := result[fuse.InitOut](r)
+	*out = fuse.InitOut{Major: major, Minor: min(minor, in.Minor), MaxReadAhead: in.MaxReadAhead,
+		Flags: uint32(c.flags) | initExt&in.Flags, Flags2: uint32(c.flags >> 32),
+		MaxBackground: 64, CongestionThreshold: 48, MaxWrite: uint32(o.MaxWrite), MaxStackDepth: 1,
+		MaxPages: uint16(o.MaxWrite / os.Getpagesize())}
+	if errno := r.reply(fuse.OK); errno != 0 {
+		return nil, fmt.Errorf("answer to the first request: %w", errno)
+	}
+	return c, nil
+}
+
+const initExt = 1 << 30 // FUSE_INIT_EXT: there are Flags2
+
+// Has tells whether the kernel has agreed to one of fuse.CAP_*.
+func (c *Conn) Has(flag uint64) bool { return c.flags&flag == flag }
+
+// read waits for a request. One that is short is copied, so that to be handled for
+// long it needs no long buffer.
+func (c *Conn) read(r *request) syscall.Errno {
+	buf := c.large.get()
+	n, err := unix.Read(c.fd, buf)
+	if err != nil || n < int(unsafe.Sizeof(fuse.InHeader{})) {
+		c.large.put(buf)
+		if errno, ok := err.(syscall.Errno); ok {
+			return errno
+		}
+		return unix.EIO
+	}
+	if small := bytesOf(r.small[:]); n <= len(small) {
+		r.in = small[:copy(small, buf[:n])]
+		c.large.put(buf)
+	} else {
+		r.in, r.long = buf[:n], buf
+	}
+	return 0
+}
+
+// handle answers a request. What panics is told and answered by an error.
+func (c *Conn) handle(r *request) {
+	defer func() {
+		if e := recover(); e != nil {
+			log.Printf("fuse request %d: %v\n%s", r.header().Opcode, e, debug.Stack())
+			r.reply(fuse.EIO)
+		}
+		r.done()
+	}()
+	r.begin()
+	if st := r.do(); st != noReply {
+		r.reply(st)
+	}
+}
+
+// interrupt cancels a request, and reports whether it is one that is under way.
+func (c *Conn) interrupt(unique uint64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for r := range c.live {
+		if r.interrupt(unique) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Conn) enrol() *request {
+	r := &request{c: c, cancel: make(chan struct{})}
+	c.mu.Lock()
+	c.live[r] = struct{}{}
+	c.mu.Unlock()
+	return r
+}
+
+func (c *Conn) leave(r *request) {
+	c.mu.Lock()
+	delete(c.live, r)
+	c.mu.Unlock()
+}
+
+// Notify tells the kernel something that it has not asked for: code is one of
+// fuse.NOTIFY_*.
+func (c *Conn) Notify(code int32, body []byte) error {
+	h := fuse.OutHeader{Length: uint32(unsafe.Sizeof(fuse.OutHeader{})) + uint32(len(body)), Status: -code}
+	b := append(unsafe.Slice((*byte)(unsafe.Pointer(&h)), unsafe.Sizeof(h)), body...)
+	_, err := unix.Write(c.fd, b)
+	return err
+}
+
+// ioctls of the device.
+const (
+	iocBackingOpen  = 0x4010e501
+	iocBackingClose = 0x4004e502
+)
+
+// Lend lends an open file to the kernel, to read and write it itself for those who
+// open a file of the file system. The number is what fuse.OpenOut takes.
+func (c *Conn) Lend(fd int) (int32, syscall.Errno) {
+	m := fuse.BackingMap{Fd: int32(fd)}
+	id, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(c.fd), iocBackingOpen, uintptr(unsafe.Pointer(&m)))
+	return int32(id), errno
+}
+
+// Unlend takes back what was lent.
+func (c *Conn) Unlend(id int32) {
+	unix.Syscall(unix.SYS_IOCTL, uintptr(c.fd), iocBackingClose, uintptr(unsafe.Pointer(&id)))
+}
+
+// buffers are those of one size that are not in use.
+type buffers struct {
+	size int
+	mu   sync.Mutex
+	free [][]byte
+}
+
+const keepBuffers = 4
+
+func (b *buffers) get() []byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if n := len(b.free); n > 0 {
+		buf := b.free[n-1]
+		b.free = b.free[:n-1]
+		return buf
+	}
+	return make([]byte, b.size)
+}
+
+func (b *buffers) put(buf []byte) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.free) < keepBuffers {
+		b.free = append(b.free, buf)
+	}
+}

@@ -1,0 +1,231 @@
+package devfuse
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"unsafe"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+
+	"ninespace/srv/srvtest"
+)
+
+// A testFS has the files f, whose text is "text", and slow and liar, reads of
+// which block until they are cancelled. liar is said to be brief.
+type testFS struct {
+	fuse.RawFileSystem
+	release chan struct{} // ends a blocked read as well
+	blocked *atomic.Int32 // reads
+}
+
+const (
+	fileF = iota + 2
+	fileSlow
+	fileLiar
+)
+
+var files = map[string]uint64{"f": fileF, "slow": fileSlow, "liar": fileLiar}
+
+func (testFS) Brief(node uint64) bool { return node != fileSlow }
+
+func attrOf(node uint64) fuse.Attr {
+	if node == fuse.FUSE_ROOT_ID {
+		return fuse.Attr{Ino: node, Mode: unix.S_IFDIR | 0o755, Nlink: 2}
+	}
+	return fuse.Attr{Ino: node, Mode: unix.S_IFREG | 0o644, Nlink: 1, Size: 4}
+}
+
+func (testFS) Lookup(_ <-chan struct{}, _ *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
+	if files[name] == 0 {
+		return fuse.ENOENT
+	}
+	out.NodeId, out.Attr = files[name], attrOf(files[name])
+	return fuse.OK
+}
+
+func (testFS) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
+	out.Attr = attrOf(in.NodeId)
+	return fuse.OK
+}
+
+func (testFS) Open(_ <-chan struct{}, _ *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
+	out.OpenFlags = fuse.FOPEN_DIRECT_IO
+	return fuse.OK
+}
+
+func (fs testFS) Read(cancel <-chan struct{}, in *fuse.ReadIn, buf []byte) (int, fuse.Status) {
+	if in.NodeId != fileF {
+		fs.blocked.Add(1)
+		defer fs.blocked.Add(-1)
+		select {
+		case <-cancel:
+			return 0, fuse.EINTR
+		case <-fs.release:
+		}
+	}
+	if in.Offset > 0 {
+		return 0, fuse.OK
+	}
+	return copy(buf, "text"), fuse.OK
+}
+
+// A mounted is a testFS that is mounted, in no name space. It is used by other
+// processes: one that waits for itself cannot even be killed.
+type mounted struct {
+	testFS
+	dir *os.File
+}
+
+func mount(t *testing.T) *mounted {
+	t.Helper()
+	srvtest.CheckGoroutines(t)
+	fs := testFS{fuse.NewDefaultRawFileSystem(), make(chan struct{}, 1), &atomic.Int32{}}
+	dev, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Skip("/dev/fuse: ", err)
+	}
+	mnt, err := mountFuse(dev)
+	if err != nil {
+		unix.Close(dev)
+		t.Skip("mount of fuse: ", err)
+	}
+	c, err := New(dev, fs, Options{MaxWrite: 1 << 20, Flags: fuse.CAP_MAX_PAGES | fuse.CAP_ASYNC_READ})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !c.Has(fuse.CAP_MAX_PAGES) || c.Has(fuse.CAP_AUTO_INVAL_DATA) {
+		t.Errorf("flags: %#x", c.flags)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		c.Serve()
+	}()
+	m := &mounted{fs, os.NewFile(uintptr(mnt), "mnt")}
+	t.Cleanup(func() {
+		m.dir.Close()
+		<-ended
+	})
+	return m
+}
+
+// start starts a command on a file.
+func (m *mounted) start(t *testing.T, name string, args ...string) (*exec.Cmd, *bytes.Buffer) {
+	t.Helper()
+	var out bytes.Buffer
+	cmd := exec.Command(args[0], append(args[1:], "/proc/self/fd/3/"+name)...)
+	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = &out, &out, []*os.File{m.dir}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return cmd, &out
+}
+
+// run gives what a command says, and how it ends.
+func (m *mounted) run(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	cmd, out := m.start(t, name, args...)
+	if err := cmd.Wait(); err != nil {
+		return out.String() + err.Error()
+	}
+	return out.String()
+}
+
+func mountFuse(dev int) (int, error) {
+	ctx, err := unix.Fsopen("fuse", unix.FSOPEN_CLOEXEC)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(ctx)
+	for _, o := range [][2]string{{"source", "test"}, {"fd", strconv.Itoa(dev)}, {"rootmode", "40000"}, {"user_id", "0"}, {"group_id", "0"}} {
+		if err := unix.FsconfigSetString(ctx, o[0], o[1]); err != nil {
+			return -1, err
+		}
+	}
+	if err := unix.FsconfigCreate(ctx); err != nil {
+		return -1, err
+	}
+	return unix.Fsmount(ctx, unix.FSMOUNT_CLOEXEC, 0)
+}
+
+func TestRequests(t *testing.T) {
+	m := mount(t)
+	for range 5 {
+		if s := m.run(t, "f", "cat"); s != "text" {
+			t.Fatalf("%q", s)
+		}
+	}
+	for _, c := range []struct{ name, command, want string }{
+		{"none", "cat", "No such file"},
+		{"d", "mkdir", "not implemented"},
+		{"f", "ls -l", "1 root"},
+	} {
+		if s := m.run(t, c.name, strings.Fields(c.command)...); !strings.Contains(s, c.want) {
+			t.Errorf("%s %s: %q", c.command, c.name, s)
+		}
+	}
+}
+
+// TestBlocked wants reads that block to stop nobody else, whether they are said to
+// be brief or not, and to end when who asked is killed.
+func TestBlocked(t *testing.T) {
+	for _, name := range []string{"slow", "liar"} {
+		m := mount(t)
+		var cmds []*exec.Cmd
+		for range 12 {
+			cmd, _ := m.start(t, name, "head", "-c4")
+			cmds = append(cmds, cmd)
+		}
+		for range 5 {
+			if s := m.run(t, "f", "cat"); s != "text" {
+				t.Fatalf("%q", s)
+			}
+		}
+		if !srvtest.Until(func() bool { return m.blocked.Load() == int32(len(cmds)) }) {
+			t.Fatalf("%s: %d reads", name, m.blocked.Load())
+		}
+		m.release <- struct{}{}
+		if !srvtest.Until(func() bool { return m.blocked.Load() == int32(len(cmds)-1) }) {
+			t.Errorf("%s: nothing is released", name)
+		}
+		for _, cmd := range cmds {
+			cmd.Process.Signal(os.Interrupt)
+		}
+		for _, cmd := range cmds {
+			cmd.Wait()
+		}
+		if n := m.blocked.Load(); n != 0 {
+			t.Errorf("%s: %d reads are still there", name, n)
+		}
+	}
+}
+
+// TestMessages wants messages that are too short, have no names, or are none to be
+// errors.
+func TestMessages(t *testing.T) {
+	fs := testFS{fuse.NewDefaultRawFileSystem(), nil, &atomic.Int32{}}
+	c := &Conn{fs: fs, live: map[*request]struct{}{}, large: buffers{size: 1 << 20}, medium: buffers{size: 1 << 17}}
+	r := c.enrol()
+	for op := range opcode(100) {
+		for n := int(unsafe.Sizeof(fuse.InHeader{})); n < 200; n++ {
+			r.in = bytesOf(r.small[:])[:n]
+			clear(r.in)
+			for i := n - 20; i > 40 && i < n; i++ { // names without an end
+				r.in[i] = 'a'
+			}
+			h := r.header()
+			h.Opcode, h.NodeId = uint32(op), fileF
+			r.begin()
+			close(r.cancel) // no read blocks
+			r.interrupted = true
+			r.do()
+			r.done()
+		}
+	}
+}

@@ -1,0 +1,146 @@
+package devfuse
+
+import (
+	"bytes"
+	"sync"
+	"syscall"
+	"unsafe"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+)
+
+// A request is what a goroutine has read and handles.
+type request struct {
+	c    *Conn
+	in   []byte // the message
+	long []byte // the buffer it is in, if that is not small
+	data []byte // what follows the answer's own fields
+	buf  []byte // the buffer that is in, if not page
+	n    uintptr
+
+	small [64]uint64 // as numbers, so that messages are aligned
+	out   [48]uint64
+	page  [8 << 10]byte
+	iov   [2]unix.Iovec
+
+	mu          sync.Mutex
+	unique      uint64 // 0: none is under way
+	interrupted bool
+	cancel      chan struct{}
+}
+
+const headerSize = unsafe.Sizeof(fuse.OutHeader{})
+
+func bytesOf(w []uint64) []byte { return unsafe.Slice((*byte)(unsafe.Pointer(&w[0])), 8*len(w)) }
+
+func (r *request) header() *fuse.InHeader { return arg[fuse.InHeader](r) }
+
+// arg gives the message's fields; that it is long enough was seen to.
+func arg[T any](r *request) *T { return (*T)(unsafe.Pointer(&r.in[0])) }
+
+// result gives the answer's fields, all 0.
+func result[T any](r *request) *T {
+	r.n = unsafe.Sizeof(*new(T))
+	clear(bytesOf(r.out[:])[:headerSize+r.n])
+	return (*T)(unsafe.Pointer(&r.out[headerSize/8]))
+}
+
+// room gives a buffer for so many bytes of answer.
+func (r *request) room(n uint32) []byte {
+	switch {
+	case int(n) <= len(r.page):
+		return r.page[:n]
+	case int(n) <= r.c.medium.size:
+		r.buf = r.c.medium.get()
+	case int(n) <= r.c.large.size:
+		r.buf = r.c.large.get()
+	default:
+		r.buf = make([]byte, n)
+	}
+	return r.buf[:n]
+}
+
+func (r *request) begin() {
+	r.n, r.data = 0, nil
+	r.mu.Lock()
+	r.unique = r.header().Unique
+	r.mu.Unlock()
+	if r.c.dead.Load() {
+		r.interrupt(0)
+	}
+}
+
+func (r *request) done() {
+	r.mu.Lock()
+	r.unique = 0
+	if r.interrupted {
+		r.interrupted, r.cancel = false, make(chan struct{})
+	}
+	r.mu.Unlock()
+	if r.long != nil {
+		r.c.large.put(r.long)
+		r.long = nil
+	}
+	switch len(r.buf) {
+	case r.c.medium.size:
+		r.c.medium.put(r.buf)
+	case r.c.large.size:
+		r.c.large.put(r.buf)
+	}
+	r.buf = nil
+}
+
+// interrupt cancels the request if it is that one; 0: if it is any.
+func (r *request) interrupt(unique uint64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.unique == 0 || unique != 0 && r.unique != unique {
+		return false
+	}
+	if !r.interrupted {
+		r.interrupted = true
+		close(r.cancel)
+	}
+	return true
+}
+
+// noReply is the status of a request that has no answer.
+const noReply = fuse.Status(-1)
+
+// reply answers. Of an error nothing but the number is told.
+func (r *request) reply(st fuse.Status) syscall.Errno {
+	if st != fuse.OK {
+		r.n, r.data = 0, nil
+	}
+	h := (*fuse.OutHeader)(unsafe.Pointer(&r.out[0]))
+	n := headerSize + r.n
+	*h = fuse.OutHeader{Length: uint32(n) + uint32(len(r.data)), Status: -int32(st), Unique: r.header().Unique}
+	for {
+		var errno syscall.Errno
+		if len(r.data) == 0 {
+			_, _, errno = unix.Syscall(unix.SYS_WRITE, uintptr(r.c.fd), uintptr(unsafe.Pointer(&r.out)), n)
+		} else {
+			r.iov = [2]unix.Iovec{{Base: (*byte)(unsafe.Pointer(&r.out))}, {Base: &r.data[0]}}
+			r.iov[0].SetLen(int(n))
+			r.iov[1].SetLen(len(r.data))
+			_, _, errno = unix.Syscall(unix.SYS_WRITEV, uintptr(r.c.fd), uintptr(unsafe.Pointer(&r.iov)), 2)
+		}
+		if errno != unix.EINTR {
+			return errno // ENOENT: whoever asked has given up meanwhile
+		}
+	}
+}
+
+// names gives what ends a message: n names and the rest.
+func (r *request) names(from uintptr, n int) (names [2]string, rest []byte, ok bool) {
+	rest = r.in[from:]
+	for i := range n {
+		end := bytes.IndexByte(rest, 0)
+		if end < 0 {
+			return names, nil, false
+		}
+		names[i], rest = string(rest[:end]), rest[end+1:]
+	}
+	return names, rest, true
+}
