@@ -43,6 +43,7 @@ type holder struct {
 type lockState struct {
 	mu      sync.Mutex
 	holders map[lockOwner]*holder
+	dropped atomic.Int64 // how often an owner's locks have gone
 	records srv.Locks
 	flocks  srv.Locks
 }
@@ -157,7 +158,7 @@ func (k *holder) open(ctx context.Context) (err error) {
 // itself: until then its locks are in the way of others, who have to give it the
 // moment.
 const (
-	moment       = 100 * time.Millisecond // after a close that was told
+	moment       = 200 * time.Millisecond // after a close that was told
 	unseenMoment = 10 * time.Millisecond  // where none is
 )
 
@@ -169,13 +170,17 @@ func (s *lockState) lock(ctx context.Context, h *fileHandle, o lockOwner, l p9.F
 		if err != nil {
 			return p9.LockError, err
 		}
+		dropped := s.dropped.Load()
 		status, err := k.lock(ctx, l)
 		switch {
 		case errors.Is(err, unix.EBADF) && k.at != h && !k.taken.Load() && !fresh:
 			s.drop(ctx, o, k) // it was made for a file with other permissions
 			fresh = true
 			continue
-		case status == p9.LockBlocked && l.Flags&p9.LockFlagBlock == 0 && k.closing(l, began):
+		case status != p9.LockBlocked || l.Flags&p9.LockFlagBlock != 0:
+		case s.dropped.Load() != dropped:
+			continue // what was in the way may have gone since
+		case k.closing(l, began):
 			if pause(ctx, time.Millisecond) == nil {
 				continue
 			}
@@ -238,6 +243,8 @@ func (s *lockState) getlock(ctx context.Context, h *fileHandle, o lockOwner, l p
 	if err != nil {
 		return l, err
 	}
+	for began := time.Now(); k.closing(l, began) && pause(ctx, time.Millisecond) == nil; {
+	}
 	l.ClientID, l.ProcID = k.as.ClientID, k.as.ProcID
 	found, _, err := k.table.Getlock(l)
 	if err != nil || found.Type != p9.LockUnlock || k.by == nil {
@@ -269,6 +276,7 @@ func (s *lockState) drop(ctx context.Context, o lockOwner, k *holder) {
 		k.by.Lock(ctx, p9.Flock{Type: p9.LockUnlock, ClientID: k.as.ClientID, ProcID: k.as.ProcID})
 	}
 	k.table.Release(k) // not before: who is in the way is found in it, see closing
+	s.dropped.Add(1)
 	if k.own != nil {
 		srv.Clunk(k.own)
 		return
