@@ -38,7 +38,12 @@ type Conn struct {
 
 	mu   sync.Mutex
 	live map[*request]struct{}
-	dead atomic.Bool
+
+	// What was done for a request is done when the kernel, which has had the answer,
+	// makes the next, a release after a read say. Go's memory model does not know of
+	// the kernel: it is told by this.
+	order atomic.Int64
+	dead  atomic.Bool
 }
 
 // New answers the kernel's first message on fd, a descriptor of /dev/fuse that a
@@ -104,7 +109,10 @@ func (c *Conn) handle(r *request) {
 		r.done()
 	}()
 	r.begin()
-	if st := r.do(); st != noReply {
+	c.order.Load()
+	st := r.do()
+	c.order.Add(1)
+	if st != noReply {
 		r.reply(st)
 	}
 }
