@@ -65,7 +65,21 @@ func (g *gen) set(name string, many bool) *syntax.Assign {
 }
 
 func (g *gen) match() syntax.Cmd {
-	return &syntax.Match{Subject: g.word(1), Patterns: g.patterns()}
+	return &syntax.Match{Subject: g.subject(), Patterns: g.patterns()}
+}
+
+// subject makes a word that is no pattern: some rcs find files by a subject, others
+// do not.
+func (g *gen) subject() syntax.Word {
+	w := g.word(1)
+	last := w
+	if list, ok := w.(*syntax.List); ok {
+		last = list.Words[len(list.Words)-1]
+	}
+	if l, ok := last.(*syntax.Lit); ok && l.Pattern != "" {
+		return quoted(l.Text)
+	}
+	return w
 }
 
 // cond makes a command for its status.

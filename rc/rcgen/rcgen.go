@@ -199,7 +199,7 @@ func (g *gen) while(depth int) syntax.Cmd {
 }
 
 func (g *gen) switchCmd(depth int) syntax.Cmd {
-	s := &syntax.Switch{Subject: &syntax.List{Words: []syntax.Word{g.word(1)}}}
+	s := &syntax.Switch{Subject: &syntax.List{Words: []syntax.Word{g.subject()}}}
 	for range 1 + g.IntN(3) {
 		c := &syntax.Case{Patterns: g.patterns(), Cmds: append(g.cmds(depth), g.leaf())}
 		s.Cases = append(s.Cases, c)
