@@ -17,6 +17,7 @@ var packages = []debian{
 	{"stress-ng", "/usr/bin/stress-ng", "another, which verifies"},
 	{"mergerfs", "/usr/bin/mergerfs", "the foreign FUSE union that name spaces are measured beside"},
 	{"9base", "/usr/lib/plan9/bin/mk", "mk, for the mkfile; Plan 9's rc, to compare with"},
+	{"rc", "/usr/bin/rc.byron", "Byron Rakitzis's rc, to measure ours beside"},
 }
 
 type debian struct {
