@@ -223,8 +223,14 @@ func (c *capture) output() ([]byte, error) {
 
 // readAll appends to buf what can be read from a descriptor up to its end.
 func readAll(buf []byte, fd int) ([]byte, error) {
+	wide := false
 	for {
 		if cap(buf)-len(buf) < 512 {
+			if len(buf) > 1<<17 && !wide {
+				// There is much: fewer turns are taken with who writes it.
+				wide = true
+				unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, 1<<20)
+			}
 			n := make([]byte, len(buf), max(16<<10, 2*cap(buf)))
 			copy(n, buf)
 			buf = n

@@ -20,6 +20,18 @@ func (sh *shell) simple(c *syntax.Simple) error {
 
 func (sh *shell) words1(c *syntax.Simple) error {
 	sh.locate(c.At)
+	if len(c.Words) == 2 && !sh.flag('x') {
+		// f $list: its list is the function's $* as it is.
+		if l, ok := c.Words[0].(*syntax.Lit); ok && l.Pattern == "" {
+			if f := sh.fns.m[l.Text]; f != nil {
+				args, err := sh.globbed(c.Words[1])
+				if err != nil {
+					return err
+				}
+				return sh.call(f, args)
+			}
+		}
+	}
 	args, err := sh.words(c.Words, true)
 	if err != nil {
 		return err

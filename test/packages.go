@@ -26,6 +26,7 @@ var packages = []debian{
 	{"vim", "/usr/bin/vim", "another, which wants a terminal"},
 	{"tmux", "/usr/bin/tmux", "that terminal"},
 	{"9base", "/usr/lib/plan9/bin/mk", "mk, for the mkfile; Plan 9's rc, to compare with"},
+	{"rc", "/usr/bin/rc.byron", "Byron Rakitzis's rc, to measure ours beside"},
 }
 
 type debian struct {

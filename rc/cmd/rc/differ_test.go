@@ -17,8 +17,9 @@ func TestDiffer(t *testing.T) {
 	defer f.Close()
 	var name, differs string
 	var s script
+	count := 0
 	compare := func() {
-		if name == "" {
+		if count++; name == "" || race && count%8 != 0 {
 			return
 		}
 		s, name, differs := s, name, differs

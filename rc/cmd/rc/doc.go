@@ -7,7 +7,7 @@ rc - Plan 9's shell
 
 # SYNOPSIS
 
-	nine rc [-bdeiIlprsvVx] [-m rcmain] [-c command | file] [argument ...]
+	nine rc [-bdeiIlnprsvVx] [-m rcmain] [-c command | file] [argument ...]
 
 # DESCRIPTION
 
@@ -69,6 +69,7 @@ The flags are
 		file if the standard input is a terminal; -I forbids it.
 	-l	reads $home/lib/profile first, as does a name that begins with -
 	-m file	runs another rcmain
+	-n	runs nothing: it looks for syntax errors in the files that are its arguments
 	-p	takes no functions from the environment, and $path is /bin /usr/bin
 	-b	reads a whole file before it runs it
 	-r	prints commands as they were understood

@@ -15,6 +15,7 @@ func TestMain(m *testing.M) {
 			os.Stderr.WriteString("rc: " + err.Error() + "\n")
 			os.Exit(2)
 		}
+		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }

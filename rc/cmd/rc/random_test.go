@@ -19,8 +19,8 @@ func TestRandom(t *testing.T) {
 	if os.Getenv("NINE_LONG") != "" {
 		n = 2000
 	}
-	if testing.Short() {
-		n = 5
+	if testing.Short() || race {
+		n = 3
 	}
 	for i := *seed; i < *seed+n; i++ {
 		t.Run(strconv.FormatUint(i, 10), func(t *testing.T) {

@@ -12,7 +12,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ninespace/ns"
 	"ninespace/rc"
+	"ninespace/rc/syntax"
 	"ninespace/srv"
 )
 
@@ -36,6 +38,9 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400) // a script's lists live long or not at all
 	}
+	if o.check {
+		return check(std, o.args)
+	}
 	n := newNotes()
 	config := rc.Config{Name: "rc", Args: o.args, Env: os.Environ(), Files: inherited(std), Flags: o.flags, Hooks: hooks(n)}
 	if o.state >= 0 {
@@ -58,6 +63,7 @@ type options struct {
 	command    string
 	hasCommand bool
 	rcmain     string
+	check      bool
 	state      int // -Z's descriptor; -1: none
 	args       []string
 }
@@ -72,6 +78,7 @@ func parse(args []string) (options, error) {
 	})
 	fs.StringVar(&o.rcmain, "m", "", "another rcmain's `file`")
 	fs.IntVar(&o.state, "Z", -1, "go on with the state that a `descriptor` has")
+	fs.BoolVar(&o.check, "n", false, "only look for syntax errors")
 	letters := []struct {
 		set  *bool
 		name string
@@ -99,6 +106,25 @@ func parse(args []string) (options, error) {
 	}
 	o.args = fs.Args()
 	return o, nil
+}
+
+// check parses scripts, or the standard input, and tells the first error of each.
+func check(std [3]*os.File, files []string) error {
+	if len(files) == 0 {
+		files = []string{"/dev/stdin"}
+	}
+	var bad error
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err == nil {
+			_, err = syntax.Parse(name, string(text))
+		}
+		if err != nil {
+			fmt.Fprintln(std[2], err)
+			bad = &ns.ExitError{Code: 1}
+		}
+	}
+	return bad
 }
 
 func isTerminal(f *os.File) bool {

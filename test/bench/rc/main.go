@@ -13,7 +13,7 @@ Each work is a script, written in each shell's own language where they differ
 another one first each time. A number is the median of the rounds' ratios: our time over
 the peer's, lower is better.
 
--q does fewer rounds and smaller works, and ends within 40 s.
+-q does fewer rounds and some works smaller, and ends within 40 s.
 -cpu counts the time that shells and what they start run, of which a busy machine
 takes nothing, instead of the clock's.
 -only does the rows whose work matches. -json prints an object for each row and peer

@@ -13,7 +13,8 @@ var peers = []string{"9base", "byron", "dash", "bash", "go"}
 type row struct {
 	work  string
 	n     int
-	many  int // how often in a round
+	many  int  // how often in a round
+	whole bool // -q does all of it too: a small one is mostly the start
 	file  func(n int) string
 	text  map[string]string
 	goals []goal
@@ -55,11 +56,11 @@ func rows() []row {
 		{work: "start", many: 40,
 			text:  same(rcs+" "+posix+" go", "exit"),
 			goals: []goal{{"go", 1.3, 0}, {"9base", 3, 0}}},
-		{work: "loop", n: 100_000,
+		{work: "loop", whole: true, n: 100_000,
 			text: texts(same(rcs, "w=`{seq @N@}; for(i in $w) { x=$i; ~ $x a }"),
 				same(posix, "for i in `seq @N@`; do x=$i; case $x in a) ;; esac; done")),
 			goals: []goal{{"9base", 1, .5}}},
-		{work: "functions", n: 100_000,
+		{work: "functions", whole: true, n: 100_000,
 			text: texts(same(rcs, "fn f { x=$1 }; w=`{seq @N@}; for(i in $w) f $i"),
 				same(posix, "f() { x=$1; }; for i in `seq @N@`; do f $i; done")),
 			goals: []goal{{"9base", 1, .5}}},
@@ -83,17 +84,17 @@ func rows() []row {
 			text: texts(same(rcs, "w=`{seq @N@}; for(i in $w) @{ x=$i }"),
 				same(posix, "for i in `seq @N@`; do ( x=$i ); done")),
 			goals: []goal{{"9base", .1, .03}}},
-		{work: "lists", n: 100_000,
-			text:  texts(same("ours 9base", lists+"; c=$a(@N@-)"), same("byron", lists)),
+		{work: "lists", whole: true, n: 100_000,
+			text:  texts(same("ours 9base", lists), same("byron", listsByron)),
 			goals: []goal{{"9base", .15, .06}}},
-		{work: "parse", n: 30_000, file: functions,
+		{work: "parse", whole: true, n: 30_000, file: functions,
 			text:  texts(same(rcs, ". @file@"), same(posix, ". @file@")),
 			goals: []goal{{"9base", 1, .5}}},
-		{work: "backquote to a word", n: 10 << 20, file: numbers,
+		{work: "backquote to a word", whole: true, n: 10 << 20, file: numbers,
 			text: texts(same("ours 9base byron", "ifs='' x=`{cat @file@} { y=$#x }"), map[string]string{"byron": "ifs=() x=`{cat @file@} { y=$#x }"},
 				same(posix, "x=`cat @file@`")),
 			goals: []goal{{"9base", .5, 0}}},
-		{work: "backquote to words", n: 10 << 20, file: numbers,
+		{work: "backquote to words", whole: true, n: 10 << 20, file: numbers,
 			text:  same("ours byron", "x=`{cat @file@}; y=$#x"),
 			goals: []goal{{"byron", 1.5, 0}}},
 		{work: "a million words", n: 1_000_000,
@@ -105,7 +106,11 @@ func rows() []row {
 	}
 }
 
-const lists = "w=`{seq @N@}; x=($w $w); y=$x^a; z=a^$y^b; a=($x $y $z); b=$#a; for(i in 1 2 3 4 5 6 7 8) { y=$x; z=($x $y) }"
+// lists is concatenation, joining, subscripts and copies.
+const (
+	lists      = "w=`{seq @N@}; x=$w^a; y=$\"x; z=$x(1000-); n=$#z; u=($x $w); for(i in 1 2 3 4 5 6 7 8 9 10) v=($x $i)"
+	listsByron = "w=`{seq @N@}; x=$w^a; y=$^x; z=$x; n=$#z; u=($x $w); for(i in 1 2 3 4 5 6 7 8 9 10) v=($x $i)"
+)
 
 // functions is a file of function definitions, in both languages' way by turns of
 // what they share: braces and simple commands.

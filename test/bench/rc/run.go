@@ -170,7 +170,10 @@ func (b *bench) measure(r *row) map[string]*result {
 
 // command gives the command line of a row's work in a shell.
 func (b *bench) command(r *row, name, text string) ([]string, error) {
-	n := r.n / b.scale
+	n := r.n
+	if !r.whole {
+		n /= b.scale
+	}
 	if strings.Contains(text, "@file@") {
 		file := filepath.Join(b.dir, strings.ReplaceAll(r.work, " ", "-"))
 		content := r.file

@@ -1,0 +1,62 @@
+package rc
+
+import (
+	"strings"
+)
+
+// rfork makes what the shell shares with others its own, by the letters of Plan
+// 9's.
+func rfork(sh *shell, args []string) error {
+	letters := "ens"
+	if len(args) == 2 {
+		letters = args[1]
+	}
+	if len(args) > 2 || strings.Trim(letters, "nNeEsfFm") != "" {
+		sh.sayAt("Usage: rfork [nNeEsfFm]")
+		sh.setStatus("rfork usage")
+		return nil
+	}
+	names := strings.Map(func(c rune) rune {
+		if strings.ContainsRune("nNm", c) {
+			return c
+		}
+		return -1
+	}, letters)
+	var err error
+	if names != "" {
+		err = sh.rfork(names)
+	}
+	if err == nil && strings.Contains(letters, "s") {
+		err = sh.newGroup()
+	}
+	if err != nil {
+		sh.sayAt("rfork failed: " + err.Error())
+		sh.setStatus("rfork failed")
+		return nil
+	}
+	if strings.Contains(letters, "E") {
+		path := sh.get("path")
+		for name := range sh.vars.m {
+			sh.set(name, nil)
+		}
+		for name := range sh.fns.m {
+			sh.define(name, nil)
+		}
+		sh.set("path", path)
+	}
+	if strings.Contains(letters, "F") && len(sh.fds) > 3 {
+		sh.fds = sh.fds[:3]
+	}
+	sh.status = statusOK
+	return nil
+}
+
+// newGroup makes a process group for what the shell starts from now on.
+func (sh *shell) newGroup() error {
+	if sh.main && sh.r.hooks.Group != nil {
+		sh.group = nil
+		return sh.r.hooks.Group()
+	}
+	sh.group = &group{}
+	return nil
+}
