@@ -67,7 +67,7 @@ func (h *host) fork(g, n *Group, pid int) error {
 			return err
 		}
 		defer unix.Close(root)
-		trees, err := h.trees(n, make)
+		trees, err := h.copies(n, make)
 		defer closeTrees(trees)
 		if err != nil {
 			return err
