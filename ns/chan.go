@@ -59,6 +59,10 @@ func (c *Chan) brief() bool {
 	return c.dev.local && !ctl && c.mode&^(fs.ModeDir|fs.ModeSymlink) == 0
 }
 
+// fixed tells of the engine's own files, which stay as they are but for what is
+// read there.
+func (c *Chan) fixed() bool { return c.dev.byGroup }
+
 // attach makes a Chan of a device's root.
 func (d *Dev) attach(ctx context.Context) (*Chan, error) {
 	st, err := d.root.Stat(ctx)

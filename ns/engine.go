@@ -79,8 +79,8 @@ func NewEngine(o EngineOptions) *Engine {
 	e.host.host, e.host.bare = true, true
 	e.srvDev = NewDev("#s", newSrvDir(o.Namespace, e.take), nil)
 	e.srvDev.bare = true
+	e.rootDev.local, e.host.local = true, true
 	for _, d := range []*Dev{e.rootDev, e.host, e.srvDev} {
-		d.local = true
 		d.refs.Add(1) // they stay
 	}
 	for _, s := range o.Streams {

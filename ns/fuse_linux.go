@@ -15,11 +15,12 @@ import (
 )
 
 // How long the kernel may trust what it was told. A directory is where it was for
-// a second. A file's name and attributes serve one system call or a few that
-// follow each other, such as tar's stat, open and fstat: another machine's change
-// is seen after that, and its data at the next open. What is made up as it is read
-// (version 0) is asked for each time. A name over which the kernel itself has a
-// mount leads there for good.
+// a second; so are a symbolic link and the engine's own files. Another file's name
+// and attributes serve one system call or a few that follow each other, such as
+// tar's stat, open and fstat: another machine's change is seen after that, and its
+// data at the next open. The name of what is made up as it is read (version 0) is
+// asked for each time. A name over which the kernel itself has a mount leads there
+// for good.
 const (
 	nameTimeout  = time.Second
 	fileTimeout  = 10 * time.Millisecond
@@ -54,7 +55,10 @@ type fileKey struct {
 	key
 	group *Group // of a device whose files differ from group to group
 	typ   fs.FileMode
+	vers  uint64 // of a symbolic link, whose target the kernel keeps
 }
+
+var lastLink atomic.Uint64
 
 // A node is what the kernel knows by a number. ch is, for a directory, the file
 // of that name itself, what is mounted on it being looked up at each use; for a
@@ -92,8 +96,8 @@ func newFuseFS(eng *Engine) *fuseFS {
 // connect begins to answer the kernel on a descriptor of /dev/fuse.
 func (f *fuseFS) connect(fd int) error {
 	conn, err := devfuse.New(fd, f, devfuse.Options{MaxWrite: maxWrite, Flags: fuse.CAP_ASYNC_READ | fuse.CAP_BIG_WRITES |
-		fuse.CAP_FILE_OPS | fuse.CAP_PARALLEL_DIROPS | fuse.CAP_READDIRPLUS | fuse.CAP_READDIRPLUS_AUTO | fuse.CAP_MAX_PAGES |
-		fuse.CAP_AUTO_INVAL_DATA | fuse.CAP_PASSTHROUGH | fuse.CAP_HAS_EXPIRE_ONLY | fuse.CAP_ATOMIC_O_TRUNC |
+		fuse.CAP_FILE_OPS | fuse.CAP_PARALLEL_DIROPS | fuse.CAP_READDIRPLUS | fuse.CAP_READDIRPLUS_AUTO | fuse.CAP_CACHE_SYMLINKS |
+		fuse.CAP_MAX_PAGES | fuse.CAP_AUTO_INVAL_DATA | fuse.CAP_PASSTHROUGH | fuse.CAP_HAS_EXPIRE_ONLY | fuse.CAP_ATOMIC_O_TRUNC |
 		fuse.CAP_DIRECT_IO_ALLOW_MMAP | fuse.CAP_HANDLE_KILLPRIV_V2 | fuse.CAP_POSIX_LOCKS | fuse.CAP_FLOCK_LOCKS})
 	if err != nil {
 		return fmt.Errorf("fuse: %w", err)
@@ -131,6 +135,11 @@ func (f *fuseFS) enter(parent *node, name string, c *Chan) *node {
 		c.close()
 		c = t
 		k := fileKey{key: c.key(), typ: c.mode}
+		if c.mode == fs.ModeSymlink {
+			if k.vers = uint64(c.qid.Vers); k.vers == 0 && !c.fixed() { // it may be another at each look
+				k.vers = 1<<32 + lastLink.Add(1)
+			}
+		}
 		if c.dev.byGroup {
 			k.group = parent.group
 		}

@@ -97,14 +97,15 @@ func (f *fuseFS) entry(r *dirReq, name string, c *Chan, st *p9.Stat, out *fuse.E
 	switch {
 	case r.n.isRoot() && r.n.group.eng.isBase(name):
 		out.SetEntryTimeout(graftTimeout)
-	case c.isDir():
+		out.SetAttrTimeout(nameTimeout)
+	case c.isDir() || t.fixed() || t.mode == fs.ModeSymlink && st.Qid.Vers != 0:
 		out.SetEntryTimeout(nameTimeout)
+		out.SetAttrTimeout(nameTimeout)
 	case st.Qid.Vers != 0:
 		out.SetEntryTimeout(fileTimeout)
 		out.SetAttrTimeout(fileTimeout)
-	}
-	if c.isDir() {
-		out.SetAttrTimeout(nameTimeout)
+	default:
+		out.SetAttrTimeout(fileTimeout) // for the open that comes next
 	}
 	if !f.exp && !c.dev.host {
 		out.SetEntryTimeout(0) // a bind could not take it back

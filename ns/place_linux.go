@@ -79,7 +79,7 @@ func (h *host) place(g *Group, pid int, undo, make []Graft) error {
 // with them in the mount namespace of the thread pid.
 func (h *host) clone(g *Group, pid int, grafts []Graft, do func(trees []int) error) error {
 	return h.visit(func(v *visitor) error {
-		trees, err := h.trees(g, grafts)
+		trees, err := h.copies(g, grafts)
 		defer closeTrees(trees)
 		if err != nil {
 			return err
@@ -88,9 +88,9 @@ func (h *host) clone(g *Group, pid int, grafts []Graft, do func(trees []int) err
 	})
 }
 
-// trees makes the copies. It is called in a visitor at home, where the host's tree
+// copies makes them. It is called in a visitor at home, where the host's tree
 // is as it was when the session began.
-func (h *host) trees(g *Group, grafts []Graft) (trees []int, err error) {
+func (h *host) copies(g *Group, grafts []Graft) (trees []int, err error) {
 	for _, w := range grafts {
 		at, name, flags := unix.AT_FDCWD, w.Host, uint(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE|unix.AT_SYMLINK_NOFOLLOW)
 		switch {

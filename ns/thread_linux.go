@@ -32,12 +32,12 @@ type home struct {
 
 const idleVisitors = 4
 
-// newHome makes the calling process's namespace and root visitors' home. They keep
+// newHome makes the calling thread's namespace and root visitors' home. They keep
 // the descriptors of also.
 func newHome(also ...int) (*home, error) {
 	h := &home{idle: make(chan *visitor, idleVisitors)}
 	var err error
-	if h.ns, err = unix.Open("/proc/self/ns/mnt", unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
+	if h.ns, err = unix.Open("/proc/thread-self/ns/mnt", unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
 		return nil, fmt.Errorf("mount namespace: %w", err)
 	}
 	if h.root, err = unix.Open("/", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {

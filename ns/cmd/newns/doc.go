@@ -119,5 +119,11 @@ is connected to once more by the kernel, so that one which shows each connection
 another tree shows two. A posted descriptor is never left to the kernel.
 
 With -N, Unix sockets on the host's disks cannot be connected to.
+
+What the engine shows of the host's files, with -N or in a union, is what they were
+at most 10 ms ago if another program changes them, the names of directories and
+symbolic links, and attributes of the former, what they were at most a second ago.
+Data is what it was when the file was opened, or newer. What the kernel shows itself,
+which is all else, is never old.
 */
 package newns
