@@ -88,7 +88,7 @@ func (f *fuseFS) Poll(_ <-chan struct{}, in *devfuse.PollIn, out *devfuse.PollOu
 	}
 	out.Events = readyToRead | readyToWrite
 	a := f.aheadOf(h, true)
-	if a == nil || in.Events&readyToRead == 0 || h.n.left.some.Load() {
+	if a == nil || in.Events&readyToRead == 0 {
 		return fuse.OK
 	}
 	a.mu.Lock()
@@ -99,7 +99,7 @@ func (f *fuseFS) Poll(_ <-chan struct{}, in *devfuse.PollIn, out *devfuse.PollOu
 		}
 	}
 	a.mu.Unlock()
-	if !a.poll() {
+	if !h.n.left.some.Load() && !a.poll() {
 		out.Events = readyToWrite
 	}
 	return fuse.OK
