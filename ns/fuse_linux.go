@@ -76,7 +76,6 @@ type node struct {
 	busy   atomic.Int32  // requests that hold the directory's lock in the kernel
 	backing
 	locks atomic.Pointer[lockState]
-	left  leftover
 
 	key    fileKey // a file's
 	parent *node   // a directory's

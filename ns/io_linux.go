@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"sync"
-	"sync/atomic"
 	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -25,9 +24,6 @@ type fileHandle struct {
 
 	counted bool // in the node's backing
 	lockUse
-
-	empty bool // it told no length
-	ahead atomic.Pointer[ahead]
 
 	appends bool // opened to append, which the server does
 	plain   plainHandle
@@ -123,7 +119,7 @@ func (f *fuseFS) opened(ctx context.Context, n *node, c *Chan, h srv.Handle, fla
 		qid, length = st.Qid, st.Length
 	}
 	if qid.Vers == 0 || qid.Type&(p9.QTAPPEND|p9.QTEXCL) != 0 {
-		fh.direct, fh.empty = true, length == 0 && !fresh
+		fh.direct = true
 		out.OpenFlags |= fuse.FOPEN_DIRECT_IO
 		_, stream := h.(streamer)
 		if stream || flags&unix.O_ACCMODE == unix.O_RDWR && length == 0 && !fresh {
@@ -217,7 +213,6 @@ func (f *fuseFS) created(r *dirReq, t *Chan, name string, c *Chan, st *p9.Stat, 
 func (f *fuseFS) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
 	if h, ok := f.dropHandle(in.Fh).(*fileHandle); ok {
 		f.unlock(h)
-		h.ahead.Load().stop()
 		f.unback(h)
 		h.plain.clunk()
 		clunkHandle(h.c.file, h.h)
@@ -243,14 +238,7 @@ func (f *fuseFS) Read(cancel <-chan struct{}, in *fuse.ReadIn, buf []byte) (int,
 		off = h.rat
 		h.mu.Unlock()
 	}
-	n, err := h.n.left.take(buf), error(nil)
-	if n > 0 {
-		// read ahead by somebody
-	} else if a := f.aheadOf(h, in.Flags&unix.O_NONBLOCK != 0); a != nil {
-		n, err = a.Read(ctx, buf, off, in.Flags&unix.O_NONBLOCK != 0)
-	} else {
-		n, err = r.Read(ctx, buf, off)
-	}
+	n, err := r.Read(ctx, buf, off)
 	// A short answer means the end to the page cache. Where the kernel takes the end
 	// to be, there is no need to ask again.
 	for !h.direct && err == nil && n > 0 && n < len(buf) && uint64(off)+uint64(n) != h.n.length.Load() {
@@ -264,9 +252,9 @@ func (f *fuseFS) Read(cancel <-chan struct{}, in *fuse.ReadIn, buf []byte) (int,
 		return 0, status(err)
 	}
 	n = max(n, 0)
-	if h.direct {
+	if h.stream {
 		h.mu.Lock()
-		h.rat = off + int64(n)
+		h.rat += int64(n)
 		h.mu.Unlock()
 	}
 	return n, fuse.OK
@@ -300,7 +288,6 @@ func (f *fuseFS) Write(cancel <-chan struct{}, in *fuse.WriteIn, data []byte) (u
 		}
 		n += m
 	}
-	h.ahead.Load().written()
 	if h.stream {
 		h.mu.Lock()
 		h.wat += int64(max(n, 0))

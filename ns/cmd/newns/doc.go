@@ -105,11 +105,6 @@ In what is mounted, besides:
     for the name that it shall not replace, and then renames.
   - O_DIRECT needs no alignment, as the server's memory is another.
 
-A file of a server that may have nothing to give for long, such as a connection's data,
-is ready for poll(2) when its server has answered a read, which 9P has in place of a
-question: what a program was told of and did not read, the next one here to read the file
-is given, but nobody elsewhere. All else is always ready, and writing is.
-
 With -N, Unix sockets that a server outside has on the host's disks cannot be connected
 to. Nowhere there does fcntl(2) find out that two processes wait for each other's locks: they
 wait until a signal.

@@ -20,13 +20,6 @@ import (
 // in the directories of the arguments. It must be another process than the one
 // that serves. It prints what is wrong.
 func client(dirs []string) int {
-	if os.Getenv("NS_CLIENT") == "poll" {
-		if err := pollClient(dirs[0]); err != nil {
-			fmt.Println(err)
-			return 1
-		}
-		return 0
-	}
 	status := 0
 	for i, dir := range dirs {
 		other := dir // the same directory by another mount
@@ -394,9 +387,9 @@ var work = []struct {
 	}},
 }
 
-// clientProgram gives a program that any user may run and that is client.
-func clientProgram(t *testing.T) string {
-	t.Helper()
+// TestFiles has file work in directories of the host's and of a server, which the
+// kernel and the engine serve alike.
+func TestFiles(t *testing.T) {
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -409,13 +402,6 @@ func clientProgram(t *testing.T) string {
 	if err := os.WriteFile(c, b, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	return c
-}
-
-// TestFiles has file work in directories of the host's and of a server, which the
-// kernel and the engine serve alike.
-func TestFiles(t *testing.T) {
-	c := clientProgram(t)
 	t.Setenv("NS_CLIENT", "1")
 	each(t, func(t *testing.T, s *session) {
 		s.ramfs(t)
