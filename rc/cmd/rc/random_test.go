@@ -15,7 +15,7 @@ var seed = flag.Uint64("seed", 0, "the first random program's `number`")
 // each time, more of them with NINE_LONG=1, others with -seed.
 func TestRandom(t *testing.T) {
 	theirs, ours := plan9(t), shell(t)
-	n := uint64(40)
+	n := uint64(15)
 	if os.Getenv("NINE_LONG") != "" {
 		n = 2000
 	}
