@@ -63,8 +63,8 @@ func TestLoad(t *testing.T) {
 		})
 		waitSocket(t, filepath.Join(dir, s[2]))
 	}
-	ns := nine + " newns -f " + lines + " "
-	served := nine + " newns -N -f " + lines + " "
+	ns := nine + " newns -n " + lines + " "
+	served := nine + " newns -N -n " + lines + " "
 	for _, place := range []struct{ name, enter, at, outside string }{
 		{"disk", "", dir + "/plain", ""},
 		{"graft", ns, dir + "/graft", ""},

@@ -125,7 +125,7 @@ func TestLocks(t *testing.T) {
 				if as[who] == nil {
 					args, at := []string{posix}, place.outside
 					if !host {
-						args, at = []string{nine, "newns", "-f", lines, posix}, place.inside
+						args, at = []string{nine, "newns", "-n", lines, posix}, place.inside
 						if place.name == "nograft" {
 							args = append([]string{nine, "newns", "-N"}, args[2:]...)
 						}

@@ -69,9 +69,9 @@ func TestPosix(t *testing.T) {
 	out := map[string][]string{}
 	for _, place := range []struct{ name, args string }{
 		{"", posix + " " + disk("native")},
-		{"graft", nine + " newns -f " + lines + " " + posix + " " + disk("grafted")},
-		{"N", nine + " newns -N -f " + lines + " " + posix + " " + disk("engine")},
-		{"9", nine + " newns -f " + lines + " " + posix + " /n/d"},
+		{"graft", nine + " newns -n " + lines + " " + posix + " " + disk("grafted")},
+		{"N", nine + " newns -N -n " + lines + " " + posix + " " + disk("engine")},
+		{"9", nine + " newns -n " + lines + " " + posix + " /n/d"},
 	} {
 		wg.Go(func() {
 			args := strings.Fields(place.args)

@@ -46,9 +46,9 @@ func TestPrograms(t *testing.T) {
 		name, dir string
 		newns     []string
 	}{
-		{"graft", filepath.Join(dir, "graft"), []string{"newns", "-f", lines}},
-		{"nograft", filepath.Join(dir, "nograft"), []string{"newns", "-N", "-f", lines}},
-		{"diskfs", "/n/d", []string{"newns", "-f", lines}},
+		{"graft", filepath.Join(dir, "graft"), []string{"newns", "-n", lines}},
+		{"nograft", filepath.Join(dir, "nograft"), []string{"newns", "-N", "-n", lines}},
+		{"diskfs", "/n/d", []string{"newns", "-n", lines}},
 	} {
 		for _, s := range scripts {
 			script, err := filepath.Abs(s)
