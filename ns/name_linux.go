@@ -198,6 +198,9 @@ func (f *fuseFS) Link(cancel <-chan struct{}, in *fuse.LinkIn, name string, out 
 		if err := l.Link(r, c.file, name); err != nil {
 			return nil, err
 		}
+		if c.mode == fs.ModeSymlink { // a node of another number from now on
+			f.expireAttr(in.Oldnodeid)
+		}
 		return srv.Walk(r, d.file, name)
 	})
 }

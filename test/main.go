@@ -99,7 +99,7 @@ func (t *tally) all(noTests bool, run string) error {
 
 	install(packages)
 	before := mounts()
-	cmd := exec.Command("go", "test", "-race", "-count=1", "-json", "-run", run, "./...")
+	cmd := exec.Command("go", "test", "-race", "-count=1", "-timeout=30m", "-json", "-run", run, "./...")
 	cmd.Env = append(os.Environ(), "TMPDIR="+tmp, "GOTMPDIR=")
 	if built {
 		cmd.Env = append(cmd.Env, "NINE="+nine)
