@@ -1,63 +1,24 @@
 package ramfs
 
 import (
-	"context"
-	"errors"
-	"flag"
-	"net"
-	"os"
 	"testing"
-	"time"
 
 	"ninespace/srv/client"
 	"ninespace/srv/p9"
+	"ninespace/srv/srvtest"
 )
 
-func TestUsage(t *testing.T) {
-	for _, args := range [][]string{{"-x"}, {"a", "b"}} {
-		if err := Main(context.Background(), [3]*os.File{}, args); !errors.Is(err, flag.ErrHelp) {
-			t.Errorf("%q: %v", args, err)
-		}
-	}
-}
-
 func TestServe(t *testing.T) {
-	sock := t.TempDir() + "/sock"
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- Main(ctx, [3]*os.File{}, []string{"-l", "unix!" + sock}) }()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
-		if c, err := net.Dial("unix", sock); err == nil {
-			c.Close()
-			break
-		} else if time.Now().After(end) {
-			t.Fatal(err)
+	srvtest.Command(t, Main, nil, func(root *client.Fid) {
+		ctx, f := t.Context(), client.Fsys{Root: root}
+		if err := f.WriteFile(ctx, "a", []byte("hello"), 0o644); err != nil {
+			t.Error(err)
 		}
-	}
-	c, err := client.Dial(ctx, "unix!"+sock, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	root, err := c.Attach(ctx, nil, "", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := client.Fsys{Root: root}
-	if err := f.WriteFile(ctx, "a", []byte("hello"), 0o644); err != nil {
-		t.Error(err)
-	}
-	if b, err := f.ReadFile(ctx, "a"); string(b) != "hello" || err != nil {
-		t.Errorf("read back: %q %v", b, err)
-	}
-	if st, err := f.Stat(ctx, "a"); err != nil || st.Mode != 0o644 || st.Qid.Type != p9.QTFILE {
-		t.Errorf("stat: %+v %v", st, err)
-	}
-	c.Close()
-	cancel()
-	if err := <-done; err != nil {
-		t.Errorf("end: %v", err)
-	}
-	if _, err := os.Stat(sock); err == nil {
-		t.Error("the socket is left behind")
-	}
+		if b, err := f.ReadFile(ctx, "a"); string(b) != "hello" || err != nil {
+			t.Errorf("read back: %q %v", b, err)
+		}
+		if st, err := f.Stat(ctx, "a"); err != nil || st.Mode != 0o644 || st.Qid.Type != p9.QTFILE {
+			t.Errorf("stat: %+v %v", st, err)
+		}
+	})
 }
