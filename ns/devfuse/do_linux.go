@@ -35,7 +35,7 @@ func (r *request) do() fuse.Status {
 	case opOpendir, opReaddir, opReaddirplus, opReleasedir, opFsyncdir:
 		return r.directory(op)
 	case opOpen, opRead, opWrite, opRelease, opFsync, opFlush, opLseek, opCopyFileRange, opFallocate,
-		opGetlk, opSetlk, opSetlkw, opPoll:
+		opGetlk, opSetlk, opSetlkw:
 		return r.file(op, r.in[size:])
 	}
 	fs, cancel := r.c.fs, r.cancel
@@ -177,10 +177,6 @@ func (r *request) file(op opcode, data []byte) (st fuse.Status) {
 		return fs.SetLk(cancel, arg[fuse.LkIn](r))
 	case opSetlkw:
 		return fs.SetLkw(cancel, arg[fuse.LkIn](r))
-	case opPoll:
-		if p, ok := fs.(Poller); ok {
-			return p.Poll(cancel, arg[PollIn](r), result[PollOut](r))
-		}
 	}
 	return fuse.ENOSYS
 }

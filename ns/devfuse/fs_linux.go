@@ -59,26 +59,6 @@ type FS interface {
 	RemoveXAttr(cancel <-chan struct{}, in *fuse.InHeader, name string) fuse.Status
 }
 
-// A Poller is a FS that can tell when a file is ready. When one is of which
-// PollNotify asked to be told, it does so by Notify(fuse.NOTIFY_POLL) with Kh.
-type Poller interface {
-	Poll(cancel <-chan struct{}, in *PollIn, out *PollOut) fuse.Status
-}
-
-// A PollIn asks which events of a file have happened, as poll(2) has them.
-type PollIn struct {
-	fuse.InHeader
-	Fh, Kh uint64
-	Flags  uint32 // PollNotify
-	Events uint32
-}
-
-// PollNotify asks to be told of the next event.
-const PollNotify = 1
-
-// A PollOut tells the events that there are.
-type PollOut struct{ Events, _ uint32 }
-
 type opcode uint32
 
 // The requests, as <linux/fuse.h> numbers them.
@@ -117,7 +97,6 @@ const (
 	opCreate        opcode = 35
 	opInterrupt     opcode = 36
 	opDestroy       opcode = 38
-	opPoll          opcode = 40
 	opBatchForget   opcode = 42
 	opFallocate     opcode = 43
 	opReaddirplus   opcode = 44
@@ -159,6 +138,6 @@ var sizes = [...]uintptr{
 	opReaddir: unsafe.Sizeof(fuse.ReadIn{}), opReleasedir: unsafe.Sizeof(fuse.ReleaseIn{}), opFsyncdir: unsafe.Sizeof(fuse.FsyncIn{}),
 	opGetlk: unsafe.Sizeof(fuse.LkIn{}), opSetlk: unsafe.Sizeof(fuse.LkIn{}), opSetlkw: unsafe.Sizeof(fuse.LkIn{}),
 	opCreate: unsafe.Sizeof(fuse.CreateIn{}), opInterrupt: unsafe.Sizeof(fuse.InterruptIn{}), opDestroy: unsafe.Sizeof(fuse.InHeader{}),
-	opPoll: unsafe.Sizeof(PollIn{}), opBatchForget: unsafe.Sizeof(batchForget{}), opFallocate: unsafe.Sizeof(fuse.FallocateIn{}),
+	opBatchForget: unsafe.Sizeof(batchForget{}), opFallocate: unsafe.Sizeof(fuse.FallocateIn{}),
 	opReaddirplus: unsafe.Sizeof(fuse.ReadIn{}), opRename2: unsafe.Sizeof(fuse.RenameIn{}), opLseek: unsafe.Sizeof(fuse.LseekIn{}), opCopyFileRange: unsafe.Sizeof(fuse.CopyFileRangeIn{}),
 }
