@@ -21,43 +21,34 @@ package main
 
 import (
 	"context"
-	"flag"
-	"fmt"
 	"os"
 	"os/signal"
-	"regexp"
 	"syscall"
 	"time"
+
+	"ninespace/test/bench/rounds"
 )
 
 func main() {
 	if served() {
 		return
 	}
-	quick := flag.Bool("q", false, "short rounds: 40 s in all")
-	cpu := flag.Bool("cpu", false, "count the servers' own time instead of the clock's")
-	asJSON := flag.Bool("json", false, "print objects, one for a row and peer")
-	only := flag.String("only", "", "do the rows that match `regexp`")
-	flag.Parse()
-	match, err := regexp.Compile(*only)
-	if err == nil && flag.NArg() > 0 {
-		err = fmt.Errorf("%s: no arguments are taken", flag.Arg(0))
-	}
+	rounds.Exit("9p", run())
+}
+
+func run() error {
+	o, err := rounds.Parse("short rounds: 40 s in all", "count the servers' own time instead of the clock's")
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "9p:", err)
-		os.Exit(2)
+		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	b := &bench{home: home(), rounds: 7, span: 200 * time.Millisecond, last: 20 * time.Minute}
-	if *quick {
+	if o.Quick {
 		b = &bench{home: home(), quick: true, rounds: 5, span: 15 * time.Millisecond, last: 40 * time.Second}
 	}
-	b.cpu = *cpu
-	if err := b.run(ctx, match, reporter(os.Stdout, *asJSON)); err != nil {
-		fmt.Fprintln(os.Stderr, "9p:", err)
-		os.Exit(1)
-	}
+	b.cpu = o.CPU
+	return b.run(ctx, o.Only, reporter(os.Stdout, o.JSON))
 }
 
 // home is where to serve from: a disk would be measured, and not a server.

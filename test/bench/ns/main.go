@@ -34,58 +34,42 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"os"
 	"os/signal"
-	"regexp"
 	"syscall"
 	"time"
 
 	"ninespace/ns"
+	"ninespace/test/bench/rounds"
 )
 
 func main() {
 	if served() {
 		return
 	}
-	if err := run(); err != nil {
-		code := 1
+	rounds.Exit("ns", run())
+}
+
+func run() error {
+	home := flag.String("d", os.TempDir(), "`directory` in which the work is done")
+	o, err := rounds.Parse("short rounds: 60 s in all", "count the time that processes run instead of the clock's")
+	if err != nil {
+		return err
+	}
+	std := [3]*os.File{os.Stdin, os.Stdout, os.Stderr}
+	if done, err := ns.Privileged(std); done {
 		var e interface{ ExitCode() int }
 		if errors.As(err, &e) { // of the same program in a user namespace, which has said all
 			os.Exit(e.ExitCode())
 		}
-		fmt.Fprintln(os.Stderr, "ns:", err)
-		if errors.Is(err, flag.ErrHelp) {
-			code = 2
-		}
-		os.Exit(code)
-	}
-}
-
-func run() error {
-	quick := flag.Bool("q", false, "short rounds: 60 s in all")
-	cpu := flag.Bool("cpu", false, "count the time that processes run instead of the clock's")
-	asJSON := flag.Bool("json", false, "print objects, one for a row and place")
-	only := flag.String("only", "", "do the rows that match `regexp`")
-	home := flag.String("d", os.TempDir(), "`directory` in which the work is done")
-	flag.Parse()
-	match, err := regexp.Compile(*only)
-	if err == nil && flag.NArg() > 0 {
-		err = fmt.Errorf("%s: no arguments are taken", flag.Arg(0))
-	}
-	if err != nil {
-		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
-	}
-	std := [3]*os.File{os.Stdin, os.Stdout, os.Stderr}
-	if done, err := ns.Privileged(std); done {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	b := &bench{home: *home, rounds: 7, span: 200 * time.Millisecond, files: 20000, last: 15 * time.Minute}
-	if *quick {
+	if o.Quick {
 		b = &bench{home: *home, quick: true, rounds: 5, span: 15 * time.Millisecond, files: 2000, last: time.Minute}
 	}
-	b.cpu = *cpu
-	return b.run(ctx, match, reporter(os.Stdout, *asJSON))
+	b.cpu = o.CPU
+	return b.run(ctx, o.Only, reporter(os.Stdout, o.JSON))
 }

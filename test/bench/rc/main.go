@@ -23,45 +23,28 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
-	"fmt"
 	"os"
 	"os/signal"
-	"regexp"
 	"syscall"
 	"time"
+
+	"ninespace/test/bench/rounds"
 )
 
 func main() {
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "rc:", err)
-		code := 1
-		if errors.Is(err, flag.ErrHelp) {
-			code = 2
-		}
-		os.Exit(code)
-	}
+	rounds.Exit("rc", run())
 }
 
 func run() error {
-	quick := flag.Bool("q", false, "fewer rounds and smaller works: 40 s in all")
-	cpu := flag.Bool("cpu", false, "count the time that processes run instead of the clock's")
-	asJSON := flag.Bool("json", false, "print objects, one for a row and peer")
-	only := flag.String("only", "", "do the rows that match `regexp`")
-	flag.Parse()
-	match, err := regexp.Compile(*only)
-	if err == nil && flag.NArg() > 0 {
-		err = fmt.Errorf("%s: no arguments are taken", flag.Arg(0))
-	}
+	o, err := rounds.Parse("fewer rounds and smaller works: 40 s in all", "count the time that processes run instead of the clock's")
 	if err != nil {
-		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	b := &bench{rounds: 7, last: 20 * time.Minute, cpu: *cpu, scale: 1}
-	if *quick {
+	b := &bench{rounds: 7, last: 20 * time.Minute, cpu: o.CPU, scale: 1}
+	if o.Quick {
 		b.rounds, b.last, b.scale = 3, 38*time.Second, 10
 	}
-	return b.run(ctx, match, reporter(os.Stdout, *asJSON))
+	return b.run(ctx, o.Only, reporter(os.Stdout, o.JSON))
 }

@@ -19,45 +19,30 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
-	"fmt"
 	"os"
 	"os/signal"
-	"regexp"
 	"syscall"
+
+	"ninespace/test/bench/rounds"
 )
 
 func main() {
 	if served() {
 		return
 	}
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "srv:", err)
-		if errors.Is(err, flag.ErrHelp) {
-			os.Exit(2)
-		}
-		os.Exit(1)
-	}
+	rounds.Exit("srv", run())
 }
 
 func run() error {
-	quick := flag.Bool("q", false, "short rounds: 40 s in all")
-	asJSON := flag.Bool("json", false, "print objects, one for a row and peer")
-	only := flag.String("only", "", "do the rows that match `regexp`")
-	flag.Parse()
-	match, err := regexp.Compile(*only)
-	if err == nil && flag.NArg() > 0 {
-		err = fmt.Errorf("%s: no arguments are taken", flag.Arg(0))
-	}
+	o, err := rounds.Parse("short rounds: 40 s in all", "")
 	if err != nil {
-		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	b := &bench{rounds: 9, messages: 200000}
-	if *quick {
+	if o.Quick {
 		b = &bench{rounds: 5, messages: 40000}
 	}
-	return b.run(ctx, match, reporter(os.Stdout, *asJSON))
+	return b.run(ctx, o.Only, reporter(os.Stdout, o.JSON))
 }
