@@ -188,7 +188,11 @@ func echo(sh *shell, args []string) error {
 }
 
 func finit(sh *shell, args []string) error {
-	// Functions came with the environment, and are parsed when they are needed.
+	// Functions came with the environment, and are parsed when they are needed. What
+	// others have written to /env since is new.
+	if !sh.quiet {
+		sh.refresh(true)
+	}
 	sh.status = statusOK
 	return nil
 }

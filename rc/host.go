@@ -56,6 +56,11 @@ type Hooks struct {
 	// process's own effect.
 	Catch func(note string, wanted bool)
 
+	// Env gives the directory in which programs have their variables as files, env(3),
+	// that of the group which the calling thread is in; "" if there is none. It is asked
+	// for anew after Rfork, which then is told of e and E too.
+	Env func() string
+
 	// Builtin gives a command of the embedding program, run where the interpreter's
 	// system calls are made, or nil if it has none of the name.
 	Builtin func(name string) func(c *Call) error

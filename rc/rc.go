@@ -81,7 +81,8 @@ func New(c Config) *Runner {
 		}
 	}
 	r.stderr = sh.fds.at(2)
-	sh.importEnv(c.Env)
+	mark := sh.importEnv(c.Env)
+	sh.joinEnv(mark, sh.has)
 	sh.set("rcname", []string{c.Name})
 	sh.set("pid", []string{strconv.Itoa(os.Getpid())})
 	return r

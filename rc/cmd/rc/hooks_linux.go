@@ -24,6 +24,7 @@ func hooks(n *notes) rc.Hooks {
 		Group:   func() error { return group() },
 		Catch:   n.catch,
 		Builtin: builtin,
+		Env:     env,
 	}
 }
 
@@ -47,6 +48,7 @@ func continued(ctx context.Context, config rc.Config, n *notes, fd int) string {
 		config.Files[fd] = -1
 	}
 	config.Flags += "p" // the functions come with the state
+	config.Hooks.Env = nil
 	r := rc.New(config)
 	n.to(r, false)
 	status := r.Run(ctx, "&", syntax.Reader(f))

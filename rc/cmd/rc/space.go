@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"ninespace/ns"
 	"ninespace/rc"
 	"ninespace/srv"
@@ -30,6 +32,19 @@ func builtin(name string) func(*rc.Call) error {
 		return nil
 	}
 	return b
+}
+
+// env is where the name space that the shell is in has its variables: /env, where a
+// server of them is mounted.
+func env() string {
+	var ctl, st unix.Stat_t
+	if unix.Stat("/env", &st) != nil || unix.Stat("/mnt/ns/ctl", &ctl) != nil {
+		return ""
+	}
+	if st.Dev != ctl.Dev || unix.Major(st.Dev) != 0 || st.Mode&0o200 == 0 { // the host's, or only a mount point
+		return ""
+	}
+	return "/env"
 }
 
 // flags parses the flags of bind and mount.
