@@ -19,6 +19,7 @@ space directory of its own ($NAMESPACE):
 	exec  the running of commands, at /mnt/exec
 	env   environment variables, at /env
 	ipc   queues, semaphores, the plumber and other channels, at /mnt/ipc
+	net   the machine's network, at /net
 	cpu   the far side of cpu -h local
 
 What each has done, in counts and times of each message, is a file of its name in
