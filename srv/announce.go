@@ -165,7 +165,7 @@ func (d *Door) Serve(ctx context.Context, std [3]*os.File, s *Server) error {
 	attach := s.Attach
 	stats := NewDir().Add(d.Srv, s.Stats()).Add(d.Srv+".prom", s.Metrics(d.Srv))
 	s.Attach = func(ctx context.Context, uname, aname string) (File, error) {
-		if aname == "stats" {
+		if aname == StatsName {
 			return stats, nil
 		}
 		return attach(ctx, uname, aname)
@@ -193,6 +193,9 @@ func (d *Door) Serve(ctx context.Context, std [3]*os.File, s *Server) error {
 	}
 	return s.Serve(ctx, l)
 }
+
+// StatsName is the attach name for the figures of a server.
+const StatsName = "stats"
 
 // grace is how long requests that run may go on after a signal.
 var grace = 2 * time.Second
