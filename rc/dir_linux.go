@@ -31,6 +31,9 @@ func (d *directory) release() {
 
 // path gives a script's name of a file for the hooks.
 func (sh *shell) path(name string) string {
+	if sh.eg != nil && strings.HasPrefix(name, sh.eg.dir) {
+		sh.publish()
+	}
 	if sh.dir == nil || name != "" && name[0] == '/' {
 		return name
 	}
@@ -142,7 +145,9 @@ func (sh *shell) stat(name string) (mode fs.FileMode, err error) {
 	return mode, err
 }
 
-func (sh *shell) readDir(name string) (names []string, err error) {
-	sh.place.do(func() { names, err = sh.r.hooks.ReadDir(sh.path(name)) })
+func (sh *shell) readDir(name string) ([]string, error) { return sh.readNames(sh.path(name)) }
+
+func (sh *shell) readNames(path string) (names []string, err error) {
+	sh.place.do(func() { names, err = sh.r.hooks.ReadDir(path) })
 	return names, err
 }
