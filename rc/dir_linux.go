@@ -34,10 +34,10 @@ func (sh *shell) path(name string) string {
 	if sh.eg != nil && strings.HasPrefix(name, sh.eg.dir) {
 		sh.publish()
 	}
-	if sh.dir == nil || name != "" && name[0] == '/' {
+	if sh.dir == nil || name == "" || name[0] == '/' {
 		return name
 	}
-	if name == "" {
+	if is := sh.r.hooks.Device; is != nil && name[0] == '#' && is(name) {
 		return name
 	}
 	return sh.dir.name + "/" + name
@@ -55,6 +55,13 @@ func (sh *shell) chdir(name string) error {
 		return err
 	}
 	d.holders.Store(1)
+	if p, close := sh.place, d.close; p != nil && close != nil {
+		p.retain()
+		d.close = func() {
+			p.do(close)
+			p.release()
+		}
+	}
 	sh.dir.release()
 	sh.dir = &d
 	return nil
