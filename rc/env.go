@@ -31,7 +31,7 @@ func (sh *shell) importEnv(env []string) (mark string) {
 			if !sh.flag('p') {
 				sh.importFn(name[len(fnPrefix):], e)
 			}
-		case name == "path", name == "status", name == "*":
+		case name == "path", name == "status", name == "*", name == "cflag": // not another's
 		case name == markName:
 			mark = text
 		case name == "PATH":

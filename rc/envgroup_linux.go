@@ -3,7 +3,6 @@ package rc
 import (
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -26,10 +25,11 @@ type envGroup struct {
 
 	writing sync.Mutex // held while files are written, so that who starts a program finds them
 
-	mu    sync.Mutex
-	ino   uint64
-	seen  int64             // the directory's time when the shell last knew all of it
-	dirty map[string]change // what is to be written, by file
+	mu     sync.Mutex
+	ino    uint64
+	seen   int64             // the directory's time when the shell last knew all of it
+	dirty  map[string]change // what is to be written, by file
+	theirs map[string]bool   // what others have written that the shell has not taken
 
 	// Only the shell's that the group belongs to.
 	base   int64            // its time when the shell came
@@ -42,10 +42,6 @@ type change struct {
 	list []string
 	fn   *fn
 }
-
-// markName is the variable that tells a program which state of the directory its
-// environment is that of. With a + there is more in the directory than could be given.
-const markName = "RCENV"
 
 // private tells of names that are about one shell and no file's.
 func private(name string) bool {
@@ -89,14 +85,21 @@ func (sh *shell) joinEnv(mark string, given func(name string) bool) {
 	if sh.r.hooks.Env == nil {
 		return
 	}
-	g := &envGroup{dirty: map[string]change{}}
-	sh.place.do(func() { g.dir = sh.r.hooks.Env() })
-	if g.dir == "" {
-		return
+	g := &envGroup{dirty: map[string]change{}, theirs: map[string]bool{}}
+	m, err := parseMark(mark), error(nil)
+	if m.dir != "" {
+		g.dir = m.dir
+		g.ino, g.base, err = sh.stamp(g.dir)
 	}
-	var err error
-	if g.ino, g.base, err = sh.stamp(g.dir); err != nil {
-		return
+	if m.dir == "" || err != nil || g.ino != m.ino { // whoever gave the mark was elsewhere
+		m = envMark{}
+		sh.place.do(func() { g.dir = sh.r.hooks.Env() })
+		if g.dir == "" {
+			return
+		}
+		if g.ino, g.base, err = sh.stamp(g.dir); err != nil {
+			return
+		}
 	}
 	if was != nil {
 		was.mu.Lock()
@@ -105,7 +108,7 @@ func (sh *shell) joinEnv(mark string, given func(name string) bool) {
 	}
 	g.seen, g.looked = g.base, g.base
 	if given != nil {
-		sh.takeNewer(g, mark, given)
+		sh.takeNewer(g, m, given)
 	}
 	sh.eg, sh.egOwn, sh.local = g, true, map[string]int{}
 	for _, l := range sh.locals {
@@ -114,23 +117,20 @@ func (sh *shell) joinEnv(mark string, given func(name string) bool) {
 }
 
 // takeNewer takes what the shell was not given, or what has been written since.
-func (sh *shell) takeNewer(g *envGroup, mark string, given func(string) bool) {
-	text, more := strings.CutSuffix(mark, "+")
-	ino, at, _ := strings.Cut(text, ".")
-	since, err := strconv.ParseInt(at, 10, 64)
-	marked := err == nil && ino == strconv.FormatUint(g.ino, 10)
-	if marked && since >= g.base && !more {
+func (sh *shell) takeNewer(g *envGroup, m envMark, given func(string) bool) {
+	marked := m.dir != ""
+	if marked && m.seen >= g.base && !m.more && m.theirs == "" {
 		return
 	}
-	names, _ := sh.readDir(g.dir)
+	names, _ := sh.readNames(g.dir)
 	for _, name := range names {
 		if private(name) || setting(name) || sh.flag('p') && strings.HasPrefix(name, fnPrefix) {
 			continue
 		}
-		take := !given(name) && (!marked || more)
+		take := !given(name) && (!marked || m.more)
 		if !take && marked {
 			_, t, err := sh.stamp(g.dir + "/" + name)
-			take = err == nil && t > since
+			take = err == nil && t > m.seen || strings.Contains(m.theirs, "/"+name+"/")
 		}
 		if take {
 			sh.take(g, name)
@@ -195,6 +195,7 @@ func (sh *shell) publish() {
 	}
 	g.dirty = map[string]change{}
 	g.mu.Unlock()
+	sh.others(g)
 	for name, c := range dirty {
 		if err := sh.writeEnv(g.dir+"/"+name, c); err != nil {
 			sh.sayAt(g.dir + "/" + name + ": " + because(err))
@@ -202,8 +203,28 @@ func (sh *shell) publish() {
 	}
 	g.mu.Lock()
 	g.seen = time.Now().UnixNano() // the server's clock: it is on this machine
+	for name := range dirty {
+		delete(g.theirs, name)
+	}
 	g.mu.Unlock()
 	sh.env = nil
+}
+
+// others notes what others have written, before the shell's own writing makes the
+// directory as new as that.
+func (sh *shell) others(g *envGroup) {
+	_, now, err := sh.stamp(g.dir)
+	if err != nil || now <= g.seen {
+		return
+	}
+	names, _ := sh.readNames(g.dir)
+	for _, name := range names {
+		if _, t, err := sh.stamp(g.dir + "/" + name); err == nil && t > g.seen {
+			g.mu.Lock()
+			g.theirs[name] = true
+			g.mu.Unlock()
+		}
+	}
 }
 
 // writeEnv writes a file, or removes it.
@@ -249,7 +270,7 @@ func (sh *shell) refresh(functions bool) {
 	if err != nil || now == g.looked && !functions {
 		return
 	}
-	names, err := sh.readDir(g.dir)
+	names, err := sh.readNames(g.dir)
 	if err != nil {
 		return
 	}
@@ -289,18 +310,8 @@ func (sh *shell) refresh(functions bool) {
 	}
 	g.mu.Lock()
 	g.known, g.looked, g.seen = known, now, now
+	clear(g.theirs)
 	g.mu.Unlock()
-}
-
-// mark gives what markName is in the environment of a program.
-func (g *envGroup) mark(more bool) string {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	s := markName + "=" + strconv.FormatUint(g.ino, 10) + "." + strconv.FormatInt(g.seen, 10)
-	if more {
-		s += "+"
-	}
-	return s
 }
 
 // text gives a function as a file has it, a command that defines it.

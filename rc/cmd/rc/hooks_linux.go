@@ -17,7 +17,7 @@ import (
 
 // hooks give an interpreter that is a whole process what it may do with it.
 func hooks(n *notes) rc.Hooks {
-	return rc.Hooks{
+	h := rc.Hooks{
 		Replace: rc.Replace,
 		Self:    self,
 		Rfork:   rfork,
@@ -26,6 +26,10 @@ func hooks(n *notes) rc.Hooks {
 		Builtin: builtin,
 		Env:     env,
 	}
+	if ns.Inside() {
+		h = withDevices(h)
+	}
+	return h
 }
 
 // self starts this program again as rc.

@@ -1,9 +1,11 @@
 package rc
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"io"
+	"os"
 	"strconv"
 	"strings"
 
@@ -12,6 +14,7 @@ import (
 	"ninespace/ns"
 	"ninespace/rc"
 	"ninespace/srv"
+	srvcmd "ninespace/srv/cmd/srv"
 )
 
 // builtin gives the commands that act on the name space of the shell itself. Outside of
@@ -27,6 +30,8 @@ func builtin(name string) func(*rc.Call) error {
 		b = unmount
 	case "ns":
 		b = namespace
+	case "srv":
+		b = post
 	}
 	if b == nil || !ns.Inside() {
 		return nil
@@ -100,6 +105,15 @@ func unmount(c *rc.Call) error {
 		}
 	}
 	return ns.Do(op)
+}
+
+// post is srv.
+func post(c *rc.Call) error {
+	err := srvcmd.Do(context.Background(), [3]*os.File{os.Stdin, os.Stdout, os.Stderr}, c.Dir, c.Args[1:])
+	if errors.Is(err, flag.ErrHelp) {
+		return errors.New("usage: srv [-abcCemq] dialstring [name [mountpoint]]")
+	}
+	return err
 }
 
 func namespace(c *rc.Call) error {
