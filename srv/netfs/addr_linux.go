@@ -139,6 +139,9 @@ func (s *sock) text(far bool) string {
 func addrText(sa unix.Sockaddr) string {
 	switch sa := sa.(type) {
 	case *unix.SockaddrUnix:
+		if sa.Name == "@" { // one without a name
+			return ""
+		}
 		return sa.Name
 	case *unix.SockaddrVM:
 		return cidText(sa.CID) + "!" + portText(sa.Port)

@@ -2,6 +2,7 @@ package netfs
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"strconv"
@@ -19,7 +20,7 @@ type end interface {
 	hangup()    // both ways, at once: who waits is told
 	busy() bool // close would wait
 	close()     // the last, when nobody uses it any more
-	sock() *sock
+	socket() *sock
 }
 
 // The states of a conversation. The protocol may know better: see status.
@@ -38,15 +39,16 @@ type conv struct {
 	user  *srv.User // whose it is; nil where no attach is behind it
 	files [len(fileNames)]file
 
-	mu     sync.Mutex
-	open   int // fids
-	state  string
-	end    end                // set once, by connect, announce, or before anybody has the conversation
-	bound  *sock              // by bind, for what comes next
-	cancel context.CancelFunc // of the connect that runs
-	opts   []option
-	err    error // the last
-	udp    struct{ headers bool }
+	mu      sync.Mutex
+	open    int // fids
+	state   string
+	end     end                // set once, by connect, announce, or before anybody has the conversation
+	bound   *sock              // by bind, for what comes next
+	cancel  context.CancelFunc // of the connect that runs
+	opts    []option
+	err     error       // the last
+	tls     *tls.Config // of tls; nil: nothing was said
+	headers bool        // of udp: datagrams begin with their addresses
 }
 
 // An option is a socket option that was asked for before there was a socket.
@@ -96,6 +98,7 @@ func (c *conv) finish() {
 		c.bound.close()
 	}
 	c.p.fs.leave(c)
+	c.say("over")
 }
 
 // fail keeps an error for err.
@@ -106,6 +109,7 @@ func (c *conv) fail(err error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.err = err
+	c.say("error: %v", err)
 	return err
 }
 
@@ -122,7 +126,7 @@ func (c *conv) errText() string {
 func (c *conv) talk() (end, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.end == nil || c.state == listening && !c.udp.headers {
+	if c.end == nil || c.state == listening && !c.headers {
 		return nil, errNotConn
 	}
 	return c.end, nil
@@ -150,7 +154,7 @@ func (c *conv) begin(ctx context.Context, state string, do func(ctx context.Cont
 		return err
 	}
 	for _, o := range c.opts {
-		if oerr := o(e.sock()); oerr != nil {
+		if oerr := o(e.socket()); oerr != nil {
 			c.err = oerr // for err: the command that asked is long answered
 		}
 	}
@@ -159,7 +163,15 @@ func (c *conv) begin(ctx context.Context, state string, do func(ctx context.Cont
 		e.hangup()
 	}
 	c.end, c.state = e, state
+	c.say("%s at %s, other side %s", state, c.p.text(c, e.socket(), false), c.p.text(c, e.socket(), true))
 	return nil
+}
+
+// say tells log of the conversation.
+func (c *conv) say(format string, args ...any) {
+	if c.p.fs.log.wanted(c.p.name) {
+		c.p.fs.log.say("%s/%d %s", c.p.name, c.n, fmt.Sprintf(format, args...))
+	}
 }
 
 // hangup ends both ways; the files stay.
@@ -193,7 +205,7 @@ func (c *conv) set(o option) error {
 // sock gives the conversation's socket, nil if it has none yet. c.mu is held.
 func (c *conv) sock() *sock {
 	if c.end != nil {
-		return c.end.sock()
+		return c.end.socket()
 	}
 	return c.bound
 }
@@ -229,7 +241,11 @@ func (c *conv) listen(ctx context.Context, u *srv.User) (*conv, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.p.converse(u, s, established)
+	n, err := c.p.converse(u, s, established)
+	if err == nil {
+		c.say("call %d from %s", n.n, n.addr(true))
+	}
+	return n, err
 }
 
 // A ctlHandle is ctl, open: of a fid of ctl, of clone or of listen.
@@ -249,11 +265,7 @@ func (c *conv) openCtl(ctx context.Context) (srv.Handle, error) {
 			if len(args) < v.min || len(args) > v.max {
 				return invalid("usage: %s", v.name+v.usage)
 			}
-			err := v.do(ctx, c, args)
-			if n, ok := err.(syscall.Errno); ok {
-				return p9.ErrorOfErrno(n) // in the words of the others
-			}
-			return err
+			return inWords(v.do(ctx, c, args))
 		}
 	}
 	f := srv.Cmds(0o600, func(context.Context) (string, error) { return fmt.Sprintln(c.n), nil }, cmds)

@@ -83,7 +83,7 @@ func (k socktype) bindTo(u *srv.User, a netip.AddrPort, domain int) (*sock, erro
 	if err != nil {
 		return nil, err
 	}
-	if a.Port() != 0 {
+	if a.Port() != 0 && k.typ == unix.SOCK_STREAM {
 		unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
 	}
 	if err := unix.Bind(s.fd, sockaddr(a, domain)); err != nil {
@@ -104,20 +104,25 @@ func mayPort(u *srv.User, port uint16) error {
 
 // connect is the command: addr!port[!r] [localport].
 func (k socktype) connect(ctx context.Context, c *conv, args []string) error {
-	far, restricted, err := parseFar(args[0])
+	far, near, restricted, err := connectArgs(args)
 	if err != nil {
 		return err
-	}
-	near := uint16(0)
-	if len(args) > 1 {
-		if near, err = parsePort(args[1]); err != nil {
-			return fmt.Errorf("localport: %w", err)
-		}
 	}
 	return c.begin(ctx, connecting, func(ctx context.Context, s *sock) (end, string, error) {
 		s, err := k.dial(ctx, c.user, s, far, near, restricted)
 		return s, established, err
 	})
+}
+
+// connectArgs reads the arguments of connect.
+func connectArgs(args []string) (far netip.AddrPort, near uint16, restricted bool, err error) {
+	far, restricted, err = parseFar(args[0])
+	if err == nil && len(args) > 1 {
+		if near, err = parsePort(args[1]); err != nil {
+			err = fmt.Errorf("localport: %w", err)
+		}
+	}
+	return far, near, restricted, err
 }
 
 // dial connects a socket, s if it was bound.

@@ -23,8 +23,8 @@ type proto struct {
 	text   func(c *conv, s *sock, far bool) string
 	status func(c *conv) string
 
-	mu   sync.Mutex
-	used []bool // by number
+	mu    sync.Mutex
+	convs []*conv // by number; nil is free
 }
 
 // maxConvs is how many conversations a protocol has at once.
@@ -36,52 +36,60 @@ func newProto(f *FS, name string, verbs []verb) *proto {
 	p.status = func(c *conv) string { return c.state }
 	p.Add("clone", &cloneFile{srv.NewNode(0o666), p})
 	f.Add(name, p)
+	f.protos[name] = p
 	return p
 }
 
-// take gives the lowest number that is free.
-func (p *proto) take() (int, error) {
+// place gives a conversation the lowest number that is free.
+func (p *proto) place(c *conv) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for n, used := range p.used {
-		if !used {
-			p.used[n] = true
-			return n, nil
+	for c.n = range p.convs {
+		if p.convs[c.n] == nil {
+			p.convs[c.n] = c
+			return nil
 		}
 	}
-	if len(p.used) >= maxConvs {
-		return 0, syscall.ENFILE
+	if c.n = len(p.convs); c.n >= maxConvs {
+		return syscall.ENFILE
 	}
-	p.used = append(p.used, true)
-	return len(p.used) - 1, nil
-}
-
-// converse makes a conversation of a user's, held once. What s is, if it is not nil, a
-// caller came in by.
-func (p *proto) converse(u *srv.User, s end, state string) (*conv, error) {
-	n, err := p.take()
-	if err != nil {
-		if s != nil {
-			s.close()
-		}
-		return nil, err
-	}
-	c := &conv{p: p, n: n, user: u, open: 1, end: s, state: state}
-	if !p.fs.enter(c) {
-		if s != nil {
-			s.close()
-		}
-		p.free(n)
-		return nil, p9.ErrHungup
-	}
-	p.Add(strconv.Itoa(n), c.dir())
-	return c, nil
+	p.convs = append(p.convs, c)
+	return nil
 }
 
 func (p *proto) free(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.used[n] = false
+	p.convs[n] = nil
+}
+
+// conversation gives the one of a number, nil if there is none.
+func (p *proto) conversation(n int) *conv {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n < 0 || n >= len(p.convs) {
+		return nil
+	}
+	return p.convs[n]
+}
+
+// converse makes a conversation of a user's, held once; e, if it is not nil, is what a
+// caller came in by.
+func (p *proto) converse(u *srv.User, e end, state string) (c *conv, err error) {
+	c = &conv{p: p, user: u, open: 1, end: e, state: state}
+	d := c.dir()
+	if err = p.place(c); err == nil && !p.fs.enter(c) {
+		p.free(c.n)
+		err = p9.ErrHungup
+	}
+	if err != nil {
+		if e != nil {
+			e.close()
+		}
+		return nil, err
+	}
+	p.Add(strconv.Itoa(c.n), d)
+	return c, nil
 }
 
 // A cloneFile is opened to the ctl of a new conversation.

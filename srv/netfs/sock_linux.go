@@ -28,9 +28,8 @@ type sock struct {
 	path   string // of a Unix socket that was announced, to remove
 
 	mu    sync.Mutex
-	werr  error  // why what a write has left behind was not sent
-	first []byte // a datagram that a caller came with
-	raw4  bool   // what comes begins with an IP header
+	werr  error    // why what a write has left behind was not sent
+	first [][]byte // datagrams that a caller came with
 }
 
 var errHungup = p9.NewError(syscall.EPIPE, p9.ErrHungup.Ename)
@@ -50,7 +49,7 @@ func ofFd(fd int, stream bool) *sock {
 	return s
 }
 
-func (s *sock) sock() *sock { return s }
+func (s *sock) socket() *sock { return s }
 
 // lingering is how long a peer may take nothing of what is still to be sent to it when
 // the conversation is over.
@@ -135,8 +134,11 @@ func (s *sock) read(ctx context.Context, p []byte) (n int, err error) {
 func (s *sock) takeFirst() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b := s.first
-	s.first = nil
+	if len(s.first) == 0 {
+		return nil
+	}
+	b := s.first[0]
+	s.first = s.first[1:]
 	return b
 }
 

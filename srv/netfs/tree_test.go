@@ -193,7 +193,7 @@ func TestTree(t *testing.T) {
 			f.Close()
 		})
 		return f
-	}, "*/clone", "*/0/data", "*/0/listen")
+	}, "*/clone", "*/0/data", "*/0/listen", "log")
 }
 
 func openClone(t *testing.T, f *FS, proto string) srv.Handle {
