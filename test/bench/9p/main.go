@@ -27,6 +27,7 @@ import (
 	"flag"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -46,6 +47,11 @@ func run() error {
 	o, err := rounds.Parse("short rounds: 40 s in all", "")
 	if err != nil {
 		return err
+	}
+	if *oldBuild != "" { // servers have directories of their own
+		if *oldBuild, err = filepath.Abs(*oldBuild); err != nil {
+			return err
+		}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
