@@ -30,6 +30,7 @@ type conn struct {
 
 	// The reading goroutine's.
 	batch *buffer // replies
+	spare *req    // to be used again
 	rx    p9.Fcall
 	came  int64 // the clock, when the requests that are there came
 	done  []tallied
@@ -39,7 +40,7 @@ type conn struct {
 	msize uint32 // 0: no version agreed on
 
 	mu       sync.Mutex
-	fids     map[uint32]*fid
+	fids     fidTable
 	reqs     map[uint16]*req // those that may block: no more than there are tags
 	flushing map[uint16]*req // by the tag of a Tflush that waits for it
 	queue    queue           // those that a worker can do
@@ -77,7 +78,7 @@ const (
 // messages, or the server's own will.
 func (s *Server) ServeConn(ctx context.Context, rwc io.ReadWriteCloser) error {
 	st := s.state()
-	c := &conn{srv: s, base: withPeer(ctx, rwc), rwc: rwc, fids: map[uint32]*fid{}}
+	c := &conn{srv: s, base: withPeer(ctx, rwc), rwc: rwc}
 	c.in = newInput(rwc, c)
 	c.stats = st.enter(c)
 	defer st.leave(c)
@@ -124,6 +125,10 @@ func (c *conn) serve() error {
 			limit = firstFrame
 		}
 		waits := !c.in.whole()
+		if waits && c.spare != nil { // it may be for long
+			reqs.Put(c.spare)
+			c.spare = nil
+		}
 		b, own, err := c.in.frame(limit)
 		refused := errors.Is(err, syscall.ENOMEM)
 		if err != nil && !refused {
@@ -136,7 +141,7 @@ func (c *conn) serve() error {
 			c.came = clock()
 		}
 		c.stats.in.Add(uint64(len(b)))
-		r := newReq(c)
+		r := c.newReq()
 		r.frame, r.size, r.began = own, len(b), c.came
 		if refused {
 			r.t, r.bad = p9.Fcall{Type: p9.Type(b[4]), Tag: binary.LittleEndian.Uint16(b[5:])}, err
@@ -222,7 +227,7 @@ func (c *conn) dispatch(r *req) {
 	if r.bad != nil {
 		c.mu.Unlock()
 		r.answer(r.bad)
-		r.free()
+		r.done()
 		return
 	}
 	ready := c.admit(r)
@@ -250,7 +255,7 @@ func (c *conn) conclude(r *req, err error) {
 	c.mu.Unlock()
 	r.answer(err)
 	c.follow(next, drop)
-	r.free()
+	r.done()
 	if last {
 		c.push()
 		c.stopReading()
@@ -267,7 +272,7 @@ func (c *conn) flush(r *req) {
 	if old == nil {
 		c.mu.Unlock()
 		r.answer(nil)
-		r.free()
+		r.done()
 		return
 	}
 	old.flushes = append(old.flushes, waiting{r.t.Tag, r.began})
@@ -283,7 +288,7 @@ func (c *conn) flush(r *req) {
 		c.hire(old)
 	}
 	c.mu.Unlock()
-	r.free()
+	r.done()
 }
 
 func (c *conn) trace(dir string, f *p9.Fcall, bad error) {

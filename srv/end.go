@@ -74,8 +74,7 @@ func (c *conn) reset() {
 	c.mu.Unlock()
 	c.wg.Wait()
 	c.mu.Lock()
-	fids := c.fids
-	c.fids = map[uint32]*fid{}
+	fids := c.fids.empty()
 	c.mu.Unlock()
 	c.stats.taken[fidNumbers].Add(-int64(len(fids)))
 	for _, f := range fids {

@@ -109,21 +109,21 @@ func (c *conn) claim(r *req) error {
 		f.ref++
 	}
 	get := func(num uint32) (*fid, error) {
-		if f := c.fids[num]; f != nil {
+		if f := c.fids.get(num); f != nil {
 			return f, nil
 		}
 		return nil, p9.ErrUnknownFid
 	}
 	make_ := func(i int, num uint32) error {
-		if c.fids[num] != nil || num == p9.NoFid {
+		if c.fids.get(num) != nil || num == p9.NoFid {
 			return p9.ErrFidInUse
 		}
-		if !c.srv.st.fair(fidNumbers, int64(len(c.fids)), 1) {
+		if !c.srv.st.fair(fidNumbers, int64(c.fids.n), 1) {
 			return syscall.ENFILE
 		}
 		f := fids.Get().(*fid)
 		f.num, f.owner = num, r
-		c.fids[num] = f
+		c.fids.put(f)
 		c.stats.taken[fidNumbers].Add(1)
 		hold(i, f, excl)
 		return nil
@@ -232,7 +232,7 @@ func (c *conn) enter(r *req, i int) bool {
 // forget frees a fid's number. What it holds goes with the last request on it.
 func (c *conn) forget(f *fid) {
 	f.gone = true
-	delete(c.fids, f.num)
+	c.fids.remove(f)
 	c.stats.taken[fidNumbers].Add(-1)
 }
 

@@ -33,6 +33,13 @@ type Walker interface {
 	Walk(ctx context.Context, name string) (File, error)
 }
 
+// A QidWalker is a Walker that tells the qid of what it found, which saves asking that
+// for its attributes: all that walk(5)'s answer needs of them.
+type QidWalker interface {
+	Walker
+	WalkQid(ctx context.Context, name string) (File, p9.Qid, error)
+}
+
 // A Lister is a directory that can be read. List yields the entries after the
 // one whose Cookie is given, in a stable order, from the start for 0; "." and
 // ".." are left out. The engine stops the iteration when its reply is full and

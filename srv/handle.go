@@ -311,6 +311,13 @@ func (r *req) step(ctx context.Context, f *fid, n *node, name string) (*node, p9
 	if err := r.c.mayOpen(); err != nil {
 		return nil, p9.Qid{}, err
 	}
+	if w, ok := w.(QidWalker); ok {
+		c, q, err := w.WalkQid(ctx, name)
+		if err != nil {
+			return nil, p9.Qid{}, err
+		}
+		return r.c.newNode(c, name, n), q, nil
+	}
 	c, err := w.Walk(ctx, name)
 	if err != nil {
 		return nil, p9.Qid{}, err

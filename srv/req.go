@@ -52,14 +52,31 @@ var (
 	fcalls = sync.Pool{New: func() any { return new(p9.Fcall) }}
 )
 
-func newReq(c *conn) *req {
-	r := reqs.Get().(*req)
+// newReq gives the reading goroutine a request.
+func (c *conn) newReq() *req {
+	r := c.spare
+	if c.spare = nil; r == nil {
+		r = reqs.Get().(*req)
+	}
 	r.c = c
 	return r
 }
 
-// free gives back the request and its bytes.
+// done gives the request back on the reading goroutine, which has the next one soon.
+func (r *req) done() {
+	c := r.c
+	r.clear()
+	c.spare = r
+}
+
+// free gives the request back.
 func (r *req) free() {
+	r.clear()
+	reqs.Put(r)
+}
+
+// clear gives back what the request holds.
+func (r *req) clear() {
 	r.frame.free()
 	if r.rx != nil && r.rx != &r.c.rx {
 		r.rx.Stat = nil
@@ -73,7 +90,6 @@ func (r *req) free() {
 		r.c.hold(-r.held)
 	}
 	r.life = life{flushes: r.flushes[:0]}
-	reqs.Put(r)
 }
 
 // reply gives the reply to fill in.

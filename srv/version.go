@@ -34,7 +34,7 @@ func (c *conn) version(r *req) {
 	dotl := c.dotl && rx.Type != p9.Rerror // a refusal is said in 9P2000
 	c.append(rx, dotl)
 	c.tally(p9.Tversion, rx.Type == p9.Rerror)
-	r.free()
+	r.done()
 }
 
 // dialectOf gives the dialect that a version asks for, "" for one that we don't

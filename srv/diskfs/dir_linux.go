@@ -200,6 +200,7 @@ func (n *node) Unlink(ctx context.Context, name string, dir bool) error {
 	if dir {
 		flags = unix.AT_REMOVEDIR
 	}
+	defer n.t.recents.forget(n, name) // which would keep the file's bytes
 	return n.run(ctx, func() error { return unlinkat(n.fd, name, flags) })
 }
 
@@ -220,5 +221,6 @@ func (n *node) RenameFlags(ctx context.Context, old string, newdir srv.File, new
 	if err := d.change(newname); err != nil {
 		return err
 	}
+	defer d.t.recents.forget(d, newname) // whose file may be gone
 	return n.run(ctx, func() error { return unix.Renameat2(n.fd, old, d.fd, newname, uint(flags)) })
 }

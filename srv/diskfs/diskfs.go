@@ -14,6 +14,10 @@
 // a fid is in it stays reachable by that fid, downward; "..", which is the
 // engine's, leads back the way that the fid came.
 //
+// A file on the directory's own file system stays open for a second or two after it was
+// clunked, for the next walk to its name; one that was removed by others takes its
+// space until then.
+//
 // Qid paths are inode numbers, with the device mixed into the upper 16 bits for
 // all devices but the root's. A version is a hash of the times of last change
 // and the length; it is 0, not to be cached, for devices, pipes and sockets and

@@ -44,9 +44,22 @@ type entry struct {
 	inline
 	descriptor
 	node
+	held atomic.Int32 // by a File, and by recents
+	id   identity     // for recents
 }
 
-func (t *tree) entry(fd int) *entry { return &entry{node: node{t: t, fd: fd}} }
+func (t *tree) entry(fd int) *entry {
+	e := &entry{node: node{t: t, fd: fd}}
+	e.held.Store(1)
+	return e
+}
+
+// Clunk closes the descriptor when nobody else holds the entry.
+func (e *entry) Clunk() {
+	if e.held.Add(-1) == 0 {
+		e.node.Clunk()
+	}
+}
 
 // Guard marks that the kernel checks permissions.
 func (n *node) Guard() {}
@@ -120,19 +133,31 @@ func (n *node) Stat(ctx context.Context) (p9.Stat, error) {
 	if st.Mask&unix.STATX_BTIME != 0 {
 		s.Btime = timeOf(st.Btime)
 	}
-	s.Qid = p9.Qid{Type: p9.QidTypeOf(s.Mode), Path: st.Ino ^ d.tag}
+	s.Qid = qidOf(&st, d)
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFREG, unix.S_IFLNK:
 		s.Length = st.Size
-		fallthrough
-	case unix.S_IFDIR:
-		if !d.madeUp {
-			s.Qid.Vers = version(&st)
-		}
 	case unix.S_IFCHR, unix.S_IFBLK:
 		s.Rdev = unix.Mkdev(st.Rdev_major, st.Rdev_minor)
 	}
 	return s, nil
+}
+
+func qidOf(st *unix.Statx_t, d *device) p9.Qid {
+	q := p9.Qid{Path: st.Ino ^ d.tag}
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFDIR:
+		q.Type = p9.QTDIR
+	case unix.S_IFLNK:
+		q.Type = p9.QTSYMLINK
+	case unix.S_IFREG:
+	default:
+		return q
+	}
+	if !d.madeUp {
+		q.Vers = version(st)
+	}
+	return q
 }
 
 func timeOf(t unix.StatxTimestamp) time.Time { return time.Unix(t.Sec, int64(t.Nsec)) }
@@ -200,20 +225,42 @@ func (n *node) walk(name string) (*entry, error) {
 
 // Walk finds a name, whatever it is; of a symbolic link it is the link itself.
 func (n *node) Walk(ctx context.Context, name string) (srv.File, error) {
+	f, _, err := n.WalkQid(ctx, name)
+	return f, err
+}
+
+// WalkQid is Walk that tells the qid.
+func (n *node) WalkQid(ctx context.Context, name string) (srv.File, p9.Qid, error) {
 	err := srv.CheckName(name)
 	if err != nil {
-		return nil, err
+		return nil, p9.Qid{}, err
 	}
+	now := srv.Nonblock(ctx)
 	var c *entry
-	if srv.Nonblock(ctx) {
-		c, err = n.walkNow(name)
+	if now {
+		var q p9.Qid
+		if c, q, err = n.recent(ctx, name); c != nil {
+			return c, q, nil
+		}
+		if err == nil {
+			c, err = n.walkNow(name)
+		}
 	} else {
 		c, err = n.walk(name)
 	}
 	if err != nil {
-		return nil, err
+		return nil, p9.Qid{}, err
 	}
-	return c, nil
+	var st unix.Statx_t
+	d, err := c.statx(&st)
+	if err != nil {
+		c.Clunk()
+		return nil, p9.Qid{}, err
+	}
+	if now {
+		n.keep(name, c, &st)
+	}
+	return c, qidOf(&st, d), nil
 }
 
 // reopen opens the node's file, wherever it is now.

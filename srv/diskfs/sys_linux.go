@@ -41,12 +41,30 @@ var empty [1]byte // a name of no bytes
 // nothing: Go's scheduler then is not told of the call, which takes half as long as
 // the call itself.
 func statx(fd int, st *unix.Statx_t, quick bool) error {
-	const flags, mask = unix.AT_EMPTY_PATH | unix.AT_NO_AUTOMOUNT, unix.STATX_BASIC_STATS | unix.STATX_BTIME
+	const flags, mask = unix.AT_EMPTY_PATH | unix.AT_NO_AUTOMOUNT, statxMask
 	var e unix.Errno
 	if quick {
 		_, _, e = unix.RawSyscall6(unix.SYS_STATX, uintptr(fd), uintptr(unsafe.Pointer(&empty)), flags, mask, uintptr(unsafe.Pointer(st)), 0)
 	} else {
 		_, _, e = unix.Syscall6(unix.SYS_STATX, uintptr(fd), uintptr(unsafe.Pointer(&empty)), flags, mask, uintptr(unsafe.Pointer(st)), 0)
+	}
+	return errno(e)
+}
+
+const statxMask = unix.STATX_BASIC_STATS | unix.STATX_BTIME | unix.STATX_MNT_ID
+
+// statName asks for the attributes of a name of the directory dir; quick as for statx.
+func statName(dir int, name string, st *unix.Statx_t, quick bool) error {
+	var c cstring
+	if !c.set(name) {
+		return unix.ENAMETOOLONG
+	}
+	const flags = unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT
+	var e unix.Errno
+	if quick {
+		_, _, e = unix.RawSyscall6(unix.SYS_STATX, uintptr(dir), uintptr(unsafe.Pointer(&c)), flags, statxMask, uintptr(unsafe.Pointer(st)), 0)
+	} else {
+		_, _, e = unix.Syscall6(unix.SYS_STATX, uintptr(dir), uintptr(unsafe.Pointer(&c)), flags, statxMask, uintptr(unsafe.Pointer(st)), 0)
 	}
 	return errno(e)
 }

@@ -31,6 +31,8 @@ type export struct {
 	slow     chan struct{}
 	devices  devices
 	waits    waits
+	mount    uint64 // that the root is of
+	recents  recents
 }
 
 // maxSlow bounds the threads that wait in the kernel for files that cannot be
@@ -52,6 +54,7 @@ type root struct{ branch }
 
 // Close lets the directory go.
 func (r *root) Close() error {
+	r.t.recents.close()
 	unix.Close(r.t.proc)
 	r.node.Clunk()
 	return nil
@@ -76,6 +79,8 @@ func (x *export) open(dir string) (srv.File, error) {
 	}
 	x.devices.init(devOf(&st), fd)
 	r.learn(&st)
+	x.mount = st.Mnt_id
+	x.recents.init()
 	probe, err := openat2(fd, ".", unix.O_PATH|unix.O_CLOEXEC, 0, resolveCached)
 	if unix.Close(probe); err == unix.EINVAL {
 		x.uncached = true // before Linux 5.12

@@ -17,6 +17,7 @@ import (
 	"ninespace/srv"
 	"ninespace/srv/diskfs"
 	"ninespace/srv/srvtest"
+	"ninespace/test/bench/rounds"
 )
 
 // The servers are processes of this program, which in a test is the test.
@@ -42,12 +43,18 @@ func place(t *testing.T) string {
 func TestRows(t *testing.T) {
 	srvtest.CheckGoroutines(t)
 	srvtest.CheckFiles(t)
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	*oldBuild = exe
+	defer func() { *oldBuild = "" }()
 	var table, objects bytes.Buffer
 	human, machine := reporter(&table, false), reporter(&objects, true)
 	match := regexp.MustCompile("^(read 4 KiB, depth 16|create.*depth 16|blocking.*|allocations, stat cycle)$")
 	rows, home := 0, place(t)
-	b := &bench{home: home, quick: true, rounds: 2, span: time.Millisecond, last: 5 * time.Minute}
-	err := b.run(context.Background(), match, func(r *row, results map[string]*result) {
+	b := &bench{home: home, quick: true, rounds: 2, few: 2, span: time.Millisecond, last: 5 * time.Minute}
+	err = b.run(context.Background(), match, func(r *row, results map[string]*result) {
 		rows++
 		human(r, results)
 		machine(r, results)
@@ -100,6 +107,21 @@ func TestMissing(t *testing.T) {
 	i := slices.IndexFunc(objects(r, results), func(o object) bool { return o.Peer == "diod" })
 	if o := objects(r, results)[i]; o.Ratio != nil || *o.Goal != 1.4 || o.Note != "file does not exist" {
 		t.Errorf("object %+v", o)
+	}
+}
+
+// TestPairs has a ratio be of what was measured next to each other.
+func TestPairs(t *testing.T) {
+	r := &row{floor: "sys"}
+	ours := &result{values: rounds.Values{1, 2, 3, 4, 5, 6}}
+	null, sys := &result{values: rounds.Values{10, 400, 20}}, &result{values: rounds.Values{6, 9, 5}}
+	null.beside.values, sys.beside.values = rounds.Values{5, 100, 10}, rounds.Values{6, 3, 5}
+	results := map[string]*result{"ours": ours, "null": null, "sys": sys}
+	if x, ok := ratio(r, ours, null); x != .5 || !ok {
+		t.Errorf("ratio %v, %v", x, ok)
+	}
+	if x, ok := floor(r, results); x != .5 || !ok { // 1/2, 3/4, 1/2
+		t.Errorf("sys to null %v, %v", x, ok)
 	}
 }
 

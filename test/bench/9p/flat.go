@@ -16,9 +16,15 @@ import (
 
 const base = "base"
 
-// A row's floor is what no engine can change: null, or the kernel without any
-// server (local). It has a base too, "null base", "local base".
-func (r *row) floorBase() string { return r.floor + " " + base }
+// A row's floor is what no engine can change: null, the kernel without any server
+// (local), or what both take together (sys). It has a base too, "null base", "local
+// base"; that of sys is null.
+func (r *row) floorBase() string {
+	if r.floor == "sys" {
+		return "null"
+	}
+	return r.floor + " " + base
+}
 
 func isBase(name string) bool { return strings.HasSuffix(name, base) }
 
@@ -54,16 +60,16 @@ func overConnections(n int) measure {
 				fleets[name] = append(fleets[name], d)
 			}
 		}
-		b.rotated(r, results, func(name string) (float64, error) {
+		b.paired(r, results, b.rounds, func(name string) (sample, error) {
 			fleet, begin := fleets[name], time.Now()
 			for done := 0; ; {
 				d := fleet[done%len(fleet)]
 				if _, _, err := d.c.drive(d.cycle, 1, 1, 0); err != nil {
-					return 0, err
+					return sample{}, err
 				}
 				done++
 				if t := time.Since(begin); t >= b.span && done >= len(fleet) {
-					return float64(done) / t.Seconds(), nil
+					return sample{value: float64(done) / t.Seconds()}, nil
 				}
 			}
 		})

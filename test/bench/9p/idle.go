@@ -138,22 +138,23 @@ func allocations(depth int, prepare cycler) measure {
 		}
 		drivers, done := b.drivers(r, results, depth, func(string) cycler { return prepare })
 		defer done()
-		b.rotated(r, results, func(name string) (float64, error) {
+		b.paired(r, results, b.few, func(name string) (v sample, err error) {
 			s, d := b.servers[name], drivers[name]
 			first, err := s.health(false)
 			if err != nil {
-				return 0, err
+				return v, err
 			}
 			before, err := s.health(false)
 			if err != nil {
-				return 0, err
+				return v, err
 			}
 			asking := before.Mallocs - first.Mallocs
 			if _, _, err := d.c.drive(d.cycle, depth, n, 0); err != nil {
-				return 0, err
+				return v, err
 			}
 			after, err := s.health(false)
-			return math.Max(0, float64(after.Mallocs)-float64(before.Mallocs+asking)) / float64(n), err
+			v.value = math.Max(0, float64(after.Mallocs)-float64(before.Mallocs+asking)) / float64(n)
+			return v, err
 		})
 		return results
 	}

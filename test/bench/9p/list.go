@@ -88,16 +88,16 @@ func listing(dir string, size int) measure {
 				res.note = fmt.Sprintf("lists %d of %d", n, size)
 			}
 		}
-		b.rotated(r, results, func(name string) (float64, error) {
+		b.paired(r, results, b.rounds, func(name string) (sample, error) {
 			begin, n := time.Now(), 0
 			for {
 				k, err := lists[name]()
 				if err != nil {
-					return 0, err
+					return sample{}, err
 				}
 				n += k
 				if t := time.Since(begin); t >= b.span {
-					return float64(n) / t.Seconds(), nil
+					return sample{value: float64(n) / t.Seconds()}, nil
 				}
 			}
 		})

@@ -1,19 +1,22 @@
 /*
 9p measures the engine of srv beside other 9P servers and beside the ceiling:
 
-	go run ./test/bench/9p [-q] [-cpu] [-json] [-only regexp]
+	go run ./test/bench/9p [-q] [-json] [-only regexp] [-old program]
 
 Ours is the command "nine diskfs" over a directory in memory (/dev/shm, where
 there is one), permission checks and all. Its peers serve the same directory:
 hugelgupf/p9's localfs, knusbaum/go9p's export9p (9P2000, which is all that it
 speaks) and Debian's diod; one that is missing is said to be. null is the
-ceiling, a loop that answers from memory: see null.go. Each is a process of its
-own, and one client, see client.go, drives them all over a Unix socket, in
-rounds that go from server to server with another one first each time.
+ceiling, a loop that answers from memory: see null.go; sys is the same with the
+system calls that each request takes on Linux, see bare_linux.go. Each is a process of
+its own, and one client, see client.go, drives them all over a Unix socket, for some
+milliseconds ours and a peer, one after the other, and so on: a ratio is the median of
+those of such pairs. In the rows that drive one connection the time that the servers
+themselves run is compared too, of which a busy machine takes nothing.
 
 -q makes the rounds short, leaves out what takes long, and ends within 40 s.
--cpu counts the time that the server itself runs, of which a busy machine takes
-nothing, in the rows that drive one connection.
+-old has the rows of one connection compare with another build of this program: to see
+what a change does, "go build -o /tmp/old ./test/bench/9p" before it.
 -only does the rows whose "work, config" match. -json prints an object for each
 row and peer instead of the table. The rows that have a goal come first.
 */
@@ -21,8 +24,10 @@ package main
 
 import (
 	"context"
+	"flag"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -36,18 +41,24 @@ func main() {
 	rounds.Exit("9p", run())
 }
 
+var oldBuild = flag.String("old", "", "compare with ours of another build of this `program`, too")
+
 func run() error {
-	o, err := rounds.Parse("short rounds: 40 s in all", "count the servers' own time instead of the clock's")
+	o, err := rounds.Parse("short rounds: 40 s in all", "")
 	if err != nil {
 		return err
 	}
+	if *oldBuild != "" { // servers have directories of their own
+		if *oldBuild, err = filepath.Abs(*oldBuild); err != nil {
+			return err
+		}
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	b := &bench{home: home(), rounds: 7, span: 200 * time.Millisecond, last: 20 * time.Minute}
+	b := &bench{home: home(), rounds: 40, few: 5, span: 20 * time.Millisecond, row: 12 * time.Second, last: 20 * time.Minute}
 	if o.Quick {
-		b = &bench{home: home(), quick: true, rounds: 5, span: 15 * time.Millisecond, last: 40 * time.Second}
+		b = &bench{home: home(), quick: true, rounds: 7, few: 3, span: 10 * time.Millisecond, row: time.Second, last: 40 * time.Second}
 	}
-	b.cpu = o.CPU
 	return b.run(ctx, o.Only, reporter(os.Stdout, o.JSON))
 }
 

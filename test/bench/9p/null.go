@@ -2,9 +2,14 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"slices"
+
+	"golang.org/x/sys/unix"
 
 	"ninespace/srv/p9"
 )
@@ -15,7 +20,14 @@ import (
 // written once, when no further whole request is in the buffer. It keeps no
 // fids and allocates nothing.
 
-func serveNull(l net.Listener, _ string) error {
+func serveNull(l net.Listener, _ string) error { return serveNothing(l, nil) }
+
+// serveSys is the null server with the system calls: see bare.
+func serveSys(l net.Listener, dir string) error {
+	return serveNothing(l, func() (*bare, error) { return newBare(dir) })
+}
+
+func serveNothing(l net.Listener, kernel func() (*bare, error)) error {
 	entries := entries()
 	memory := make([]byte, fileSize)
 	for i := range memory { // pages of its own, not the kernel's page of zeros
@@ -23,7 +35,16 @@ func serveNull(l net.Listener, _ string) error {
 	}
 	return each(l, func(c net.Conn) {
 		n := null{c: c, in: bufio.NewReaderSize(c, 64<<10), memory: memory, entries: entries}
-		n.run()
+		if kernel != nil {
+			var err error
+			if n.kernel, err = kernel(); err != nil {
+				return
+			}
+			defer n.kernel.close()
+		}
+		if err := n.run(); !errors.Is(err, io.EOF) {
+			fmt.Fprintln(os.Stderr, err) // server.blame tells it
+		}
 	})
 }
 
@@ -36,6 +57,7 @@ type null struct {
 	entries []byte // what every directory holds
 	pair    [2][]byte
 	bufs    net.Buffers
+	kernel  *bare // nil: all comes from memory
 }
 
 const (
@@ -74,15 +96,15 @@ func (n *null) begin(t p9.Type, tag []byte) {
 
 func (n *null) u32(v uint32) { n.out = le.AppendUint32(n.out, v) }
 
-func (n *null) run() {
+func (n *null) run() error {
 	for {
 		h, err := n.in.Peek(p9.HdrSz)
 		if err != nil {
-			return
+			return err
 		}
 		size := int(le.Uint32(h))
 		if size < p9.HdrSz || size > wantMsize {
-			return
+			return fmt.Errorf("message of %d bytes", size)
 		}
 		if p9.Type(h[4]) == p9.Twrite {
 			err = n.write(size)
@@ -90,11 +112,11 @@ func (n *null) run() {
 			err = n.message(size)
 		}
 		if err != nil {
-			return
+			return err
 		}
 		if !n.whole() || len(n.out) >= gatherMax {
 			if _, err := n.c.Write(n.out); err != nil {
-				return
+				return err
 			}
 			n.out = n.out[:0]
 		}
@@ -116,6 +138,11 @@ func (n *null) message(size int) error {
 		return err
 	}
 	t, tag, b := p9.Type(f[4]), f[5:7], f[7:]
+	if n.kernel != nil && t != p9.Tread {
+		if err := n.kernel.do(t, b); err != nil {
+			return err
+		}
+	}
 	n.begin(t+1, tag)
 	switch t {
 	case p9.Tversion:
@@ -143,6 +170,14 @@ func (n *null) message(size int) error {
 		}
 		count = min(count, fileSize-off)
 		n.u32(uint32(count))
+		if n.kernel != nil && count < big {
+			at := len(n.out)
+			n.out = slices.Grow(n.out, count)[:at+count]
+			if err := n.kernel.transfer(unix.SYS_PREAD64, b, n.out[at:]); err != nil {
+				return err
+			}
+			return n.end(size)
+		}
 		return n.data(size, n.memory[off:off+count])
 	case p9.Treaddir:
 		at, count := int(le.Uint64(b[4:]))*direntSize, int(le.Uint32(b[12:]))
@@ -192,6 +227,16 @@ func (n *null) write(size int) error {
 	}
 	n.begin(p9.Rwrite, h[5:7])
 	n.u32(uint32(count))
+	if n.kernel != nil { // which takes it from where it lies
+		f, err := n.in.Peek(size)
+		if err != nil {
+			return err
+		}
+		if err := n.kernel.transfer(unix.SYS_PWRITE64, f[p9.HdrSz:], f[fixed:]); err != nil {
+			return err
+		}
+		return n.end(size)
+	}
 	if err := n.end(fixed); err != nil {
 		return err
 	}

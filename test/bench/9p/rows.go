@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // A goal is a ratio to a peer that must be reached. The peer limit stands for a
@@ -61,12 +62,22 @@ type measure func(b *bench, r *row) map[string]*result
 
 var (
 	all       = []string{"ours", "null", "hugelgupf", "go9p", "diod"}
+	withSys   = []string{"ours", "null", "sys", "hugelgupf", "go9p", "diod"} // what bare does
 	ofGo      = []string{"ours", "null", "hugelgupf", "go9p"}
 	inMemory  = []string{"ours-memory", "null", "hugelgupf-memory"}
 	withBase  = []string{"ours", base, "null"}
 	overNull  = []string{"ours", base, "null", "null base"}
 	overLocal = []string{"ours", base, "local", "local base"}
 )
+
+// beside has the rows of one connection compare with another build of ours, too.
+func beside(peers []string) []string {
+	if *oldBuild == "" {
+		return peers
+	}
+	old := strings.Replace(peers[0], "ours", "old", 1)
+	return slices.Insert(slices.Clone(peers), 1, old)
+}
 
 // rows gives the table's lines, those with a goal first.
 func rows() (list []row) {
@@ -81,20 +92,24 @@ func rows() (list []row) {
 				if size == 1024 {
 					name = work + " 1 MiB"
 				}
-				list = append(list, row{work: name, config: fmt.Sprintf("depth %d", depth), unit: "/s", peers: all,
-					run: timed(depth, transfer(size<<10, write))})
+				r := row{work: name, config: fmt.Sprintf("depth %d", depth), unit: "/s", peers: beside(all),
+					run: timed(depth, transfer(size<<10, write))}
+				if size == 4 {
+					r.peers, r.floor = beside(withSys), "sys"
+				}
+				list = append(list, r)
 			}
 		}
 	}
 	const stat, create = "walk+getattr+clunk", "create+write+clunk+remove"
 	file := statCycle("", "file")
 	list = append(list,
-		row{work: stat, config: "depth 1", unit: "/s", peers: all, run: timed(1, file)},
-		row{work: stat, config: "depth 32", unit: "/s", peers: all, run: timed(32, file)},
-		row{work: create, config: "depth 1", unit: "/s", peers: all, run: timed(1, createCycle("made"))},
-		row{work: create, config: "depth 16", unit: "/s", peers: all, run: timed(16, createCycle("made"))},
+		row{work: stat, floor: "sys", config: "depth 1", unit: "/s", peers: beside(withSys), run: timed(1, file)},
+		row{work: stat, floor: "sys", config: "depth 32", unit: "/s", peers: beside(withSys), run: timed(32, file)},
+		row{work: create, floor: "sys", config: "depth 1", unit: "/s", peers: beside(withSys), run: timed(1, createCycle("made"))},
+		row{work: create, floor: "sys", config: "depth 16", unit: "/s", peers: beside(withSys), run: timed(16, createCycle("made"))},
 		row{work: "readdir", config: "10,000 entries", unit: " ents/s", peers: all, run: listing(many, manySize)},
-		row{work: "blocking file's read", config: "4 KiB, depth 32", unit: "/s", peers: inMemory, run: timed(32, transfer(4<<10, false))},
+		row{work: "blocking file's read", config: "4 KiB, depth 32", unit: "/s", peers: beside(inMemory), run: timed(32, transfer(4<<10, false))},
 	)
 	for _, n := range []int{1000, 10000} {
 		config := fmt.Sprintf("idle, of %d,000", n/1000)

@@ -15,9 +15,10 @@ import (
 type bench struct {
 	home   string // where its files are
 	quick  bool
-	cpu    bool
 	rounds int
-	span   time.Duration // of one round
+	few    int           // rounds that a row has in any case
+	span   time.Duration // of one server's part of a round
+	row    time.Duration // after which a row has no more rounds than few
 	last   time.Duration // of it all
 
 	ctx     context.Context
@@ -26,7 +27,6 @@ type bench struct {
 	data    string // the served directory
 	servers map[string]*server
 	held    map[int]held // by number of connections
-	turn    int          // rotates the order
 }
 
 // longest is what a row may take with -q.
@@ -70,10 +70,17 @@ func (b *bench) run(ctx context.Context, match *regexp.Regexp, report func(*row,
 
 // A result is what one server did in one row.
 type result struct {
-	values rounds.Values
-	note   string
-	err    error
+	values, cpu rounds.Values // by the clock, and by the server's own time, where that is known
+	beside      struct {      // of a peer: what ours did next to each
+		values, cpu rounds.Values
+	}
+	note string
+	err  error
 }
+
+// A sample is what a server did in its part of a round: the row's value, and what
+// that would be if the server's own time were all that passed; 0 if unknown.
+type sample struct{ value, cpu float64 }
 
 // start starts those of the servers that have not been.
 func (b *bench) start(names []string) {
@@ -114,33 +121,51 @@ func (b *bench) failed(r *row, err error) map[string]*result {
 	return m
 }
 
-// rotated calls do for each of the row's peers that has not failed, in b.rounds
-// rounds, each round with another one first. With -q a peer whose rounds are so
-// long has fewer of them.
-func (b *bench) rotated(r *row, results map[string]*result, do func(name string) (float64, error)) {
+// paired has a row's first peer, ours, do something next to each of the others in turn,
+// round after round, each of the two first by turns: what else the machine does is alike
+// for two that follow each other closely, so their ratio holds where their times don't.
+// A peer that is slow has fewer rounds with -q.
+func (b *bench) paired(r *row, results map[string]*result, most int, do func(name string) (sample, error)) {
 	took := map[string]time.Duration{}
-	for range b.rounds {
-		b.turn++
-		for i := range r.peers {
-			name := r.peers[(i+b.turn)%len(r.peers)]
-			res := results[name]
-			if res.err == nil {
-				res.err = b.ctx.Err()
+	try := func(name string) (s sample, ok bool) {
+		res := results[name]
+		if res.err == nil {
+			res.err = b.ctx.Err()
+		}
+		if res.err != nil || b.quick && took[name] > time.Second {
+			return s, false
+		}
+		begin := time.Now()
+		s, err := do(name)
+		took[name] += time.Since(begin)
+		if err != nil {
+			res.err = b.servers[name].blame(err)
+			return s, false
+		}
+		res.values = append(res.values, s.value)
+		if s.cpu > 0 {
+			res.cpu = append(res.cpu, s.cpu)
+		}
+		return s, true
+	}
+	begin, ours := time.Now(), r.peers[0]
+	for i := range most {
+		if i >= b.few && time.Since(begin) > b.row {
+			break
+		}
+		for j := range r.peers[1:] {
+			peer := r.peers[1+(i+j)%(len(r.peers)-1)]
+			pair := [2]string{ours, peer}
+			first := (i + j) % 2
+			a, ok1 := try(pair[first])
+			z, ok2 := try(pair[1-first])
+			if first == 1 {
+				a = z
 			}
-			if res.err != nil {
-				continue
+			if beside := &results[peer].beside; ok1 && ok2 {
+				beside.values = append(beside.values, a.value)
+				beside.cpu = append(beside.cpu, a.cpu)
 			}
-			if b.quick && took[name] > time.Second {
-				continue
-			}
-			begin := time.Now()
-			v, err := do(name)
-			if err != nil {
-				res.err = b.servers[name].blame(err)
-				continue
-			}
-			took[name] += time.Since(begin)
-			res.values = append(res.values, v)
 		}
 	}
 }
@@ -148,36 +173,33 @@ func (b *bench) rotated(r *row, results map[string]*result, do func(name string)
 // A driver is a connection that is ready for a cycle.
 type driver struct {
 	c     *conn
-	s     *server // whose time counts, nil with the clock's
+	s     *server
 	cycle []step
 	per   float64 // cycles to an operation of the row
 	depth int
 }
 
-// rate drives the connection for a while and gives operations a second: one of the
-// clock, or with -cpu one that the server ran.
-func (d driver) rate(span time.Duration) (float64, error) {
-	var ran time.Duration
-	if d.s != nil {
-		var err error
-		if ran, err = d.s.ran(); err != nil {
-			return 0, err
-		}
+// rate drives the connection for a while and gives operations a second.
+func (d driver) rate(span time.Duration) (r sample, err error) {
+	before, err := d.s.ran()
+	if err != nil {
+		return r, err
 	}
 	n, t, err := d.c.drive(d.cycle, d.depth, 0, span)
-	if d.s != nil && err == nil {
-		t, err = d.s.ran()
-		t -= ran
+	if err != nil {
+		return r, err
 	}
-	return float64(n) / d.per / t.Seconds(), err
+	after, err := d.s.ran()
+	ops := float64(n) / d.per
+	if r.value = ops / t.Seconds(); after > before {
+		r.cpu = ops / (after - before).Seconds()
+	}
+	return r, err
 }
 
 // driver connects to a server and prepares. in is the client's buffer.
 func (b *bench) driver(s *server, in []byte, depth int, prepare cycler) (d driver, note string, err error) {
-	d.depth = depth
-	if b.cpu {
-		d.s = s
-	}
+	d.depth, d.s = depth, s
 	if d.c, err = dial(s, in); err != nil {
 		return d, "", s.blame(err)
 	}
@@ -225,7 +247,7 @@ func timedOf(depth int, prepare func(name string) cycler) measure {
 		results := b.results(r)
 		drivers, done := b.drivers(r, results, depth, prepare)
 		defer done()
-		b.rotated(r, results, func(name string) (float64, error) { return drivers[name].rate(b.span) })
+		b.paired(r, results, b.rounds, func(name string) (sample, error) { return drivers[name].rate(b.span) })
 		return results
 	}
 }

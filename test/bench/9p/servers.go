@@ -39,8 +39,11 @@ func servers() []*server {
 	return []*server{
 		{name: "ours", dotl: true, goes: true, serve: serveOurs},
 		{name: base, dotl: true, goes: true, serve: serveOurs},
+		{name: "old", dotl: true, goes: true},
+		{name: "old-memory", dotl: true, goes: true},
 		{name: "null", dotl: true, goes: true, serve: serveNull},
 		{name: "null base", dotl: true, goes: true, serve: serveNull},
+		{name: "sys", dotl: true, goes: true, serve: serveSys},
 		{name: "local", local: true},
 		{name: "local base", local: true},
 		{name: "hugelgupf", dotl: true, goes: true, serve: serveHugelgupf},
@@ -86,7 +89,11 @@ func (s *server) start(ctx context.Context, tmp, data string) error {
 	if s.log, err = os.Create(s.socket + ".log"); err != nil {
 		return err
 	}
-	s.cmd = exec.CommandContext(ctx, exe, "-serve", s.name, s.socket, data)
+	name := s.name
+	if ours, old := strings.CutPrefix(name, "old"); old {
+		exe, name = *oldBuild, "ours"+ours
+	}
+	s.cmd = exec.CommandContext(ctx, exe, "-serve", name, s.socket, data)
 	s.cmd.Dir = dir // for its core, should it crash
 	s.cmd.SysProcAttr = dieWithParent()
 	s.cmd.Stderr = s.log

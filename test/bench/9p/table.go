@@ -9,14 +9,26 @@ import (
 )
 
 // columns are the peers of the table, in its order.
-var columns = []string{"null", "hugelgupf", "go9p", "diod"}
+var columns = []string{"old", "null", "sys", "hugelgupf", "go9p", "diod"}
 
-const legend = `Columns of peers: ours to theirs, the median of the rounds, higher is better for us; =x is
-what a peer itself takes.
+// timedColumns are those of them whose own time is compared with ours.
+var timedColumns = []string{"old", "null", "sys"}
+
+// shown leaves out old where there is none.
+func shown(columns []string) []string {
+	if *oldBuild == "" {
+		return columns[1:]
+	}
+	return columns
+}
+
+const legend = `Columns of peers: ours to theirs, the median of the pairs of rounds that followed each other,
+higher is better for us; =x is what a peer itself takes. sys is null with the system calls that
+a server of files can't do without. "x time": the same by the time that the servers' processes ran.
 Goals: a ratio to reach, to a peer or to base (ours where there is little of it), or a limit.
-"x alone" is null's ratio to its own base, or the kernel's without a server.
-± is (max-min)/median of our rounds. 1 MiB is msize less 24 bytes; a peer of a smaller msize
-sends several messages for it.
+In brackets what no engine can change: sys to null, null to its own base, or the kernel's without
+a server. ± is (max-min)/median of our rounds. 1 MiB is msize less 24 bytes; a peer of a smaller
+msize sends several messages for it.
 
 `
 
@@ -35,8 +47,11 @@ func reporter(w io.Writer, asJSON bool) func(*row, map[string]*result) {
 		if !head {
 			head = true
 			fmt.Fprintf(w, "%s%-26s %-18s %14s %5s", legend, "work", "config", "ours", "±")
-			for _, c := range columns {
+			for _, c := range shown(columns) {
 				fmt.Fprintf(w, " %9s", c)
+			}
+			for _, c := range shown(timedColumns) {
+				fmt.Fprintf(w, " %9s", c+" time")
 			}
 			fmt.Fprintln(w, "  goals")
 		}
@@ -58,18 +73,32 @@ func ratio(r *row, ours, peer *result) (float64, bool) {
 	if peer == nil || ours.err != nil || peer.err != nil {
 		return 0, false
 	}
-	if r.amount {
-		ours, peer = peer, ours
+	with := ours.values
+	if len(peer.beside.values) > 0 {
+		with = peer.beside.values
 	}
-	return ours.values.Over(peer.values)
+	if r.amount {
+		return peer.values.Over(with)
+	}
+	return with.Over(peer.values)
 }
 
-// floor is what becomes of the row's floor where there is more.
-func floor(r *row, results map[string]*result) (float64, bool) {
-	if r.floor == "" || results[r.floor] == nil {
+// times is ratio by the time that the servers ran.
+func times(ours, peer *result) (float64, bool) {
+	if peer == nil || ours.err != nil || peer.err != nil || len(peer.cpu) != len(peer.beside.cpu) {
 		return 0, false
 	}
-	return ratio(r, results[r.floor], results[r.floorBase()])
+	return peer.beside.cpu.Over(peer.cpu)
+}
+
+// floor is what becomes of the row's floor where there is more: each of its rounds is
+// compared by way of ours that was next to it.
+func floor(r *row, results map[string]*result) (float64, bool) {
+	top, bottom := results[r.floor], results[r.floorBase()]
+	if r.floor == "" || top == nil || bottom == nil || top.err != nil || bottom.err != nil {
+		return 0, false
+	}
+	return top.values.Each(top.beside.values).Over(bottom.values.Each(bottom.beside.values))
 }
 
 func line(w io.Writer, r *row, results map[string]*result) {
@@ -79,7 +108,7 @@ func line(w io.Writer, r *row, results map[string]*result) {
 		own, spread = figure(ours.values.Median())+r.unit, fmt.Sprintf("%.0f%%", 100*ours.values.Spread())
 	}
 	fmt.Fprintf(w, "%-26s %-18s %14s %5s", r.work, r.config, own, spread)
-	for _, c := range columns {
+	for _, c := range shown(columns) {
 		peer := of(results, c)
 		cell := "n/a"
 		if peer == nil {
@@ -91,11 +120,18 @@ func line(w io.Writer, r *row, results map[string]*result) {
 		}
 		fmt.Fprintf(w, " %9s", cell)
 	}
+	for _, c := range shown(timedColumns) {
+		cell := "-"
+		if x, ok := times(ours, of(results, c)); ok {
+			cell = fmt.Sprintf("%.2f", x)
+		}
+		fmt.Fprintf(w, " %9s", cell)
+	}
 	for _, g := range goals[r.name()] {
 		fmt.Fprintf(w, "  %s %.2g %s", g.peer, g.ratio, verdict(r, results, g))
 	}
 	if x, ok := floor(r, results); ok {
-		fmt.Fprintf(w, "  (%s alone: %.2f)", r.floor, x)
+		fmt.Fprintf(w, "  (%s to %s: %.2f)", r.floor, r.floorBase(), x)
 	}
 	for _, c := range append([]string{"ours", base}, columns...) {
 		if res := of(results, c); res != nil && res.err != nil {
@@ -152,8 +188,9 @@ type object struct {
 	Work   string   `json:"work"`
 	Config string   `json:"config"`
 	Peer   string   `json:"peer"`
-	Ratio  *float64 `json:"ratio"` // higher is better for us; of a limit, the limit to the value; null: note says why
-	Goal   *float64 `json:"goal"`  // what ratio should reach, 1 for a limit; null: none is set
+	Ratio  *float64 `json:"ratio"`           // higher is better for us; of a limit, the limit to the value; null: note says why
+	Times  *float64 `json:"times,omitempty"` // ratio by the time that the servers ran
+	Goal   *float64 `json:"goal"`            // what ratio should reach, 1 for a limit; null: none is set
 	Ours   float64  `json:"ours"`
 	Theirs float64  `json:"theirs"` // or the limit
 	Unit   string   `json:"unit"`
@@ -184,8 +221,11 @@ func objects(r *row, results map[string]*result) (list []object) {
 		if x, ok := ratio(r, ours, peer); ok {
 			o.Ratio = &x
 		}
-		if x, ok := floor(r, results); ok && c == base && o.Note == "" {
-			o.Note = fmt.Sprintf("%s alone: %.2f", r.floor, x)
+		if x, ok := times(ours, peer); ok {
+			o.Times = &x
+		}
+		if x, ok := floor(r, results); ok && (c == base || c == r.floor) && o.Note == "" {
+			o.Note = fmt.Sprintf("%s to %s: %.2f", r.floor, r.floorBase(), x)
 		}
 		for _, g := range goals[r.name()] {
 			if g.peer == c {

@@ -25,15 +25,20 @@ func (v Values) Spread() float64 {
 	return 0
 }
 
-// Over gives the median of the rounds' ratios to those of another, since what else
-// the machine does is alike within a round. There is none where one would be to 0.
-func (v Values) Over(w Values) (float64, bool) {
-	var each Values
+// Each gives the rounds' ratios to those of another; none where one would be to 0.
+func (v Values) Each(w Values) (each Values) {
 	for i := range min(len(v), len(w)) {
 		if w[i] == 0 {
-			return 0, false
+			return nil
 		}
 		each = append(each, v[i]/w[i])
 	}
+	return each
+}
+
+// Over gives the median of the rounds' ratios to those of another, since what else
+// the machine does is alike within a round, if there is one.
+func (v Values) Over(w Values) (float64, bool) {
+	each := v.Each(w)
 	return each.Median(), len(each) > 0
 }
