@@ -98,12 +98,30 @@ func (f *fuseFS) GetAttr(cancel <-chan struct{}, in *devfuse.GetAttrIn, out *dev
 	defer c.close()
 	ctx := f.ctx(cancel, &in.InHeader, n)
 	defer ctx.finish()
-	return f.getattr(ctx, n, c, in.Handle(), out)
+	_, errno := f.getattr(ctx, n, c, in.Handle(), out)
+	return errno
+}
+
+// Statx is asked where somebody wants to know when a file was made.
+func (f *fuseFS) Statx(cancel <-chan struct{}, in *devfuse.StatxIn, out *devfuse.StatxOut) syscall.Errno {
+	n, c := f.node(in.NodeId)
+	if n == nil {
+		return syscall.ESTALE
+	}
+	defer c.close()
+	ctx := f.ctx(cancel, &in.InHeader, n)
+	defer ctx.finish()
+	var attr devfuse.AttrOut
+	born, errno := f.getattr(ctx, n, c, in.Handle(), &attr)
+	if errno == 0 {
+		out.Set(&attr, born)
+	}
+	return errno
 }
 
 // getattr tells the attributes of a node, by an open file of it where there is
-// one, so that a removed file still has some.
-func (f *fuseFS) getattr(ctx *reqCtx, n *node, c *Chan, fh uint64, out *devfuse.AttrOut) syscall.Errno {
+// one, so that a removed file still has some. It gives the time of birth, if any.
+func (f *fuseFS) getattr(ctx *reqCtx, n *node, c *Chan, fh uint64, out *devfuse.AttrOut) (born time.Time, _ syscall.Errno) {
 	if n.dir {
 		c = n.group.pg.top(c)
 		defer c.close()
@@ -117,7 +135,7 @@ func (f *fuseFS) getattr(ctx *reqCtx, n *node, c *Chan, fh uint64, out *devfuse.
 	}
 	st, err := file.Stat(ctx)
 	if err != nil {
-		return status(err)
+		return born, status(err)
 	}
 	if !n.dir && st.Qid.Vers != 0 {
 		out.SetTimeout(fileTimeout)
@@ -127,7 +145,7 @@ func (f *fuseFS) getattr(ctx *reqCtx, n *node, c *Chan, fh uint64, out *devfuse.
 	if n.isRoot() {
 		out.Ino = n.group.rootInode()
 	}
-	return 0
+	return st.Btime, 0
 }
 
 // isRoot tells whether a node is a group's root.
@@ -202,7 +220,8 @@ func (f *fuseFS) SetAttr(cancel <-chan struct{}, in *devfuse.SetAttrIn, out *dev
 	case in.Valid&^(devfuse.FattrFh|devfuse.FattrLockowner|devfuse.FattrCtime) == 0 && !n.dir:
 		f.chownNone(ctx, file)
 	}
-	return f.getattr(ctx, n, c, fh, out)
+	_, errno := f.getattr(ctx, n, c, fh, out)
+	return errno
 }
 
 // chownNone is chown(2) to the owner and group that a file has, which takes set-id

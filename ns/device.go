@@ -8,9 +8,21 @@ import (
 	"ninespace/srv/p9"
 )
 
-// letters are the devices that are servers, by the names that they are posted
-// under: #p is the tree of #s/proc.
-var letters = map[byte]string{'c': "dev", 'e': "env", 'I': "net", 'p': "proc"}
+// server gives the name that the server of a device is posted under: #p is the tree of
+// #s/proc.
+func server(letter byte) (name string, ok bool) {
+	switch letter {
+	case 'c':
+		return "dev", true
+	case 'e':
+		return "env", true
+	case 'I':
+		return "net", true
+	case 'p':
+		return "proc", true
+	}
+	return "", false
+}
 
 // device gives the device of a name's first element: #U, #p, or #I1, where 1 is
 // the aname. One that is a server is connected to anew each time, and #| is a new
@@ -27,7 +39,7 @@ func (e *Engine) device(ctx context.Context, spec string) (d *Dev, err error) {
 		return NewDev(spec, newPipe(callerOf(ctx)), nil), nil
 	}
 	if len(spec) > 1 && spec[0] == '#' {
-		if name, ok := letters[spec[1]]; ok {
+		if name, ok := server(spec[1]); ok {
 			return dial(ctx, "unix!"+filepath.Join(e.namespace, name), spec, spec[2:])
 		}
 	}

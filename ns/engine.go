@@ -16,8 +16,6 @@ import (
 // errRoot: a group keeps the root that it started with, and may add to it.
 var errRoot = p9.NewError(syscall.EBUSY, "the root can only be added to")
 
-var errXdev = p9.ErrorOfErrno(syscall.EXDEV)
-
 // An Engine holds the name spaces of one session.
 type Engine struct {
 	rootDev, host *Dev

@@ -266,7 +266,7 @@ func last(err error) error {
 	return bare(err)
 }
 
-var errNoCtl = fmt.Errorf("not in a name space: %s does not exist; start one with `nine up` or `nine newns`", ctlName)
+var errNoCtl = errors.New("not in a name space: " + ctlName + " does not exist; start one with `nine up` or `nine newns`")
 
 // Inside tells whether the process is in a name space.
 func Inside() bool {

@@ -145,23 +145,31 @@ func (p *parser) words(line string) ([]string, error) {
 	return words, nil
 }
 
-// usages are the lines that there are.
-var usages = map[string]string{
-	"bind":    "bind [-abcC] new old",
-	"mount":   "mount [-abcC] server old [aname]",
-	"unmount": "unmount [new] old",
-	"cd":      "cd dir",
-	"clear":   "clear",
+// usage is the form of a line that begins with verb, "" if none does.
+func usage(verb string) string {
+	switch verb {
+	case "bind":
+		return "bind [-abcC] new old"
+	case "mount":
+		return "mount [-abcC] server old [aname]"
+	case "unmount":
+		return "unmount [new] old"
+	case "cd":
+		return "cd dir"
+	case "clear":
+		return "clear"
+	}
+	return ""
 }
 
 // opOf makes an Op of a line's words.
 func opOf(words []string) (Op, error) {
 	op := Op{Verb: words[0]}
-	usage, ok := usages[op.Verb]
-	if !ok {
+	form := usage(op.Verb)
+	if form == "" {
 		return op, fmt.Errorf("%q: unknown operation", op.Verb)
 	}
-	bad := fmt.Errorf("%q: usage: %s", strings.Join(words, " "), usage)
+	bad := fmt.Errorf("%q: usage: %s", strings.Join(words, " "), form)
 	args := words[1:]
 	if op.Verb == "bind" || op.Verb == "mount" {
 		for len(args) > 0 && len(args[0]) > 1 && args[0][0] == '-' {

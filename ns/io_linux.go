@@ -180,15 +180,7 @@ func (f *fuseFS) Create(cancel <-chan struct{}, in *devfuse.CreateIn, name strin
 	if err != nil {
 		return status(err)
 	}
-	f.give(r, d, file, nil, in.Mode, &in.InHeader)
-	st, err := file.Stat(r)
-	if err != nil {
-		clunkHandle(file, h)
-		srv.Clunk(file)
-		return status(err)
-	}
-	c := newChan(d.dev, file, &st, join(d.rel, name))
-	return f.created(r, c, name, c, &st, h, in.Flags, true, out)
+	return f.madeOpen(r, d, file, h, name, in, out)
 }
 
 // created answers with a name's file c, which it takes over, opened as h; t is

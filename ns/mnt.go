@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 	"iter"
+	"syscall"
 
 	"ninespace/srv"
 	"ninespace/srv/client"
@@ -85,7 +86,7 @@ func (f *mntFile) Unlink(ctx context.Context, name string, isDir bool) error {
 func (f *mntFile) Rename(ctx context.Context, old string, newdir srv.File, newname string) error {
 	d, ok := newdir.(*mntFile)
 	if !ok || d.fid.Conn() != f.fid.Conn() {
-		return errXdev
+		return syscall.EXDEV
 	}
 	return f.use(ctx).Rename(ctx, old, d.fid, newname)
 }
@@ -93,7 +94,7 @@ func (f *mntFile) Rename(ctx context.Context, old string, newdir srv.File, newna
 func (f *mntFile) Link(ctx context.Context, target srv.File, name string) error {
 	t, ok := target.(*mntFile)
 	if !ok || t.fid.Conn() != f.fid.Conn() {
-		return errXdev
+		return syscall.EXDEV
 	}
 	return f.use(ctx).Link(ctx, t.fid, name)
 }

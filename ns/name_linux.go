@@ -191,7 +191,7 @@ func (f *fuseFS) Link(cancel <-chan struct{}, in *devfuse.LinkIn, name string, o
 		l, ok := d.file.(srv.Linker)
 		switch {
 		case c.dev != d.dev:
-			return nil, errXdev
+			return nil, syscall.EXDEV
 		case !ok:
 			return nil, p9.ErrNotOwner
 		}

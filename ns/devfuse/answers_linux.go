@@ -1,6 +1,10 @@
 package devfuse
 
-import "time"
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
 
 type outHeader struct {
 	Len    uint32
@@ -73,8 +77,18 @@ type StatxOut struct {
 	_                                        [14]uint64
 }
 
-// SetTimeout sets how long the attributes are good.
-func (o *StatxOut) SetTimeout(d time.Duration) { o.AttrValid, o.AttrValidNsec = timeout(d) }
+// Set sets the answer by GetAttr's. A zero time of birth is not told.
+func (o *StatxOut) Set(a *AttrOut, born time.Time) {
+	at := func(sec uint64, nsec uint32) SxTime { return SxTime{TvSec: int64(sec), TvNsec: nsec} }
+	*o = StatxOut{AttrValid: a.AttrValid, AttrValidNsec: a.AttrValidNsec, Mask: unix.STATX_BASIC_STATS, Blksize: a.Blksize,
+		Nlink: a.Nlink, Uid: a.Uid, Gid: a.Gid, Mode: uint16(a.Mode), Ino: a.Ino, Size: a.Size, Blocks: a.Blocks,
+		Atime: at(a.Atime, a.Atimensec), Ctime: at(a.Ctime, a.Ctimensec), Mtime: at(a.Mtime, a.Mtimensec),
+		RdevMajor: unix.Major(uint64(a.Rdev)), RdevMinor: unix.Minor(uint64(a.Rdev))}
+	if !born.IsZero() {
+		o.Mask |= unix.STATX_BTIME
+		o.Btime = SxTime{TvSec: born.Unix(), TvNsec: uint32(born.Nanosecond())}
+	}
+}
 
 func timeout(d time.Duration) (sec uint64, nsec uint32) {
 	return uint64(d / time.Second), uint32(d % time.Second)

@@ -42,6 +42,10 @@ func (r *request) do() syscall.Errno {
 	switch op {
 	case opGetattr:
 		return fs.GetAttr(cancel, arg[GetAttrIn](r), result[AttrOut](r))
+	case opStatx:
+		return fs.Statx(cancel, arg[StatxIn](r), result[StatxOut](r))
+	case opTmpfile:
+		return fs.Tmpfile(cancel, arg[CreateIn](r), result[CreateOut](r))
 	case opSetattr:
 		return fs.SetAttr(cancel, arg[SetAttrIn](r), result[AttrOut](r))
 	case opReadlink:

@@ -14,6 +14,8 @@ type FS interface {
 	Lookup(cancel <-chan struct{}, in *InHeader, name string, out *EntryOut) syscall.Errno
 	Forget(node, count uint64)
 	GetAttr(cancel <-chan struct{}, in *GetAttrIn, out *AttrOut) syscall.Errno
+	// Statx tells what GetAttr does, and the time of birth where that is known.
+	Statx(cancel <-chan struct{}, in *StatxIn, out *StatxOut) syscall.Errno
 	SetAttr(cancel <-chan struct{}, in *SetAttrIn, out *AttrOut) syscall.Errno
 	Readlink(cancel <-chan struct{}, in *InHeader) ([]byte, syscall.Errno)
 	Symlink(cancel <-chan struct{}, in *InHeader, target, name string, out *EntryOut) syscall.Errno
@@ -25,6 +27,8 @@ type FS interface {
 	Link(cancel <-chan struct{}, in *LinkIn, name string, out *EntryOut) syscall.Errno
 
 	Create(cancel <-chan struct{}, in *CreateIn, name string, out *CreateOut) syscall.Errno
+	// Tmpfile makes a file without a name in a directory.
+	Tmpfile(cancel <-chan struct{}, in *CreateIn, out *CreateOut) syscall.Errno
 	Open(cancel <-chan struct{}, in *OpenIn, out *OpenOut) syscall.Errno
 	// Read puts bytes into buf and tells how many.
 	Read(cancel <-chan struct{}, in *ReadIn, buf []byte) (int, syscall.Errno)

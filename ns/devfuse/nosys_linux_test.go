@@ -56,3 +56,5 @@ func (nosys) SetXAttr(<-chan struct{}, *SetXAttrIn, string, []byte) syscall.Errn
 	return syscall.ENOSYS
 }
 func (nosys) RemoveXAttr(<-chan struct{}, *InHeader, string) syscall.Errno { return syscall.ENOSYS }
+func (nosys) Statx(<-chan struct{}, *StatxIn, *StatxOut) syscall.Errno     { return syscall.ENOSYS }
+func (nosys) Tmpfile(<-chan struct{}, *CreateIn, *CreateOut) syscall.Errno { return syscall.ENOSYS }

@@ -118,7 +118,6 @@ const (
 	opRename2         opcode = 45
 	opLseek           opcode = 46
 	opCopyFileRange   opcode = 47
-	opSyncfs          opcode = 50
 	opTmpfile         opcode = 51
 	opStatx           opcode = 52
 	opCopyFileRange64 opcode = 53

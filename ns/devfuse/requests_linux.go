@@ -221,12 +221,6 @@ type PollIn struct {
 	Flags, Events uint32
 }
 
-// A SyncfsIn is syncfs(2).
-type SyncfsIn struct {
-	InHeader
-	_ uint64
-}
-
 // A SetXAttrIn is setxattr(2).
 type SetXAttrIn struct {
 	InHeader
@@ -253,6 +247,6 @@ var sizes = [...]uintptr{
 	opCreate: unsafe.Sizeof(CreateIn{}), opInterrupt: unsafe.Sizeof(interruptIn{}), opDestroy: unsafe.Sizeof(InHeader{}),
 	opBatchForget: unsafe.Sizeof(batchForgetIn{}), opFallocate: unsafe.Sizeof(FallocateIn{}),
 	opReaddirplus: unsafe.Sizeof(ReadIn{}), opRename2: unsafe.Sizeof(RenameIn{}), opLseek: unsafe.Sizeof(LseekIn{}), opCopyFileRange: unsafe.Sizeof(CopyFileRangeIn{}),
-	opPoll: unsafe.Sizeof(PollIn{}), opSyncfs: unsafe.Sizeof(SyncfsIn{}), opTmpfile: unsafe.Sizeof(CreateIn{}), opStatx: unsafe.Sizeof(StatxIn{}),
+	opPoll: unsafe.Sizeof(PollIn{}), opTmpfile: unsafe.Sizeof(CreateIn{}), opStatx: unsafe.Sizeof(StatxIn{}),
 	opCopyFileRange64: unsafe.Sizeof(CopyFileRangeIn{}),
 }

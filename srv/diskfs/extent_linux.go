@@ -2,6 +2,7 @@ package diskfs
 
 import (
 	"context"
+	"io/fs"
 
 	"golang.org/x/sys/unix"
 
@@ -38,4 +39,30 @@ func (h *file) Extent(ctx context.Context, off int64, whence int) (int64, error)
 		return 0, srv.ErrAgain
 	}
 	return unix.Seek(h.fd, off, whence)
+}
+
+// Tmpfile makes a file in a directory that has no name, open(2) with O_TMPFILE. Link
+// can give it one.
+func (n *node) Tmpfile(ctx context.Context, perm fs.FileMode, mode p9.Mode) (f srv.File, h srv.Handle, err error) {
+	if n.t.readOnly {
+		return nil, nil, p9.ErrReadOnly
+	}
+	err = n.timed(ctx, func() error {
+		d, _, err := n.known()
+		if err != nil {
+			return err
+		}
+		fd := -1
+		if err := n.t.doMake(ctx, func() (err error) {
+			fd, err = n.beneath(".", openFlags(mode)|unix.O_TMPFILE, unixPerm(perm))
+			return err
+		}); err != nil {
+			return err
+		}
+		c := n.t.handle(fd, d, unix.S_IFREG, mode)
+		n.grant(c.base(), perm)
+		f, h = c, c
+		return nil
+	})
+	return f, h, err
 }

@@ -84,8 +84,6 @@ serves, the host's with -N and all that is mounted, the following is not as on a
 Linux disk:
 
   - Device nodes cannot be opened: who serves the tree could make any. Those of /dev can.
-  - O_TMPFILE is not supported, which go-fuse does not know.
-  - statx(2) tells no time of birth, which go-fuse does not know.
   - fcntl(2) does not take O_APPEND away from a file that root has open with -N, as the
     kernel was lent it so.
   - close(2) of a file that was open for reading only before it had its first lock does
@@ -100,6 +98,7 @@ In what is mounted, besides:
   - All is done as the user who mounted, and what is made is that user's: 9P has one user
     an attach. Who may do what is checked by the modes all the same, so others than that
     user may not change what they have made.
+  - O_TMPFILE is not supported, for which 9P has no message.
   - fallocate(2) and lseek(2)'s holes are not supported, for which 9P has no messages.
   - renameat2(2) neither exchanges nor whites out, for which 9P has no messages. It looks
     for the name that it shall not replace, and then renames.
