@@ -10,7 +10,22 @@ import (
 	"ninespace/rc/syntax"
 )
 
-// builtin gives the function of a builtin, nil if there is none of the name.
+// builtin gives the function of a builtin that the shell has, nil if there is none of
+// the name. Those of job control are a person's.
+func (sh *shell) builtin(name string) func(*shell, []string) error {
+	if sh.main && sh.control() {
+		switch name {
+		case "bg":
+			return bg
+		case "fg":
+			return fg
+		case "jobs":
+			return listJobs
+		}
+	}
+	return builtin(name)
+}
+
 func builtin(name string) func(*shell, []string) error {
 	switch name {
 	case ".":
@@ -61,6 +76,8 @@ func bypass(sh *shell, args []string) error {
 
 func exit(sh *shell, args []string) error {
 	switch {
+	case sh.r.tasks.warn(sh):
+		return nil
 	case len(args) > 2:
 		sh.sayAt("Usage: exit [status]; exiting anyway")
 		fallthrough

@@ -93,6 +93,9 @@ func (sh *shell) notes() error {
 	if sh.r.stopped.Load() {
 		return errExit
 	}
+	if sh.expired != nil && sh.expired.Load() {
+		return errExit
+	}
 	if !sh.main {
 		if sh.r.interrupts.Load() != sh.interrupts && !sh.r.handled.Load() {
 			sh.setStatus("interrupt")

@@ -56,6 +56,8 @@ type Runner struct {
 	handled    atomic.Bool  // the script has a function for sigint
 	fake       atomic.Int32 // the last number given to what is no process
 	wake       chan struct{}
+	hanging    atomic.Int32 // calls for completion that have not ended
+	tasks      tasks        // those of the shells that a person types to
 
 	mu       sync.Mutex
 	pending  []string // notes

@@ -31,7 +31,7 @@ func rfork(sh *shell, args []string) error {
 		err = sh.rfork(names)
 	}
 	if err == nil && strings.Contains(letters, "s") {
-		err = sh.newGroup()
+		err = sh.ownGroup()
 	}
 	if err != nil {
 		sh.sayAt("rfork failed: " + err.Error())
@@ -61,12 +61,16 @@ func rfork(sh *shell, args []string) error {
 	return nil
 }
 
-// newGroup makes a process group for what the shell starts from now on.
-func (sh *shell) newGroup() error {
+// ownGroup makes a process group for what the shell starts from now on.
+func (sh *shell) ownGroup() error {
 	if sh.main && sh.r.hooks.Group != nil {
 		sh.group = nil
-		return sh.r.hooks.Group()
+		err := sh.r.hooks.Group()
+		if t := sh.r.hooks.Terminal; err == nil && t != nil {
+			t.Take()
+		}
+		return err
 	}
-	sh.group = &group{}
+	sh.group = sh.newGroup()
 	return nil
 }

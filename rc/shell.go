@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"ninespace/rc/syntax"
@@ -32,6 +33,7 @@ type shell struct {
 	umask int    // -1: the process's
 	place *place // nil: any thread will do
 	group *group // nil: the process's own
+	loose bool   // programs it starts are no jobs of their own: others run beside it
 
 	eg    *envGroup      // nil: there is none
 	egOwn bool           // it has the shell's variables; a subshell's are no files
@@ -44,9 +46,10 @@ type shell struct {
 	depth  int
 	parted bool // it has said goodbye
 
-	seen        uint32 // the events that it has looked at
-	interrupts  uint32 // those that it began with
-	interactive int    // how many interactive scripts it is in
+	seen        uint32       // the events that it has looked at
+	interrupts  uint32       // those that it began with
+	expired     *atomic.Bool // its time is over; nil for one that has all of it
+	interactive int          // how many interactive scripts it is in
 
 	file  string // of the commands, for errors; "" where a person types them
 	line  int32
@@ -87,6 +90,7 @@ func (sh *shell) done() {
 // commands around it. end gives them up.
 func (sh *shell) detach() {
 	sh.fds = sh.fds.retain()
+	sh.loose = true
 	sh.locals = append([]hidden(nil), sh.locals...)
 	sh.r.live.Add(1)
 	sh.r.lives.Add(1)
@@ -239,15 +243,7 @@ func (sh *shell) trace(words []string) {
 	if sh.quiet {
 		return
 	}
-	var b strings.Builder
-	for i, w := range words {
-		if i > 0 {
-			b.WriteByte(' ')
-		}
-		b.WriteString(syntax.Quote(w))
-	}
-	b.WriteByte('\n')
 	if err := sh.r.stderr; err != nil {
-		err.write([]byte(b.String()))
+		err.write([]byte(quoted(words) + "\n"))
 	}
 }

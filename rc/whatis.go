@@ -22,7 +22,7 @@ func whatis(sh *shell, args []string) error {
 		if f := sh.fns.m[name]; f != nil {
 			out = append(out, sh.definition(f)...)
 			found = true
-		} else if name != "builtin" && (builtin(name) != nil || sh.theirs(name) != nil) {
+		} else if name != "builtin" && (sh.builtin(name) != nil || sh.theirs(name) != nil) {
 			out = append(out, "builtin "+name+"\n"...)
 			found = true
 		} else if file, err := sh.find(name); err == nil {

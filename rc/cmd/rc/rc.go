@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"strings"
 
@@ -16,6 +15,7 @@ import (
 	"ninespace/ns"
 	"ninespace/rc"
 	"ninespace/rc/syntax"
+	"ninespace/rc/term"
 	"ninespace/srv"
 )
 
@@ -47,8 +47,16 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	if o.state >= 0 {
 		os.Exit(rc.ExitCode(continued(ctx, config, n, o.state)))
 	}
+	interactive := strings.Contains(o.flags, "i")
+	var editor *term.Editor
+	if interactive {
+		editor = atTerminal(&config, std)
+	}
 	r := rc.New(config)
-	n.to(r, strings.Contains(o.flags, "i"))
+	n.to(r, interactive)
+	if editor != nil {
+		editor.For(r)
+	}
 	if o.hasCommand {
 		r.Set("cflag", o.command)
 	}
@@ -58,43 +66,20 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	return nil
 }
 
-// Script gives the Main of a command that is a script of this name.
-func Script(name, text string) func(ctx context.Context, std [3]*os.File, args []string) error {
-	return func(ctx context.Context, std [3]*os.File, args []string) error {
-		n := newNotes()
-		file := ns.Bin + "/" + name // as it is in a name space, whether there is one or not
-		config := rc.Config{Name: name, Args: append([]string{file}, args...), Env: os.Environ(), Files: inherited(std), Hooks: hooks(n)}
-		if exe, err := os.Executable(); err == nil && !ns.Inside() {
-			// The directory of nine need not be in $path.
-			config.Env = append(config.Env, "PATH="+os.Getenv("PATH")+":"+filepath.Dir(exe))
-		}
-		open := config.Hooks.Open
-		config.Hooks.Open = func(name string, flag int, perm uint32) (int, error) {
-			if name == file {
-				return memory(file, text)
-			}
-			return open(name, flag, perm)
-		}
-		r := rc.New(config)
-		n.to(r, false)
-		status := r.Main(ctx, "")
-		r.Wait()
-		os.Exit(rc.ExitCode(status))
+// atTerminal gives an interpreter the terminal that a person types at, if there is one,
+// and an editor, if it is one that can be edited on.
+func atTerminal(config *rc.Config, std [3]*os.File) *term.Editor {
+	tty, err := term.Open(std[0])
+	if err != nil || !isTerminal(std[2]) {
 		return nil
 	}
-}
-
-// memory gives a file that has a text.
-func memory(name, text string) (int, error) {
-	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
-	if err != nil {
-		return -1, err
+	config.Hooks.Terminal = tty.Jobs()
+	if !term.Smart(os.Getenv("TERM")) {
+		return nil
 	}
-	if _, err = unix.Pwrite(fd, []byte(text), 0); err != nil {
-		unix.Close(fd)
-		return -1, err
-	}
-	return fd, nil
+	editor := term.NewEditor(tty)
+	config.Lines = editor
+	return editor
 }
 
 // options are what the arguments say.
