@@ -26,7 +26,8 @@ Man prints the manual page of the command called name, or the list.
 
 # FILES
 
-A page is the doc.go in the command's own directory; it is in the binary.
+A page is the doc.go in the command's own directory, or the first lines of a command
+that is a script; it is in the binary.
 
 # SEE ALSO
 
@@ -53,6 +54,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"ninespace/cpu/cmd/cpu"
@@ -66,6 +68,7 @@ import (
 	"ninespace/ns/cmd/rfork"
 	"ninespace/ns/cmd/unmount"
 	"ninespace/ns/cmd/up"
+	"ninespace/rc/bin"
 	"ninespace/rc/cmd/rc"
 	"ninespace/rc/cmd/rcfmt"
 	ninep "ninespace/srv/cmd/9p"
@@ -146,7 +149,15 @@ func lookup(name string) (command, bool) {
 			return c, true
 		}
 	}
+	if text, ok := bin.Text(name); ok {
+		return script(name, text), true
+	}
 	return command{}, false
+}
+
+// script makes a command of a script of rc.
+func script(name, text string) command {
+	return command{name, rc.Script(name, text), bin.Man(text)}
 }
 
 // fail says on w what went wrong and returns the exit status for it.
@@ -194,7 +205,13 @@ func man(_ context.Context, std [3]*os.File, args []string) error {
 
 func list(w io.Writer) error {
 	var b strings.Builder
-	for _, c := range commands() {
+	all := commands()
+	for _, name := range bin.Names() {
+		text, _ := bin.Text(name)
+		all = append(all, script(name, text))
+	}
+	slices.SortFunc(all, func(a, b command) int { return strings.Compare(a.name, b.name) })
+	for _, c := range all {
 		_, does, _ := strings.Cut(section(c.man, "NAME"), " - ")
 		does, _, _ = strings.Cut(does, "\n")
 		fmt.Fprintf(&b, "%-12s%s\n", c.name, does)

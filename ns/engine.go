@@ -61,6 +61,7 @@ type EngineOptions struct {
 	Host      srv.File             // the tree #U
 	Exe       string               // what the links of /mnt/bin lead to
 	Commands  []string             // names in /mnt/bin
+	Scripts   map[string]string    // files in /mnt/bin, by name
 	Namespace string               // directory of posted servers
 	Streams   []io.ReadWriteCloser // #d/0, #d/1 ...
 	Bases     []string             // directories of the host's root that are mounted by the kernel
@@ -71,7 +72,7 @@ type EngineOptions struct {
 // NewEngine makes an engine without groups.
 func NewEngine(o EngineOptions) *Engine {
 	e := &Engine{namespace: o.Namespace, baseDirs: o.Bases, noGraft: o.NoGraft, v9fs: o.V9fs, groups: map[int]*Group{}}
-	e.rootDev = NewDev("#/", newRoot(o.Exe, o.Commands), nil)
+	e.rootDev = NewDev("#/", newRoot(o.Exe, o.Commands, o.Scripts), nil)
 	e.rootDev.byGroup, e.rootDev.bare = true, true
 	e.host = NewDev("#U", o.Host, nil)
 	e.host.host, e.host.bare = true, true

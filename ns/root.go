@@ -25,7 +25,7 @@ import (
 //	mnt/       0555 mount points, and
 //	  ns/ctl   0666 takes bind, mount, unmount, clear, rfork
 //	  ns/ns    0444 the name space as lines of namespace(6)
-//	  bin/     0555 links to the commands
+//	  bin/     0555 links to the commands, and those that are scripts
 
 // A caller is on whose behalf a request is made.
 type caller struct {
@@ -46,11 +46,14 @@ func callerOf(ctx context.Context) *caller {
 	return c
 }
 
-// newRoot makes the tree #/ with a link to exe for each command.
-func newRoot(exe string, commands []string) srv.File {
+// newRoot makes the tree #/ with a link to exe for each command, and scripts.
+func newRoot(exe string, commands []string, scripts map[string]string) srv.File {
 	bin := srv.NewDir()
 	for _, name := range commands {
 		bin.Add(name, &link{srv.NewNode(fs.ModeSymlink | 0o777), exe})
+	}
+	for name, text := range scripts {
+		bin.Add(name, srv.Text(0o555, func(context.Context) (string, error) { return text, nil }))
 	}
 	mnt := newPointDir()
 	mnt.Add("ns", srv.NewDir().

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -30,6 +31,8 @@ type envGroup struct {
 	seen   int64             // the directory's time when the shell last knew all of it
 	dirty  map[string]change // what is to be written, by file
 	theirs map[string]bool   // what others have written that the shell has not taken
+
+	asked atomic.Bool // somebody waits for the server's answer
 
 	// Only the shell's that the group belongs to.
 	base   int64            // its time when the shell came
@@ -213,13 +216,16 @@ func (sh *shell) publish() {
 // others notes what others have written, before the shell's own writing makes the
 // directory as new as that.
 func (sh *shell) others(g *envGroup) {
+	g.mu.Lock()
+	seen := g.seen
+	g.mu.Unlock()
 	_, now, err := sh.stamp(g.dir)
-	if err != nil || now <= g.seen {
+	if err != nil || now <= seen {
 		return
 	}
 	names, _ := sh.readNames(g.dir)
 	for _, name := range names {
-		if _, t, err := sh.stamp(g.dir + "/" + name); err == nil && t > g.seen {
+		if _, t, err := sh.stamp(g.dir + "/" + name); err == nil && t > seen {
 			g.mu.Lock()
 			g.theirs[name] = true
 			g.mu.Unlock()
@@ -258,11 +264,28 @@ func (sh *shell) writeEnv(name string, c change) (err error) {
 	return err
 }
 
+// answers tells whether the server of the directory does, within the time that a person
+// waits for a prompt.
+func (sh *shell) answers(g *envGroup) bool {
+	if !g.asked.CompareAndSwap(false, true) {
+		return false // it still has not
+	}
+	done := make(chan struct{})
+	asks := sh.fork()
+	go func() {
+		asks.stamp(g.dir)
+		asks.done()
+		g.asked.Store(false)
+		close(done)
+	}()
+	return await(done, 300*time.Millisecond)
+}
+
 // refresh takes what others have written since the shell last looked, functions only
 // if it is asked to. What the shell itself has changed is written first.
 func (sh *shell) refresh(functions bool) {
 	g := sh.eg
-	if g == nil || !sh.egOwn {
+	if g == nil || !sh.egOwn || !functions && !sh.answers(g) {
 		return
 	}
 	sh.publish()

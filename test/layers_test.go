@@ -34,7 +34,7 @@ var layers = []struct {
 	{"ns", "srv srv/p9 srv/client ns/devfuse"},
 	{"ns/devfuse", ""},
 	{"ns/nstest", "srv srv/p9 srv/ramfs"},
-	{"ns/cmd/*", "srv srv/p9 srv/client srv/*fs ns"},
+	{"ns/cmd/*", "srv srv/p9 srv/client srv/*fs ns rc/bin"},
 
 	{"factotum", "srv srv/p9"},
 	{"factotum/auth", "srv/p9 srv/client"},
@@ -51,8 +51,9 @@ var layers = []struct {
 	{"rc/term", "std rc rc/syntax golang.org/x/sys/unix github.com/ergochat/readline"},
 	{"rc/cmd/*", "srv srv/p9 srv/client srv/cmd/srv ns rc rc/syntax rc/term"},
 	{"rc/rcgen", "rc/syntax"},
+	{"rc/bin", ""}, // texts
 
-	{".", "*/cmd/*"}, // main.go: the table of commands, nothing else
+	{".", "*/cmd/* rc/bin"}, // main.go: the table of commands, nothing else
 	{"test", "any"},
 	{"test/*", "any"},
 	{"test/*/*", "any"},
@@ -66,7 +67,7 @@ const forTests = "srv srv/p9 srv/client srv/srvtest"
 
 // forTestsOf is what the tests of one package may import besides: the trees that
 // an adapter is tried on.
-var forTestsOf = map[string]string{"srv/p9file": "srv/ramfs srv/diskfs", "ns": "srv/ramfs srv/diskfs ns/nstest", "ns/cmd/newns": "ns/nstest", "rc": "rc/rcgen", "rc/cmd/rc": "rc/rcgen"}
+var forTestsOf = map[string]string{"srv/p9file": "srv/ramfs srv/diskfs", "ns": "srv/ramfs srv/diskfs ns/nstest", "ns/cmd/newns": "ns/nstest", "rc": "rc/rcgen", "rc/bin": "rc/syntax", "rc/cmd/rc": "rc/rcgen"}
 
 func TestLayers(t *testing.T) {
 	for _, p := range list(t) {

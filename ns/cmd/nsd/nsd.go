@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"ninespace/ns"
+	"ninespace/rc/bin"
 	"ninespace/srv"
 	"ninespace/srv/diskfs"
 	"ninespace/srv/p9"
@@ -56,7 +57,14 @@ func Main(ctx context.Context, _ [3]*os.File, args []string) error {
 	if o.Exe, err = os.Executable(); err != nil {
 		return err
 	}
-	o.Commands = append(commands(), "nine")
+	o.Scripts = map[string]string{}
+	for _, name := range append(commands(), "nine") {
+		if text, ok := bin.Text(name); ok {
+			o.Scripts[name] = text
+		} else {
+			o.Commands = append(o.Commands, name)
+		}
+	}
 	syscall.CloseOnExec(*control)
 	return ns.Serve(ctx, os.NewFile(uintptr(*control), "control"), o,
 		func() (srv.File, error) { return diskfs.New("/") })

@@ -59,7 +59,6 @@ func reached(name string, f func(name string) error) error {
 
 // withDevices makes hooks that know devices of those that do not.
 func withDevices(h rc.Hooks) rc.Hooks {
-	h.Fill()
 	d := h
 	d.Device = isDevice
 	d.Open = func(name string, flag int, perm uint32) (fd int, err error) {

@@ -26,6 +26,7 @@ func hooks(n *notes) rc.Hooks {
 		Builtin: builtin,
 		Env:     env,
 	}
+	h.Fill()
 	if ns.Inside() {
 		h = withDevices(h)
 	}

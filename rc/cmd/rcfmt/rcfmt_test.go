@@ -130,3 +130,21 @@ func TestDiff(t *testing.T) {
 		}
 	}
 }
+
+// TestOurs: the scripts of ninespace are formatted.
+func TestOurs(t *testing.T) {
+	for _, dir := range []string{"../../bin", "../../lib", "../../lib/examples"} {
+		ents, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range ents {
+			if e.IsDir() || strings.HasSuffix(e.Name(), ".go") {
+				continue
+			}
+			if out, err := run(t, "", "-d", filepath.Join(dir, e.Name())); err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		}
+	}
+}
