@@ -57,6 +57,7 @@ import (
 
 	"ninespace/cpu/cmd/cpu"
 	"ninespace/cpu/cmd/cpud"
+	"ninespace/factotum/cmd/factotum"
 	"ninespace/ns/cmd/bind"
 	"ninespace/ns/cmd/mount"
 	"ninespace/ns/cmd/newns"
@@ -100,6 +101,7 @@ func commands() []command {
 		{"diskfs", diskfs.Main, diskfs.Man},
 		{"envfs", envfs.Main, envfs.Man},
 		{"execfs", execfs.Main, execfs.Man},
+		{"factotum", factotum.Main, factotum.Man},
 		{"ipcfs", ipcfs.Main, ipcfs.Man},
 		{"man", man, page},
 		{"mount", mount.Main, mount.Man},
