@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -74,22 +73,12 @@ type Conn struct {
 // port is 9P's, for dial strings without one.
 const port = "564"
 
-// Dial connects to the server at a dial string, p9.ParseDial, and agrees with it
+// Dial connects to the server at a dial string, DialStream, and agrees with it
 // on a version.
 func Dial(ctx context.Context, dialstring string, o *Options) (*Conn, error) {
-	network, addr, err := p9.ParseDial(dialstring, port)
+	nc, name, err := dialStream(ctx, dialstring, port)
 	if err != nil {
 		return nil, err
-	}
-	name := "unix!" + addr
-	if network != "unix" {
-		host, service, _ := net.SplitHostPort(addr)
-		name = network + "!" + host + "!" + service
-	}
-	var d net.Dialer
-	nc, err := d.DialContext(ctx, network, addr)
-	if err != nil {
-		return nil, fmt.Errorf("dial %s: %w", name, p9.Fact(err))
 	}
 	c, err := New(ctx, nc, o)
 	if err != nil {

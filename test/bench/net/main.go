@@ -1,0 +1,46 @@
+/*
+Net measures TCP through netfs beside TCP through a socket:
+
+	go run ./test/bench/net [-q] [-json] [-only regexp]
+
+This program sends to, and reads from, a process that has plain sockets: by a conversation
+of netfs, which is another process that is spoken to by 9P on a Unix socket, and by a socket
+of its own, with reads and writes of the size that the row says. All of it is on one
+machine, by loopback, so that three processes share what else two have. In the last rows
+that many conversations at once have their messages echoed. The rounds go from one way to the
+other with another one first each time.
+
+-q makes the rounds short, and ends within 40 s. -only does the rows whose "work, config"
+match. -json prints an object for each row instead of the table.
+*/
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"ninespace/test/bench/rounds"
+)
+
+func main() {
+	if served() {
+		return
+	}
+	rounds.Exit("net", run())
+}
+
+func run() error {
+	o, err := rounds.Parse("short rounds: 40 s in all", "")
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	b := &bench{rounds: 9, part: 1}
+	if o.Quick {
+		b = &bench{rounds: 5, part: 8}
+	}
+	return b.run(ctx, o.Only, reporter(os.Stdout, o.JSON))
+}
