@@ -72,6 +72,7 @@ import (
 	"ninespace/rc/cmd/rc"
 	"ninespace/rc/cmd/rcfmt"
 	ninep "ninespace/srv/cmd/9p"
+	"ninespace/srv/cmd/devfs"
 	"ninespace/srv/cmd/diskfs"
 	"ninespace/srv/cmd/envfs"
 	"ninespace/srv/cmd/execfs"
@@ -101,6 +102,7 @@ func commands() []command {
 		{"bind", bind.Main, bind.Man},
 		{"cpu", cpu.Main, cpu.Man},
 		{"cpud", cpud.Main, cpud.Man},
+		{"devfs", devfs.Main, devfs.Man},
 		{"diskfs", diskfs.Main, diskfs.Man},
 		{"envfs", envfs.Main, envfs.Man},
 		{"execfs", execfs.Main, execfs.Man},

@@ -16,6 +16,7 @@ space directory of its own ($NAMESPACE):
 
 	ram   a file tree in memory, at /n/ram
 	proc  the machine's processes as Plan 9 has them, at /mnt/proc
+	dev   the console, clocks, disks, sensors and other devices, at /mnt/dev
 	exec  the running of commands, at /mnt/exec
 	env   environment variables, at /env
 	ipc   queues, semaphores, the plumber and other channels, at /mnt/ipc
@@ -26,8 +27,8 @@ What each has done, in counts and times of each message, is a file of its name i
 /mnt/stats; NAME.prom beside it is the same in the text format of Prometheus.
 
 It then builds a name space from $HOME/lib/namespace or, where that is not there,
-from the one that nine has built in, and runs $SHELL in it. Linux's own /proc stays
-at /proc, and all of the machine's files are where they were. Inside, the commands
+from the one that nine has built in, and runs $SHELL in it. Linux's own /proc and
+/dev stay there, and all of the machine's files are where they were. Inside, the commands
 of nine come first in $PATH by their bare names: bind, mount, unmount, ns, cpu, 9p.
 
 When the shell ends, all that was started with it ends: the servers, their mounts,
