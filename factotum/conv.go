@@ -156,10 +156,27 @@ func (c *conv) recv(size func(p []byte) int) ([]byte, error) {
 // errBotch is said of all that is not as the protocol has it, and not more.
 var errBotch = errors.New("protocol botch")
 
+// bytesN receives n bytes.
+func (c *conv) bytesN(n int) ([]byte, error) { return c.recv(func([]byte) int { return n }) }
+
 // text receives a message that is as long as what is written.
 func (c *conv) text() (string, error) {
 	p, err := c.recv(func(p []byte) int { return max(1, len(p)) })
 	return string(p), err
+}
+
+// nulText receives a string with a NUL behind it, and gives it without.
+func (c *conv) nulText() (string, error) {
+	p, err := c.recv(func(p []byte) int {
+		if i := bytes.IndexByte(p, 0); i >= 0 {
+			return i + 1
+		}
+		return len(p) + 1
+	})
+	if err != nil {
+		return "", err
+	}
+	return string(p[:len(p)-1]), nil
 }
 
 // template is what the key of the conversation has to match: what start said, and

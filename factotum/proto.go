@@ -29,7 +29,9 @@ func protos() []proto {
 	return []proto{
 		{"apop", []role{{"client", apopClient}, {"server", apopServer}}, "user? !password?", plain},
 		{"cram", []role{{"client", cramClient}, {"server", cramServer}}, "user? !password?", plain},
+		{"dp9ik", []role{{"client", dp9ikClient}, {"server", dp9ikServer}}, "user? dom? !password?", dp9ikKey},
 		{"httpdigest", []role{{"client", digestClient}, {"server", digestServer}}, "user? realm? !password?", plain},
+		{"p9any", []role{{"client", p9anyClient}, {"server", p9anyServer}}, "", nil},
 		{"pass", []role{{"client", passClient}}, "user? !password?", plain},
 		{"totp", []role{{"client", totpClient}, {"server", totpServer}}, "!secret?", totpKey},
 	}

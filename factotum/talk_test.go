@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -154,4 +155,70 @@ func info(t testing.TB, s string) (f []string) {
 		t.Fatalf("authinfo of %d fields", len(f))
 	}
 	return f
+}
+
+// proxy has one side talk to the other until it is over, as auth_proxy does. change,
+// if not nil, may change each message; it gives nil for one that is to end it all.
+func proxy(a, b talk, change func(i int, msg string) (string, bool)) (last string) {
+	type side struct {
+		talk
+		in   string // what is there for it
+		over string
+	}
+	s := [2]*side{{talk: a}, {talk: b}}
+	for i := 0; ; {
+		moved := false
+		for j, me := range s {
+			if me.over != "" {
+				continue
+			}
+			other := s[1-j]
+			r := me.rpc("read", "")
+			verb, data, _ := strings.Cut(r, " ")
+			switch verb {
+			case "ok":
+				if change != nil {
+					var ok bool
+					if data, ok = change(i, data); !ok {
+						return "cut"
+					}
+				}
+				i++
+				other.in += data
+				moved = true
+				continue
+			case "phase":
+			default:
+				me.over = r
+				moved = true
+				continue
+			}
+			n := 0
+			for {
+				r = me.rpc("write", me.in[:n])
+				want, short := strings.CutPrefix(r, "toosmall ")
+				if !short {
+					break
+				}
+				if n, _ = strconv.Atoi(want); n > len(me.in) {
+					break
+				}
+			}
+			switch {
+			case strings.HasPrefix(r, "toosmall"):
+			case r == "ok":
+				me.in = me.in[n:]
+				moved = true
+			default:
+				me.over = r
+				moved = true
+			}
+		}
+		if s[0].over != "" && s[1].over != "" || !moved {
+			if s[0].over == s[1].over {
+				return s[0].over
+			}
+			return s[0].over + "/" + s[1].over
+		}
+	}
 }

@@ -7,7 +7,7 @@ factotum - authentication agent: keeps keys, and uses them for programs that hav
 
 # SYNOPSIS
 
-	nine factotum [-iD] [-s srvname] [-l dialstring]
+	nine factotum [-iD] [-s srvname] [-l dialstring] [-a dialstring]
 	nine factotum -g [-s srvname] attr=value ... attr? ...
 
 # DESCRIPTION
@@ -42,12 +42,21 @@ The protocols:
 	totp        one-time passwords by the clock, RFC 6238: !secret in base32, and
 	            digits, period, algorithm where they are not 6, 30, SHA1; client and server
 
+	dp9ik       9front's, by shared password: user, dom (the domain) and !password; client
+	            and server. A server's key is any user's, whose tickets it takes
+	p9any       agrees with the other side on dp9ik and a domain, then is that
+
+Where -a names no authentication server, the client of dp9ik has to have the server's own
+key.
+
 P9sk1 and others that rest on DES are refused.
 
 With -g it asks for the values of attributes that end in ?, secrets without showing
 them, and gives the key to the factotum that is posted.
 
-The flags are those of every server.
+-a dialstring is where dp9ik gets tickets, at port 567 where that is not said.
+
+The other flags are those of every server.
 
 -s srvname posts under this name instead of factotum.
 

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"strings"
 	"sync"
@@ -25,6 +26,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	flags.SetOutput(io.Discard)
 	d.Flags(flags, "factotum")
 	ask := flags.Bool("g", false, "ask for a key and give it to the factotum that is posted")
+	as := flags.String("a", "", "get dp9ik's tickets at `dialstring`")
 	if err := flags.Parse(srv.Letters(flags, args)); err != nil {
 		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
 	}
@@ -43,6 +45,16 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 		return err
 	}
 	var cfg factotum.Config
+	if *as != "" {
+		network, addr, err := p9.ParseDial(*as, "567")
+		if err != nil {
+			return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+		}
+		cfg.AuthDial = func(ctx context.Context, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, network, addr)
+		}
+	}
 	if d.Trace { // the messages themselves have secrets
 		var mu sync.Mutex
 		cfg.Log = func(line string) {
