@@ -135,7 +135,7 @@ func TestEdit(t *testing.T) {
 	w.keys("C-l", "for(i in a b) {", "Enter", "echo $i", "Enter", "}")
 	w.until("% for(i in a b) {\necho $i\n}")
 	w.keys("Up", "C-e", "$i", "Down", "BSpace", "Enter")
-	w.until("% for(i in a b) {\necho $i$i\n\n")
+	w.until("% for(i in a b) {\necho $i$i")
 	w.keys("}", "Enter")
 	w.until("% for(i in a b) {\necho $i$i\n\n}\naa\nbb\n%")
 	w.keys("C-l", "echo never", "C-c", "echo", " once", "C-u", "echo twice", "Enter")
