@@ -56,6 +56,15 @@ type Hooks struct {
 	// process's own effect.
 	Catch func(note string, wanted bool)
 
+	// Device tells of a name that begins with # whether it is one of a device, which the
+	// other hooks are given as it is in any directory. If it is nil, none is.
+	Device func(name string) bool
+
+	// Env gives the directory in which programs have their variables as files, env(3),
+	// that of the group which the calling thread is in; "" if there is none. It is asked
+	// for anew after Rfork, which then is told of e and E too.
+	Env func() string
+
 	// Terminal is what an interactive interpreter shares with the programs that it
 	// starts: it is there for job control. If it is nil, they are all in the group of
 	// the calling process.

@@ -16,8 +16,12 @@ func rfork(sh *shell, args []string) error {
 		sh.setStatus("rfork usage")
 		return nil
 	}
+	ours := "nNm"
+	if sh.eg != nil {
+		ours += "eE"
+	}
 	names := strings.Map(func(c rune) rune {
-		if strings.ContainsRune("nNm", c) {
+		if strings.ContainsRune(ours, c) {
 			return c
 		}
 		return -1
@@ -34,6 +38,9 @@ func rfork(sh *shell, args []string) error {
 		sh.setStatus("rfork failed")
 		return nil
 	}
+	if strings.ContainsAny(names, "NeE") {
+		sh.joinEnv("", nil)
+	}
 	if strings.Contains(letters, "E") {
 		path := sh.get("path")
 		for name := range sh.vars.m {
@@ -43,6 +50,9 @@ func rfork(sh *shell, args []string) error {
 			sh.define(name, nil)
 		}
 		sh.set("path", path)
+		if sh.egOwn {
+			clear(sh.eg.dirty) // there is nothing yet
+		}
 	}
 	if strings.Contains(letters, "F") && len(sh.fds) > 3 {
 		sh.fds = sh.fds[:3]

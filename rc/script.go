@@ -84,6 +84,7 @@ func (sh *shell) interact(name string, src syntax.Source) error {
 	sh.r.typed.Store(true)
 	defer func() { sh.interactive-- }()
 	for {
+		sh.refresh(false)
 		b, err := p.Next()
 		var bad *syntax.Error
 		switch {

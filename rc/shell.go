@@ -35,6 +35,10 @@ type shell struct {
 	group *group // nil: the process's own
 	loose bool   // programs it starts are no jobs of their own: others run beside it
 
+	eg    *envGroup      // nil: there is none
+	egOwn bool           // it has the shell's variables; a subshell's are no files
+	local map[string]int // of the names of locals, how many there are; nil without eg
+
 	flags  uint32 // by letter
 	eflag  bool   // exit if the command that now runs fails
 	eline  bool   // -e was set when the line was read
@@ -67,6 +71,7 @@ func (sh *shell) fork() *shell {
 	n.vars, n.fns = sh.vars.share(), sh.fns.share()
 	n.locals = sh.locals[:len(sh.locals):len(sh.locals)]
 	n.grown, n.held, n.jobs = nil, nil, nil
+	n.egOwn, n.local = false, nil
 	n.dir.retain()
 	n.place.retain()
 	return &n

@@ -164,6 +164,7 @@ func (sh *shell) program(file string, args []string) (*Command, error) {
 	if err != nil {
 		return nil, err
 	}
+	sh.publish()
 	c := &Command{Path: file, Args: args, Env: sh.environ(), Files: fds, Umask: sh.umask, Group: sh.group.get()}
 	if sh.dir != nil {
 		c.Dir = sh.dir.name

@@ -63,8 +63,7 @@ func assignment(name string, list []string) string {
 // definition gives the text that defines a function.
 func (sh *shell) definition(f *fn) string {
 	if f.parse() != nil {
-		_, text, _ := strings.Cut(f.env, "=")
-		return "fn " + syntax.Quote(f.name) + " " + text + "\n"
+		return f.text()
 	}
 	return syntax.Print(&syntax.Fn{Names: []syntax.Word{&syntax.Lit{Text: f.name, Quoted: syntax.Keyword(f.name)}}, Body: f.body}) + "\n"
 }
