@@ -23,6 +23,7 @@ type group struct {
 	event    chan struct{} // of size 1: a program of it stopped, went on or ended
 	mu       sync.Mutex
 	live     map[int]syscall.Signal // its programs, and by what each is stopped
+	killed   bool                   // one has died of ^C
 }
 
 func (sh *shell) newGroup() *group {
@@ -75,6 +76,7 @@ func (g *group) wait(p Process) string {
 		g.mu.Lock()
 		if g.live[int(pid)] = stop; ended {
 			delete(g.live, int(pid))
+			g.killed = g.killed || status == "signal: interrupt"
 		}
 		g.mu.Unlock()
 		select {
@@ -103,6 +105,13 @@ func (g *group) stops() (running, stopped int, by syscall.Signal) {
 		}
 	}
 	return running, stopped, by
+}
+
+// interrupted tells whether a program of it has died of ^C.
+func (g *group) interrupted() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.killed
 }
 
 // resume makes the programs go on.
@@ -225,6 +234,12 @@ func (sh *shell) program2(args []string) error {
 // foreground waits for a job that has the terminal, until it ends or is stopped. Then
 // it is to be reached by its number, and the rest of the commands is dropped.
 func (sh *shell) foreground(t *task) error {
+	if sh.r.interrupting() {
+		// It was typed before the terminal was the job's.
+		if pid := int(t.group.pid.Load()); pid > 0 {
+			unix.Kill(-pid, unix.SIGINT)
+		}
+	}
 	stopped := t.attend()
 	t.group.front.Store(false)
 	t.modes = t.group.terminal.Take()
@@ -237,22 +252,14 @@ func (sh *shell) foreground(t *task) error {
 		return errAbort
 	}
 	sh.r.tasks.remove(t)
-	interrupted := false
 	for _, s := range t.stages {
-		switch s.status {
-		case "signal: interrupt":
-			interrupted = true
-		case "signal: sys: write on closed pipe":
-		default:
-			if s.proc != nil {
-				sh.saidSignal(s.proc, s.status)
-			}
+		if s.proc != nil && s.status != "signal: interrupt" && s.status != "signal: sys: write on closed pipe" {
+			sh.saidSignal(s.proc, s.status)
 		}
 	}
 	sh.setStatus(t.status())
-	if interrupted {
+	if t.group.interrupted() {
 		// It was typed for all that runs, and the shell was not there to get it.
-		sh.tell("")
 		sh.r.Note("sigint")
 		return sh.notes()
 	}
@@ -266,6 +273,9 @@ func (sh *shell) foreground(t *task) error {
 func (t *task) attend() (stopped bool) {
 	const patience = 300 * time.Millisecond
 	g := t.group
+	for _, s := range t.stages {
+		s.watch()
+	}
 	var late <-chan time.Time
 	for again := 0; ; {
 		var next *stage

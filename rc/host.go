@@ -78,15 +78,16 @@ type Hooks struct {
 // A Terminal is the controlling terminal of the calling process. Its methods tell of no
 // errors: a terminal that is gone ends its programs anyhow.
 type Terminal interface {
-	// Give makes a process group the one in the foreground and, unless modes is nil,
-	// sets the terminal as it was for it before.
+	// Give makes a process group the one in the foreground. modes is how it has set the
+	// terminal when it was stopped; nil, for one that is new, is how Take sets it, but that
+	// ^Z stops it.
 	Give(group int, modes Modes)
-	// Take makes the calling process's own group that one, and tells how the terminal is
-	// set.
+	// Take makes the calling process's own group that one, sets the terminal as it was in
+	// the beginning, but that ^Z is nothing special, and tells how it was set.
 	Take() Modes
-	// Reset takes the terminal and sets it as it was in the beginning, or as Keep said.
-	Reset()
-	// Keep makes modes those of Reset.
+	// Rest is Take as long as nothing runs: there ^Z is what it is.
+	Rest()
+	// Keep makes modes what Take sets.
 	Keep(modes Modes)
 }
 

@@ -81,8 +81,19 @@ func (sh *shell) tell(msg string) {
 
 // line is what jobs prints of one.
 func (t *task) line(state string) string {
-	text := strings.ReplaceAll(strings.TrimSpace(t.text()), "\n", " ")
-	return "[" + itoa(t.n) + "] " + itoa(int(t.group.pid.Load())) + " " + state + "  " + text
+	return "[" + itoa(t.n) + "] " + itoa(int(t.group.pid.Load())) + " " + state + "  " + t.command()
+}
+
+// command is its text in one line.
+func (t *task) command() string {
+	var b strings.Builder
+	for line := range strings.Lines(t.text()) {
+		if line = strings.TrimSpace(line); b.Len() > 0 && line != "" {
+			b.WriteByte(' ')
+		}
+		b.WriteString(line)
+	}
+	return b.String()
 }
 
 // listJobs is jobs.
@@ -151,7 +162,7 @@ func fg(sh *shell, args []string) error {
 	if t == nil {
 		return nil
 	}
-	sh.say(strings.TrimSpace(t.text()))
+	sh.say(t.command())
 	t.group.front.Store(true)
 	t.group.terminal.Give(int(t.group.pid.Load()), t.modes)
 	t.group.resume()

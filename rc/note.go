@@ -32,6 +32,13 @@ func (r *Runner) Note(name string) {
 	}
 }
 
+// interrupting tells whether there is an interrupt that has not been acted on.
+func (r *Runner) interrupting() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Contains(r.pending, "sigint")
+}
+
 // interrupted waits until there is something to read, and tells whether there was an
 // interrupt before, other than the number seen.
 func (r *Runner) interrupted(fd int, seen uint32) bool {
@@ -133,6 +140,9 @@ func (sh *shell) note(name string) error {
 		case "sigterm":
 			return nil // a person has exit
 		case "sigint", "sigquit":
+			if sh.r.hooks.Terminal != nil {
+				sh.tell("") // behind the ^C
+			}
 			sh.setStatus("interrupt")
 			return errAbort
 		}

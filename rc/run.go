@@ -263,6 +263,7 @@ func (sh *shell) subshell(c syntax.Cmd) error {
 	sh.setStatus(sub.finish(c))
 	sub.done()
 	if sh.r.tasks.halted {
+		sh.setStatus("stopped")
 		return errAbort
 	}
 	return nil

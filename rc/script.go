@@ -105,8 +105,14 @@ func (sh *shell) interact(name string, src syntax.Source) error {
 			return sh.failed("input", err)
 		}
 		sh.forget()
+		if t := sh.r.hooks.Terminal; t != nil {
+			t.Take()
+		}
 		held, fds, warned := len(sh.held), sh.fds, sh.r.tasks.warned
 		err = sh.top(b)
+		if err == nil && sh.seen != sh.r.events.Load() {
+			err = sh.notes() // of what came in its last command
+		}
 		sh.letGo(held)
 		sh.fds, sh.r.tasks.halted = fds, false
 		if warned {
@@ -198,6 +204,9 @@ func (s *typed) Read(more bool) (string, error) {
 		case n <= 0:
 			return s.sh.echoed(string(s.line)), nil
 		}
+		if b[0] == 'Z'-'@' && s.sh.r.hooks.Terminal != nil {
+			continue // typed while there was nothing to stop
+		}
 		if s.line = append(s.line, b[0]); b[0] == '\n' {
 			return s.sh.echoed(string(s.line)), nil
 		}
@@ -214,7 +223,7 @@ func (s *typed) terminal() bool {
 // their jobs, and the function prompt is run.
 func (sh *shell) ready() {
 	if t := sh.r.hooks.Terminal; t != nil {
-		t.Reset()
+		t.Rest()
 	}
 	sh.report()
 	f := sh.fns.m["prompt"]
@@ -226,6 +235,9 @@ func (sh *shell) ready() {
 	sh.letGo(held)
 	sh.status, sh.fds = status, fds
 	sh.r.tasks.halted = false
+	if t := sh.r.hooks.Terminal; t != nil {
+		t.Rest()
+	}
 }
 
 // dot runs a file, which is looked for in $path.

@@ -36,10 +36,9 @@ type history struct {
 	changed bool     // since the editor was told, and not only at the end
 	told    int      // how many of them it was told
 
-	at     int64 // how far the file was read
-	inode  uint64
-	hangs  chan struct{} // closed when a call that took too long has ended; nil: none did
-	cannot bool          // the file cannot be written: what is added is not read back
+	at    int64 // how far the file was read
+	inode uint64
+	hangs chan struct{} // closed when a call that took too long has ended; nil: none did
 }
 
 // load tells the editor what there is that it has not been told.
@@ -52,7 +51,9 @@ func (h *history) load(inst *readline.Instance, name string) {
 		inst.ResetHistory()
 		h.told, h.changed = 0, false
 	}
-	inst.SaveToHistory("") // nothing is being recalled
+	if h.told > 0 {
+		inst.SaveToHistory("") // nothing is being recalled
+	}
 	for _, text := range h.all[h.told:] {
 		inst.SaveToHistory(strings.ReplaceAll(text, "\n", string(newlineSign)))
 	}

@@ -37,7 +37,6 @@ type Editor struct {
 
 	resized func()
 	sofar   string // lines of the command before this one
-	title   bool
 }
 
 // Smart tells whether a terminal of the name, $TERM, can be edited on.

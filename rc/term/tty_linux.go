@@ -57,50 +57,59 @@ func (t *TTY) Jobs() rc.Terminal {
 		return nil
 	}
 	// Caught and not ignored, so that programs have their defaults.
-	stops := make(chan os.Signal, 4)
-	signal.Notify(stops, unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU)
-	go func() {
-		for s := range stops {
-			if s == unix.SIGTSTP {
-				// It was typed while the shell itself, which cannot stop, is part of what
-				// runs: the programs in its group must not either.
-				unix.Kill(0, unix.SIGCONT)
-			}
-		}
-	}()
+	signal.Notify(make(chan os.Signal, 1), unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU)
 	return t
 }
 
 // Give makes a group the one in the foreground.
 func (t *TTY) Give(group int, modes rc.Modes) {
-	if m, ok := modes.(*unix.Termios); ok {
-		t.set(m)
+	m, ok := modes.(*unix.Termios)
+	if !ok {
+		saved := t.modes()
+		m = &saved
 	}
+	// In this order: a program that sets modes itself is stopped until it is in the
+	// foreground.
+	t.set(m)
 	t.foreground(group)
 }
 
-// Take makes the shell's own group that one.
+// Take makes the shell's own group that one. That ^Z is no signal then is for the
+// programs in that group, which could not be waited for if they stopped, the shell's
+// children before they have a group of their own among them.
 func (t *TTY) Take() rc.Modes {
-	t.foreground(unix.Getpgrp())
-	m, err := unix.IoctlGetTermios(t.fd, unix.TCGETS)
-	if err != nil {
-		return nil
-	}
-	return m
+	m := t.modes()
+	m.Cc[unix.VSUSP] = 0
+	return t.take(&m)
 }
 
-// Reset puts back what a program that died has left.
-func (t *TTY) Reset() {
-	m, ok := t.Take().(*unix.Termios)
-	t.mu.Lock()
-	saved := t.saved
-	t.mu.Unlock()
-	if ok && *m != saved {
-		t.set(&saved)
-	}
+// Rest is Take for the time in which nothing runs.
+func (t *TTY) Rest() {
+	m := t.modes()
+	t.take(&m)
 	if flags, err := unix.FcntlInt(uintptr(t.fd), unix.F_GETFL, 0); err == nil && flags&unix.O_NONBLOCK != 0 {
 		unix.FcntlInt(uintptr(t.fd), unix.F_SETFL, flags&^unix.O_NONBLOCK)
 	}
+}
+
+// take takes the terminal, sets it and tells how it was set.
+func (t *TTY) take(m *unix.Termios) rc.Modes {
+	was, err := unix.IoctlGetTermios(t.fd, unix.TCGETS)
+	if err != nil {
+		return nil
+	}
+	if *was != *m {
+		t.set(m)
+	}
+	t.foreground(unix.Getpgrp())
+	return was
+}
+
+// modes gives how the terminal is to be set.
+func (t *TTY) modes() unix.Termios {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.saved
 }
 
 // Keep makes modes those that Reset sets.
@@ -109,6 +118,7 @@ func (t *TTY) Keep(modes rc.Modes) {
 		t.mu.Lock()
 		t.saved = *m
 		t.mu.Unlock()
+		t.Take()
 	}
 }
 
@@ -156,10 +166,8 @@ func (t *TTY) raw() error {
 
 // cooked ends raw.
 func (t *TTY) cooked() error {
-	t.mu.Lock()
-	saved := t.saved
-	t.mu.Unlock()
-	t.set(&saved)
+	m := t.modes()
+	t.set(&m)
 	return nil
 }
 

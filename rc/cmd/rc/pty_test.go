@@ -56,6 +56,11 @@ func newTerminal(t *testing.T, args ...string) *terminal {
 		t.Skip("no terminals here: ", err)
 	}
 	defer tty.Close()
+	// Neither ^C nor ^Z drops what is on its way.
+	if m, err := unix.IoctlGetTermios(int(tty.Fd()), unix.TCGETS); err == nil {
+		m.Lflag |= unix.NOFLSH
+		unix.IoctlSetTermios(int(tty.Fd()), unix.TCSETS, m)
+	}
 	x := &terminal{t: t, master: master, done: make(chan error, 1), dir: t.TempDir()}
 	x.cmd = exec.Command(shell(t), args...)
 	x.cmd.Dir = x.dir
