@@ -46,6 +46,8 @@ func builtin(name string) func(*shell, []string) error {
 		return finit
 	case "flag":
 		return setFlag
+	case "read":
+		return readLines
 	case "rfork":
 		return rfork
 	case "shift":

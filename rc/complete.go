@@ -26,7 +26,7 @@ func (r *Runner) Variables() []string { return slices.Sorted(maps.Keys(r.sh.vars
 // Builtins gives the names of the builtins, sorted, the embedding program's among names
 // too.
 func (r *Runner) Builtins(names ...string) []string {
-	list := []string{".", "builtin", "cd", "echo", "eval", "exec", "exit", "finit", "flag", "rfork", "shift", "ulimit",
+	list := []string{".", "builtin", "cd", "echo", "eval", "exec", "exit", "finit", "flag", "read", "rfork", "shift", "ulimit",
 		"umask", "wait", "whatis", "bg", "fg", "jobs"}
 	list = slices.DeleteFunc(append(list, names...), func(name string) bool {
 		return r.sh.builtin(name) == nil && r.sh.theirs(name) == nil
