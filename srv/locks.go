@@ -12,7 +12,7 @@ import (
 // A Locks is the POSIX record locks of one file, fcntl(2), for its handles to be
 // Lockers by. A lock belongs to the process that its client names and goes with what
 // it was taken through: a handle, or anything that can be told apart with ==. The
-// zero value holds none; a file may have 4,096, for whoever takes or asks for one looks
+// zero value holds none; a file may have 1,024, for whoever takes or asks for one looks
 // at them all.
 type Locks struct {
 	mu   sync.Mutex
@@ -21,7 +21,7 @@ type Locks struct {
 }
 
 const (
-	maxLocks  = 4 << 10
+	maxLocks  = 1 << 10
 	maxClient = 256 // bytes of a client's name, which each lock holds
 )
 
@@ -61,7 +61,7 @@ func (t *Locks) conflict(k *lock) *lock {
 // with gives the locks there are once k's owner has the range anew: what it held of it
 // is replaced, or only let go.
 func (t *Locks) with(k lock, unlock bool) []lock {
-	kept := t.held[:0:0]
+	kept := make([]lock, 0, len(t.held)+2)
 	for _, o := range t.held {
 		apart := k.end < o.start || o.end < k.start
 		joins := !unlock && o.through == k.through && o.write == k.write &&
