@@ -29,11 +29,12 @@ type conn struct {
 	out   out
 
 	// The reading goroutine's.
-	batch *buffer // replies
-	spare *req    // to be used again
-	rx    p9.Fcall
-	came  int64 // the clock, when the requests that are there came
-	done  []tallied
+	batch    *buffer // replies
+	gathered int     // bytes of full batches before it
+	spare    *req    // to be used again
+	rx       p9.Fcall
+	came     int64 // the clock, when the requests that are there came
+	done     []tallied
 
 	// Set by Tversion, while nothing else runs.
 	dotl  bool
@@ -115,7 +116,7 @@ func (s *Server) ServeConn(ctx context.Context, rwc io.ReadWriteCloser) error {
 
 func (c *conn) serve() error {
 	for {
-		if !c.in.whole() || c.batch != nil && len(c.batch.b) > batchSize/2 {
+		if !c.in.whole() || c.gathered > gatherMax {
 			if err := c.push(); err != nil {
 				return err
 			}
@@ -158,7 +159,7 @@ func (c *conn) serve() error {
 // push writes the batch and whatever else waits to be written.
 func (c *conn) push() error {
 	b := c.batch
-	c.batch = nil
+	c.batch, c.gathered = nil, 0
 	err := c.out.flush(b, true)
 	if len(c.done) > 0 {
 		took := clock() - c.came
@@ -170,10 +171,19 @@ func (c *conn) push() error {
 	return err
 }
 
+// gather has the batch be written with the next push, if there is one.
+func (c *conn) gather() {
+	if c.batch != nil {
+		c.gathered += len(c.batch.b)
+		c.out.put(c.batch)
+		c.batch = nil
+	}
+}
+
 // room gives n bytes at the end of the batch, to be appended to it.
 func (c *conn) room(n int) []byte {
 	if c.batch != nil && cap(c.batch.b)-len(c.batch.b) < n {
-		c.push() // its error is met again
+		c.gather()
 	}
 	if c.batch == nil {
 		c.batch = getBuf(max(n, batchSize))

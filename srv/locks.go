@@ -12,12 +12,18 @@ import (
 // A Locks is the POSIX record locks of one file, fcntl(2), for its handles to be
 // Lockers by. A lock belongs to the process that its client names and goes with what
 // it was taken through: a handle, or anything that can be told apart with ==. The
-// zero value holds none.
+// zero value holds none; a file may have 1,024, for whoever takes or asks for one looks
+// at them all.
 type Locks struct {
 	mu   sync.Mutex
 	held []lock
 	wake chan struct{} // closed when a lock goes; nil: nobody waits
 }
+
+const (
+	maxLocks  = 1 << 10
+	maxClient = 256 // bytes of a client's name, which each lock holds
+)
 
 type lock struct {
 	client     string
@@ -30,7 +36,7 @@ type lock struct {
 // lockOf gives the range and owner that l names.
 func lockOf(through any, l p9.Flock) (lock, error) {
 	k := lock{l.ClientID, l.ProcID, l.Type == p9.LockWrite, l.Start, math.MaxUint64, through}
-	if l.Type > p9.LockUnlock || l.Start > math.MaxInt64 || l.Length > math.MaxInt64 {
+	if l.Type > p9.LockUnlock || l.Start > math.MaxInt64 || l.Length > math.MaxInt64 || len(l.ClientID) > maxClient {
 		return k, p9.ErrorOfErrno(syscall.EINVAL)
 	}
 	if l.Length > 0 {
@@ -52,10 +58,10 @@ func (t *Locks) conflict(k *lock) *lock {
 	return nil
 }
 
-// set gives k's owner the range anew: what it held of it is replaced, or only
-// let go.
-func (t *Locks) set(k lock, unlock bool) {
-	kept := t.held[:0:0]
+// with gives the locks there are once k's owner has the range anew: what it held of it
+// is replaced, or only let go.
+func (t *Locks) with(k lock, unlock bool) []lock {
+	kept := make([]lock, 0, len(t.held)+2)
 	for _, o := range t.held {
 		apart := k.end < o.start || o.end < k.start
 		joins := !unlock && o.through == k.through && o.write == k.write &&
@@ -80,7 +86,11 @@ func (t *Locks) set(k lock, unlock bool) {
 	if !unlock {
 		kept = append(kept, k)
 	}
-	t.held = kept
+	return kept
+}
+
+func (t *Locks) set(held []lock) {
+	t.held = held
 	t.changed()
 }
 
@@ -104,12 +114,12 @@ func (t *Locks) Release(through any) {
 			kept = append(kept, o)
 		}
 	}
-	t.held = kept
-	t.changed()
+	t.set(kept)
 }
 
 // Lock takes or gives up a record lock. Whoever waits does so until ctx ends:
-// two that wait for each other are not found out.
+// two that wait for each other are not found out. ENOLCK says that there would be too
+// many.
 func (t *Locks) Lock(ctx context.Context, through any, l p9.Flock) (uint8, error) {
 	k, err := lockOf(through, l)
 	if err != nil {
@@ -137,7 +147,11 @@ func (t *Locks) Lock(ctx context.Context, through any, l p9.Flock) (uint8, error
 	if err := ctx.Err(); err != nil { // flushed: nobody would give it up
 		return p9.LockError, err
 	}
-	t.set(k, l.Type == p9.LockUnlock)
+	held := t.with(k, l.Type == p9.LockUnlock)
+	if len(held) > max(maxLocks, len(t.held)) {
+		return p9.LockError, p9.ErrorOfErrno(syscall.ENOLCK)
+	}
+	t.set(held)
 	return p9.LockSuccess, nil
 }
 
@@ -147,7 +161,7 @@ func (t *Locks) Put(through any, l p9.Flock) {
 	if k, err := lockOf(through, l); err == nil {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		t.set(k, l.Type == p9.LockUnlock)
+		t.set(t.with(k, l.Type == p9.LockUnlock))
 	}
 }
 

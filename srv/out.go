@@ -93,8 +93,9 @@ type out struct {
 const (
 	large     = 32 << 10
 	batchSize = 64 << 10
-	outMax    = 4 << 20 // bytes of replies past which no request is read
-	keepPend  = 64      // frames that an idle connection keeps room for
+	gatherMax = 160 << 10 // bytes of replies that are written at once: a Unix socket takes 208 KiB
+	outMax    = 4 << 20   // bytes of replies past which no request is read
+	keepPend  = 64        // frames that an idle connection keeps room for
 
 	// patience is how long the reader waits for a client to take something before it
 	// reads on. One that is quick then has its next replies made in buffers that are

@@ -60,10 +60,7 @@ func (r *req) passed(h Reader, off int64) bool {
 	if n < large {
 		return false
 	}
-	if c.batch != nil {
-		c.out.put(c.batch)
-		c.batch = nil
-	}
+	c.gather()
 	r.sent = c.out.sendFile(r, fd, off, n)
 	return r.sent
 }

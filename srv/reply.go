@@ -27,10 +27,7 @@ func (r *req) answer(err error) {
 		if c.srv.Trace != nil {
 			c.traceFrame(r.rbuf.b)
 		}
-		if c.batch != nil {
-			c.out.put(c.batch)
-			c.batch = nil
-		}
+		c.gather()
 		c.out.flush(r.rbuf, true)
 		r.rbuf = nil
 	default:

@@ -23,6 +23,7 @@ type call struct {
 	orphan   bool          // nobody waits; the reply frees Fid ...
 	stray    bool          // ... unless it took the place of one that was given up
 	unwanted bool          // its ctx has ended; under Conn.mu
+	owed     bool          // it ends a fid, and could not be sent yet
 }
 
 var calls = sync.Pool{New: func() any { return &call{done: make(chan struct{}, 1)} }}

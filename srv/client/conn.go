@@ -52,6 +52,7 @@ type Conn struct {
 	cuts      []cut    // what is left out of them
 	spare     []byte
 	spareCuts []cut
+	owed      []debt
 	writing   bool
 	watched   bool          // somebody looks whether the server lives
 	patience  time.Duration // how often

@@ -24,27 +24,20 @@ type slot struct {
 // a way to end a request.
 const maxTags, maxCalls = p9.NoTag, 60000
 
-// tag finds a free tag, waiting if there are too many requests under way. What is
-// queued is written first: among it may be what others wait for. c.mu is held.
-func (c *Conn) tag(ctx context.Context, limit int) (uint16, error) {
-	if c.busy >= limit && c.err == nil {
-		stop := context.AfterFunc(ctx, func() {
-			c.mu.Lock()
-			c.freed.Broadcast()
-			c.mu.Unlock()
-		})
-		defer stop()
-		for c.busy >= limit && c.err == nil {
-			if ctx.Err() != nil {
-				return 0, ctx.Err()
-			}
-			if len(c.out) > 0 && !c.writing {
-				c.write(false)
-				c.mu.Lock()
-				continue
-			}
-			c.freed.Wait()
+// tag finds a free tag, waiting if there are too many requests under way, until over
+// says why not to. What is queued is written first: among it may be what others wait
+// for. c.mu is held.
+func (c *Conn) tag(limit int, over func() error) (uint16, error) {
+	for c.busy >= limit && c.err == nil {
+		if err := over(); err != nil {
+			return 0, err
 		}
+		if len(c.out) > 0 && !c.writing {
+			c.write(false)
+			c.mu.Lock()
+			continue
+		}
+		c.freed.Wait()
 	}
 	if c.err != nil {
 		return 0, c.err
@@ -75,6 +68,10 @@ func (c *Conn) send(ctx context.Context, ks ...*call) {
 	c.mu.Lock()
 	for _, k := range ks {
 		if err := c.queue(ctx, k); err != nil {
+			if k.final() && c.err == nil { // there was no tag
+				c.owe(k.want-1, k.Fid)
+				k.owed = true
+			}
 			k.pend.Store(1)
 			k.deliver(err)
 		}
@@ -83,12 +80,15 @@ func (c *Conn) send(ctx context.Context, ks ...*call) {
 }
 
 // queue gives the call a tag and its request a place in what is to be written.
-// A request that ends a fid goes even if ctx has ended.
 func (c *Conn) queue(ctx context.Context, k *call) error {
-	if k.final() {
-		ctx = context.Background()
+	if c.busy >= maxCalls && ctx.Done() != nil { // it may have to wait
+		defer context.AfterFunc(ctx, func() {
+			c.mu.Lock()
+			c.freed.Broadcast()
+			c.mu.Unlock()
+		})()
 	}
-	t, err := c.tag(ctx, maxCalls)
+	t, err := c.tag(maxCalls, ctx.Err)
 	if err != nil {
 		return err
 	}
@@ -149,11 +149,26 @@ func (c *Conn) flush(ks ...*call) {
 	c.mu.Lock()
 	for _, k := range ks {
 		k.unwanted = true
-		t, err := c.tag(context.Background(), maxTags)
-		if err != nil {
-			break
+	}
+	if !c.watched {
+		c.watched = true
+		go c.watch()
+	}
+	for _, k := range ks {
+		done := func() error { // the reply is there, or it is asked already, or given up
+			if int(k.tag) >= len(c.slots) || c.slots[k.tag].call != k || c.slots[k.tag].flushing {
+				return errFlushed
+			}
+			return nil
 		}
-		if s := &c.slots[k.tag]; s.call != k || s.flushing { // the reply is there, or it is asked already
+		if done() != nil {
+			continue
+		}
+		t, err := c.tag(maxTags, done)
+		if err != nil {
+			continue
+		}
+		if done() != nil { // while it waited
 			c.freeTag(t)
 			continue
 		}
@@ -163,21 +178,50 @@ func (c *Conn) flush(ks ...*call) {
 		c.slots[k.tag].flushing = true
 		c.tracef("->", &f)
 	}
-	if !c.watched {
-		c.watched = true
-		go c.watch()
-	}
 	c.write(false)
 }
 
 // discard sends a request for which nobody waits: a clunk of fid.
 func (c *Conn) discard(fid uint32) {
-	k := newCall(p9.Tclunk)
-	k.Fid, k.orphan = fid, true
 	c.mu.Lock()
+	if c.busy >= maxCalls && c.err == nil {
+		c.owe(p9.Tclunk, fid)
+	} else {
+		c.end(p9.Tclunk, fid)
+	}
+	c.write(false)
+}
+
+// end queues a request of type t that ends a fid and for which nobody waits.
+func (c *Conn) end(t p9.Type, fid uint32) {
+	k := newCall(t)
+	k.Fid, k.orphan = fid, true
 	if err := c.queue(context.Background(), k); err != nil {
 		k.pend.Store(1)
 		k.deliver(err)
+	}
+}
+
+// A debt is a request that ends a fid and goes when there is a tag for it.
+type debt struct {
+	t   p9.Type
+	fid uint32
+}
+
+// owe has a fid end when it can. c.mu is held.
+func (c *Conn) owe(t p9.Type, fid uint32) {
+	if c.owed = append(c.owed, debt{t, fid}); len(c.owed) == 1 {
+		go c.pay()
+	}
+}
+
+// pay sends what is owed.
+func (c *Conn) pay() {
+	c.mu.Lock()
+	for len(c.owed) > 0 && c.err == nil {
+		d := c.owed[0]
+		c.end(d.t, d.fid)
+		c.owed = c.owed[1:] // last, for one of it is enough
 	}
 	c.write(false)
 }
@@ -195,7 +239,8 @@ func (c *Conn) abandon(k *call) bool {
 
 // ended takes the outcome of a request that ends a fid. It is never flushed, for
 // then the fid would be neither gone nor in hand: when ctx ends, it is left to its
-// own. Else the call and the fid's number are the caller's to give back.
+// own, or to whoever pays for it. Else the call and the fid's number are the caller's
+// to give back.
 func (c *Conn) ended(ctx context.Context, k *call) (own bool, err error) {
 	select {
 	case <-k.done:
@@ -205,7 +250,7 @@ func (c *Conn) ended(ctx context.Context, k *call) (own bool, err error) {
 		}
 		<-k.done
 	}
-	return true, k.err
+	return !k.owed, k.err
 }
 
 func botch(format string, a ...any) error {

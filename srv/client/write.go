@@ -128,6 +128,7 @@ func (c *Conn) giveUp() {
 			k.deliver(errFlushed)
 		}
 	}
+	c.freed.Broadcast() // for those that wait to be flushed
 	c.moving.Lock()
 	defer c.moving.Unlock()
 	for _, cuts := range [][]cut{c.begunCuts, c.cuts} {

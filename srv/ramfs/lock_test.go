@@ -3,6 +3,8 @@ package ramfs
 import (
 	"context"
 	"errors"
+	"strings"
+	"syscall"
 	"testing"
 
 	"ninespace/srv/p9"
@@ -10,6 +12,36 @@ import (
 
 func lockAs(typ uint8, proc uint32, start, length uint64) p9.Flock {
 	return p9.Flock{Type: typ, ProcID: proc, ClientID: "c", Start: start, Length: length}
+}
+
+// TestManyLocks takes as many locks on a file as one may have. What gives locks up
+// goes on, and so do other files.
+func TestManyLocks(t *testing.T) {
+	root := New().(*dir)
+	a, b := mk(t, root, "f", p9.ORDWR), mk(t, root, "g", p9.ORDWR)
+	var err error
+	n := uint64(0)
+	for ; n < 1<<16 && err == nil; n++ {
+		_, err = a.Lock(bg, lockAs(p9.LockWrite, 1, 2*n, 1))
+	}
+	if !errors.Is(err, syscall.ENOLCK) || n < 1000 {
+		t.Fatalf("after %d locks: %v", n, err)
+	}
+	held := a.locks.Len()
+	if _, err := b.Lock(bg, lockAs(p9.LockWrite, 1, 0, 1)); err != nil {
+		t.Errorf("another file: %v", err)
+	}
+	if _, err := a.Lock(bg, lockAs(p9.LockUnlock, 1, 0, 1)); err != nil || a.locks.Len() != held-1 {
+		t.Errorf("a lock given up: %v, %d are left", err, a.locks.Len())
+	}
+	if _, err := a.Lock(bg, lockAs(p9.LockWrite, 1, 0, 0)); err != nil || a.locks.Len() != 1 {
+		t.Errorf("one lock over all: %v, %d are left", err, a.locks.Len())
+	}
+	long := lockAs(p9.LockRead, 1, 0, 1)
+	long.ClientID = strings.Repeat("x", 60000)
+	if _, err := b.Lock(bg, long); !errors.Is(err, syscall.EINVAL) {
+		t.Errorf("a client of 60,000 letters: %v", err)
+	}
 }
 
 func TestLock(t *testing.T) {
