@@ -36,6 +36,7 @@ type fuseFS struct {
 
 	conn  *devfuse.Conn // nil: none
 	alone atomic.Bool   // the kernel is lent no files
+	waits lockWaits
 
 	mu    sync.RWMutex
 	nodes map[uint64]*node
