@@ -36,10 +36,12 @@ type fuseFS struct {
 
 	conn  *devfuse.Conn // nil: none
 	alone atomic.Bool   // the kernel is lent no files
+	waits lockWaits
 
 	mu    sync.RWMutex
 	nodes map[uint64]*node
 	files map[fileKey]*node
+	dirs  map[dirKey]map[*node]struct{} // a file's names
 	last  uint64
 
 	hmu     sync.RWMutex
@@ -53,6 +55,12 @@ type fileKey struct {
 	group *Group // of a device whose files differ from group to group
 	typ   fs.FileMode
 	vers  uint64 // of a symbolic link, whose target the kernel keeps
+}
+
+// A dirKey is a directory of a group, by whatever names.
+type dirKey struct {
+	group *Group
+	key   key
 }
 
 var lastLink atomic.Uint64
@@ -84,7 +92,7 @@ type node struct {
 
 func newFuseFS(eng *Engine) *fuseFS {
 	f := &fuseFS{eng: eng, own: myIds(),
-		nodes: map[uint64]*node{}, files: map[fileKey]*node{}, handles: map[uint64]any{}, last: devfuse.RootId}
+		nodes: map[uint64]*node{}, files: map[fileKey]*node{}, dirs: map[dirKey]map[*node]struct{}{}, handles: map[uint64]any{}, last: devfuse.RootId}
 	f.nodes[devfuse.RootId] = &node{id: devfuse.RootId, dir: true, lookup: 1, kids: map[string]*node{}}
 	return f
 }
@@ -152,12 +160,33 @@ func (f *fuseFS) enter(parent *node, name string, c *Chan) *node {
 		f.nodes[n.id] = n
 	}
 	n.lookup++
-	n.ch.close()
-	n.ch = c
+	was := n.ch
+	f.is(n, c)
+	was.close()
 	if parent.dir && parent.id != devfuse.RootId {
 		parent.told(name)
 	}
 	return n
+}
+
+// is sets what a node stands for.
+func (f *fuseFS) is(n *node, c *Chan) {
+	if n.dir && n.group != nil {
+		if n.ch != nil {
+			k := dirKey{n.group, n.ch.key()}
+			if delete(f.dirs[k], n); len(f.dirs[k]) == 0 {
+				delete(f.dirs, k)
+			}
+		}
+		if c != nil {
+			k := dirKey{n.group, c.key()}
+			if f.dirs[k] == nil {
+				f.dirs[k] = map[*node]struct{}{}
+			}
+			f.dirs[k][n] = struct{}{}
+		}
+	}
+	n.ch = c
 }
 
 // told remembers a name for as long as the kernel may trust it.
@@ -184,7 +213,8 @@ func (f *fuseFS) Forget(id, count uint64) {
 	var c *Chan
 	if n.lookup == 0 {
 		delete(f.nodes, id)
-		c, n.ch = n.ch, nil
+		c = n.ch
+		f.is(n, nil)
 		if n.dir {
 			n.id = 0
 			f.prune(n)

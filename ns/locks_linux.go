@@ -31,6 +31,8 @@ type lockOwner struct {
 
 // A holder is what an owner holds its locks of a file by.
 type holder struct {
+	owner lockOwner
+	waits *lockWaits
 	at    *fileHandle // by which it locked first
 	by    srv.Locker  // nil: the server has no locks
 	own   srv.Handle  // opened for it alone; nil: by is at's
@@ -103,7 +105,7 @@ func (s *lockState) holder(ctx context.Context, h *fileHandle, o lockOwner, pid 
 		s.mu.Unlock()
 		return k, nil
 	}
-	k := &holder{at: h, table: &s.records, as: p9.Flock{ClientID: fmt.Sprintf("%s %t %x", engineID(), o.flock, o.id), ProcID: pid}}
+	k := &holder{owner: o, waits: &h.n.fs.waits, at: h, table: &s.records, as: p9.Flock{ClientID: fmt.Sprintf("%s %t %x", engineID(), o.flock, o.id), ProcID: pid}}
 	if o.flock {
 		k.table = &s.flocks
 	}
@@ -192,6 +194,13 @@ func (s *lockState) lock(ctx context.Context, h *fileHandle, o lockOwner, l p9.F
 // lock is Locker's, kept account of.
 func (k *holder) lock(ctx context.Context, l p9.Flock) (uint8, error) {
 	l.ClientID, l.ProcID = k.as.ClientID, k.as.ProcID
+	if l.Flags&p9.LockFlagBlock != 0 && l.Type != p9.LockUnlock && !k.owner.flock {
+		leave, ok := k.waits.enter(k, l)
+		if !ok {
+			return p9.LockError, unix.EDEADLK
+		}
+		defer leave()
+	}
 	if k.by == nil {
 		k.taken.Store(true)
 		return k.table.Lock(ctx, k, l)

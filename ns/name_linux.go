@@ -70,6 +70,7 @@ func (f *fuseFS) lookupGroup(name string, out *devfuse.EntryOut) syscall.Errno {
 	n := f.enter(parent, name, g.root.hold())
 	f.mu.Lock()
 	n.group = g
+	f.is(n, n.ch)
 	f.mu.Unlock()
 	out.NodeId = n.id
 	out.SetEntryTimeout(graftTimeout)

@@ -67,28 +67,20 @@ func (f *fuseFS) stale(g *Group, at *Chan) (dirs []uint64, names []toldName) {
 			all(k)
 		}
 	}
-	// A directory is the file of its name itself, whatever is mounted on it, so
-	// each name of the file that is mounted on is found here.
-	var find func(n *node)
-	find = func(n *node) {
-		if n.ch != nil && n.ch.key() == at.key() {
-			if n.parent != nil && n.parent.id != devfuse.RootId && n.parent.id != 0 {
-				names = append(names, toldName{n.parent, n.parent.id, n.name})
-			}
-			all(n)
-			return
-		}
-		for _, k := range n.kids {
-			find(k)
-		}
-	}
 	top := f.nodes[devfuse.RootId].kids[groupDir(g.id)]
 	switch {
 	case top == nil:
 	case at == nil || !at.isDir(): // what names a file has is not kept
 		all(top)
 	default:
-		find(top)
+		// A directory is the file of its name itself, whatever is mounted on it, so
+		// each name of the file that is mounted on is found here.
+		for n := range f.dirs[dirKey{g, at.key()}] {
+			if n.parent.id != devfuse.RootId && n.parent.id != 0 {
+				names = append(names, toldName{n.parent, n.parent.id, n.name})
+			}
+			all(n)
+		}
 	}
 	return dirs, names
 }

@@ -47,15 +47,37 @@ func lockOf(through any, l p9.Flock) (lock, error) {
 
 func (k *lock) mine(o *lock) bool { return k.client == o.client && k.proc == o.proc }
 
+// bars tells whether two locks are of different owners and cannot be beside each other.
+func (k *lock) bars(o *lock) bool {
+	return !k.mine(o) && (k.write || o.write) && k.start <= o.end && o.start <= k.end
+}
+
 // conflict finds a lock of another owner that k cannot be beside.
 func (t *Locks) conflict(k *lock) *lock {
 	for i := range t.held {
-		o := &t.held[i]
-		if !k.mine(o) && (k.write || o.write) && k.start <= o.end && o.start <= k.end {
+		if o := &t.held[i]; k.bars(o) {
 			return o
 		}
 	}
 	return nil
+}
+
+// Against gives what the locks were taken through that stand in the way of l, in no
+// order and maybe more than once.
+func (t *Locks) Against(l p9.Flock) []any {
+	k, err := lockOf(nil, l)
+	if err != nil {
+		return nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var by []any
+	for i := range t.held {
+		if o := &t.held[i]; k.bars(o) {
+			by = append(by, o.through)
+		}
+	}
+	return by
 }
 
 // with gives the locks there are once k's owner has the range anew: what it held of it
@@ -118,8 +140,8 @@ func (t *Locks) Release(through any) {
 }
 
 // Lock takes or gives up a record lock. Whoever waits does so until ctx ends:
-// two that wait for each other are not found out. ENOLCK says that there would be too
-// many.
+// two that wait for each other are not found out, but see Against. ENOLCK says that
+// there would be too many.
 func (t *Locks) Lock(ctx context.Context, through any, l p9.Flock) (uint8, error) {
 	k, err := lockOf(through, l)
 	if err != nil {

@@ -140,13 +140,9 @@ type copyFileRangeOut struct{ BytesCopied uint64 }
 
 type getXAttrOut struct{ Size, _ uint32 }
 
-// A PollOut tells what is ready.
-type PollOut struct{ Revents, _ uint32 }
-
-// What the kernel is told: to poll again, to ask again for a node's attributes and Len
+// What the kernel is told: to ask again for a node's attributes and Len
 // bytes of data from Off, for none if that is less than 0, and to forget a name.
 type (
-	notifyPollOut       struct{ Kh uint64 }
 	notifyInvalInodeOut struct {
 		Ino      uint64
 		Off, Len int64

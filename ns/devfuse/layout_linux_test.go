@@ -15,11 +15,11 @@ var messages = map[string]any{
 	"rename2_in": RenameIn{}, "open_in": OpenIn{}, "create_in": CreateIn{}, "read_in": ReadIn{}, "write_in": WriteIn{},
 	"lseek_in": LseekIn{}, "copy_file_range_in": CopyFileRangeIn{}, "fallocate_in": FallocateIn{}, "file_lock": FileLock{},
 	"lk_in": LkIn{}, "flush_in": FlushIn{}, "fsync_in": FsyncIn{}, "release_in": ReleaseIn{}, "setxattr_in": SetXAttrIn{},
-	"getxattr_in": getXAttrIn{}, "poll_in": PollIn{}, "out_header": outHeader{}, "init_out": initOut{},
+	"getxattr_in": getXAttrIn{}, "out_header": outHeader{}, "init_out": initOut{},
 	"attr": Attr{}, "attr_out": AttrOut{}, "sx_time": SxTime{}, "statx_out": StatxOut{}, "entry_out": EntryOut{},
 	"create_out": CreateOut{}, "open_out": OpenOut{}, "kstatfs": StatfsOut{}, "lk_out": LkOut{}, "lseek_out": LseekOut{},
-	"write_out": writeOut{}, "copy_file_range_out": copyFileRangeOut{}, "getxattr_out": getXAttrOut{}, "poll_out": PollOut{},
-	"notify_poll_wakeup_out": notifyPollOut{}, "notify_inval_inode_out": notifyInvalInodeOut{},
+	"write_out": writeOut{}, "copy_file_range_out": copyFileRangeOut{}, "getxattr_out": getXAttrOut{},
+	"notify_inval_inode_out": notifyInvalInodeOut{},
 	"notify_inval_entry_out": notifyInvalEntryOut{}, "dirent": dirent{}, "backing_map": backingMap{},
 }
 

@@ -37,6 +37,3 @@ func (c *Conn) ExpireName(dir uint64, name string) {
 func (c *Conn) DropName(dir uint64, name string) {
 	notify(c, notifyInvalEntry, notifyInvalEntryOut{Parent: dir, Namelen: uint32(len(name))}, name)
 }
-
-// Ready has the kernel poll again what it polled with PollIn.Kh.
-func (c *Conn) Ready(kh uint64) { notify(c, notifyPoll, notifyPollOut{Kh: kh}, "") }

@@ -213,14 +213,6 @@ type ReleaseIn struct {
 	LockOwner           uint64
 }
 
-// A PollIn is poll(2). If PollNotify is among Flags and nothing is ready, it is told
-// by Ready when something is.
-type PollIn struct {
-	InHeader
-	Fh, Kh        uint64
-	Flags, Events uint32
-}
-
 // A SetXAttrIn is setxattr(2).
 type SetXAttrIn struct {
 	InHeader
@@ -247,6 +239,6 @@ var sizes = [...]uintptr{
 	opCreate: unsafe.Sizeof(CreateIn{}), opInterrupt: unsafe.Sizeof(interruptIn{}), opDestroy: unsafe.Sizeof(InHeader{}),
 	opBatchForget: unsafe.Sizeof(batchForgetIn{}), opFallocate: unsafe.Sizeof(FallocateIn{}),
 	opReaddirplus: unsafe.Sizeof(ReadIn{}), opRename2: unsafe.Sizeof(RenameIn{}), opLseek: unsafe.Sizeof(LseekIn{}), opCopyFileRange: unsafe.Sizeof(CopyFileRangeIn{}),
-	opPoll: unsafe.Sizeof(PollIn{}), opTmpfile: unsafe.Sizeof(CreateIn{}), opStatx: unsafe.Sizeof(StatxIn{}),
+	opTmpfile: unsafe.Sizeof(CreateIn{}), opStatx: unsafe.Sizeof(StatxIn{}),
 	opCopyFileRange64: unsafe.Sizeof(CopyFileRangeIn{}),
 }

@@ -104,15 +104,16 @@ In what is mounted, besides:
     for the name that it shall not replace, and then renames.
   - O_DIRECT needs no alignment, as the server's memory is another.
 
-With -N, Unix sockets that a server outside has on the host's disks cannot be connected
-to. Nowhere there does fcntl(2) find out that two processes wait for each other's locks: they
-wait until a signal.
+fcntl(2) finds out that processes wait for each other's locks only where all of them are
+in name spaces of one engine. There it does for locks of open files too, for which Linux
+does not.
 
 With -9, files of servers that block can be interrupted by what kills only. A server
 is connected to once more by the kernel, so that one which shows each connection
 another tree shows two. A posted descriptor is never left to the kernel.
 
-With -N, Unix sockets on the host's disks cannot be connected to.
+With -N, Unix sockets that a server outside has on the host's disks cannot be connected
+to.
 
 What the engine shows of the host's files, with -N or in a union, is what they were
 at most 10 ms ago if another program changes them, the names of directories and
