@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"ninespace/srv/srvtest"
 )
 
@@ -167,6 +169,38 @@ func TestModes(t *testing.T) {
 	x.until("set\n")
 	x.send("sh -c 'stty -a' | grep -o -e '[ -]icanon'; echo do''ne 3\n")
 	x.until("-icanon\ndone 3\n")
+}
+
+// TestModesAfter: who is there after the shell has the terminal as it was, ^Z too.
+func TestModesAfter(t *testing.T) {
+	t.Parallel()
+	for _, command := range []string{"exit", "exec true", "\x04"} {
+		x := newTerminal(t, "-i")
+		before := x.modes()
+		x.until("% ")
+		x.send("sh -c 'stty raw'; echo do''ne\n")
+		x.until("done\n% ")
+		x.send(command + "\n")
+		<-x.done
+		x.done <- nil
+		if after := x.modes(); after != before {
+			t.Errorf("%s: before %v, after %v", command, before, after)
+		}
+	}
+}
+
+// modes gives how the terminal is set.
+func (x *terminal) modes() unix.Termios {
+	x.t.Helper()
+	conn, err := x.master.SyscallConn()
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	var m *unix.Termios
+	if e := conn.Control(func(fd uintptr) { m, err = unix.IoctlGetTermios(int(fd), unix.TCGETS) }); e != nil || err != nil {
+		x.t.Fatal(e, err)
+	}
+	return *m
 }
 
 // TestNoControl: where no person types there are no jobs.
