@@ -1,6 +1,7 @@
 package rc
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -23,7 +24,8 @@ type group struct {
 	event    chan struct{} // of size 1: a program of it stopped, went on or ended
 	mu       sync.Mutex
 	live     map[int]syscall.Signal // its programs, and by what each is stopped
-	killed   bool                   // one has died of ^C
+	last     *stage                 // whose end is the job's, but for what is still to be waited for
+	killed   bool                   // one has died of ^C after that
 }
 
 func (sh *shell) newGroup() *group {
@@ -76,7 +78,7 @@ func (g *group) wait(p Process) string {
 		g.mu.Lock()
 		if g.live[int(pid)] = stop; ended {
 			delete(g.live, int(pid))
-			g.killed = g.killed || status == "signal: interrupt"
+			g.killed = g.killed || status == interrupted && g.last != nil && g.last.ended()
 		}
 		g.mu.Unlock()
 		select {
@@ -107,12 +109,8 @@ func (g *group) stops() (running, stopped int, by syscall.Signal) {
 	return running, stopped, by
 }
 
-// interrupted tells whether a program of it has died of ^C.
-func (g *group) interrupted() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.killed
-}
+// interrupted is the status of what ^C has ended.
+const interrupted = "signal: interrupt"
 
 // resume makes the programs go on.
 func (g *group) resume() {
@@ -176,8 +174,14 @@ type task struct {
 
 // newTask makes one that is to be in the foreground.
 func (sh *shell) newTask(text func() string) *task {
-	t := &task{text: text, group: sh.newGroup()}
+	t := &task{text: text, group: sh.beside}
+	if sh.beside = nil; t.group == nil {
+		t.group = sh.newGroup()
+	}
 	t.group.front.Store(true)
+	if pid := int(t.group.pid.Load()); pid > 0 {
+		t.group.terminal.Give(pid, nil)
+	}
 	return t
 }
 
@@ -190,13 +194,19 @@ func (t *task) drop() {
 // ended tells whether all of it has.
 func (t *task) ended() bool {
 	for _, s := range t.stages {
-		select {
-		case <-s.watch():
-		default:
+		if !s.ended() {
 			return false
 		}
 	}
 	return true
+}
+
+// interrupted tells whether ^C has ended it. If only others died of it than the last
+// command, while that ran, it has not: yes | less.
+func (t *task) interrupted() bool {
+	t.group.mu.Lock()
+	defer t.group.mu.Unlock()
+	return t.group.killed || t.group.last.status == interrupted
 }
 
 // status is that of its commands, as a pipeline's.
@@ -234,6 +244,9 @@ func (sh *shell) program2(args []string) error {
 // foreground waits for a job that has the terminal, until it ends or is stopped. Then
 // it is to be reached by its number, and the rest of the commands is dropped.
 func (sh *shell) foreground(t *task) error {
+	t.group.mu.Lock()
+	t.group.last = t.stages[len(t.stages)-1]
+	t.group.mu.Unlock()
 	if sh.r.interrupting() {
 		// It was typed before the terminal was the job's.
 		if pid := int(t.group.pid.Load()); pid > 0 {
@@ -253,12 +266,12 @@ func (sh *shell) foreground(t *task) error {
 	}
 	sh.r.tasks.remove(t)
 	for _, s := range t.stages {
-		if s.proc != nil && s.status != "signal: interrupt" && s.status != "signal: sys: write on closed pipe" {
+		if s.proc != nil && s.status != interrupted && s.status != "signal: sys: write on closed pipe" {
 			sh.saidSignal(s.proc, s.status)
 		}
 	}
 	sh.setStatus(t.status())
-	if t.group.interrupted() {
+	if t.interrupted() {
 		// It was typed for all that runs, and the shell was not there to get it.
 		sh.r.Note("sigint")
 		return sh.notes()
@@ -279,14 +292,8 @@ func (t *task) attend() (stopped bool) {
 	var late <-chan time.Time
 	for again := 0; ; {
 		var next *stage
-		for _, s := range t.stages {
-			select {
-			case <-s.watch():
-				continue
-			default:
-			}
-			next = s
-			break
+		if i := slices.IndexFunc(t.stages, func(s *stage) bool { return !s.ended() }); i >= 0 {
+			next = t.stages[i]
 		}
 		if next == nil {
 			return false

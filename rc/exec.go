@@ -14,6 +14,9 @@ func execute(sh *shell, args []string) error {
 	}
 	c, err := sh.program(file, args)
 	if replace := sh.r.hooks.Replace; err == nil && replace != nil && sh.main && sh.r.lives.Load() == 0 && replaceable(c) {
+		if t := sh.r.hooks.Terminal; t != nil {
+			t.Rest()
+		}
 		sh.place.do(func() { err = replace(c) })
 		sh.sayAt(args[0] + ": " + because(err))
 		sh.status = statusOne

@@ -156,7 +156,7 @@ func (sh *shell) letGo(mark int) {
 		sh.fds = sh.held[i].before
 		sh.held[i].file.release()
 	}
-	sh.held = sh.held[:mark]
+	sh.held, sh.beside = sh.held[:mark], nil
 }
 
 // A capture is what `{} writes to. It is memory as long as only the interpreter

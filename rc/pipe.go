@@ -159,6 +159,16 @@ func (s *stage) watch() <-chan struct{} {
 	return s.done
 }
 
+// ended tells whether the status is there.
+func (s *stage) ended() bool {
+	select {
+	case <-s.watch():
+		return true
+	default:
+		return false
+	}
+}
+
 func (s *stage) wait(sh *shell) string {
 	if s.proc != nil {
 		return sh.wait(s.proc)
@@ -172,7 +182,7 @@ func (s *stage) wait(sh *shell) string {
 // leave sees to it that nobody has to wait.
 func (s *stage) leave() {
 	if s.proc != nil {
-		go s.proc.Wait() // so that it is no zombie
+		go s.group.wait(s.proc) // so that it is no zombie
 	}
 }
 
@@ -336,9 +346,17 @@ func (sh *shell) procSub(w *syntax.ProcSub) ([]string, error) {
 	if w.Op == syntax.RedirReadWrite {
 		sh.fds = sh.fds.with(0, theirs)
 	}
+	g := sh.group
+	if sh.control() {
+		// The program that the command is to be, if it is one, will have the group.
+		if sh.beside == nil {
+			sh.beside = sh.newGroup()
+		}
+		sh.group = sh.beside
+	}
 	var s stage
 	s.start(sh, c)
-	sh.fds = before
+	sh.fds, sh.group = before, g
 	theirs.release()
 	s.leave()
 	// A number that no redirection of the same command is likely to name.

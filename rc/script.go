@@ -82,7 +82,11 @@ func (sh *shell) interact(name string, src syntax.Source) error {
 	sh.file = ""
 	sh.interactive++
 	sh.r.typed.Store(true)
-	defer func() { sh.interactive-- }()
+	defer func() {
+		if sh.interactive--; sh.r.hooks.Terminal != nil {
+			sh.r.hooks.Terminal.Rest()
+		}
+	}()
 	for {
 		sh.refresh(false)
 		b, err := p.Next()

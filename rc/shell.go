@@ -27,13 +27,14 @@ type shell struct {
 	grown  map[string][]string // see extend
 	env    []string            // see environ; nil: to be made
 
-	fds   files  // never changed, but replaced
-	held  []held // what process substitutions opened
-	dir   *directory
-	umask int    // -1: the process's
-	place *place // nil: any thread will do
-	group *group // nil: the process's own
-	loose bool   // programs it starts are no jobs of their own: others run beside it
+	fds    files  // never changed, but replaced
+	held   []held // what process substitutions opened
+	dir    *directory
+	umask  int    // -1: the process's
+	place  *place // nil: any thread will do
+	group  *group // nil: the process's own
+	beside *group // that of process substitutions of a command that is not begun
+	loose  bool   // programs it starts are no jobs of their own: others run beside it
 
 	eg    *envGroup      // nil: there is none
 	egOwn bool           // it has the shell's variables; a subshell's are no files
@@ -70,7 +71,7 @@ func (sh *shell) fork() *shell {
 	n.main = false
 	n.vars, n.fns = sh.vars.share(), sh.fns.share()
 	n.locals = sh.locals[:len(sh.locals):len(sh.locals)]
-	n.grown, n.held, n.jobs = nil, nil, nil
+	n.grown, n.held, n.jobs, n.beside = nil, nil, nil, nil
 	n.egOwn, n.local = false, nil
 	n.dir.retain()
 	n.place.retain()

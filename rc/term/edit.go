@@ -106,9 +106,7 @@ func (d *edit) knows(r rune) bool {
 // command that is not complete, and there is room.
 func (d *edit) goesOn() bool {
 	_, height := d.e.tty.size()
-	text := d.e.sofar + d.text(string(d.line)) + "\n"
-	return slices.Contains(d.line, '\n') && d.pos < len(d.line) && unfinished(text) ||
-		strings.Count(string(d.line), "\n")+3 < height && unfinished(text)
+	return strings.Count(string(d.line), "\n")+3 < height && unfinished(d.e.sofar+d.text(string(d.line))+"\n")
 }
 
 // within is a key that moves between or in the lines of a text of several.

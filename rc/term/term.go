@@ -150,12 +150,30 @@ func (e *Editor) historyFile() string {
 
 // unfinished tells whether a text ends within a command.
 func unfinished(text string) bool {
-	if strings.HasSuffix(text, "\\\n") {
-		return true
+	src := &once{text: text}
+	p := syntax.NewParser("", src)
+	for {
+		_, err := p.Next()
+		var bad *syntax.Error
+		if err != nil && (!errors.As(err, &bad) || bad.End || src.text == "" && src.more) {
+			return src.more
+		}
 	}
-	_, err := syntax.Parse("", text)
-	var bad *syntax.Error
-	return errors.As(err, &bad) && bad.End
+}
+
+// once is a text, and whether more of it was asked for within a command.
+type once struct {
+	text string
+	more bool
+}
+
+func (o *once) Read(more bool) (string, error) {
+	if text := o.text; text != "" {
+		o.text = ""
+		return text, nil
+	}
+	o.more = o.more || more
+	return "", io.EOF
 }
 
 // freshLine begins a line if the cursor is not at the beginning of one: a mark and as many

@@ -85,6 +85,7 @@ func find(text string, value func(name string) []string) *place {
 			p.file = false
 			if n := len(outer); n > 0 {
 				p.args, outer = outer[n-1], outer[:n-1]
+				in = c == '}' && len(p.args) > 0 // `{...} is of a word
 			}
 			if c == ')' && len(p.args) > 0 && isKeyword(p.args[0]) {
 				p.args = nil // if(...) command

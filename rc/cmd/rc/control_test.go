@@ -2,8 +2,12 @@ package rc
 
 import (
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"ninespace/srv/srvtest"
 )
@@ -68,6 +72,49 @@ func (x *terminal) stopped(after, key, shown string) {
 		x.t.Fatalf("fg: %q", x.shown())
 	}
 	x.insist(key, func() bool { return strings.Contains(since(), shown) })
+}
+
+// TestInterruptAll: ^C ends all programs of a job, and the rest of the line only if it
+// ended the last.
+func TestInterruptAll(t *testing.T) {
+	t.Parallel()
+	for command, c := range map[string]struct {
+		sleeps int // that run in the beginning
+		on     bool
+	}{
+		"sleep 1001 | sleep 1002 | sleep 1003":                               {3, false},
+		"cat <{sleep 1001} <{sleep 1002; sleep 1002}":                        {2, false},
+		"{sleep 1001; sleep 1002; echo} | cat":                               {1, false},
+		"sleep 1001 | true":                                                  {1, false},
+		"sleep 1001 | sh -c 'trap : INT; sleep 1002; exit 0'":                {2, true},
+		"sh -c 'trap ''echo caught'' INT; sleep 1001; exit 0' <{sleep 1002}": {2, true},
+	} {
+		t.Run(command, func(t *testing.T) {
+			t.Parallel()
+			x := newTerminal(t, "-i")
+			x.until("% ")
+			x.send("echo be''gun; " + command + "; echo go''es on\n")
+			x.until("begun\n")
+			sleeps := func() (n int) {
+				all, _ := filepath.Glob("/proc/[0-9]*/stat")
+				for _, name := range all {
+					b, _ := os.ReadFile(name)
+					_, rest, _ := strings.Cut(string(b), "(sleep) ")
+					if f := strings.Fields(rest); len(f) > 3 && f[0] != "Z" && f[3] == strconv.Itoa(x.cmd.Process.Pid) {
+						n++
+					}
+				}
+				return n
+			}
+			if !srvtest.Until(func() bool { return sleeps() == c.sleeps }) {
+				t.Fatal("it does not begin")
+			}
+			x.insist("\x03", func() bool { return strings.Count(x.shown(), "% ") > 1 && sleeps() == 0 })
+			if strings.Contains(x.shown(), "goes on\n") != c.on {
+				t.Errorf("got %q", x.shown())
+			}
+		})
+	}
 }
 
 // TestStopNot: what is the shell's own does not stop, and is interrupted all the same.
@@ -167,6 +214,38 @@ func TestModes(t *testing.T) {
 	x.until("set\n")
 	x.send("sh -c 'stty -a' | grep -o -e '[ -]icanon'; echo do''ne 3\n")
 	x.until("-icanon\ndone 3\n")
+}
+
+// TestModesAfter: who is there after the shell has the terminal as it was, ^Z too.
+func TestModesAfter(t *testing.T) {
+	t.Parallel()
+	for _, command := range []string{"exit", "exec true", "\x04"} {
+		x := newTerminal(t, "-i")
+		before := x.modes()
+		x.until("% ")
+		x.send("sh -c 'stty raw'; echo do''ne\n")
+		x.until("done\n% ")
+		x.send(command + "\n")
+		<-x.done
+		x.done <- nil
+		if after := x.modes(); after != before {
+			t.Errorf("%s: before %v, after %v", command, before, after)
+		}
+	}
+}
+
+// modes gives how the terminal is set.
+func (x *terminal) modes() unix.Termios {
+	x.t.Helper()
+	conn, err := x.master.SyscallConn()
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	var m *unix.Termios
+	if e := conn.Control(func(fd uintptr) { m, err = unix.IoctlGetTermios(int(fd), unix.TCGETS) }); e != nil || err != nil {
+		x.t.Fatal(e, err)
+	}
+	return *m
 }
 
 // TestNoControl: where no person types there are no jobs.

@@ -83,6 +83,46 @@ A function whose name is that of a note, sigint, sighup, sigterm, sigalrm and ot
 is run when it comes; sigexit, when the shell ends. A value too long for Linux to
 give to programs, 128 KiB, is not in their environment.
 
+# AT A TERMINAL
+
+Lines are edited by the usual keys: arrows, ^A and ^E, ^W, ^U, ^K and ^Y, M-b and M-f,
+^T, ^_ which takes back; ^C gives a line up and ^D ends the shell. Return runs a command
+that is complete and begins another line of one that is not; up and down move in a text of
+several lines, and beyond it in the history. What is pasted is one text, which return
+runs; one that is longer than half of the screen is shown as ▤. On a terminal that is
+called dumb, or has no name in $TERM, lines are read plainly.
+
+The history is $home/lib/rchistory, or the file that $history names. Shells share it: each
+prompt knows what the others have run. A command that is run again is kept once, one that
+begins with a blank is not. ^R searches it backward, ^S forward.
+
+Tab completes commands, files, variables after $, and what the function complete.NAME
+prints for words of the command NAME: the words before the one at the cursor are its
+arguments, that one the last of them and $word; it prints words, a line each. There are
+such functions for nine's commands. Servers that do not answer in .3 s are passed over.
+
+	fn complete.git { for(i in add commit diff log push) echo $i }
+
+Before each prompt the function prompt is run, if there is one, and can set $prompt. The
+window's title is the command that runs, or the directory, where $TERM is of a terminal that
+has one.
+
+	fn prompt { d=`{pwd}; prompt=($d^'% ' '	') }
+
+Plan 9 has windows and no jobs; these builtins are there only where a person types:
+
+	jobs			lists what was stopped or runs by &
+	fg [%job | pid]		brings one to the foreground, bg lets it go on in the background;
+		without an argument the one that was stopped last
+
+A program, and a pipeline that ends in one, is a process group, which ^Z stops: the rest of
+the line is dropped and $status is stopped. A command that ends in the shell itself, such
+as a loop or a function behind a |, or that stands in a backquote, cannot be stopped, but ^C
+ends it with its programs. $apid and wait know what & started only. Jobs that stop because
+they read the terminal are told of before the next prompt. Somebody who leaves stopped
+jobs is told so once. Before each command the terminal is set as it was
+in the beginning, or by the last command that was stty.
+
 # EXAMPLES
 
 	for(i in *.go) wc -l $i
@@ -93,6 +133,7 @@ give to programs, 128 KiB, is not in their environment.
 # FILES
 
 	$home/lib/profile	read by a login shell
+	$home/lib/rchistory	what was typed, \n for a newline in it and \\ for \
 
 # SEE ALSO
 
@@ -107,6 +148,9 @@ with status 1; a person gets the next prompt.
 
 A command that fails in a function which an if calls
 exits under -e all the same, as in Plan 9.
+
+What the shell runs itself of a pipeline that was stopped, {loop} | less, goes on, until a
+later ^C.
 
 A limit of ulimit is that of the whole shell: a subshell cannot set one.
 */
