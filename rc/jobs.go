@@ -74,7 +74,7 @@ func (sh *shell) apart(c syntax.Cmd) error {
 	}
 	state := newFile(fd)
 	defer state.release()
-	if err = state.write([]byte(sh.state(c))); err == nil {
+	if err = state.write([]byte(sh.state(sh.last(c)))); err == nil {
 		_, err = unix.Seek(fd, 0, 0)
 	}
 	if err != nil {
@@ -96,6 +96,32 @@ func (sh *shell) apart(c syntax.Cmd) error {
 	}
 	sh.background(c, p)
 	return nil
+}
+
+// last makes of a command that is one program and what stands before and behind it one
+// that the shell becomes: the number in $apid is the program's.
+func (sh *shell) last(c syntax.Cmd) syntax.Cmd {
+	switch c := c.(type) {
+	case *syntax.Simple:
+		name, ok := c.Words[0].(*syntax.Lit)
+		if !ok || name.Pattern != "" || sh.fns.m[name.Text] != nil || sh.builtin(name.Text) != nil || sh.theirs(name.Text) != nil {
+			return c
+		}
+		becomes := *c
+		becomes.Words = append([]syntax.Word{&syntax.Lit{Text: "exec"}}, c.Words...)
+		return &becomes
+	case *syntax.Assign:
+		if c.Cmd != nil {
+			with := *c
+			with.Cmd = sh.last(c.Cmd)
+			return &with
+		}
+	case *syntax.Redirected:
+		with := *c
+		with.Cmd = sh.last(c.Cmd)
+		return &with
+	}
+	return c
 }
 
 // background keeps a program that & started.

@@ -24,6 +24,10 @@ func TestScripts(t *testing.T) {
 	if err := os.Symlink(nine, filepath.Join(bin, "nine")); err != nil {
 		t.Fatal(err)
 	}
+	examples, err := filepath.Abs("../rc/lib/examples")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		WorkdirRoot:         work, // ours to remove, as testscript would do it through mounts
@@ -34,6 +38,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("PATH", bin+":"+os.Getenv("PATH")+":/usr/sbin")
 			env.Setenv("NINE", nine)
+			env.Setenv("EXAMPLES", examples)
 			env.Setenv("USER", "glenda")
 			env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
 			env.Setenv("NAMESPACE", filepath.Join(env.WorkDir, "ns"))
