@@ -18,6 +18,7 @@ import (
 type bench struct {
 	rounds int
 	part   int // a round moves so many times fewer bytes
+	most   int // connections at once; 0: as many as the row says
 	turn   int // rotates the order
 }
 
@@ -86,6 +87,9 @@ func (b *bench) run(ctx context.Context, match *regexp.Regexp, report func(*row,
 	for _, r := range rows() {
 		if !match.MatchString(r.name()) {
 			continue
+		}
+		if b.most > 0 {
+			r.conns = min(r.conns, b.most)
 		}
 		results := make([]result, len(ways))
 		for n := -1; n < b.rounds; n++ { // one to warm up
