@@ -106,6 +106,7 @@ func (s *Server) ServeConn(ctx context.Context, rwc io.ReadWriteCloser) error {
 	}
 	rwc.Close()
 	c.reset()
+	c.out.pass.close()
 	c.in.release()
 	c.batch.free()
 	if ctx.Err() != nil || st.down.Load() {
@@ -240,7 +241,7 @@ func (c *conn) dispatch(r *req) {
 		r.done()
 		return
 	}
-	ready := c.admit(r)
+	ready := c.admit(r) && r.inLane()
 	if !ready || !r.inline() {
 		c.detach(r, ready)
 		return

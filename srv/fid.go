@@ -27,6 +27,7 @@ type fid struct {
 	handle Handle
 	own    bool // the handle is not the node's file
 	quick  bool // the handle is Inline
+	inTurn bool // the handle is Ordered
 	open   bool
 	mode   p9.Mode
 	dir    bool // open, and a directory
@@ -38,8 +39,9 @@ type fid struct {
 	dirRoom int // what the last one left of its count
 
 	// Under conn.mu.
-	owner   *req // holds it excl
-	sharing int  // how many hold it shared
+	lanes   [2]lane // of reads and writes, where the handle is Ordered
+	owner   *req    // holds it excl
+	sharing int     // how many hold it shared
 	queue   queue
 	ref     int  // requests that hold or wait for it
 	gone    bool // no longer in the table: dropped when ref is 0
@@ -279,9 +281,12 @@ func (c *conn) leave(r *req) (next []*req, drop [2]*fid) {
 				break
 			}
 			n.links[i].leave()
-			if n.waits--; n.waits == 0 {
+			if n.waits--; n.waits == 0 && n.inLane() {
 				next = append(next, n)
 			}
+		}
+		if n := f.laneAfter(r); n != nil {
+			next = append(next, n)
 		}
 		if f.ref == 0 && f.gone {
 			drop[i] = f

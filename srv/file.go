@@ -80,6 +80,14 @@ type Pager interface {
 	Pages(off int64, n int) (fd, have int)
 }
 
+// A Splicer is a Reader, of an Inline Handle, whose bytes come by a socket or another
+// file that splice(2) takes them from without a copy. Splice moves up to n of them to
+// the pipe, without waiting, and says how many; 0 has Read asked. It serves long reads.
+type Splicer interface {
+	Reader
+	Splice(pipe, n int) int
+}
+
 // A Writer takes the bytes at an offset and says how many it took. p is the
 // engine's again when Write returns.
 type Writer interface {
@@ -120,6 +128,11 @@ type Wstater interface {
 // returns ErrAgain, having done nothing; it is then called once more on a
 // goroutine of its own, where it may.
 type Inline interface{ Inline() }
+
+// An Ordered handle is a stream: the reads through a fid of it are done one at a time, in
+// the order in which they came, and so are the writes, beside each other. So a client may
+// have several on their way. Without it requests that may block are done in any order.
+type Ordered interface{ Ordered() }
 
 // A Descriptor is a File or Handle that holds a descriptor of the process until it
 // is clunked. Each connection may have its share of those: see Server.Descriptors.

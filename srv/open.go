@@ -102,6 +102,7 @@ func fits(st *p9.Stat, mode p9.Mode) error {
 
 func (f *fid) opened(h Handle, own bool, mode p9.Mode, dir bool) {
 	f.handle, f.own, f.quick = h, own, isInline(h)
+	_, f.inTurn = h.(Ordered)
 	if own {
 		f.node.c.describe(h, 1)
 	}

@@ -235,6 +235,9 @@ func (c *conv) listen(ctx context.Context, u *srv.User) (*conv, error) {
 	c.mu.Lock()
 	e, state := c.end, c.state
 	c.mu.Unlock()
+	if state == hungup {
+		return nil, errHungup
+	}
 	if state != listening {
 		return nil, p9.NewError(syscall.EINVAL, "conversation is "+state+", not announced")
 	}

@@ -180,10 +180,14 @@ func inWords(err error) error {
 // Attach gives the tree, to the user that the process runs as and, where that is root,
 // to everybody.
 func (f *FS) Attach(ctx context.Context, aname string) (srv.File, error) {
+	return f.attach(ctx, aname, os.Geteuid())
+}
+
+func (f *FS) attach(ctx context.Context, aname string, euid int) (srv.File, error) {
 	if aname != "" && aname != "/" {
 		return nil, p9.ErrNotExist
 	}
-	if u := srv.UserOf(ctx); os.Geteuid() != 0 && !u.Host() {
+	if u := srv.UserOf(ctx); euid != 0 && !u.Host() {
 		return nil, fmt.Errorf("%s: the network here is another user's: %w", u.Name, p9.ErrPerm)
 	}
 	return f, nil

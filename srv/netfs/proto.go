@@ -232,6 +232,19 @@ type dataHandle struct{ c *conv }
 // Inline marks that reading and writing say when they would block.
 func (*dataHandle) Inline() {}
 
+// Ordered marks that a client may have several reads and writes on their way.
+func (*dataHandle) Ordered() {}
+
+// Splice moves what has come to a pipe, where that is much.
+func (h *dataHandle) Splice(pipe, n int) int {
+	if e, err := h.c.talk(); err == nil {
+		if s, ok := e.(*sock); ok {
+			return s.splice(pipe, n)
+		}
+	}
+	return 0
+}
+
 // Read gives what has come.
 func (h *dataHandle) Read(ctx context.Context, p []byte, _ int64) (int, error) {
 	e, err := h.c.talk()

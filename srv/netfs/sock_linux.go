@@ -142,6 +142,30 @@ func (s *sock) takeFirst() []byte {
 	return b
 }
 
+// worthSplice is how many bytes are to be there, for less is copied as fast.
+const worthSplice = 32 << 10
+
+// splice moves what has come of a stream to a pipe.
+func (s *sock) splice(pipe, n int) int {
+	if !s.stream {
+		return 0
+	}
+	select {
+	case s.rd <- struct{}{}:
+	default:
+		return 0
+	}
+	defer func() { <-s.rd }()
+	if have, err := unix.IoctlGetInt(s.fd, unix.TIOCINQ); err != nil || have < worthSplice {
+		return 0
+	}
+	have, err := unix.Splice(s.fd, nil, pipe, nil, n, unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK)
+	if err != nil {
+		return 0
+	}
+	return int(have)
+}
+
 // recv does a read by get, which says EAGAIN where there is nothing.
 func (s *sock) recv(ctx context.Context, get func() (int, error)) (n int, err error) {
 	if err := turn(ctx, s.rd); err != nil {

@@ -25,7 +25,8 @@ name space directory, the file is in its tree. With -a every path is in the
 tree of the server at dialstring. The options are
 
 	-a  dial the server at dialstring: tcp!host!port, unix!/socket, or the
-	    name of a posted server; the port of 9P is 564
+	    name of a posted server; the port of 9P is 564. /net/tcp!host!port
+	    goes by the files of the network that is mounted there
 	-A  attach to the tree called aname; default the empty name
 	-u  attach as uname; default the user who runs 9p
 	-l  speak 9P2000.L; default is 9P2000

@@ -5,9 +5,11 @@ Net measures TCP through netfs beside TCP through a socket:
 
 This program sends to, and reads from, a process that has plain sockets: by a conversation
 of netfs, which is another process that is spoken to by 9P on a Unix socket, and by a socket
-of its own, with reads and writes of the size that the row says. All of it is on one
-machine, by loopback, so that three processes share what else two have. In the last rows
-that many conversations at once have their messages echoed. The rounds go from one way to the
+of its own, with reads and writes of the size that the row says. With some ahead, netfs is
+sent that many messages before the first one's answer is waited for; else each is answered
+before the next. All of it is on one machine, by loopback, so that three processes share
+what else two have. In the last rows that many conversations at once, by one connection to
+netfs, have their messages echoed. The rounds go from one way to the
 other with another one first each time.
 
 -q makes the rounds short, and ends within 40 s. -only does the rows whose "work, config"

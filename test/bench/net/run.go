@@ -18,6 +18,7 @@ import (
 type bench struct {
 	rounds int
 	part   int // a round moves so many times fewer bytes
+	most   int // connections at once; 0: as many as the row says
 	turn   int // rotates the order
 }
 
@@ -28,6 +29,7 @@ type row struct {
 	size         int  // of each read or write
 	bytes        int64
 	conns        int     // at once
+	ahead        int     // requests of netfs that are on their way; 0: by package client, one
 	goal         float64 // what the ratio is to reach; 0: none is set
 }
 
@@ -35,13 +37,15 @@ func (r *row) name() string { return r.work + ", " + r.config }
 
 func rows() []row {
 	return []row{
-		{"write", "128 KiB", sink, 128 << 10, 2 << 30, 1, .6},
-		{"read", "128 KiB", source, 128 << 10, 2 << 30, 1, .6},
-		{"write", "4 KiB", sink, 4 << 10, 256 << 20, 1, 0},
-		{"read", "4 KiB", source, 4 << 10, 256 << 20, 1, 0},
-		{"echo", "100 B", echo, 100, 4 << 20, 1, 0},
-		{"echo", "1,000 at once, 128 KiB", echo, 128 << 10, 1 << 30, 1000, .6},
-		{"echo", "1,000 at once, 1 KiB", echo, 1 << 10, 32 << 20, 1000, 0},
+		{"write", "128 KiB, 4 ahead", sink, 128 << 10, 2 << 30, 1, 4, .6},
+		{"read", "128 KiB, 4 ahead", source, 128 << 10, 2 << 30, 1, 4, .6},
+		{"write", "128 KiB", sink, 128 << 10, 2 << 30, 1, 0, 0},
+		{"read", "128 KiB", source, 128 << 10, 2 << 30, 1, 0, 0},
+		{"write", "4 KiB, 16 ahead", sink, 4 << 10, 256 << 20, 1, 16, 0},
+		{"read", "4 KiB, 16 ahead", source, 4 << 10, 256 << 20, 1, 16, 0},
+		{"echo", "100 B", echo, 100, 4 << 20, 1, 0, 0},
+		{"echo", "1,000 at once, 128 KiB", echo, 128 << 10, 1 << 30, 1000, 0, .6},
+		{"echo", "1,000 at once, 1 KiB", echo, 1 << 10, 32 << 20, 1000, 0, 0},
 	}
 }
 
@@ -71,13 +75,21 @@ func (b *bench) run(ctx context.Context, match *regexp.Regexp, report func(*row,
 		return err
 	}
 	defer stop(fs.cmd)
-	dial := [len(ways)]func() (io.ReadWriteCloser, error){
-		func() (io.ReadWriteCloser, error) { return fs.dial(ctx, addr) },
-		func() (io.ReadWriteCloser, error) { return dialSocket(ctx, addr) },
+	dial := [len(ways)]func(r *row) (io.ReadWriteCloser, error){
+		func(r *row) (io.ReadWriteCloser, error) {
+			if r.ahead > 0 {
+				return fs.dialAhead(addr, r.ahead, r.size)
+			}
+			return fs.dial(ctx, addr)
+		},
+		func(*row) (io.ReadWriteCloser, error) { return dialSocket(ctx, addr) },
 	}
 	for _, r := range rows() {
 		if !match.MatchString(r.name()) {
 			continue
+		}
+		if b.most > 0 {
+			r.conns = min(r.conns, b.most)
 		}
 		results := make([]result, len(ways))
 		for n := -1; n < b.rounds; n++ { // one to warm up
@@ -107,11 +119,11 @@ func (b *bench) run(ctx context.Context, match *regexp.Regexp, report func(*row,
 
 // round moves a row's bytes by connections of its own, and gives MB a second. Making the
 // connections is not counted.
-func (b *bench) round(r *row, dial func() (io.ReadWriteCloser, error)) (float64, error) {
+func (b *bench) round(r *row, dial func(r *row) (io.ReadWriteCloser, error)) (float64, error) {
 	times := max(1, r.bytes/int64(b.part)/int64(r.size)/int64(r.conns))
 	conns := make([]io.ReadWriteCloser, r.conns)
 	for i := range conns {
-		c, err := dial()
+		c, err := dial(r)
 		if err != nil {
 			return 0, err
 		}

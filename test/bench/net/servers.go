@@ -139,8 +139,9 @@ const patience = 10 * time.Second
 
 // A netfsServer is netfs, and this program's connection to it.
 type netfsServer struct {
-	cmd  *exec.Cmd
-	root *client.Fid
+	cmd    *exec.Cmd
+	socket string
+	root   *client.Fid
 }
 
 func startNetfs(ctx context.Context, socket string) (*netfsServer, error) {
@@ -155,7 +156,7 @@ func startNetfs(ctx context.Context, socket string) (*netfsServer, error) {
 			root, err = c.Attach(ctx, nil, "", "")
 		}
 		if err == nil {
-			return &netfsServer{cmd, root}, nil
+			return &netfsServer{cmd, socket, root}, nil
 		}
 		if ctx.Err() != nil || time.Now().After(end) {
 			stop(cmd)
