@@ -24,12 +24,13 @@ type tracer struct {
 	reqs    chan request
 	done    chan struct{} // closed at the end
 	signals chan os.Signal
-	err     error           // why it does not trace
-	threads map[int]*tracee // by tid
+	err     error                   // why it does not trace
+	threads map[int]*tracee         // by tid
+	early   map[int]unix.WaitStatus // children that have come ahead of the word from their parents
 
 	events, hangs bool
-	stopped       map[chan error]bool // who wait for p to stop
-	ending        bool                // each thread is let go as it stops
+	stopped       map[chan stopping]bool // who wait for p to stop
+	ending        bool                   // each thread is let go as it stops
 }
 
 // A tracee is a thread that is traced.
@@ -66,7 +67,7 @@ func (r *root) tracer(p proc) *tracer {
 	t := r.tracers[p]
 	if t == nil {
 		t = &tracer{r: r, p: p, reqs: make(chan request), done: make(chan struct{}), signals: make(chan os.Signal, 1),
-			threads: map[int]*tracee{}, stopped: map[chan error]bool{}}
+			threads: map[int]*tracee{}, early: map[int]unix.WaitStatus{}, stopped: map[chan stopping]bool{}}
 		r.tracers[p] = t
 		go t.start()
 	}
@@ -136,9 +137,15 @@ func (t *tracer) end() {
 	close(t.done)
 }
 
+// A stopping is what waitstop waited for.
+type stopping struct {
+	err error
+	end bool // of the tracer as well
+}
+
 func (t *tracer) tell(err error) {
 	for c := range t.stopped {
-		c <- err
+		c <- stopping{err, !t.events && !t.hangs}
 		delete(t.stopped, c)
 	}
 }
@@ -232,16 +239,31 @@ func (t *tracer) resume(tid, request int, sig unix.Signal) {
 	ptrace(request, tid, 0, uintptr(sig))
 }
 
+// born knows of a thread from now on.
+func (t *tracer) born(tid int) {
+	if t.threads[tid] == nil {
+		t.add(tid)
+	}
+	if ws, ok := t.early[tid]; ok {
+		delete(t.early, tid)
+		t.came(tid, ws)
+	}
+}
+
 // came has a thread go on from where it stopped, or forgets it.
 func (t *tracer) came(tid int, ws unix.WaitStatus) {
-	if t.threads[tid] == nil {
-		t.add(tid) // a child, ahead of the word from its parent
-	}
 	e := t.threads[tid]
+	if e == nil {
+		t.early[tid] = ws // it stays stopped, so that its fork is told first
+		return
+	}
 	if !ws.Stopped() {
 		delete(t.threads, tid)
 		if tid == e.tgid {
 			t.event(e, "exit "+srv.Quote(srv.StatusText(syscall.WaitStatus(ws))))
+		}
+		for child := range t.early { // it may have been killed before its word
+			t.born(child)
 		}
 		return
 	}
@@ -267,12 +289,10 @@ func (t *tracer) came(tid int, ws unix.WaitStatus) {
 		if err != nil {
 			break // killed meanwhile
 		}
-		if t.threads[int(child)] == nil {
-			t.add(int(child))
-		}
-		if t.threads[int(child)].tgid != e.tgid {
+		if uint32(ws)>>16 != unix.PTRACE_EVENT_CLONE {
 			t.event(e, fmt.Sprintf("fork %d", child))
 		}
+		t.born(int(child))
 	case unix.PTRACE_EVENT_EXEC:
 		if old, err := unix.PtraceGetEventMsg(tid); err == nil && int(old) != tid {
 			delete(t.threads, int(old)) // it has its process's number now
