@@ -19,7 +19,7 @@ import (
 // meanwhile, as long as somebody wants that: for trace, hang, waitstop, close. Only it may
 // ask Linux about them. Its end, even by a crash, lets them go on untraced.
 type tracer struct {
-	r       *root
+	r       *FS
 	p       proc
 	reqs    chan request
 	done    chan struct{} // closed at the end
@@ -61,7 +61,7 @@ func (f *file) traced(ctx context.Context, do func(*tracer) error) error {
 }
 
 // tracer gives the one that a process has, or else a new one.
-func (r *root) tracer(p proc) *tracer {
+func (r *FS) tracer(p proc) *tracer {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	t := r.tracers[p]
@@ -202,10 +202,10 @@ func (t *tracer) add(tid int) {
 		}
 	}
 	t.threads[tid] = e
-	if id, err := identify(tid); e.tgid == tid && tid != t.p.pid && err == nil {
+	if p, err := t.r.kept.find(tid); e.tgid == tid && tid != t.p.pid && err == nil {
 		t.r.mu.Lock()
 		defer t.r.mu.Unlock()
-		t.r.tracers[proc{tid, id}] = t
+		t.r.tracers[p] = t
 	}
 }
 
@@ -300,7 +300,7 @@ func (t *tracer) came(tid int, ws unix.WaitStatus) {
 		t.add(tid) // with another owner, it may be
 		e = t.threads[tid]
 		if t.events {
-			args, _ := proc{pid: tid}.args()
+			args, _ := proc{pid: tid, k: t.r.kept}.args()
 			t.event(e, "exec "+args)
 		}
 		if t.hangs {

@@ -97,6 +97,7 @@ func (w *work) reader(ctx context.Context) (read func(pid int, buf []byte) (int,
 	case "served":
 		root := procfs.New()
 		ctx := srv.WithUser(ctx, srv.NewUser("", uint32(os.Getuid())))
+		end = root.Close
 		return func(pid int, buf []byte) (int, error) {
 			d, err := srv.Walk(ctx, root, strconv.Itoa(pid))
 			if err != nil {
@@ -127,14 +128,11 @@ func (w *work) reader(ctx context.Context) (read func(pid int, buf []byte) (int,
 			return nil, end, err
 		}
 		return func(pid int, buf []byte) (int, error) {
-			f, err := root.Walk(ctx, strconv.Itoa(pid), "status")
+			f, err := root.WalkOpen(ctx, p9.OREAD, strconv.Itoa(pid), "status")
 			if err != nil {
 				return 0, err
 			}
 			defer f.Clunk(ctx)
-			if err := f.Open(ctx, p9.OREAD); err != nil {
-				return 0, err
-			}
 			return whole(f.Read(ctx, buf, 0))
 		}, func() { c.Close() }, nil
 	}
