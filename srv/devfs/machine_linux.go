@@ -32,9 +32,14 @@ func SetTime(t time.Time) error {
 // Adjust trims Linux's clock bit by bit, adjtime(3). Linux does so by half a ms a second,
 // so that over, which asks for no faster one, is not needed.
 func Adjust(delta, _ time.Duration) error {
-	_, err := unix.Adjtimex(&unix.Timex{Modes: unix.ADJ_OFFSET_SINGLESHOT, Offset: delta.Microseconds()})
+	t := unix.Timex{Modes: unix.ADJ_OFFSET_SINGLESHOT}
+	set(&t.Offset, delta.Microseconds())
+	_, err := unix.Adjtimex(&t)
 	return err
 }
+
+// set is for a field that has another type on other machines.
+func set[T int32 | int64](p *T, n int64) { *p = T(n) }
 
 // SetName sets the machine's name, sethostname(2).
 func SetName(name string) error { return unix.Sethostname([]byte(name)) }
@@ -42,9 +47,9 @@ func SetName(name string) error { return unix.Sethostname([]byte(name)) }
 // Reboot writes all to the disks and does what the word says, reboot(2).
 func Reboot(word string) error {
 	unix.Sync()
-	return unix.Reboot(map[string]int{
+	return unix.Reboot(int(map[string]uint32{
 		"reboot": unix.LINUX_REBOOT_CMD_RESTART, "halt": unix.LINUX_REBOOT_CMD_HALT, "poweroff": unix.LINUX_REBOOT_CMD_POWER_OFF,
-	}[word])
+	}[word]))
 }
 
 // stopDog tells a watchdog that it is not forgotten, but at its end.

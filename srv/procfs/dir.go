@@ -22,26 +22,28 @@ var files = [...]struct {
 	name string
 	mode fs.FileMode
 	open func(f *file, mode p9.Mode) (srv.Handle, error)
+
+	quick bool // it is had without a lock that another process may hold
 }{
-	{"args", 0o444, text(proc.args)},
-	{"children", 0o444, text(proc.children)},
-	{"cmdline", 0o444, text(proc.args)},
-	{"ctl", 0o600, openCtl},
-	{"environ", 0o400, text(proc.environ)},
-	{"fd", 0o400, text(proc.fds)},
-	{"limits", 0o444, openLimits},
-	{"maps", 0o400, text(proc.maps)},
-	{"mem", 0o600, openMem},
-	{"note", 0o600, openNote},
-	{"noteid", 0o444, text(proc.noteid)},
-	{"notepg", 0o200, openNotepg},
-	{"ns", 0o400, text(proc.ns)},
-	{"ppid", 0o444, text(proc.ppid)},
-	{"segment", 0o400, text(proc.segment)},
-	{"status", 0o444, text(proc.status)},
-	{"syscall", 0o400, text(proc.syscall)},
-	{"text", 0o400, openText},
-	{"wait", 0o444, openWait},
+	{"args", 0o444, text(proc.args), false},
+	{"children", 0o444, text(proc.children), false},
+	{"cmdline", 0o444, text(proc.args), false},
+	{"ctl", 0o600, openCtl, false},
+	{"environ", 0o400, text(proc.environ), false},
+	{"fd", 0o400, text(proc.fds), false},
+	{"limits", 0o444, openLimits, false},
+	{"maps", 0o400, text(proc.maps), false},
+	{"mem", 0o600, openMem, false},
+	{"note", 0o600, openNote, false},
+	{"noteid", 0o444, text(proc.noteid), true},
+	{"notepg", 0o200, openNotepg, false},
+	{"ns", 0o400, text(proc.ns), false},
+	{"ppid", 0o444, text(proc.ppid), true},
+	{"segment", 0o400, text(proc.segment), false},
+	{"status", 0o444, text(proc.status), true},
+	{"syscall", 0o400, text(proc.syscall), false},
+	{"text", 0o400, openText, false},
+	{"wait", 0o444, openWait, false},
 }
 
 // text makes the open of a file that reads as a text.
@@ -54,13 +56,16 @@ func text(read func(p proc) (string, error)) func(*file, p9.Mode) (srv.Handle, e
 
 // dir is N.
 type dir struct {
-	r *root
+	r *FS
 	p proc
 }
 
+// Inline marks that nothing blocks.
+func (d *dir) Inline() {}
+
 // attr makes the attributes of a process's file; the times are the root's. The owner is
 // that of a name in Linux's directory of the process.
-func (r *root) attr(ctx context.Context, p proc, file int, mode fs.FileMode, name string) (p9.Stat, error) {
+func (r *FS) attr(ctx context.Context, p proc, file int, mode fs.FileMode, name string) (p9.Stat, error) {
 	st, err := r.Stat(ctx)
 	if err != nil {
 		return st, err
@@ -97,10 +102,13 @@ func (d *dir) List(_ context.Context, cookie uint64) iter.Seq2[p9.Dirent, error]
 
 // A file is one in N, by its place in files.
 type file struct {
-	r *root
+	r *FS
 	p proc
 	i int
 }
+
+// Inline marks that nothing blocks, or says so.
+func (f *file) Inline() {}
 
 // Guard marks that Open checks the permissions.
 func (f *file) Guard() {}
@@ -118,6 +126,9 @@ func (f *file) Wstat(_ context.Context, w p9.Wstat) error {
 }
 
 func (f *file) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
+	if srv.Nonblock(ctx) && !files[f.i].quick {
+		return nil, srv.ErrAgain
+	}
 	if err := f.allowed(ctx, mode); err != nil {
 		return nil, err
 	}

@@ -178,11 +178,10 @@ func (f *file) signalGroup(ctx context.Context, sig syscall.Signal) error {
 	pids, err := pidsAfter(0)
 	for _, pid := range pids {
 		m, merr := readStat(pid)
-		id, ierr := identify(pid)
+		p, ierr := f.r.kept.find(pid)
 		if merr != nil || ierr != nil || m.pgrp != st.pgrp {
 			continue
 		}
-		p := proc{pid, id}
 		if uid, _, oerr := p.owner("/fd"); oerr == nil && uid == u.Uid {
 			if serr := p.signal(sig); serr != nil && serr != errExited && err == nil {
 				err = serr

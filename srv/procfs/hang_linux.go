@@ -3,6 +3,7 @@ package procfs
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"ninespace/srv"
 )
@@ -32,30 +33,67 @@ func (f *file) nohang(ctx context.Context, _ []string) error {
 	return f.traced(ctx, func(t *tracer) error { t.hangs = false; return nil })
 }
 
-// waitstop waits until the process has stopped. It is asked once it is traced, so that no
-// stop is missed.
+// waitstop waits until the process has stopped. It is asked once more when it is traced, so
+// that no stop is missed.
 func (f *file) waitstop(ctx context.Context, _ []string) error {
-	c := make(chan error, 1)
-	err := f.traced(ctx, func(t *tracer) error {
-		st, err := f.p.stat()
-		if err == nil && st.state != 'T' && st.state != 't' {
-			t.stopped[c] = true
+	has, err := f.p.hasStopped()
+	if has || err != nil {
+		return err
+	}
+	c := make(chan stopping, 1)
+	var t *tracer
+	err = f.traced(ctx, func(its *tracer) error {
+		t = its
+		has, err := f.p.hasStopped()
+		if has || err != nil {
+			c <- stopping{err, !t.events && !t.hangs}
 			return nil
 		}
-		c <- err
+		t.stopped[c] = true
 		return nil
 	})
+	if err == errExited { // which is an end of waiting as well
+		return nil
+	}
 	if err != nil {
 		return err
 	}
+	var s stopping
 	select {
-	case err = <-c:
+	case s = <-c:
 	case <-ctx.Done():
 		f.traced(context.WithoutCancel(ctx), func(t *tracer) error { delete(t.stopped, c); return nil })
 		return ctx.Err()
 	}
-	if err == errExited { // which is an end of waiting as well
+	if s.err == errExited {
 		return nil
 	}
-	return err
+	if s.err == nil && s.end {
+		select {
+		case <-t.done:
+		case <-time.After(settling): // somebody else wants it now
+		case <-ctx.Done():
+		}
+		f.p.settle(ctx)
+	}
+	return s.err
+}
+
+func (p proc) hasStopped() (bool, error) {
+	st, err := p.stat()
+	return st.state == 'T' || st.state == 't', err
+}
+
+// settling is how long a process may take to be where it was.
+const settling = time.Second
+
+// settle waits until a process that was let go where it had stopped is there again, which it
+// is after some steps of its own, unless somebody has started it.
+func (p proc) settle(ctx context.Context) {
+	for range settling / time.Millisecond {
+		if has, err := p.hasStopped(); has || err != nil || ctx.Err() != nil {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
 }

@@ -23,7 +23,7 @@ import (
 )
 
 func TestTexts(t *testing.T) {
-	srvtest.Each(t, New, func(t *testing.T, root *client.Fid) {
+	srvtest.Each(t, tree(t), func(t *testing.T, root *client.Fid) {
 		cmd := exec.Command("sleep", "1000")
 		cmd.Env = []string{"A=it's", "EMPTY=", "odd"}
 		start(t, cmd)
@@ -64,7 +64,7 @@ func TestKernel(t *testing.T) {
 	if b, err := os.ReadFile("/proc/2/comm"); err != nil || string(b) != "kthreadd\n" {
 		t.Skip("no kernel threads to be seen from here")
 	}
-	root := srvtest.Mount(t, New(), true)
+	root := srvtest.Mount(t, tree(t)(), true)
 	if s, err := read(t, root, 2, "status"); err != nil || !strings.HasPrefix(s, "kthreadd ") {
 		t.Errorf("%q, %v", s, err)
 	}
@@ -82,7 +82,7 @@ func TestKernel(t *testing.T) {
 }
 
 func TestMem(t *testing.T) {
-	srvtest.Each(t, New, func(t *testing.T, root *client.Fid) {
+	srvtest.Each(t, tree(t), func(t *testing.T, root *client.Fid) {
 		cmd := start(t, exec.Command("sleep", "1000"))
 		pid := cmd.Process.Pid
 		state(t, root, pid, "Wakeme")
@@ -119,7 +119,7 @@ func TestMem(t *testing.T) {
 }
 
 func TestNotes(t *testing.T) {
-	srvtest.Each(t, New, func(t *testing.T, root *client.Fid) {
+	srvtest.Each(t, tree(t), func(t *testing.T, root *client.Fid) {
 		cmd := start(t, exec.Command("sleep", "1000"))
 		pid := cmd.Process.Pid
 		do(t, root, pid, "stop")
@@ -136,7 +136,7 @@ func TestNotes(t *testing.T) {
 }
 
 func TestNotepg(t *testing.T) {
-	srvtest.Each(t, New, func(t *testing.T, root *client.Fid) {
+	srvtest.Each(t, tree(t), func(t *testing.T, root *client.Fid) {
 		cmd := exec.Command("sh", "-c", `sleep 1000 & echo $!; wait`)
 		out, err := cmd.StdoutPipe()
 		if err != nil {
@@ -164,7 +164,7 @@ func TestNotepg(t *testing.T) {
 }
 
 func TestVerbs(t *testing.T) {
-	srvtest.Each(t, New, func(t *testing.T, root *client.Fid) {
+	srvtest.Each(t, tree(t), func(t *testing.T, root *client.Fid) {
 		cmd := start(t, exec.Command("sleep", "1000"))
 		pid := cmd.Process.Pid
 		do(t, root, pid, "nice 7", "wired 0", "limit nofile 100:200", "limit core 0", "limit fsize 4k:unlimited")
@@ -218,7 +218,7 @@ func TestVerbRights(t *testing.T) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	start(t, cmd)
 	ctx := srv.WithUser(t.Context(), srv.NewUser("", nobody))
-	d, err := New().(srv.Walker).Walk(ctx, strconv.Itoa(cmd.Process.Pid))
+	d, err := tree(t)().(srv.Walker).Walk(ctx, strconv.Itoa(cmd.Process.Pid))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,13 +249,13 @@ func TestVerbRights(t *testing.T) {
 // TestGroup sets limits in a made tree of control groups: what a kernel reads is there.
 func TestGroup(t *testing.T) {
 	cmd := start(t, exec.Command("sleep", "1000"))
-	id, err := identify(cmd.Process.Pid)
+	r := newTree(t)
+	p, err := r.kept.find(cmd.Process.Pid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := newRoot()
 	r.groups = t.TempDir()
-	f := &file{r, proc{cmd.Process.Pid, id}, 0}
+	f := &file{r, p, 0}
 	old, err := f.group()
 	if err != nil {
 		t.Skip("no control groups here: ", err)
@@ -264,7 +264,7 @@ func TestGroup(t *testing.T) {
 	if old == r.groups {
 		up = old
 	}
-	own := filepath.Join(up, fmt.Sprintf("nine.%d.%x", f.p.pid, id))
+	own := filepath.Join(up, fmt.Sprintf("nine.%d.%x", f.p.pid, p.id))
 	if err := os.MkdirAll(own, 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 	"unicode/utf8"
@@ -31,47 +30,13 @@ func sinceBoot() time.Duration {
 type proc struct {
 	pid int
 	id  uint64
-}
-
-// pidfs tells whether the inode number of a pidfd is the process's alone, as it is from
-// Linux 6.9 on.
-var pidfs = sync.OnceValue(func() bool {
-
-	fd, err := unix.PidfdOpen(os.Getpid(), 0)
-	if err != nil {
-		return false
-	}
-	defer unix.Close(fd)
-	var st unix.Statfs_t
-	return unix.Fstatfs(fd, &st) == nil && st.Type == unix.PID_FS_MAGIC
-})
-
-// identify gives what tells a process from all others that have or had its pid: the
-// inode number of its pidfd, or its start and its pid. A further thread of a process,
-// of which /proc knows too, is none.
-func identify(pid int) (uint64, error) {
-	fd, err := unix.PidfdOpen(pid, 0)
-	switch {
-	case err == unix.ENOSYS || err == unix.EPERM: // an old kernel, or a filter
-		fd = -1
-	case err != nil:
-		return 0, err
-	default:
-		defer unix.Close(fd)
-	}
-	if fd >= 0 && pidfs() {
-		var st unix.Stat_t
-		err := unix.Fstat(fd, &st)
-		return st.Ino, err
-	}
-	st, err := readStat(pid)
-	return st.start<<22 | uint64(pid), err
+	k   *keeper
 }
 
 // check tells whether it is still this process that has the pid. What was read of it
 // by the pid before is then its own.
 func (p proc) check() error {
-	id, err := identify(p.pid)
+	id, err := p.k.identify(p.pid, true)
 	switch {
 	case err == unix.EMFILE || err == unix.ENFILE:
 		return err
@@ -118,24 +83,33 @@ type stat struct {
 	prio, nice                   int
 	start                        uint64 // ticks since the boot
 	exit                         syscall.WaitStatus
+	uid                          uint32 // of the file, which is root's if the process is not dumpable
 }
 
-func readStat(pid int) (stat, error) {
+func readStat(pid int) (st stat, err error) {
 	var buf [1024]byte
-	n, err := readOnce("/proc/"+strconv.Itoa(pid)+"/stat", buf[:])
-	if err != nil {
-		return stat{}, err
+	var file unix.Stat_t
+	n, err := readOnce("/proc/"+strconv.Itoa(pid)+"/stat", buf[:], &file)
+	if err == nil {
+		st, err = parseStat(buf[:n])
 	}
-	return parseStat(buf[:n])
+	st.uid = file.Uid
+	return st, err
 }
 
-// readOnce reads a short file by three calls.
-func readOnce(name string, buf []byte) (int, error) {
+// readOnce reads a short file by as few calls as can be, and its attributes if they are
+// asked for.
+func readOnce(name string, buf []byte, st *unix.Stat_t) (int, error) {
 	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return 0, err
 	}
 	defer unix.Close(fd)
+	if st != nil {
+		if err := unix.Fstat(fd, st); err != nil {
+			return 0, err
+		}
+	}
 	return unix.Read(fd, buf)
 }
 
@@ -176,16 +150,17 @@ var states = map[byte]string{
 
 // status is read at once for all of its fields, as far as Linux can do that.
 func (p proc) status() (string, error) {
-	uid, _, err := p.owner("")
-	if err != nil {
-		return "", err
-	}
 	kib := p.memory()
 	st, err := p.stat()
 	if err != nil {
 		return "", err
 	}
-	who := p9.Stat{Nuid: uid}
+	who := p9.Stat{Nuid: st.uid}
+	if st.uid == 0 {
+		if who.Nuid, _, err = p.owner(""); err != nil {
+			return "", err
+		}
+	}
 	srv.Owners(&who)
 	state, ok := states[st.state]
 	if !ok {
@@ -232,7 +207,7 @@ func right(b []byte, n int64) []byte {
 // memory is the resident set in KiB, from statm: that of stat lags behind.
 func (p proc) memory() int64 {
 	var buf [128]byte
-	n, _ := readOnce(p.path("/statm"), buf[:])
+	n, _ := readOnce(p.path("/statm"), buf[:], nil)
 	_, rest, _ := bytes.Cut(buf[:max(n, 0)], []byte{' '})
 	rss, _, _ := bytes.Cut(rest, []byte{' '})
 	pages, _ := strconv.ParseInt(string(rss), 10, 64)

@@ -19,7 +19,7 @@ import (
 )
 
 func TestCtl(t *testing.T) {
-	srvtest.Each(t, New, func(t *testing.T, root *client.Fid) {
+	srvtest.Each(t, tree(t), func(t *testing.T, root *client.Fid) {
 		cmd := start(t, exec.Command("sleep", "1000"))
 		pid := cmd.Process.Pid
 		state := func(want string) bool {
@@ -57,7 +57,7 @@ func TestCtl(t *testing.T) {
 }
 
 func TestNote(t *testing.T) {
-	srvtest.Each(t, New, func(t *testing.T, root *client.Fid) {
+	srvtest.Each(t, tree(t), func(t *testing.T, root *client.Fid) {
 		for note, sig := range map[string]syscall.Signal{"interrupt": syscall.SIGINT, "SIGUSR1": syscall.SIGUSR1, "15": syscall.SIGTERM} {
 			cmd := start(t, exec.Command("sleep", "1000"))
 			if err := write(t, root, cmd.Process.Pid, "note", note); err != nil {
@@ -84,7 +84,7 @@ func TestWait(t *testing.T) {
 		{"read x; kill -KILL $$", "signal 9 (killed)", false},
 		{"read x; exit 7", "exit 7", true},
 	} {
-		srvtest.Each(t, New, func(t *testing.T, root *client.Fid) {
+		srvtest.Each(t, tree(t), func(t *testing.T, root *client.Fid) {
 			cmd := exec.Command("sh", "-c", c.script)
 			in, err := cmd.StdinPipe()
 			if err != nil {
@@ -116,7 +116,7 @@ func TestWait(t *testing.T) {
 			}
 		})
 	}
-	srvtest.Each(t, New, func(t *testing.T, root *client.Fid) { // clunked while it waits
+	srvtest.Each(t, tree(t), func(t *testing.T, root *client.Fid) { // clunked while it waits
 		f, err := open(t, root, p9.OREAD, strconv.Itoa(os.Getpid()), "wait")
 		if err != nil {
 			t.Fatal(err)
@@ -137,7 +137,7 @@ func TestWait(t *testing.T) {
 
 // TestExited: what a fid was walked to stays that process.
 func TestExited(t *testing.T) {
-	srvtest.Each(t, New, func(t *testing.T, root *client.Fid) {
+	srvtest.Each(t, tree(t), func(t *testing.T, root *client.Fid) {
 		cmd := start(t, exec.Command("sleep", "1000"))
 		name := strconv.Itoa(cmd.Process.Pid)
 		var fids []*client.Fid
@@ -177,11 +177,13 @@ func TestExited(t *testing.T) {
 // TestPidAgain: another process that has the pid is not taken for the one.
 func TestPidAgain(t *testing.T) {
 	cmd := start(t, exec.Command("sleep", "1000"))
-	id, err := identify(cmd.Process.Pid)
+	r := newTree(t)
+	now, err := r.kept.find(cmd.Process.Pid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, earlier := newRoot(), proc{cmd.Process.Pid, id - 1}
+	earlier := now
+	earlier.id--
 	for i, f := range files {
 		file := &file{r, earlier, i}
 		mode := p9.OREAD
@@ -198,7 +200,6 @@ func TestPidAgain(t *testing.T) {
 	if err := earlier.signal(syscall.SIGKILL); err != errExited {
 		t.Errorf("signal: %v", err)
 	}
-	now := proc{earlier.pid, id}
 	if now.qid(1, 0) == earlier.qid(1, 0) || now.qid(1, 0) == now.qid(2, 0) {
 		t.Error("qids are the same")
 	}
@@ -212,7 +213,7 @@ func TestRights(t *testing.T) {
 	cmd := exec.Command("sleep", "1000")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	start(t, cmd)
-	root := New()
+	root := tree(t)()
 	for _, c := range []struct {
 		who  *srv.User
 		file string
@@ -262,7 +263,7 @@ func TestWalk(t *testing.T) {
 		}
 	}
 	for _, name := range bad {
-		if _, err := srv.Walk(t.Context(), New(), name); !errors.Is(err, os.ErrNotExist) {
+		if _, err := srv.Walk(t.Context(), tree(t)(), name); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -283,7 +284,7 @@ func TestList(t *testing.T) {
 	if _, err := out.Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
-	srvtest.Each(t, New, func(t *testing.T, root *client.Fid) {
+	srvtest.Each(t, tree(t), func(t *testing.T, root *client.Fid) {
 		dir, err := open(t, root, p9.OREAD)
 		if err != nil {
 			t.Fatal(err)

@@ -131,24 +131,30 @@ var (
 )
 
 // New makes the directory of all processes that /proc shows to this one.
-func New() srv.File { return newRoot() }
+func New() *FS {
+	return &FS{Node: srv.NewNode(fs.ModeDir | 0o555), groups: groupRoot(), kept: newKeeper(), tracers: map[proc]*tracer{},
+		events: hub{Node: srv.NewNode(0o444)}}
+}
 
-type root struct {
+// An FS is the served tree.
+type FS struct {
 	srv.Node
 	groups string // where control groups are
+	kept   *keeper
 	events hub
 
 	mu      sync.Mutex
 	tracers map[proc]*tracer
 }
 
-func newRoot() *root {
-	return &root{Node: srv.NewNode(fs.ModeDir | 0o555), groups: groupRoot(), tracers: map[proc]*tracer{},
-		events: hub{Node: srv.NewNode(0o444)}}
-}
+// Close lets go of the descriptors that the tree keeps for processes.
+func (r *FS) Close() { r.kept.close() }
+
+// Inline marks that a walk does not block, and that a list says so.
+func (r *FS) Inline() {}
 
 // Walk finds a process.
-func (r *root) Walk(_ context.Context, name string) (srv.File, error) {
+func (r *FS) Walk(_ context.Context, name string) (srv.File, error) {
 	if name == "trace" {
 		return &r.events, nil
 	}
@@ -156,23 +162,27 @@ func (r *root) Walk(_ context.Context, name string) (srv.File, error) {
 	if err != nil || pid <= 0 || strconv.Itoa(pid) != name {
 		return nil, p9.ErrNotExist
 	}
-	id, err := identify(pid)
+	p, err := r.kept.find(pid)
 	if err == syscall.EMFILE || err == syscall.ENFILE {
 		return nil, err
 	}
 	if err != nil {
 		return nil, p9.ErrNotExist
 	}
-	return &dir{r, proc{pid, id}}, nil
+	return &dir{r, p}, nil
 }
 
 // traceCookie is behind all processes.
 const traceCookie = 1 << 32
 
 // List gives the processes in the order of their pids, which are the cookies.
-func (r *root) List(ctx context.Context, cookie uint64) iter.Seq2[p9.Dirent, error] {
+func (r *FS) List(ctx context.Context, cookie uint64) iter.Seq2[p9.Dirent, error] {
 	return func(yield func(p9.Dirent, error) bool) {
 		if cookie >= traceCookie {
+			return
+		}
+		if srv.Nonblock(ctx) { // there may be many
+			yield(p9.Dirent{}, srv.ErrAgain)
 			return
 		}
 		pids, err := pidsAfter(cookie)
@@ -181,11 +191,11 @@ func (r *root) List(ctx context.Context, cookie uint64) iter.Seq2[p9.Dirent, err
 			return
 		}
 		for _, pid := range pids {
-			id, err := identify(pid)
+			id, err := r.kept.identify(pid, false)
 			if err != nil {
 				continue // gone since
 			}
-			q := proc{pid, id}.qid(0, p9.QTDIR)
+			q := proc{pid: pid, id: id}.qid(0, p9.QTDIR)
 			if !yield(p9.Dirent{Qid: q, Cookie: uint64(pid), Mode: fs.ModeDir, Name: strconv.Itoa(pid)}, nil) {
 				return
 			}

@@ -88,7 +88,7 @@ func write(t *testing.T, root *client.Fid, pid int, name, text string) error {
 
 func TestStatus(t *testing.T) {
 	cmd := start(t, exec.Command("sleep", "1000"))
-	srvtest.Each(t, New, func(t *testing.T, root *client.Fid) {
+	srvtest.Each(t, tree(t), func(t *testing.T, root *client.Fid) {
 		s, err := read(t, root, cmd.Process.Pid, "status")
 		if err != nil {
 			t.Fatal(err)
@@ -148,7 +148,7 @@ func TestParseStat(t *testing.T) {
 func TestArgs(t *testing.T) {
 	want := []string{"sh", "-c", "sleep 1000; true", "it's", "", "a\nb", "ü"}
 	cmd := start(t, exec.Command(want[0], want[1:]...))
-	srvtest.Each(t, New, func(t *testing.T, root *client.Fid) {
+	srvtest.Each(t, tree(t), func(t *testing.T, root *client.Fid) {
 		for _, name := range []string{"cmdline", "args"} {
 			s, err := read(t, root, cmd.Process.Pid, name)
 			if err != nil {
@@ -183,7 +183,7 @@ func TestFd(t *testing.T) {
 	if _, err := out.Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
-	srvtest.Each(t, New, func(t *testing.T, root *client.Fid) {
+	srvtest.Each(t, tree(t), func(t *testing.T, root *client.Fid) {
 		s, err := read(t, root, cmd.Process.Pid, "fd")
 		if err != nil {
 			t.Fatal(err)
@@ -207,7 +207,7 @@ func TestFd(t *testing.T) {
 
 func TestNs(t *testing.T) {
 	cmd := start(t, exec.Command("sleep", "1000"))
-	srvtest.Each(t, New, func(t *testing.T, root *client.Fid) {
+	srvtest.Each(t, tree(t), func(t *testing.T, root *client.Fid) {
 		if s, err := read(t, root, cmd.Process.Pid, "ns"); err == nil {
 			t.Errorf("a name space: %q", s)
 		}
@@ -234,7 +234,7 @@ func TestNs(t *testing.T) {
 				t.Fatal(err)
 			}
 			cmd := inRoot(t, dir)
-			srvtest.Each(t, New, func(t *testing.T, root *client.Fid) {
+			srvtest.Each(t, tree(t), func(t *testing.T, root *client.Fid) {
 				s, err := read(t, root, cmd.Process.Pid, "ns")
 				if s != c.want || (err == nil) != (c.want != "") {
 					t.Errorf("%q, %v", s, err)

@@ -88,7 +88,7 @@ func do(t *testing.T, root *client.Fid, pid int, cmds ...string) {
 }
 
 func TestClose(t *testing.T) {
-	srvtest.Each(t, New, func(t *testing.T, root *client.Fid) {
+	srvtest.Each(t, tree(t), func(t *testing.T, root *client.Fid) {
 		g := startGrandchild(t, `exec 7</dev/null; echo open; while read x; do echo got $x; done; echo end`)
 		g.line(t)
 		has := func() bool {
@@ -125,7 +125,7 @@ func TestClose(t *testing.T) {
 }
 
 func TestHang(t *testing.T) {
-	srvtest.Each(t, New, func(t *testing.T, root *client.Fid) {
+	srvtest.Each(t, tree(t), func(t *testing.T, root *client.Fid) {
 		g := startGrandchild(t, `read x; exec sh -c 'echo next; read x; exec sh -c "echo last; read x"'`)
 		do(t, root, g.pid, "hang")
 		g.say(t, "go")
@@ -146,7 +146,7 @@ func TestHang(t *testing.T) {
 }
 
 func TestWaitstop(t *testing.T) {
-	srvtest.Each(t, New, func(t *testing.T, root *client.Fid) {
+	srvtest.Each(t, tree(t), func(t *testing.T, root *client.Fid) {
 		g := startGrandchild(t, `read x; kill -STOP $$; echo on; read x`)
 		f, err := open(t, root, p9.OWRITE, strconv.Itoa(g.pid), "ctl")
 		if err != nil {
@@ -186,7 +186,7 @@ func TestWaitstop(t *testing.T) {
 }
 
 func TestTrace(t *testing.T) {
-	srvtest.Each(t, New, func(t *testing.T, root *client.Fid) {
+	srvtest.Each(t, tree(t), func(t *testing.T, root *client.Fid) {
 		f, err := open(t, root, p9.OREAD, "trace")
 		if err != nil {
 			t.Fatal(err)
@@ -222,7 +222,7 @@ func TestTrace(t *testing.T) {
 
 // TestTraceLost reads too slowly.
 func TestTraceLost(t *testing.T) {
-	r := newRoot()
+	r := newTree(t)
 	h, err := r.events.Open(t.Context(), p9.OREAD)
 	if err != nil {
 		t.Fatal(err)

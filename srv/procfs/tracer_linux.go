@@ -19,17 +19,18 @@ import (
 // meanwhile, as long as somebody wants that: for trace, hang, waitstop, close. Only it may
 // ask Linux about them. Its end, even by a crash, lets them go on untraced.
 type tracer struct {
-	r       *root
+	r       *FS
 	p       proc
 	reqs    chan request
 	done    chan struct{} // closed at the end
 	signals chan os.Signal
-	err     error           // why it does not trace
-	threads map[int]*tracee // by tid
+	err     error                   // why it does not trace
+	threads map[int]*tracee         // by tid
+	early   map[int]unix.WaitStatus // children that have come ahead of the word from their parents
 
 	events, hangs bool
-	stopped       map[chan error]bool // who wait for p to stop
-	ending        bool                // each thread is let go as it stops
+	stopped       map[chan stopping]bool // who wait for p to stop
+	ending        bool                   // each thread is let go as it stops
 }
 
 // A tracee is a thread that is traced.
@@ -60,13 +61,13 @@ func (f *file) traced(ctx context.Context, do func(*tracer) error) error {
 }
 
 // tracer gives the one that a process has, or else a new one.
-func (r *root) tracer(p proc) *tracer {
+func (r *FS) tracer(p proc) *tracer {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	t := r.tracers[p]
 	if t == nil {
 		t = &tracer{r: r, p: p, reqs: make(chan request), done: make(chan struct{}), signals: make(chan os.Signal, 1),
-			threads: map[int]*tracee{}, stopped: map[chan error]bool{}}
+			threads: map[int]*tracee{}, early: map[int]unix.WaitStatus{}, stopped: map[chan stopping]bool{}}
 		r.tracers[p] = t
 		go t.start()
 	}
@@ -136,9 +137,15 @@ func (t *tracer) end() {
 	close(t.done)
 }
 
+// A stopping is what waitstop waited for.
+type stopping struct {
+	err error
+	end bool // of the tracer as well
+}
+
 func (t *tracer) tell(err error) {
 	for c := range t.stopped {
-		c <- err
+		c <- stopping{err, !t.events && !t.hangs}
 		delete(t.stopped, c)
 	}
 }
@@ -195,10 +202,10 @@ func (t *tracer) add(tid int) {
 		}
 	}
 	t.threads[tid] = e
-	if id, err := identify(tid); e.tgid == tid && tid != t.p.pid && err == nil {
+	if p, err := t.r.kept.find(tid); e.tgid == tid && tid != t.p.pid && err == nil {
 		t.r.mu.Lock()
 		defer t.r.mu.Unlock()
-		t.r.tracers[proc{tid, id}] = t
+		t.r.tracers[p] = t
 	}
 }
 
@@ -232,16 +239,31 @@ func (t *tracer) resume(tid, request int, sig unix.Signal) {
 	ptrace(request, tid, 0, uintptr(sig))
 }
 
+// born knows of a thread from now on.
+func (t *tracer) born(tid int) {
+	if t.threads[tid] == nil {
+		t.add(tid)
+	}
+	if ws, ok := t.early[tid]; ok {
+		delete(t.early, tid)
+		t.came(tid, ws)
+	}
+}
+
 // came has a thread go on from where it stopped, or forgets it.
 func (t *tracer) came(tid int, ws unix.WaitStatus) {
-	if t.threads[tid] == nil {
-		t.add(tid) // a child, ahead of the word from its parent
-	}
 	e := t.threads[tid]
+	if e == nil {
+		t.early[tid] = ws // it stays stopped, so that its fork is told first
+		return
+	}
 	if !ws.Stopped() {
 		delete(t.threads, tid)
 		if tid == e.tgid {
 			t.event(e, "exit "+srv.Quote(srv.StatusText(syscall.WaitStatus(ws))))
+		}
+		for child := range t.early { // it may have been killed before its word
+			t.born(child)
 		}
 		return
 	}
@@ -267,12 +289,10 @@ func (t *tracer) came(tid int, ws unix.WaitStatus) {
 		if err != nil {
 			break // killed meanwhile
 		}
-		if t.threads[int(child)] == nil {
-			t.add(int(child))
-		}
-		if t.threads[int(child)].tgid != e.tgid {
+		if uint32(ws)>>16 != unix.PTRACE_EVENT_CLONE {
 			t.event(e, fmt.Sprintf("fork %d", child))
 		}
+		t.born(int(child))
 	case unix.PTRACE_EVENT_EXEC:
 		if old, err := unix.PtraceGetEventMsg(tid); err == nil && int(old) != tid {
 			delete(t.threads, int(old)) // it has its process's number now
@@ -280,7 +300,7 @@ func (t *tracer) came(tid int, ws unix.WaitStatus) {
 		t.add(tid) // with another owner, it may be
 		e = t.threads[tid]
 		if t.events {
-			args, _ := proc{pid: tid}.args()
+			args, _ := proc{pid: tid, k: t.r.kept}.args()
 			t.event(e, "exec "+args)
 		}
 		if t.hangs {

@@ -27,5 +27,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	if flags.NArg() != 0 {
 		return flag.ErrHelp
 	}
-	return d.Serve(ctx, std, srv.New(procfs.New()))
+	tree := procfs.New()
+	defer tree.Close()
+	return d.Serve(ctx, std, srv.New(tree))
 }

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"syscall"
+
+	"ninespace/test/bench/rounds"
+)
+
+// A bench is one run of the program.
+type bench struct {
+	rounds, processes int
+}
+
+// A row is one way to read status.
+type row struct {
+	work, config string
+	way          string  // which worker measures it
+	at           int     // goroutines
+	goal         float64 // what the ratio is to reach; 0: none is set
+}
+
+func (r *row) name() string { return r.work + ", " + r.config }
+
+func rows() []row {
+	return []row{
+		{"served", "1 at once", "served", 1, 1 / 1.3},
+		{"9P", "1 at once", "9p", 1, 0},
+		{"9P", "8 at once", "9p", 8, 0},
+		{"mount", "1 at once", "mount", 1, .5},
+		{"mount", "8 at once", "mount", 8, .5},
+	}
+}
+
+// A result is files a second, by round.
+type result struct {
+	ours, direct rounds.Values
+	err          error
+}
+
+// run measures the rows that match and reports each as it is done.
+func (b *bench) run(ctx context.Context, match *regexp.Regexp, report func(*row, result)) error {
+	tmp, err := os.MkdirTemp("", "proc.")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	pids, stop, err := sleepers(ctx, b.processes)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	server, err := startServer(ctx, tmp)
+	if err != nil {
+		return err
+	}
+	defer server()
+	for _, r := range rows() {
+		if !match.MatchString(r.name()) {
+			continue
+		}
+		w := work{Way: r.way, At: r.at, Rounds: b.rounds, Pids: pids, Socket: tmp + "/proc"}
+		report(&r, w.start(ctx, tmp))
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// sleepers starts processes that sleep, and gives their pids.
+func sleepers(ctx context.Context, n int) (pids []int, stop func(), err error) {
+	cmd := exec.CommandContext(ctx, "sh", "-c", `i=0; while [ $i -lt $0 ]; do sleep 100000 & echo $!; i=$((i+1)); done; echo; wait`, strconv.Itoa(n))
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	stop = func() {
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		cmd.Wait()
+	}
+	for s := bufio.NewScanner(out); s.Scan() && s.Text() != ""; {
+		pid, err := strconv.Atoi(s.Text())
+		if err != nil {
+			stop()
+			return nil, nil, err
+		}
+		pids = append(pids, pid)
+	}
+	if len(pids) != n {
+		stop()
+		return nil, nil, fmt.Errorf("%d of %d processes", len(pids), n)
+	}
+	return pids, stop, nil
+}
