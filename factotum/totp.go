@@ -28,7 +28,7 @@ type totpData struct {
 	last uint64 // the latest step that was accepted: each is, once
 }
 
-func totpKey(k *key) error {
+func totpKey(_ *Factotum, k *key) error {
 	d := &totpData{hash: sha1.New, digits: 6, period: 30}
 	var err error
 	if s := k.attrs.Get("digits"); s != "" {

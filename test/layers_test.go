@@ -36,9 +36,10 @@ var layers = []struct {
 	{"ns/nstest", "srv srv/p9 srv/ramfs"},
 	{"ns/cmd/*", "srv srv/p9 srv/client srv/*fs ns"},
 
-	{"factotum", "srv srv/p9"},
-	{"factotum/auth", "srv/p9 srv/client"},
-	{"factotum/cmd/*", "srv srv/p9 srv/client factotum factotum/auth"},
+	{"factotum", "srv srv/p9 factotum/sshkey"},
+	{"factotum/auth", "srv/p9 srv/client factotum/sshkey"},
+	{"factotum/sshkey", ""},
+	{"factotum/cmd/*", "srv srv/p9 srv/client factotum factotum/auth factotum/sshkey"},
 
 	{"exportfs", "srv srv/p9"},
 	{"exportfs/cmd/*", "srv srv/p9 srv/client srv/*fs ns factotum/auth exportfs"},
