@@ -66,7 +66,7 @@ const forTests = "srv srv/p9 srv/client srv/srvtest"
 
 // forTestsOf is what the tests of one package may import besides: the trees that
 // an adapter is tried on.
-var forTestsOf = map[string]string{"srv/p9file": "srv/ramfs srv/diskfs", "ns": "srv/ramfs srv/diskfs ns/nstest", "ns/cmd/newns": "ns/nstest", "rc": "rc/rcgen", "rc/cmd/rc": "rc/rcgen"}
+var forTestsOf = map[string]string{"srv/p9file": "srv/ramfs srv/diskfs", "factotum/auth": "factotum", "ns": "srv/ramfs srv/diskfs ns/nstest", "ns/cmd/newns": "ns/nstest", "rc": "rc/rcgen", "rc/cmd/rc": "rc/rcgen"}
 
 func TestLayers(t *testing.T) {
 	for _, p := range list(t) {
