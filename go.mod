@@ -4,7 +4,10 @@ go 1.26
 
 tool honnef.co/go/tools/cmd/staticcheck
 
-require github.com/rogpeppe/go-internal v1.16.0
+require (
+	github.com/ergochat/readline v0.1.3
+	github.com/rogpeppe/go-internal v1.16.0
+)
 
 require (
 	9fans.net/go v0.0.8-0.20250307142834-96bdba94b63f // indirect
@@ -14,7 +17,6 @@ require (
 	github.com/emersion/go-sasl v0.0.0-20200509203442-7bfe0ed36a21 // indirect
 	github.com/fhs/mux9p v0.3.1 // indirect
 	github.com/google/shlex v0.0.0-20191202100458-e7afc7fbc510 // indirect
-	github.com/hanwen/go-fuse/v2 v2.12.1 // indirect
 	github.com/hashicorp/yamux v0.1.2 // indirect
 	github.com/hugelgupf/p9 v0.4.1 // indirect
 	github.com/josharian/native v1.1.0 // indirect
@@ -28,6 +30,7 @@ require (
 	golang.org/x/sync v0.19.0 // indirect
 	golang.org/x/sys v0.39.0 // indirect
 	golang.org/x/term v0.37.0 // indirect
+	golang.org/x/text v0.9.0 // indirect
 	golang.org/x/tools v0.40.1-0.20260108161641-ca281cf95054 // indirect
 	honnef.co/go/tools v0.7.0 // indirect
 )

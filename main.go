@@ -73,6 +73,7 @@ import (
 	"ninespace/srv/cmd/envfs"
 	"ninespace/srv/cmd/execfs"
 	"ninespace/srv/cmd/ipcfs"
+	"ninespace/srv/cmd/netfs"
 	"ninespace/srv/cmd/procfs"
 	"ninespace/srv/cmd/ramfs"
 	"ninespace/srv/cmd/srv"
@@ -104,6 +105,7 @@ func commands() []command {
 		{"ipcfs", ipcfs.Main, ipcfs.Man},
 		{"man", man, page},
 		{"mount", mount.Main, mount.Man},
+		{"netfs", netfs.Main, netfs.Man},
 		{"newns", newns.Main, newns.Man},
 		{"ns", ns.Main, ns.Man},
 		{"nsd", nsd.Main, nsd.Man},

@@ -7,21 +7,20 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/hanwen/go-fuse/v2/fuse"
-
+	"ninespace/ns/devfuse"
 	"ninespace/srv"
 	"ninespace/srv/p9"
 )
 
-func status(err error) fuse.Status {
+func status(err error) syscall.Errno {
 	if err == nil {
-		return fuse.OK
+		return 0
 	}
 	e := p9.ErrorOf(err).Errno
 	if e == 0 || e == syscall.ENOSYS { // which would tell the kernel never to ask again
 		e = syscall.EIO
 	}
-	return fuse.Status(e)
+	return e
 }
 
 // ids tells which owners can be reported: in a user namespace, those that are
@@ -48,7 +47,7 @@ func has(m []idRange, id uint32) bool {
 
 // attr fills in what the kernel wants to know of a file. Who is unknown on this
 // machine appears as the session's user.
-func (f *fuseFS) attr(st *p9.Stat, c *Chan, out *fuse.Attr) {
+func (f *fuseFS) attr(st *p9.Stat, c *Chan, out *devfuse.Attr) {
 	named := st.Uid != ""
 	namedGroup := st.Gid != ""
 	srv.Owners(st)
@@ -71,15 +70,7 @@ func (f *fuseFS) attr(st *p9.Stat, c *Chan, out *fuse.Attr) {
 		out.Blocks, out.Blksize = (st.Length+511)/512, 4096
 	}
 	out.Rdev = uint32(st.Rdev)
-	out.SetTimes(&st.Atime, &st.Mtime, &st.Ctime)
-	for _, t := range []struct {
-		t   time.Time
-		sec *uint64
-	}{{st.Atime, &out.Atime}, {st.Mtime, &out.Mtime}, {st.Ctime, &out.Ctime}} {
-		if t.t.IsZero() {
-			*t.sec = 0
-		}
-	}
+	out.SetTimes(st.Atime, st.Mtime, st.Ctime)
 	if st.Ctime.IsZero() {
 		out.Ctime, out.Ctimensec = out.Mtime, out.Mtimensec
 	}
@@ -95,24 +86,24 @@ func inode(k key) uint64 {
 	return x
 }
 
-func (f *fuseFS) GetAttr(cancel <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
-	if in.NodeId == fuse.FUSE_ROOT_ID {
-		out.Attr = fuse.Attr{Ino: fuse.FUSE_ROOT_ID, Mode: syscall.S_IFDIR | 0o555, Nlink: 2, Owner: fuse.Owner{Uid: f.own.uid, Gid: f.own.gid}}
-		return fuse.OK
+func (f *fuseFS) GetAttr(cancel <-chan struct{}, in *devfuse.GetAttrIn, out *devfuse.AttrOut) syscall.Errno {
+	if in.NodeId == devfuse.RootId {
+		out.Attr = devfuse.Attr{Ino: devfuse.RootId, Mode: syscall.S_IFDIR | 0o555, Nlink: 2, Uid: f.own.uid, Gid: f.own.gid}
+		return 0
 	}
 	n, c := f.node(in.NodeId)
 	if n == nil {
-		return fuse.Status(syscall.ESTALE)
+		return syscall.ESTALE
 	}
 	defer c.close()
 	ctx := f.ctx(cancel, &in.InHeader, n)
 	defer ctx.finish()
-	return f.getattr(ctx, n, c, in.Fh(), out)
+	return f.getattr(ctx, n, c, in.Handle(), out)
 }
 
 // getattr tells the attributes of a node, by an open file of it where there is
 // one, so that a removed file still has some.
-func (f *fuseFS) getattr(ctx *reqCtx, n *node, c *Chan, fh uint64, out *fuse.AttrOut) fuse.Status {
+func (f *fuseFS) getattr(ctx *reqCtx, n *node, c *Chan, fh uint64, out *devfuse.AttrOut) syscall.Errno {
 	if n.dir {
 		c = n.group.pg.top(c)
 		defer c.close()
@@ -136,27 +127,27 @@ func (f *fuseFS) getattr(ctx *reqCtx, n *node, c *Chan, fh uint64, out *fuse.Att
 	if n.isRoot() {
 		out.Ino = n.group.rootInode()
 	}
-	return fuse.OK
+	return 0
 }
 
 // isRoot tells whether a node is a group's root.
-func (n *node) isRoot() bool { return n.parent != nil && n.parent.id == fuse.FUSE_ROOT_ID }
+func (n *node) isRoot() bool { return n.parent != nil && n.parent.id == devfuse.RootId }
 
 // rootInode gives the inode number of the group's root, by which it is known.
 func (g *Group) rootInode() uint64 { return inode(key{0, 1<<62 | uint64(g.id)}) }
 
 // wstat makes a change of attributes out of the kernel's.
-func wstat(in *fuse.SetAttrIn) p9.Wstat {
+func wstat(in *devfuse.SetAttrIn) p9.Wstat {
 	w := p9.Wstat{Mode: p9.ModeOfUnix(in.Mode), Length: in.Size, Nuid: in.Uid, Ngid: in.Gid,
 		Atime: time.Unix(int64(in.Atime), int64(in.Atimensec)), Mtime: time.Unix(int64(in.Mtime), int64(in.Mtimensec))}
 	for _, v := range []struct {
 		bit, now uint32
 		w, wnow  p9.WstatMask
 	}{
-		{fuse.FATTR_MODE, 0, p9.WMode, 0}, {fuse.FATTR_SIZE, 0, p9.WLength, 0},
-		{fuse.FATTR_UID, 0, p9.WUid, 0}, {fuse.FATTR_GID, 0, p9.WGid, 0},
-		{fuse.FATTR_ATIME, fuse.FATTR_ATIME_NOW, p9.WAtime, p9.WAtimeNow},
-		{fuse.FATTR_MTIME, fuse.FATTR_MTIME_NOW, p9.WMtime, p9.WMtimeNow},
+		{devfuse.FattrMode, 0, p9.WMode, 0}, {devfuse.FattrSize, 0, p9.WLength, 0},
+		{devfuse.FattrUid, 0, p9.WUid, 0}, {devfuse.FattrGid, 0, p9.WGid, 0},
+		{devfuse.FattrAtime, devfuse.FattrAtimeNow, p9.WAtime, p9.WAtimeNow},
+		{devfuse.FattrMtime, devfuse.FattrMtimeNow, p9.WMtime, p9.WMtimeNow},
 	} {
 		switch {
 		case in.Valid&v.bit == 0:
@@ -169,10 +160,10 @@ func wstat(in *fuse.SetAttrIn) p9.Wstat {
 	return w
 }
 
-func (f *fuseFS) SetAttr(cancel <-chan struct{}, in *fuse.SetAttrIn, out *fuse.AttrOut) fuse.Status {
+func (f *fuseFS) SetAttr(cancel <-chan struct{}, in *devfuse.SetAttrIn, out *devfuse.AttrOut) syscall.Errno {
 	n, c := f.node(in.NodeId)
 	if n == nil {
-		return fuse.Status(syscall.ESTALE)
+		return syscall.ESTALE
 	}
 	defer c.close()
 	ctx := f.ctx(cancel, &in.InHeader, n)
@@ -188,7 +179,7 @@ func (f *fuseFS) SetAttr(cancel <-chan struct{}, in *fuse.SetAttrIn, out *fuse.A
 			return status(err)
 		}
 	}
-	fh, _ := in.GetFh()
+	fh := in.Handle()
 	var file srv.File = t.file
 	if h, ok := f.handle(fh).(*fileHandle); ok && fh != 0 && h.n == n {
 		if hf, ok := h.h.(srv.File); ok && w.Valid == p9.WLength { // ftruncate(2) works where the file's mode forbids
@@ -206,9 +197,9 @@ func (f *fuseFS) SetAttr(cancel <-chan struct{}, in *fuse.SetAttrIn, out *fuse.A
 		}
 	}
 	switch {
-	case in.Valid&fuse.FATTR_KILL_SUIDGID != 0 && w.Valid&p9.WLength != 0:
+	case in.Valid&devfuse.FattrKillSuidgid != 0 && w.Valid&p9.WLength != 0:
 		f.killSuid(ctx, t, in.InHeader.Gid)
-	case in.Valid&^(fuse.FATTR_FH|fuse.FATTR_LOCKOWNER|fuse.FATTR_CTIME) == 0 && !n.dir:
+	case in.Valid&^(devfuse.FattrFh|devfuse.FattrLockowner|devfuse.FattrCtime) == 0 && !n.dir:
 		f.chownNone(ctx, file)
 	}
 	return f.getattr(ctx, n, c, fh, out)

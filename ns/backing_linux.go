@@ -5,9 +5,9 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 
+	"ninespace/ns/devfuse"
 	"ninespace/srv"
 	"ninespace/srv/p9"
 )
@@ -36,7 +36,7 @@ type backing struct {
 
 // back sets how the data of a file that is being opened goes. It reports false if
 // that is to be the engine's way.
-func (f *fuseFS) back(fh *fileHandle, st *p9.Stat, flags uint32, out *fuse.OpenOut) bool {
+func (f *fuseFS) back(fh *fileHandle, st *p9.Stat, flags uint32, out *devfuse.OpenOut) bool {
 	b := &fh.n.backing
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -51,9 +51,9 @@ func (f *fuseFS) back(fh *fileHandle, st *p9.Stat, flags uint32, out *fuse.OpenO
 	if b.id == 0 {
 		return false
 	}
-	out.OpenFlags, out.BackingID = fuse.FOPEN_PASSTHROUGH, b.id
+	out.OpenFlags, out.BackingId = devfuse.FopenPassthrough, b.id
 	if setid { // others have it lent, but writes of this one come here
-		out.OpenFlags |= fuse.FOPEN_DIRECT_IO
+		out.OpenFlags |= devfuse.FopenDirectIO
 	}
 	return true
 }

@@ -7,8 +7,7 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/hanwen/go-fuse/v2/fuse"
-
+	"ninespace/ns/devfuse"
 	"ninespace/srv"
 	"ninespace/srv/p9"
 )
@@ -26,7 +25,7 @@ type dirHandle struct {
 	lists   []any // what each member opened to; nil: it could not be
 	at      int   // the member that is being read
 	cookie  uint64
-	ents    []fuse.DirEntry
+	ents    []devfuse.DirEntry
 	count   int             // entries that were read, more than ents where some were left out
 	seen    map[string]bool // in a union
 	bad     error           // the first of entries that can't be shown
@@ -41,10 +40,10 @@ const maxEntries = 1 << 20
 
 var errEndless = p9.NewError(syscall.EFBIG, "directory has too many entries")
 
-func (f *fuseFS) OpenDir(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
+func (f *fuseFS) OpenDir(cancel <-chan struct{}, in *devfuse.OpenIn, out *devfuse.OpenOut) syscall.Errno {
 	n, c := f.node(in.NodeId)
 	if n == nil {
-		return fuse.Status(syscall.ESTALE)
+		return syscall.ESTALE
 	}
 	ctx := f.ctx(cancel, &in.InHeader, n)
 	defer ctx.finish()
@@ -54,7 +53,7 @@ func (f *fuseFS) OpenDir(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.Open
 		return status(err)
 	}
 	out.Fh = f.newHandle(d)
-	return fuse.OK
+	return 0
 }
 
 // start opens the directory's members. One that cannot be opened is passed over
@@ -176,24 +175,24 @@ func (d *dirHandle) add(e p9.Dirent) error {
 		d.seen[e.Name] = true
 	}
 	mode := e.Mode & fs.ModeType
-	d.ents = append(d.ents, fuse.DirEntry{Name: e.Name, Mode: p9.UnixMode(mode),
+	d.ents = append(d.ents, devfuse.DirEntry{Name: e.Name, Mode: p9.UnixMode(mode),
 		Ino: inode(key{d.members[d.at].dev.id, e.Qid.Path})})
 	return nil
 }
 
-func (f *fuseFS) ReadDir(cancel <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
-	return f.readdir(cancel, in, func(_ *reqCtx, _ *dirHandle, e fuse.DirEntry) bool { return out.AddDirEntry(e) })
+func (f *fuseFS) ReadDir(cancel <-chan struct{}, in *devfuse.ReadIn, out *devfuse.DirList) syscall.Errno {
+	return f.readdir(cancel, in, func(_ *reqCtx, _ *dirHandle, e devfuse.DirEntry) bool { return out.Add(e) })
 }
 
 // ReadDirPlus looks up what is soon found: of a server each name would be a round
 // trip.
-func (f *fuseFS) ReadDirPlus(cancel <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
-	return f.readdir(cancel, in, func(ctx *reqCtx, d *dirHandle, e fuse.DirEntry) bool {
-		o := out.AddDirLookupEntry(e)
+func (f *fuseFS) ReadDirPlus(cancel <-chan struct{}, in *devfuse.ReadIn, out *devfuse.DirList) syscall.Errno {
+	return f.readdir(cancel, in, func(ctx *reqCtx, d *dirHandle, e devfuse.DirEntry) bool {
+		o := out.AddPlus(e)
 		if o != nil && e.Off > uint64(len(dots)) && d.n.group.pg.brief(d.c) {
 			r := &dirReq{ctx, d.n, d.c}
-			if c, st, err := d.n.group.walk(r, d.c, e.Name); err == nil && !f.entry(r, e.Name, c, &st, o).Ok() {
-				*o = fuse.EntryOut{}
+			if c, st, err := d.n.group.walk(r, d.c, e.Name); err == nil && f.entry(r, e.Name, c, &st, o) != 0 {
+				*o = devfuse.EntryOut{}
 			}
 		}
 		return o != nil
@@ -203,10 +202,10 @@ func (f *fuseFS) ReadDirPlus(cancel <-chan struct{}, in *fuse.ReadIn, out *fuse.
 var dots = [...]string{".", ".."}
 
 // readdir passes entries on to add, until that has no room for one.
-func (f *fuseFS) readdir(cancel <-chan struct{}, in *fuse.ReadIn, add func(*reqCtx, *dirHandle, fuse.DirEntry) bool) fuse.Status {
+func (f *fuseFS) readdir(cancel <-chan struct{}, in *devfuse.ReadIn, add func(*reqCtx, *dirHandle, devfuse.DirEntry) bool) syscall.Errno {
 	d, ok := f.handle(in.Fh).(*dirHandle)
 	if !ok {
-		return fuse.EBADF
+		return syscall.EBADF
 	}
 	ctx := f.ctx(cancel, &in.InHeader, d.n)
 	defer ctx.finish()
@@ -218,13 +217,13 @@ func (f *fuseFS) readdir(cancel <-chan struct{}, in *fuse.ReadIn, add func(*reqC
 		}
 	}
 	if !d.open {
-		return fuse.EBADF
+		return syscall.EBADF
 	}
 	added := false
 	for off := in.Offset; ; off++ {
-		var e fuse.DirEntry
+		var e devfuse.DirEntry
 		if off < uint64(len(dots)) {
-			e = fuse.DirEntry{Name: dots[off], Mode: syscall.S_IFDIR}
+			e = devfuse.DirEntry{Name: dots[off], Mode: syscall.S_IFDIR}
 		} else {
 			i := off - uint64(len(dots))
 			for i >= uint64(len(d.ents)) {
@@ -233,20 +232,20 @@ func (f *fuseFS) readdir(cancel <-chan struct{}, in *fuse.ReadIn, add func(*reqC
 					return status(err)
 				}
 				if err != nil || !more {
-					return fuse.OK
+					return 0
 				}
 			}
 			e = d.ents[i]
 		}
 		e.Off = off + 1
 		if !add(ctx, d, e) {
-			return fuse.OK
+			return 0
 		}
 		added = true
 	}
 }
 
-func (f *fuseFS) ReleaseDir(in *fuse.ReleaseIn) {
+func (f *fuseFS) ReleaseDir(in *devfuse.ReleaseIn) {
 	if d, ok := f.dropHandle(in.Fh).(*dirHandle); ok {
 		d.mu.Lock()
 		defer d.mu.Unlock()
@@ -255,10 +254,10 @@ func (f *fuseFS) ReleaseDir(in *fuse.ReleaseIn) {
 }
 
 // FsyncDir has nothing to do: names are passed on as they are made.
-func (f *fuseFS) FsyncDir(<-chan struct{}, *fuse.FsyncIn) fuse.Status { return fuse.OK }
+func (f *fuseFS) FsyncDir(<-chan struct{}, *devfuse.FsyncIn) syscall.Errno { return 0 }
 
-func (f *fuseFS) StatFs(cancel <-chan struct{}, h *fuse.InHeader, out *fuse.StatfsOut) fuse.Status {
-	out.Bsize, out.Frsize, out.NameLen = 4096, 4096, 255
+func (f *fuseFS) StatFs(cancel <-chan struct{}, h *devfuse.InHeader, out *devfuse.StatfsOut) syscall.Errno {
+	out.Bsize, out.Frsize, out.Namelen = 4096, 4096, 255
 	err := f.on(cancel, h, func(ctx context.Context, file srv.File) error {
 		s, ok := file.(srv.Statfser)
 		if !ok {
@@ -269,7 +268,7 @@ func (f *fuseFS) StatFs(cancel <-chan struct{}, h *fuse.InHeader, out *fuse.Stat
 			return err
 		}
 		out.Blocks, out.Bfree, out.Bavail, out.Files, out.Ffree = st.Blocks, st.Bfree, st.Bavail, st.Files, st.Ffree
-		out.Bsize, out.Frsize, out.NameLen = st.Bsize, st.Bsize, st.Namelen
+		out.Bsize, out.Frsize, out.Namelen = st.Bsize, st.Bsize, st.Namelen
 		return nil
 	})
 	if errors.Is(err, p9.ErrNotSup) {
@@ -279,7 +278,7 @@ func (f *fuseFS) StatFs(cancel <-chan struct{}, h *fuse.InHeader, out *fuse.Stat
 }
 
 // on does something with the file that a node stands for.
-func (f *fuseFS) on(cancel <-chan struct{}, h *fuse.InHeader, do func(context.Context, srv.File) error) error {
+func (f *fuseFS) on(cancel <-chan struct{}, h *devfuse.InHeader, do func(context.Context, srv.File) error) error {
 	n, c := f.node(h.NodeId)
 	if n == nil {
 		return syscall.ESTALE
@@ -295,7 +294,7 @@ func (f *fuseFS) on(cancel <-chan struct{}, h *fuse.InHeader, do func(context.Co
 	return do(ctx, c.file)
 }
 
-func (f *fuseFS) xattr(cancel <-chan struct{}, h *fuse.InHeader, do func(context.Context, srv.Xattrer) error) fuse.Status {
+func (f *fuseFS) xattr(cancel <-chan struct{}, h *devfuse.InHeader, do func(context.Context, srv.Xattrer) error) syscall.Errno {
 	return status(f.on(cancel, h, func(ctx context.Context, file srv.File) error {
 		if x, ok := file.(srv.Xattrer); ok {
 			return do(ctx, x)
@@ -315,10 +314,10 @@ func fit(dest []byte, v string) (uint32, error) {
 	return uint32(copy(dest, v)), nil
 }
 
-func (f *fuseFS) GetXAttr(cancel <-chan struct{}, h *fuse.InHeader, name string, dest []byte) (n uint32, _ fuse.Status) {
+func (f *fuseFS) GetXAttr(cancel <-chan struct{}, h *devfuse.InHeader, name string, dest []byte) (n uint32, _ syscall.Errno) {
 	switch name { // which the kernel asks for before each write, and we don't heed
 	case "security.capability", "system.posix_acl_access", "system.posix_acl_default":
-		return 0, fuse.ENODATA
+		return 0, syscall.ENODATA
 	}
 	s := f.xattr(cancel, h, func(ctx context.Context, x srv.Xattrer) error {
 		v, err := x.Getxattr(ctx, name)
@@ -331,7 +330,7 @@ func (f *fuseFS) GetXAttr(cancel <-chan struct{}, h *fuse.InHeader, name string,
 	return n, s
 }
 
-func (f *fuseFS) ListXAttr(cancel <-chan struct{}, h *fuse.InHeader, dest []byte) (n uint32, _ fuse.Status) {
+func (f *fuseFS) ListXAttr(cancel <-chan struct{}, h *devfuse.InHeader, dest []byte) (n uint32, _ syscall.Errno) {
 	s := f.xattr(cancel, h, func(ctx context.Context, x srv.Xattrer) error {
 		names, err := x.Listxattr(ctx)
 		if err != nil {
@@ -347,12 +346,12 @@ func (f *fuseFS) ListXAttr(cancel <-chan struct{}, h *fuse.InHeader, dest []byte
 	return n, s
 }
 
-func (f *fuseFS) SetXAttr(cancel <-chan struct{}, in *fuse.SetXAttrIn, name string, v []byte) fuse.Status {
+func (f *fuseFS) SetXAttr(cancel <-chan struct{}, in *devfuse.SetXAttrIn, name string, v []byte) syscall.Errno {
 	return f.xattr(cancel, &in.InHeader, func(ctx context.Context, x srv.Xattrer) error {
 		return x.Setxattr(ctx, name, v, int(in.Flags))
 	})
 }
 
-func (f *fuseFS) RemoveXAttr(cancel <-chan struct{}, h *fuse.InHeader, name string) fuse.Status {
+func (f *fuseFS) RemoveXAttr(cancel <-chan struct{}, h *devfuse.InHeader, name string) syscall.Errno {
 	return f.xattr(cancel, h, func(ctx context.Context, x srv.Xattrer) error { return x.Removexattr(ctx, name) })
 }

@@ -4,9 +4,9 @@ import (
 	"context"
 	"syscall"
 
-	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 
+	"ninespace/ns/devfuse"
 	"ninespace/srv"
 )
 
@@ -16,14 +16,14 @@ type allocator interface {
 	Fallocate(ctx context.Context, mode uint32, off, length int64) error
 }
 
-func (f *fuseFS) Fallocate(cancel <-chan struct{}, in *fuse.FallocateIn) fuse.Status {
+func (f *fuseFS) Fallocate(cancel <-chan struct{}, in *devfuse.FallocateIn) syscall.Errno {
 	h, ok := f.handle(in.Fh).(*fileHandle)
 	if !ok {
-		return fuse.EBADF
+		return syscall.EBADF
 	}
 	a, ok := h.h.(allocator)
 	if !ok {
-		return fuse.Status(syscall.EOPNOTSUPP)
+		return syscall.EOPNOTSUPP
 	}
 	ctx := f.ctx(cancel, &in.InHeader, h.n)
 	defer ctx.finish()
@@ -40,10 +40,10 @@ type extenter interface {
 
 // Lseek is about data and holes only. Where these are not known, all is data up to
 // the end.
-func (f *fuseFS) Lseek(cancel <-chan struct{}, in *fuse.LseekIn, out *fuse.LseekOut) fuse.Status {
+func (f *fuseFS) Lseek(cancel <-chan struct{}, in *devfuse.LseekIn, out *devfuse.LseekOut) syscall.Errno {
 	h, ok := f.handle(in.Fh).(*fileHandle)
 	if !ok {
-		return fuse.EBADF
+		return syscall.EBADF
 	}
 	ctx := f.ctx(cancel, &in.InHeader, h.n)
 	defer ctx.finish()
@@ -61,13 +61,34 @@ func (f *fuseFS) Lseek(cancel <-chan struct{}, in *fuse.LseekIn, out *fuse.Lseek
 	case err != nil:
 		return status(err)
 	case in.Offset >= st.Length:
-		return fuse.Status(syscall.ENXIO)
+		return syscall.ENXIO
 	case in.Whence == unix.SEEK_DATA:
 		out.Offset = in.Offset
 	case in.Whence == unix.SEEK_HOLE:
 		out.Offset = st.Length
 	default:
-		return fuse.EINVAL
+		return syscall.EINVAL
 	}
-	return fuse.OK
+	return 0
 }
+
+// CopyFileRange has the kernel copy between two of the host's files. Other files it
+// reads and writes itself.
+func (f *fuseFS) CopyFileRange(_ <-chan struct{}, in *devfuse.CopyFileRangeIn) (uint64, syscall.Errno) {
+	from, ok := f.handle(in.FhIn).(*fileHandle)
+	to, also := f.handle(in.FhOut).(*fileHandle)
+	if !ok || !also {
+		return 0, syscall.EBADF
+	}
+	r, ok := from.h.(backer)
+	w, also := to.h.(backer)
+	if !ok || !also {
+		return 0, syscall.EOPNOTSUPP
+	}
+	off, at := int64(in.OffIn), int64(in.OffOut)
+	n, err := unix.CopyFileRange(r.Backing(), &off, w.Backing(), &at, int(min(in.Len, copyMost)), int(in.Flags))
+	return uint64(max(n, 0)), status(err)
+}
+
+// copyMost is how much is copied at once: a copy is not interrupted.
+const copyMost = 16 << 20

@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/hanwen/go-fuse/v2/fuse"
-
 	"ninespace/ns/devfuse"
 	"ninespace/srv/p9"
 )
@@ -32,7 +30,6 @@ const (
 // process loses its place when a name comes to mean something else, and files
 // one for each file, so that there is one page cache of it.
 type fuseFS struct {
-	fuse.RawFileSystem
 	eng *Engine
 	own ids
 	exp bool // the kernel can be told to ask again for a name
@@ -86,23 +83,23 @@ type node struct {
 }
 
 func newFuseFS(eng *Engine) *fuseFS {
-	f := &fuseFS{RawFileSystem: fuse.NewDefaultRawFileSystem(), eng: eng, own: myIds(),
-		nodes: map[uint64]*node{}, files: map[fileKey]*node{}, handles: map[uint64]any{}, last: fuse.FUSE_ROOT_ID}
-	f.nodes[fuse.FUSE_ROOT_ID] = &node{id: fuse.FUSE_ROOT_ID, dir: true, lookup: 1, kids: map[string]*node{}}
+	f := &fuseFS{eng: eng, own: myIds(),
+		nodes: map[uint64]*node{}, files: map[fileKey]*node{}, handles: map[uint64]any{}, last: devfuse.RootId}
+	f.nodes[devfuse.RootId] = &node{id: devfuse.RootId, dir: true, lookup: 1, kids: map[string]*node{}}
 	return f
 }
 
 // connect begins to answer the kernel on a descriptor of /dev/fuse.
 func (f *fuseFS) connect(fd int) error {
-	conn, err := devfuse.New(fd, f, devfuse.Options{MaxWrite: maxWrite, Flags: fuse.CAP_ASYNC_READ | fuse.CAP_BIG_WRITES |
-		fuse.CAP_FILE_OPS | fuse.CAP_PARALLEL_DIROPS | fuse.CAP_READDIRPLUS | fuse.CAP_READDIRPLUS_AUTO | fuse.CAP_CACHE_SYMLINKS |
-		fuse.CAP_MAX_PAGES | fuse.CAP_AUTO_INVAL_DATA | fuse.CAP_PASSTHROUGH | fuse.CAP_HAS_EXPIRE_ONLY | fuse.CAP_ATOMIC_O_TRUNC |
-		fuse.CAP_DIRECT_IO_ALLOW_MMAP | fuse.CAP_HANDLE_KILLPRIV_V2 | fuse.CAP_POSIX_LOCKS | fuse.CAP_FLOCK_LOCKS})
+	conn, err := devfuse.New(fd, f, devfuse.Options{MaxWrite: maxWrite, Flags: devfuse.CapAsyncRead | devfuse.CapBigWrites |
+		devfuse.CapFileOps | devfuse.CapParallelDirops | devfuse.CapReaddirplus | devfuse.CapReaddirplusAuto | devfuse.CapCacheSymlinks |
+		devfuse.CapMaxPages | devfuse.CapAutoInvalData | devfuse.CapPassthrough | devfuse.CapExpireOnly | devfuse.CapAtomicTrunc |
+		devfuse.CapDirectMmap | devfuse.CapKillPriv | devfuse.CapPosixLocks | devfuse.CapFlockLocks})
 	if err != nil {
 		return fmt.Errorf("fuse: %w", err)
 	}
-	f.conn, f.exp = conn, conn.Has(fuse.CAP_HAS_EXPIRE_ONLY)
-	f.alone.Store(!conn.Has(fuse.CAP_PASSTHROUGH))
+	f.conn, f.exp = conn, conn.Has(devfuse.CapExpireOnly)
+	f.alone.Store(!conn.Has(devfuse.CapPassthrough))
 	go conn.Serve()
 	return nil
 }
@@ -157,7 +154,7 @@ func (f *fuseFS) enter(parent *node, name string, c *Chan) *node {
 	n.lookup++
 	n.ch.close()
 	n.ch = c
-	if parent.dir && parent.id != fuse.FUSE_ROOT_ID {
+	if parent.dir && parent.id != devfuse.RootId {
 		parent.told(name)
 	}
 	return n
@@ -179,7 +176,7 @@ func (n *node) told(name string) {
 func (f *fuseFS) Forget(id, count uint64) {
 	f.mu.Lock()
 	n := f.nodes[id]
-	if n == nil || id == fuse.FUSE_ROOT_ID {
+	if n == nil || id == devfuse.RootId {
 		f.mu.Unlock()
 		return
 	}
@@ -261,7 +258,7 @@ func (e *Engine) groupNamed(name string) *Group {
 
 // Brief tells of nodes about which the engine itself answers, or the host's disks.
 func (f *fuseFS) Brief(id uint64) bool {
-	if id == fuse.FUSE_ROOT_ID {
+	if id == devfuse.RootId {
 		return true
 	}
 	f.mu.RLock()

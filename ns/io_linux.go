@@ -8,9 +8,9 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 
+	"ninespace/ns/devfuse"
 	"ninespace/srv"
 	"ninespace/srv/p9"
 )
@@ -77,10 +77,10 @@ func openMode(flags uint32) p9.Mode {
 	return m
 }
 
-func (f *fuseFS) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
+func (f *fuseFS) Open(cancel <-chan struct{}, in *devfuse.OpenIn, out *devfuse.OpenOut) syscall.Errno {
 	n, c := f.node(in.NodeId)
 	if n == nil {
-		return fuse.Status(syscall.ESTALE)
+		return syscall.ESTALE
 	}
 	defer c.close()
 	ctx := f.ctx(cancel, &in.InHeader, n)
@@ -89,7 +89,7 @@ func (f *fuseFS) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut
 	if err != nil {
 		return status(err)
 	}
-	if in.Mode&fuse.OPEN_KILL_SUIDGID != 0 {
+	if in.OpenFlags&devfuse.OpenKillSuidgid != 0 {
 		f.killSuid(ctx, c, in.Gid)
 	}
 	return status(f.opened(ctx, n, c, h, in.Flags, false, out))
@@ -97,7 +97,7 @@ func (f *fuseFS) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut
 
 // opened answers with an open file. The page cache is kept where the file's
 // version is still that of the last open; a file without versions has none.
-func (f *fuseFS) opened(ctx context.Context, n *node, c *Chan, h srv.Handle, flags uint32, fresh bool, out *fuse.OpenOut) error {
+func (f *fuseFS) opened(ctx context.Context, n *node, c *Chan, h srv.Handle, flags uint32, fresh bool, out *devfuse.OpenOut) error {
 	fh := &fileHandle{n: n, c: c.hold(), h: h, lockUse: lockUse{access: flags & unix.O_ACCMODE}, appends: flags&unix.O_APPEND != 0}
 	var qid p9.Qid
 	var st p9.Stat
@@ -120,32 +120,32 @@ func (f *fuseFS) opened(ctx context.Context, n *node, c *Chan, h srv.Handle, fla
 	}
 	if qid.Vers == 0 || qid.Type&(p9.QTAPPEND|p9.QTEXCL) != 0 {
 		fh.direct = true
-		out.OpenFlags |= fuse.FOPEN_DIRECT_IO
+		out.OpenFlags |= devfuse.FopenDirectIO
 		_, stream := h.(streamer)
 		if stream || flags&unix.O_ACCMODE == unix.O_RDWR && length == 0 && !fresh {
 			fh.stream = true
-			out.OpenFlags |= fuse.FOPEN_STREAM | fuse.FOPEN_NONSEEKABLE
+			out.OpenFlags |= devfuse.FopenStream | devfuse.FopenNonseekable
 		}
 	} else if f.back(fh, &st, flags, out) {
 		// Whatever is cached may be old when it is next opened otherwise.
 		n.vers.Store(0)
 	} else if n.vers.Swap(uint64(qid.Vers)+1) == uint64(qid.Vers)+1 {
-		out.OpenFlags |= fuse.FOPEN_KEEP_CACHE
+		out.OpenFlags |= devfuse.FopenKeepCache
 	}
 	if !fh.direct && n.attrs.Load() != uint64(qid.Vers)+1 && !fresh {
 		f.expireAttr(n.id) // its length is not what the kernel takes it for
 	}
 	if fh.quiet = fh.mayCloseUnseen(); fh.quiet {
-		out.OpenFlags |= fuse.FOPEN_NOFLUSH
+		out.OpenFlags |= devfuse.FopenNoflush
 	}
 	out.Fh = f.newHandle(fh)
 	return nil
 }
 
-func (f *fuseFS) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, out *fuse.CreateOut) fuse.Status {
+func (f *fuseFS) Create(cancel <-chan struct{}, in *devfuse.CreateIn, name string, out *devfuse.CreateOut) syscall.Errno {
 	r := f.begin(cancel, &in.InHeader)
 	if r == nil {
-		return fuse.Status(syscall.ESTALE)
+		return syscall.ESTALE
 	}
 	defer r.end()
 	g := r.n.group
@@ -154,7 +154,7 @@ func (f *fuseFS) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, 
 		if c, st, err := g.walk(r, r.c, name); err == nil {
 			if mode&p9.OEXCL != 0 {
 				c.close()
-				return fuse.Status(syscall.EEXIST)
+				return syscall.EEXIST
 			}
 			t := g.pg.top(c)
 			defer t.close()
@@ -163,7 +163,7 @@ func (f *fuseFS) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, 
 				c.close()
 				return status(err)
 			}
-			if in.OpenFlags&fuse.OPEN_KILL_SUIDGID != 0 {
+			if in.OpenFlags&devfuse.OpenKillSuidgid != 0 {
 				f.killSuid(r, t, in.Gid)
 			}
 			return f.created(r, t, name, c, &st, h, in.Flags, false, out)
@@ -193,10 +193,10 @@ func (f *fuseFS) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, 
 
 // created answers with a name's file c, which it takes over, opened as h; t is
 // the file that stands for it.
-func (f *fuseFS) created(r *dirReq, t *Chan, name string, c *Chan, st *p9.Stat, h srv.Handle, flags uint32, fresh bool, out *fuse.CreateOut) fuse.Status {
+func (f *fuseFS) created(r *dirReq, t *Chan, name string, c *Chan, st *p9.Stat, h srv.Handle, flags uint32, fresh bool, out *devfuse.CreateOut) syscall.Errno {
 	t.hold()
 	defer t.close()
-	if s := f.entry(r, name, c, st, &out.EntryOut); !s.Ok() {
+	if s := f.entry(r, name, c, st, &out.EntryOut); s != 0 {
 		clunkHandle(t.file, h)
 		return s
 	}
@@ -207,10 +207,10 @@ func (f *fuseFS) created(r *dirReq, t *Chan, name string, c *Chan, st *p9.Stat, 
 		f.Forget(out.NodeId, 1)
 		return status(err)
 	}
-	return fuse.OK
+	return 0
 }
 
-func (f *fuseFS) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
+func (f *fuseFS) Release(_ <-chan struct{}, in *devfuse.ReleaseIn) {
 	if h, ok := f.dropHandle(in.Fh).(*fileHandle); ok {
 		f.unlock(h)
 		f.unback(h)
@@ -220,14 +220,14 @@ func (f *fuseFS) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
 	}
 }
 
-func (f *fuseFS) Read(cancel <-chan struct{}, in *fuse.ReadIn, buf []byte) (int, fuse.Status) {
+func (f *fuseFS) Read(cancel <-chan struct{}, in *devfuse.ReadIn, buf []byte) (int, syscall.Errno) {
 	h, ok := f.handle(in.Fh).(*fileHandle)
 	if !ok {
-		return 0, fuse.EBADF
+		return 0, syscall.EBADF
 	}
 	r, ok := h.h.(srv.Reader)
 	if !ok {
-		return 0, fuse.EACCES
+		return 0, syscall.EACCES
 	}
 	ctx := f.ctx(cancel, &in.InHeader, h.n)
 	ctx.quick = h.direct
@@ -257,13 +257,13 @@ func (f *fuseFS) Read(cancel <-chan struct{}, in *fuse.ReadIn, buf []byte) (int,
 		h.rat += int64(n)
 		h.mu.Unlock()
 	}
-	return n, fuse.OK
+	return n, 0
 }
 
-func (f *fuseFS) Write(cancel <-chan struct{}, in *fuse.WriteIn, data []byte) (uint32, fuse.Status) {
+func (f *fuseFS) Write(cancel <-chan struct{}, in *devfuse.WriteIn, data []byte) (uint32, syscall.Errno) {
 	h, ok := f.handle(in.Fh).(*fileHandle)
 	if !ok {
-		return 0, fuse.EBADF
+		return 0, syscall.EBADF
 	}
 	ctx := f.ctx(cancel, &in.InHeader, h.n)
 	w, err := h.writer(ctx, in.Flags)
@@ -296,10 +296,10 @@ func (f *fuseFS) Write(cancel <-chan struct{}, in *fuse.WriteIn, data []byte) (u
 	if n <= 0 && err != nil {
 		return 0, status(err)
 	}
-	if in.WriteFlags&fuse.WRITE_KILL_SUIDGID != 0 {
+	if in.WriteFlags&devfuse.WriteKillSuidgid != 0 {
 		f.killSuid(ctx, h.c, in.Gid)
 	}
-	return uint32(n), fuse.OK
+	return uint32(n), 0
 }
 
 // killSuid takes set-uid and set-gid from a file that someone else wrote, who is of
@@ -316,14 +316,14 @@ func (f *fuseFS) killSuid(ctx context.Context, c *Chan, gid uint32) {
 	}
 }
 
-func (f *fuseFS) Fsync(cancel <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
+func (f *fuseFS) Fsync(cancel <-chan struct{}, in *devfuse.FsyncIn) syscall.Errno {
 	h, ok := f.handle(in.Fh).(*fileHandle)
 	if !ok {
-		return fuse.EBADF
+		return syscall.EBADF
 	}
 	s, ok := h.h.(srv.Syncer)
 	if !ok {
-		return fuse.OK
+		return 0
 	}
 	ctx := f.ctx(cancel, &in.InHeader, h.n)
 	defer ctx.finish()

@@ -10,9 +10,9 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 
+	"ninespace/ns/devfuse"
 	"ninespace/srv/p9"
 )
 
@@ -26,8 +26,8 @@ var engineID = sync.OnceValue(func() string {
 
 // wireLock makes a lock of the kernel's. One to the end of all files leaves out the
 // very last byte: see flockByte.
-func wireLock(in *fuse.LkIn, o lockOwner, wait bool) p9.Flock {
-	l := p9.Flock{Type: uint8(in.Lk.Typ), ProcID: in.Lk.Pid, Start: in.Lk.Start, Length: min(in.Lk.End, flockByte-1) - in.Lk.Start + 1}
+func wireLock(in *devfuse.LkIn, o lockOwner, wait bool) p9.Flock {
+	l := p9.Flock{Type: uint8(in.Lk.Type), ProcID: in.Lk.Pid, Start: in.Lk.Start, Length: min(in.Lk.End, flockByte-1) - in.Lk.Start + 1}
 	if o.flock {
 		l.Start, l.Length = flockByte, 1
 	}
@@ -37,32 +37,32 @@ func wireLock(in *fuse.LkIn, o lockOwner, wait bool) p9.Flock {
 	return l
 }
 
-func ownerOf(in *fuse.LkIn) lockOwner {
-	return lockOwner{in.Owner, in.LkFlags&fuse.FUSE_LK_FLOCK != 0}
+func ownerOf(in *devfuse.LkIn) lockOwner {
+	return lockOwner{in.Owner, in.LkFlags&devfuse.LkFlock != 0}
 }
 
-func (f *fuseFS) SetLk(cancel <-chan struct{}, in *fuse.LkIn) fuse.Status {
+func (f *fuseFS) SetLk(cancel <-chan struct{}, in *devfuse.LkIn) syscall.Errno {
 	return f.setLk(cancel, in, false)
 }
 
-func (f *fuseFS) SetLkw(cancel <-chan struct{}, in *fuse.LkIn) fuse.Status {
+func (f *fuseFS) SetLkw(cancel <-chan struct{}, in *devfuse.LkIn) syscall.Errno {
 	return f.setLk(cancel, in, true)
 }
 
-func (f *fuseFS) setLk(cancel <-chan struct{}, in *fuse.LkIn, wait bool) fuse.Status {
+func (f *fuseFS) setLk(cancel <-chan struct{}, in *devfuse.LkIn, wait bool) syscall.Errno {
 	h, ok := f.handle(in.Fh).(*fileHandle)
 	if !ok {
-		return fuse.EBADF
+		return syscall.EBADF
 	}
 	o := ownerOf(in)
 	l := wireLock(in, o, wait)
 	if l.Type > p9.LockUnlock || l.Start > math.MaxInt64 {
-		return fuse.EINVAL
+		return syscall.EINVAL
 	}
 	s := h.n.locks.Load()
 	if l.Type == p9.LockUnlock {
 		if s == nil || !s.has(o) {
-			return fuse.OK
+			return 0
 		}
 	} else {
 		s = h.n.lockState()
@@ -75,11 +75,11 @@ func (f *fuseFS) setLk(cancel <-chan struct{}, in *fuse.LkIn, wait bool) fuse.St
 	case err != nil:
 		return status(err)
 	case st == p9.LockSuccess:
-		return fuse.OK
+		return 0
 	case st == p9.LockBlocked:
-		return fuse.EAGAIN
+		return syscall.EAGAIN
 	}
-	return fuse.Status(syscall.ENOLCK)
+	return syscall.ENOLCK
 }
 
 // has tells whether an owner may hold something.
@@ -90,10 +90,10 @@ func (s *lockState) has(o lockOwner) bool {
 	return k != nil && k.taken.Load()
 }
 
-func (f *fuseFS) GetLk(cancel <-chan struct{}, in *fuse.LkIn, out *fuse.LkOut) fuse.Status {
+func (f *fuseFS) GetLk(cancel <-chan struct{}, in *devfuse.LkIn, out *devfuse.LkOut) syscall.Errno {
 	h, ok := f.handle(in.Fh).(*fileHandle)
 	if !ok {
-		return fuse.EBADF
+		return syscall.EBADF
 	}
 	o := ownerOf(in)
 	ctx := f.ctx(cancel, &in.InHeader, h.n)
@@ -102,11 +102,11 @@ func (f *fuseFS) GetLk(cancel <-chan struct{}, in *fuse.LkIn, out *fuse.LkOut) f
 	if err != nil {
 		return status(err)
 	}
-	out.Lk = fuse.FileLock{Typ: uint32(l.Type), Start: l.Start, End: math.MaxInt64, Pid: l.ProcID}
+	out.Lk = devfuse.FileLock{Type: uint32(l.Type), Start: l.Start, End: math.MaxInt64, Pid: l.ProcID}
 	if end := l.Start + l.Length - 1; l.Length != 0 && end < flockByte-1 {
 		out.Lk.End = end
 	}
-	return fuse.OK
+	return 0
 }
 
 // lockPatience is how long the end of a process waits for a server to give up its
@@ -124,14 +124,14 @@ func (h *fileHandle) mayCloseUnseen() bool {
 
 // Flush is told of each close of a descriptor: the process then has no locks of the
 // file any more, through whichever descriptor it took them.
-func (f *fuseFS) Flush(_ <-chan struct{}, in *fuse.FlushIn) fuse.Status {
+func (f *fuseFS) Flush(_ <-chan struct{}, in *devfuse.FlushIn) syscall.Errno {
 	h, ok := f.handle(in.Fh).(*fileHandle)
 	if !ok {
-		return fuse.OK
+		return 0
 	}
 	s := h.n.locks.Load()
 	if s == nil {
-		return fuse.OK
+		return 0
 	}
 	h.closed.Store(time.Now().UnixNano())
 	o := lockOwner{in.LockOwner, false}
@@ -140,7 +140,7 @@ func (f *fuseFS) Flush(_ <-chan struct{}, in *fuse.FlushIn) fuse.Status {
 	} else {
 		s.drop(context.Background(), o, nil)
 	}
-	return fuse.OK
+	return 0
 }
 
 // patiently does something that no signal interrupts, and that a server must not

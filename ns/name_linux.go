@@ -6,9 +6,9 @@ import (
 	"io/fs"
 	"syscall"
 
-	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 
+	"ninespace/ns/devfuse"
 	"ninespace/srv"
 	"ninespace/srv/p9"
 )
@@ -23,7 +23,7 @@ type dirReq struct {
 }
 
 // begin finds the directory; nil if there is none.
-func (f *fuseFS) begin(cancel <-chan struct{}, h *fuse.InHeader) *dirReq {
+func (f *fuseFS) begin(cancel <-chan struct{}, h *devfuse.InHeader) *dirReq {
 	n, c := f.node(h.NodeId)
 	if n == nil {
 		return nil
@@ -38,13 +38,13 @@ func (r *dirReq) end() {
 	r.c.close()
 }
 
-func (f *fuseFS) Lookup(cancel <-chan struct{}, h *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
-	if h.NodeId == fuse.FUSE_ROOT_ID {
+func (f *fuseFS) Lookup(cancel <-chan struct{}, h *devfuse.InHeader, name string, out *devfuse.EntryOut) syscall.Errno {
+	if h.NodeId == devfuse.RootId {
 		return f.lookupGroup(name, out)
 	}
 	r := f.begin(cancel, h)
 	if r == nil {
-		return fuse.Status(syscall.ESTALE)
+		return syscall.ESTALE
 	}
 	defer r.end()
 	c, st, err := r.n.group.walk(r, r.c, name)
@@ -55,17 +55,17 @@ func (f *fuseFS) Lookup(cancel <-chan struct{}, h *fuse.InHeader, name string, o
 }
 
 // lookupGroup finds a group's directory.
-func (f *fuseFS) lookupGroup(name string, out *fuse.EntryOut) fuse.Status {
+func (f *fuseFS) lookupGroup(name string, out *devfuse.EntryOut) syscall.Errno {
 	g := f.groupOf(name)
 	if g == nil {
-		return fuse.ENOENT
+		return syscall.ENOENT
 	}
 	st, err := g.root.file.Stat(context.Background())
 	if err != nil {
 		return status(err)
 	}
 	f.mu.RLock()
-	parent := f.nodes[fuse.FUSE_ROOT_ID]
+	parent := f.nodes[devfuse.RootId]
 	f.mu.RUnlock()
 	n := f.enter(parent, name, g.root.hold())
 	f.mu.Lock()
@@ -76,12 +76,12 @@ func (f *fuseFS) lookupGroup(name string, out *fuse.EntryOut) fuse.Status {
 	out.SetAttrTimeout(nameTimeout)
 	f.attr(&st, g.root, &out.Attr)
 	out.Ino = g.rootInode()
-	return fuse.OK
+	return 0
 }
 
 // entry answers with a name's file, c, of which it takes hold, and its
 // attributes, st, unless something is mounted on it.
-func (f *fuseFS) entry(r *dirReq, name string, c *Chan, st *p9.Stat, out *fuse.EntryOut) fuse.Status {
+func (f *fuseFS) entry(r *dirReq, name string, c *Chan, st *p9.Stat, out *devfuse.EntryOut) syscall.Errno {
 	t := r.n.group.pg.top(c)
 	defer t.close()
 	if t.file != c.file {
@@ -114,11 +114,11 @@ func (f *fuseFS) entry(r *dirReq, name string, c *Chan, st *p9.Stat, out *fuse.E
 	n := f.enter(r.n, name, c)
 	n.tell(st)
 	out.NodeId = n.id
-	return fuse.OK
+	return 0
 }
 
 // made answers with a file that was just made in the directory d.
-func (f *fuseFS) made(r *dirReq, d *Chan, name string, file srv.File, out *fuse.EntryOut) fuse.Status {
+func (f *fuseFS) made(r *dirReq, d *Chan, name string, file srv.File, out *devfuse.EntryOut) syscall.Errno {
 	st, err := file.Stat(r)
 	if err != nil {
 		srv.Clunk(file)
@@ -131,7 +131,7 @@ func (f *fuseFS) made(r *dirReq, d *Chan, name string, file srv.File, out *fuse.
 // is root and has made it as itself. A set-group-ID directory has given it its
 // group, and set-id bits do not survive the handing over. It passes on the error of
 // making it.
-func (f *fuseFS) give(ctx context.Context, d *Chan, file srv.File, err error, mode uint32, h *fuse.InHeader) (srv.File, error) {
+func (f *fuseFS) give(ctx context.Context, d *Chan, file srv.File, err error, mode uint32, h *devfuse.InHeader) (srv.File, error) {
 	if err != nil || !d.dev.host || f.own.uid != 0 || h.Uid == f.own.uid && h.Gid == f.own.gid {
 		return file, err
 	}
@@ -147,7 +147,7 @@ func (f *fuseFS) give(ctx context.Context, d *Chan, file srv.File, err error, mo
 	return file, nil
 }
 
-func (f *fuseFS) Mkdir(cancel <-chan struct{}, in *fuse.MkdirIn, name string, out *fuse.EntryOut) fuse.Status {
+func (f *fuseFS) Mkdir(cancel <-chan struct{}, in *devfuse.MkdirIn, name string, out *devfuse.EntryOut) syscall.Errno {
 	return f.make(cancel, &in.InHeader, name, out, func(r *dirReq, d *Chan) (srv.File, error) {
 		file, h, err := srv.Create(r, d.file, name, p9.ModeOfUnix(in.Mode)|fs.ModeDir, p9.OREAD)
 		clunkHandle(file, h)
@@ -155,7 +155,7 @@ func (f *fuseFS) Mkdir(cancel <-chan struct{}, in *fuse.MkdirIn, name string, ou
 	})
 }
 
-func (f *fuseFS) Mknod(cancel <-chan struct{}, in *fuse.MknodIn, name string, out *fuse.EntryOut) fuse.Status {
+func (f *fuseFS) Mknod(cancel <-chan struct{}, in *devfuse.MknodIn, name string, out *devfuse.EntryOut) syscall.Errno {
 	perm := p9.ModeOfUnix(in.Mode)
 	return f.make(cancel, &in.InHeader, name, out, func(r *dirReq, d *Chan) (srv.File, error) {
 		if perm.IsRegular() {
@@ -171,7 +171,7 @@ func (f *fuseFS) Mknod(cancel <-chan struct{}, in *fuse.MknodIn, name string, ou
 	})
 }
 
-func (f *fuseFS) Symlink(cancel <-chan struct{}, h *fuse.InHeader, target, name string, out *fuse.EntryOut) fuse.Status {
+func (f *fuseFS) Symlink(cancel <-chan struct{}, h *devfuse.InHeader, target, name string, out *devfuse.EntryOut) syscall.Errno {
 	return f.make(cancel, h, name, out, func(r *dirReq, d *Chan) (srv.File, error) {
 		if s, ok := d.file.(srv.Symlinker); ok {
 			file, err := s.Symlink(r, name, target)
@@ -181,10 +181,10 @@ func (f *fuseFS) Symlink(cancel <-chan struct{}, h *fuse.InHeader, target, name 
 	})
 }
 
-func (f *fuseFS) Link(cancel <-chan struct{}, in *fuse.LinkIn, name string, out *fuse.EntryOut) fuse.Status {
-	n, c := f.node(in.Oldnodeid)
+func (f *fuseFS) Link(cancel <-chan struct{}, in *devfuse.LinkIn, name string, out *devfuse.EntryOut) syscall.Errno {
+	n, c := f.node(in.OldNodeId)
 	if n == nil {
-		return fuse.Status(syscall.ESTALE)
+		return syscall.ESTALE
 	}
 	defer c.close()
 	return f.make(cancel, &in.InHeader, name, out, func(r *dirReq, d *Chan) (srv.File, error) {
@@ -199,7 +199,7 @@ func (f *fuseFS) Link(cancel <-chan struct{}, in *fuse.LinkIn, name string, out 
 			return nil, err
 		}
 		if c.mode == fs.ModeSymlink { // a node of another number from now on
-			f.expireAttr(in.Oldnodeid)
+			f.expireAttr(in.OldNodeId)
 		}
 		return srv.Walk(r, d.file, name)
 	})
@@ -207,11 +207,11 @@ func (f *fuseFS) Link(cancel <-chan struct{}, in *fuse.LinkIn, name string, out 
 
 // make is a request that makes a name: in the member of a union that creates,
 // unless another member has the name.
-func (f *fuseFS) make(cancel <-chan struct{}, h *fuse.InHeader, name string, out *fuse.EntryOut,
-	do func(*dirReq, *Chan) (srv.File, error)) fuse.Status {
+func (f *fuseFS) make(cancel <-chan struct{}, h *devfuse.InHeader, name string, out *devfuse.EntryOut,
+	do func(*dirReq, *Chan) (srv.File, error)) syscall.Errno {
 	r := f.begin(cancel, h)
 	if r == nil {
-		return fuse.Status(syscall.ESTALE)
+		return syscall.ESTALE
 	}
 	defer r.end()
 	d, err := r.n.group.pg.creator(r.c)
@@ -222,7 +222,7 @@ func (f *fuseFS) make(cancel <-chan struct{}, h *fuse.InHeader, name string, out
 	if r.n.group.pg.mounted(r.c) {
 		if c, _, err := r.n.group.walk(r, r.c, name); err == nil {
 			c.close()
-			return fuse.Status(syscall.EEXIST)
+			return syscall.EEXIST
 		}
 	}
 	file, err := do(r, d)
@@ -257,18 +257,18 @@ func (g *Group) owner(ctx context.Context, c *Chan, name string) (*Chan, error) 
 	return nil, p9.ErrNotExist
 }
 
-func (f *fuseFS) Unlink(cancel <-chan struct{}, h *fuse.InHeader, name string) fuse.Status {
+func (f *fuseFS) Unlink(cancel <-chan struct{}, h *devfuse.InHeader, name string) syscall.Errno {
 	return f.unlink(cancel, h, name, false)
 }
 
-func (f *fuseFS) Rmdir(cancel <-chan struct{}, h *fuse.InHeader, name string) fuse.Status {
+func (f *fuseFS) Rmdir(cancel <-chan struct{}, h *devfuse.InHeader, name string) syscall.Errno {
 	return f.unlink(cancel, h, name, true)
 }
 
-func (f *fuseFS) unlink(cancel <-chan struct{}, h *fuse.InHeader, name string, isDir bool) fuse.Status {
+func (f *fuseFS) unlink(cancel <-chan struct{}, h *devfuse.InHeader, name string, isDir bool) syscall.Errno {
 	r := f.begin(cancel, h)
 	if r == nil {
-		return fuse.Status(syscall.ESTALE)
+		return syscall.ESTALE
 	}
 	defer r.end()
 	d, err := r.n.group.owner(r, r.c, name)
@@ -282,7 +282,7 @@ func (f *fuseFS) unlink(cancel <-chan struct{}, h *fuse.InHeader, name string, i
 		busy := r.n.group.pg.mounted(c)
 		c.close()
 		if busy { // it would be what is mounted there that seems to go
-			return fuse.EBUSY
+			return syscall.EBUSY
 		}
 	}
 	if err := srv.Unlink(r, d.file, name, isDir); err != nil {
@@ -291,18 +291,18 @@ func (f *fuseFS) unlink(cancel <-chan struct{}, h *fuse.InHeader, name string, i
 	if isDir {
 		f.removed(r.n, name)
 	}
-	return fuse.OK
+	return 0
 }
 
-func (f *fuseFS) Rename(cancel <-chan struct{}, in *fuse.RenameIn, old, name string) fuse.Status {
+func (f *fuseFS) Rename(cancel <-chan struct{}, in *devfuse.RenameIn, old, name string) syscall.Errno {
 	r := f.begin(cancel, &in.InHeader)
 	if r == nil {
-		return fuse.Status(syscall.ESTALE)
+		return syscall.ESTALE
 	}
 	defer r.end()
 	n, c := f.node(in.Newdir)
 	if n == nil {
-		return fuse.Status(syscall.ESTALE)
+		return syscall.ESTALE
 	}
 	defer c.close()
 	pg := r.n.group.pg
@@ -320,24 +320,24 @@ func (f *fuseFS) Rename(cancel <-chan struct{}, in *fuse.RenameIn, old, name str
 	}
 	defer to.close()
 	if from.dev != to.dev {
-		return fuse.EXDEV
+		return syscall.EXDEV
 	}
 	if flagged, ok := from.file.(flagRenamer); ok && in.Flags != 0 {
 		if err := flagged.RenameFlags(r, old, to.file, name, in.Flags); err != nil {
 			return status(err)
 		}
 		f.moved(r.n, old, n, name, in.Flags&unix.RENAME_EXCHANGE != 0)
-		return fuse.OK
+		return 0
 	}
 	switch in.Flags { // in which 9P has none
 	case 0:
 	case unix.RENAME_NOREPLACE:
 		if x, _, err := to.walk(r, name); err == nil {
 			x.close()
-			return fuse.Status(syscall.EEXIST)
+			return syscall.EEXIST
 		}
 	default:
-		return fuse.EINVAL
+		return syscall.EINVAL
 	}
 	file := to.file
 	if to.key() == from.key() {
@@ -347,7 +347,7 @@ func (f *fuseFS) Rename(cancel <-chan struct{}, in *fuse.RenameIn, old, name str
 		return status(err)
 	}
 	f.moved(r.n, old, n, name, false)
-	return fuse.OK
+	return 0
 }
 
 // A flagRenamer is a directory that renames with flags of renameat2(2), which 9P does
@@ -356,10 +356,10 @@ type flagRenamer interface {
 	RenameFlags(ctx context.Context, old string, newdir srv.File, newname string, flags uint32) error
 }
 
-func (f *fuseFS) Readlink(cancel <-chan struct{}, h *fuse.InHeader) ([]byte, fuse.Status) {
+func (f *fuseFS) Readlink(cancel <-chan struct{}, h *devfuse.InHeader) ([]byte, syscall.Errno) {
 	n, c := f.node(h.NodeId)
 	if n == nil {
-		return nil, fuse.Status(syscall.ESTALE)
+		return nil, syscall.ESTALE
 	}
 	defer c.close()
 	ctx := f.ctx(cancel, h, n)

@@ -1,10 +1,9 @@
 package ns
 
 import (
-	"encoding/binary"
 	"time"
 
-	"github.com/hanwen/go-fuse/v2/fuse"
+	"ninespace/ns/devfuse"
 )
 
 // What the engine tells the kernel without being asked.
@@ -39,7 +38,7 @@ func (f *fuseFS) changed(g *Group, at *Chan) {
 		}
 		for _, n := range names {
 			if n.dir.busy.Load() == 0 {
-				f.expireName(n.id, n.name)
+				f.conn.ExpireName(n.id, n.name)
 			}
 		}
 	}()
@@ -73,7 +72,7 @@ func (f *fuseFS) stale(g *Group, at *Chan) (dirs []uint64, names []toldName) {
 	var find func(n *node)
 	find = func(n *node) {
 		if n.ch != nil && n.ch.key() == at.key() {
-			if n.parent != nil && n.parent.id != fuse.FUSE_ROOT_ID && n.parent.id != 0 {
+			if n.parent != nil && n.parent.id != devfuse.RootId && n.parent.id != 0 {
 				names = append(names, toldName{n.parent, n.parent.id, n.name})
 			}
 			all(n)
@@ -83,7 +82,7 @@ func (f *fuseFS) stale(g *Group, at *Chan) (dirs []uint64, names []toldName) {
 			find(k)
 		}
 	}
-	top := f.nodes[fuse.FUSE_ROOT_ID].kids[groupDir(g.id)]
+	top := f.nodes[devfuse.RootId].kids[groupDir(g.id)]
 	switch {
 	case top == nil:
 	case at == nil || !at.isDir(): // what names a file has is not kept
@@ -94,30 +93,9 @@ func (f *fuseFS) stale(g *Group, at *Chan) (dirs []uint64, names []toldName) {
 	return dirs, names
 }
 
-// expireAttr has the kernel ask again for a directory's attributes.
-func (f *fuseFS) expireAttr(id uint64) {
-	le := binary.NativeEndian
-	b := le.AppendUint64(nil, id)
-	b = le.AppendUint64(b, ^uint64(0)) // no data
-	f.conn.Notify(fuse.NOTIFY_INVAL_INODE, le.AppendUint64(b, 0))
-}
+// expireAttr has the kernel ask again for a file's attributes.
+func (f *fuseFS) expireAttr(id uint64) { f.conn.ExpireAttr(id) }
 
 // dropName has the kernel forget a name of the root, a group's that is gone, and
 // all that is beneath.
-func (f *fuseFS) dropName(name string) {
-	le := binary.NativeEndian
-	b := le.AppendUint64(nil, fuse.FUSE_ROOT_ID)
-	b = le.AppendUint32(b, uint32(len(name)))
-	b = le.AppendUint32(b, 0)
-	f.conn.Notify(fuse.NOTIFY_INVAL_ENTRY, append(append(b, name...), 0))
-}
-
-// expireName has the kernel ask again for a name. Without EXPIRE_ONLY it would
-// also undo the mounts beneath.
-func (f *fuseFS) expireName(dir uint64, name string) {
-	le := binary.NativeEndian
-	b := le.AppendUint64(nil, dir)
-	b = le.AppendUint32(b, uint32(len(name)))
-	b = le.AppendUint32(b, fuse.EXPIRE_ONLY)
-	f.conn.Notify(fuse.NOTIFY_INVAL_ENTRY, append(append(b, name...), 0))
-}
+func (f *fuseFS) dropName(name string) { f.conn.DropName(devfuse.RootId, name) }

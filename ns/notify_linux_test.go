@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hanwen/go-fuse/v2/fuse"
+	"ninespace/ns/devfuse"
 )
 
 // TestStale wants a bind to make the kernel ask again for what leads to the place
@@ -23,10 +23,10 @@ func TestStale(t *testing.T) {
 		}
 	}()
 	look := func(name string) {
-		id := uint64(fuse.FUSE_ROOT_ID)
+		id := uint64(devfuse.RootId)
 		for _, elem := range strings.Split(groupDir(g.id)+name, "/") {
-			var out fuse.EntryOut
-			if s := f.Lookup(nil, &fuse.InHeader{NodeId: id}, elem, &out); !s.Ok() {
+			var out devfuse.EntryOut
+			if s := f.Lookup(nil, &devfuse.InHeader{NodeId: id}, elem, &out); s != 0 {
 				t.Fatalf("%s: %s: %v", name, elem, s)
 			}
 			id = out.NodeId

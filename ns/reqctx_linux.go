@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hanwen/go-fuse/v2/fuse"
+	"ninespace/ns/devfuse"
 )
 
 // A reqCtx is the context of one request: the kernel's interrupt ends it. For
@@ -27,7 +27,7 @@ type reqCtx struct {
 
 const patience = time.Second
 
-func (f *fuseFS) ctx(cancel <-chan struct{}, h *fuse.InHeader, n *node) *reqCtx {
+func (f *fuseFS) ctx(cancel <-chan struct{}, h *devfuse.InHeader, n *node) *reqCtx {
 	c := &reqCtx{cancel: cancel, end: make(chan struct{})}
 	if n != nil {
 		c.caller = caller{n.group, int(h.Pid), h.Uid, h.Gid}

@@ -10,20 +10,19 @@ import (
 	"syscall"
 	"unsafe"
 
-	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 )
 
 // The protocol's version that the messages here are of.
 const (
 	major = 7
-	minor = 28
+	minor = 45
 )
 
 // Options are what is agreed on with the kernel.
 type Options struct {
 	MaxWrite int    // the most that a read or write asks for
-	Flags    uint64 // fuse.CAP_*: what is wanted, as far as the kernel has it
+	Flags    uint64 // Cap*: what is wanted, as far as the kernel has it
 }
 
 // A Conn is a mounted file system's connection to the kernel.
@@ -57,25 +56,23 @@ func New(fd int, fs FS, o Options) (*Conn, error) {
 	if errno := c.read(r); errno != 0 {
 		return nil, fmt.Errorf("read of the first request: %w", errno)
 	}
-	in := arg[fuse.InitIn](r)
+	in := arg[initIn](r)
 	if opcode(in.Opcode) != opInit || in.Major != major || in.Minor < 12 {
 		return nil, fmt.Errorf("kernel's protocol %d.%d: %w", in.Major, in.Minor, syscall.EPROTO)
 	}
-	c.flags = in.Flags64() & o.Flags
-	out := result[fuse.InitOut](r)
-	*out = fuse.InitOut{Major: major, Minor: min(minor, in.Minor), MaxReadAhead: in.MaxReadAhead,
-		Flags: uint32(c.flags) | initExt&in.Flags, Flags2: uint32(c.flags >> 32),
+	c.flags = in.can() & o.Flags
+	out := result[initOut](r)
+	*out = initOut{Major: major, Minor: min(minor, in.Minor), MaxReadahead: in.MaxReadahead,
+		Flags: uint32(c.flags) | capInitExt&in.Flags, Flags2: uint32(c.flags >> 32),
 		MaxBackground: 64, CongestionThreshold: 48, MaxWrite: uint32(o.MaxWrite), MaxStackDepth: 1,
 		MaxPages: uint16(o.MaxWrite / os.Getpagesize())}
-	if errno := r.reply(fuse.OK); errno != 0 {
+	if errno := r.reply(0); errno != 0 {
 		return nil, fmt.Errorf("answer to the first request: %w", errno)
 	}
 	return c, nil
 }
 
-const initExt = 1 << 30 // FUSE_INIT_EXT: there are Flags2
-
-// Has tells whether the kernel has agreed to one of fuse.CAP_*.
+// Has tells whether the kernel has agreed to one of Cap*.
 func (c *Conn) Has(flag uint64) bool { return c.flags&flag == flag }
 
 // read waits for a request. One that is short is copied, so that to be handled for
@@ -83,7 +80,7 @@ func (c *Conn) Has(flag uint64) bool { return c.flags&flag == flag }
 func (c *Conn) read(r *request) syscall.Errno {
 	buf := c.large.get()
 	n, err := unix.Read(c.fd, buf)
-	if err != nil || n < int(unsafe.Sizeof(fuse.InHeader{})) {
+	if err != nil || n < int(unsafe.Sizeof(InHeader{})) {
 		c.large.put(buf)
 		if errno, ok := err.(syscall.Errno); ok {
 			return errno
@@ -104,7 +101,7 @@ func (c *Conn) handle(r *request) {
 	defer func() {
 		if e := recover(); e != nil {
 			log.Printf("fuse request %d: %v\n%s", r.header().Opcode, e, debug.Stack())
-			r.reply(fuse.EIO)
+			r.reply(syscall.EIO)
 		}
 		r.done()
 	}()
@@ -143,15 +140,6 @@ func (c *Conn) leave(r *request) {
 	c.mu.Unlock()
 }
 
-// Notify tells the kernel something that it has not asked for: code is one of
-// fuse.NOTIFY_*.
-func (c *Conn) Notify(code int32, body []byte) error {
-	h := fuse.OutHeader{Length: uint32(unsafe.Sizeof(fuse.OutHeader{})) + uint32(len(body)), Status: -code}
-	b := append(unsafe.Slice((*byte)(unsafe.Pointer(&h)), unsafe.Sizeof(h)), body...)
-	_, err := unix.Write(c.fd, b)
-	return err
-}
-
 // ioctls of the device.
 const (
 	iocBackingOpen  = 0x4010e501
@@ -159,9 +147,9 @@ const (
 )
 
 // Lend lends an open file to the kernel, to read and write it itself for those who
-// open a file of the file system. The number is what fuse.OpenOut takes.
+// open a file of the file system. The number is what OpenOut takes.
 func (c *Conn) Lend(fd int) (int32, syscall.Errno) {
-	m := fuse.BackingMap{Fd: int32(fd)}
+	m := backingMap{Fd: int32(fd)}
 	id, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(c.fd), iocBackingOpen, uintptr(unsafe.Pointer(&m)))
 	return int32(id), errno
 }

@@ -7,10 +7,10 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"unsafe"
 
-	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 
 	"ninespace/srv/srvtest"
@@ -19,7 +19,7 @@ import (
 // A testFS has the files f, whose text is "text", and slow and liar, reads of
 // which block until they are cancelled. liar is said to be brief.
 type testFS struct {
-	fuse.RawFileSystem
+	nosys
 	release chan struct{} // ends a blocked read as well
 	blocked *atomic.Int32 // reads
 }
@@ -34,45 +34,45 @@ var files = map[string]uint64{"f": fileF, "slow": fileSlow, "liar": fileLiar}
 
 func (testFS) Brief(node uint64) bool { return node != fileSlow }
 
-func attrOf(node uint64) fuse.Attr {
-	if node == fuse.FUSE_ROOT_ID {
-		return fuse.Attr{Ino: node, Mode: unix.S_IFDIR | 0o755, Nlink: 2}
+func attrOf(node uint64) Attr {
+	if node == RootId {
+		return Attr{Ino: node, Mode: unix.S_IFDIR | 0o755, Nlink: 2}
 	}
-	return fuse.Attr{Ino: node, Mode: unix.S_IFREG | 0o644, Nlink: 1, Size: 4}
+	return Attr{Ino: node, Mode: unix.S_IFREG | 0o644, Nlink: 1, Size: 4}
 }
 
-func (testFS) Lookup(_ <-chan struct{}, _ *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
+func (testFS) Lookup(_ <-chan struct{}, _ *InHeader, name string, out *EntryOut) syscall.Errno {
 	if files[name] == 0 {
-		return fuse.ENOENT
+		return syscall.ENOENT
 	}
 	out.NodeId, out.Attr = files[name], attrOf(files[name])
-	return fuse.OK
+	return 0
 }
 
-func (testFS) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
+func (testFS) GetAttr(_ <-chan struct{}, in *GetAttrIn, out *AttrOut) syscall.Errno {
 	out.Attr = attrOf(in.NodeId)
-	return fuse.OK
+	return 0
 }
 
-func (testFS) Open(_ <-chan struct{}, _ *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
-	out.OpenFlags = fuse.FOPEN_DIRECT_IO
-	return fuse.OK
+func (testFS) Open(_ <-chan struct{}, _ *OpenIn, out *OpenOut) syscall.Errno {
+	out.OpenFlags = FopenDirectIO
+	return 0
 }
 
-func (fs testFS) Read(cancel <-chan struct{}, in *fuse.ReadIn, buf []byte) (int, fuse.Status) {
+func (fs testFS) Read(cancel <-chan struct{}, in *ReadIn, buf []byte) (int, syscall.Errno) {
 	if in.NodeId != fileF {
 		fs.blocked.Add(1)
 		defer fs.blocked.Add(-1)
 		select {
 		case <-cancel:
-			return 0, fuse.EINTR
+			return 0, syscall.EINTR
 		case <-fs.release:
 		}
 	}
 	if in.Offset > 0 {
-		return 0, fuse.OK
+		return 0, 0
 	}
-	return copy(buf, "text"), fuse.OK
+	return copy(buf, "text"), 0
 }
 
 // A mounted is a testFS that is mounted, in no name space. It is used by other
@@ -85,7 +85,7 @@ type mounted struct {
 func mount(t *testing.T) *mounted {
 	t.Helper()
 	srvtest.CheckGoroutines(t)
-	fs := testFS{fuse.NewDefaultRawFileSystem(), make(chan struct{}, 1), &atomic.Int32{}}
+	fs := testFS{nosys{}, make(chan struct{}, 1), &atomic.Int32{}}
 	dev, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		t.Skip("/dev/fuse: ", err)
@@ -95,11 +95,11 @@ func mount(t *testing.T) *mounted {
 		unix.Close(dev)
 		t.Skip("mount of fuse: ", err)
 	}
-	c, err := New(dev, fs, Options{MaxWrite: 1 << 20, Flags: fuse.CAP_MAX_PAGES | fuse.CAP_ASYNC_READ})
+	c, err := New(dev, fs, Options{MaxWrite: 1 << 20, Flags: CapMaxPages | CapAsyncRead})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !c.Has(fuse.CAP_MAX_PAGES) || c.Has(fuse.CAP_AUTO_INVAL_DATA) {
+	if !c.Has(CapMaxPages) || c.Has(CapAutoInvalData) {
 		t.Errorf("flags: %#x", c.flags)
 	}
 	ended := make(chan struct{})
@@ -209,11 +209,11 @@ func TestBlocked(t *testing.T) {
 // TestMessages wants messages that are too short, have no names, or are none to be
 // errors.
 func TestMessages(t *testing.T) {
-	fs := testFS{fuse.NewDefaultRawFileSystem(), nil, &atomic.Int32{}}
+	fs := testFS{nosys{}, nil, &atomic.Int32{}}
 	c := &Conn{fs: fs, live: map[*request]struct{}{}, large: buffers{size: 1 << 20}, medium: buffers{size: 1 << 17}}
 	r := c.enrol()
 	for op := range opcode(100) {
-		for n := int(unsafe.Sizeof(fuse.InHeader{})); n < 200; n++ {
+		for n := int(unsafe.Sizeof(InHeader{})); n < 200; n++ {
 			r.in = bytesOf(r.small[:])[:n]
 			clear(r.in)
 			for i := n - 20; i > 40 && i < n; i++ { // names without an end

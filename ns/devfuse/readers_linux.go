@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 )
 
@@ -137,14 +136,14 @@ func (c *Conn) take(r *request, waiting int32, t int64) {
 func (c *Conn) brief(r *request, op opcode) bool {
 	switch op {
 	case opRead, opReaddir, opReaddirplus:
-		if arg[fuse.ReadIn](r).Size > briefData {
+		if arg[ReadIn](r).Size > briefData {
 			return false
 		}
 	case opWrite:
 		if len(r.in) > briefData {
 			return false
 		}
-	case opFsync, opFsyncdir, opSetlkw, opFallocate, opCopyFileRange:
+	case opFsync, opFsyncdir, opSetlkw, opFallocate, opCopyFileRange, opCopyFileRange64:
 		return false
 	}
 	return c.fs.Brief(r.header().NodeId)

@@ -6,7 +6,6 @@ import (
 	"syscall"
 	"unsafe"
 
-	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 )
 
@@ -30,11 +29,11 @@ type request struct {
 	cancel      chan struct{}
 }
 
-const headerSize = unsafe.Sizeof(fuse.OutHeader{})
+const headerSize = unsafe.Sizeof(outHeader{})
 
 func bytesOf(w []uint64) []byte { return unsafe.Slice((*byte)(unsafe.Pointer(&w[0])), 8*len(w)) }
 
-func (r *request) header() *fuse.InHeader { return arg[fuse.InHeader](r) }
+func (r *request) header() *InHeader { return arg[InHeader](r) }
 
 // arg gives the message's fields; that it is long enough was seen to.
 func arg[T any](r *request) *T { return (*T)(unsafe.Pointer(&r.in[0])) }
@@ -106,16 +105,16 @@ func (r *request) interrupt(unique uint64) bool {
 }
 
 // noReply is the status of a request that has no answer.
-const noReply = fuse.Status(-1)
+const noReply = ^syscall.Errno(0)
 
 // reply answers. Of an error nothing but the number is told.
-func (r *request) reply(st fuse.Status) syscall.Errno {
-	if st != fuse.OK {
+func (r *request) reply(st syscall.Errno) syscall.Errno {
+	if st != 0 {
 		r.n, r.data = 0, nil
 	}
-	h := (*fuse.OutHeader)(unsafe.Pointer(&r.out[0]))
+	h := (*outHeader)(unsafe.Pointer(&r.out[0]))
 	n := headerSize + r.n
-	*h = fuse.OutHeader{Length: uint32(n) + uint32(len(r.data)), Status: -int32(st), Unique: r.header().Unique}
+	*h = outHeader{Len: uint32(n) + uint32(len(r.data)), Error: -int32(st), Unique: r.header().Unique}
 	for {
 		var errno syscall.Errno
 		if len(r.data) == 0 {
