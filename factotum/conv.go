@@ -241,24 +241,32 @@ func (c *conv) have(template Attrs) (*key, error) {
 
 // confirm asks whether a key may be used, where it has to be.
 func (c *conv) confirm(k *key) error {
+	for {
+		err := c.f.allowed(c.ctx, k)
+		if err == nil || c.ctx.Err() == nil {
+			return err
+		}
+		if err := c.again(""); err != nil { // flushed
+			return err
+		}
+	}
+}
+
+// allowed asks at the file confirm whether a key may be used, where it has to be.
+func (f *Factotum) allowed(ctx context.Context, k *key) error {
 	if !k.attrs.Has("confirm") {
 		return nil
 	}
-	for {
-		ans, err := c.f.confirm.ask(c.ctx, k.attrs)
-		switch {
-		case err == errNobody:
-			return errors.New("nobody is there to confirm the use of the key")
-		case err != nil: // flushed
-			if err := c.again(""); err != nil {
-				return err
-			}
-			continue
-		case ans.Get("answer") != "yes":
-			return errors.New("the use of the key was denied")
-		}
-		return nil
+	ans, err := f.confirm.ask(ctx, k.attrs)
+	switch {
+	case err == errNobody:
+		return errors.New("nobody is there to confirm the use of the key")
+	case err != nil:
+		return err
+	case ans.Get("answer") != "yes":
+		return errors.New("the use of the key was denied")
 	}
+	return nil
 }
 
 // drop lets go of a key that turned out not to be needed.

@@ -60,7 +60,7 @@ func fits(s string, n int) bool {
 	return s != "" && len(s) < n && !bytes.ContainsAny([]byte(s), "\x00 \t\n")
 }
 
-func dp9ikKey(k *key) error {
+func dp9ikKey(_ *Factotum, k *key) error {
 	user := k.attrs.Get("user")
 	if !fits(user, nameLen) || !fits(k.attrs.Get("dom"), domLen) {
 		return invalid("user or dom is too long, empty or of more than one word")

@@ -254,7 +254,7 @@ func (f *Factotum) AddKey(a Attrs, lifetime time.Duration) error {
 		}
 		keys = append(keys, k)
 		if err == nil {
-			err = p.check(k)
+			err = f.check(p, k)
 		}
 		if err != nil {
 			for _, k := range keys {

@@ -12,8 +12,8 @@ import (
 type proto struct {
 	name  string
 	roles []role
-	needs string             // what a key has to have, as a template
-	key   func(k *key) error // makes k.data of a new key; nil: there are no keys
+	needs string                          // what a key has to have, as a template
+	key   func(f *Factotum, k *key) error // makes k.data of a new key; nil: there are no keys
 }
 
 type role struct {
@@ -22,7 +22,7 @@ type role struct {
 }
 
 // plain is for keys that are used as they are.
-func plain(*key) error { return nil }
+func plain(*Factotum, *key) error { return nil }
 
 // protos is the table. To add a protocol, write its file and add its line.
 func protos() []proto {
@@ -33,6 +33,7 @@ func protos() []proto {
 		{"httpdigest", []role{{"client", digestClient}, {"server", digestServer}}, "user? realm? !password?", plain},
 		{"p9any", []role{{"client", p9anyClient}, {"server", p9anyServer}}, "", nil},
 		{"pass", []role{{"client", passClient}}, "user? !password?", plain},
+		{"ssh", []role{{"sign", sshSign}, {"public", sshPublic}}, "!key?", sshKeyData},
 		{"totp", []role{{"client", totpClient}, {"server", totpServer}}, "!secret?", totpKey},
 	}
 }
@@ -88,7 +89,7 @@ func (p *proto) prompt() Attrs {
 }
 
 // check makes sure that a new key has what it needs.
-func (p *proto) check(k *key) error {
+func (f *Factotum) check(p *proto, k *key) error {
 	all := k.all()
 	for _, at := range p.prompt() {
 		if !all.matches(Attrs{at}) {
@@ -98,7 +99,7 @@ func (p *proto) check(k *key) error {
 			return invalid(at.Name + " is empty")
 		}
 	}
-	return p.key(k)
+	return p.key(f, k)
 }
 
 func (f *Factotum) protoText() string {

@@ -18,9 +18,11 @@ func withPeer(ctx context.Context, rwc io.ReadWriteCloser) context.Context {
 
 // Peer gives the number of the user whose process made the connection that a request
 // came over, where that is a Unix socket: SO_PEERCRED of unix(7).
-func Peer(ctx context.Context) (uid uint32, ok bool) {
-	rwc, _ := ctx.Value(peerKey{}).(io.ReadWriteCloser)
-	raw := p9.Socket(rwc)
+func Peer(ctx context.Context) (uid uint32, ok bool) { return PeerOf(ctx.Value(peerKey{})) }
+
+// PeerOf is Peer for a connection.
+func PeerOf(conn any) (uid uint32, ok bool) {
+	raw := p9.Socket(conn)
 	if raw == nil {
 		return 0, false
 	}

@@ -19,6 +19,8 @@ var packages = []debian{
 	{"redis-server", "/usr/bin/redis-server", "the server that queues and pipes are measured beside"},
 	{"oathtool", "/usr/bin/oathtool", "the foreign one-time passwords"},
 	{"curl", "/usr/bin/curl", "the foreign HTTP digest"},
+	{"openssh-client", "/usr/bin/ssh-add", "the foreign user of the ssh-agent"},
+	{"openssh-server", "/usr/sbin/sshd", "the server that it logs in to"},
 	{"git", "/usr/bin/git", "a program in name spaces"},
 	{"make", "/usr/bin/make", "another"},
 	{"python3", "/usr/bin/python3", "another"},

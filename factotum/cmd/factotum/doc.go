@@ -7,7 +7,7 @@ factotum - authentication agent: keeps keys, and uses them for programs that hav
 
 # SYNOPSIS
 
-	nine factotum [-iD] [-s srvname] [-l dialstring] [-a dialstring]
+	nine factotum [-iD] [-s srvname] [-l dialstring] [-a dialstring] [-k] [-A socket]
 	nine factotum -g [-s srvname] attr=value ... attr? ...
 
 # DESCRIPTION
@@ -46,6 +46,9 @@ The protocols:
 	            and server. A server's key is any user's, whose tickets it takes
 	p9any       agrees with the other side on dp9ik and a domain, then is that
 
+	ssh         private keys: role=public reads the public ones, role=sign writes data
+	            and reads a signature; algorithm=rsa-sha2-256 or rsa-sha2-512
+
 Where -a names no authentication server, the client of dp9ik has to have the server's own
 key.
 
@@ -53,6 +56,16 @@ P9sk1 and others that rest on DES are refused.
 
 With -g it asks for the values of attributes that end in ?, secrets without showing
 them, and gives the key to the factotum that is posted.
+
+-A socket is a Unix socket at which it is an ssh-agent, for SSH_AUTH_SOCK: ssh, ssh-add,
+ssh-keygen -Y and git use the keys of protocol ssh there. Keys may have a lifetime, need
+to be confirmed (at the file confirm), have certificates, and be locked. If SSH_AUTH_SOCK
+names another agent when factotum starts, the keys of that one are had as well, and those
+that are in hardware (sk-) are added to it. RSA signs with SHA-2 only.
+
+-k loads id_ed25519, id_ecdsa and id_rsa of $HOME/.ssh, and the certificates beside them.
+Passphrases are asked for on the terminal; without one, or without an answer, such keys
+are left out.
 
 -a dialstring is where dp9ik gets tickets, at port 567 where that is not said.
 
@@ -78,15 +91,26 @@ included, and secrets are kept in locked pages and wiped.
 	nine factotum &
 	nine factotum -g proto=pass server=example.org 'user?' '!password?'
 	nine 9p read factotum/ctl
+
+As the ssh-agent:
+
+	nine factotum -k -A $HOME/.ssh/agent &
+	export SSH_AUTH_SOCK=$HOME/.ssh/agent
+	ssh-add -l
+
+A one-time password:
+
 	echo 'key proto=totp user=glenda !secret=JBSWY3DPEHPK3PXP' | nine 9p write factotum/ctl
 
 # FILES
 
 $NAMESPACE/factotum is where it is posted.
 
+$HOME/.ssh/id_* are keys, and id_*-cert.pub their certificates.
+
 # SEE ALSO
 
-9p, srv; factotum(4) of Plan 9
+9p, srv; ssh-agent(1), ssh-add(1); factotum(4) of Plan 9
 
 # DIAGNOSTICS
 
@@ -99,6 +123,10 @@ Go moves and copies memory: a password on its way in or out may stay in the proc
 memory, from which nobody reads, until that is used again. Where more is locked than
 RLIMIT_MEMLOCK allows, a line of the log says so.
 
-Root can read any memory.
+Root can read any memory. Package crypto/ed25519 keeps a copy of a key until Go's collector
+comes to it.
+
+Keys that are restricted to destinations (ssh-add -h) are refused: it could not keep to
+that. Ssh-askpass is not used.
 */
 package factotum

@@ -3,6 +3,7 @@ package factotum
 import (
 	"context"
 	_ "embed" // for the manual page
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -27,6 +28,8 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	d.Flags(flags, "factotum")
 	ask := flags.Bool("g", false, "ask for a key and give it to the factotum that is posted")
 	as := flags.String("a", "", "get dp9ik's tickets at `dialstring`")
+	agent := flags.String("A", "", "be an ssh-agent at `socket`")
+	load := flags.Bool("k", false, "load the keys of $HOME/.ssh")
 	if err := flags.Parse(srv.Letters(flags, args)); err != nil {
 		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
 	}
@@ -71,7 +74,47 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 			return err
 		}
 	}
-	return d.Serve(ctx, std, srv.New(f))
+	if *load {
+		if err := loadKeys(std, f); err != nil {
+			return err
+		}
+	}
+	if *agent == "" {
+		return d.Serve(ctx, std, srv.New(f))
+	}
+	return serveBoth(ctx, std, &d, f, *agent)
+}
+
+// serveBoth serves files and, until they end, an ssh-agent.
+func serveBoth(ctx context.Context, std [3]*os.File, d *srv.Door, f *factotum.Factotum, sock string) error {
+	upstream := os.Getenv("SSH_AUTH_SOCK")
+	if same(upstream, sock) {
+		upstream = "" // it is our own
+	}
+	l, err := srv.Announce("unix!" + sock)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() {
+		defer cancel()
+		done <- f.NewAgent(upstream).Serve(ctx, l)
+	}()
+	err = d.Serve(ctx, std, srv.New(f))
+	cancel()
+	return errors.Join(err, <-done)
+}
+
+// same reports whether two names are of the same file.
+func same(a, b string) bool {
+	if a == b {
+		return true
+	}
+	x, err1 := os.Stat(a)
+	y, err2 := os.Stat(b)
+	return err1 == nil && err2 == nil && os.SameFile(x, y)
 }
 
 // getKey asks for what a template leaves open and gives the key to a factotum.

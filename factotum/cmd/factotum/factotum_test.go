@@ -5,7 +5,9 @@ import (
 	"errors"
 	"flag"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"ninespace/srv/client"
@@ -84,5 +86,66 @@ func TestGetKey(t *testing.T) {
 	}
 	if err := Main(t.Context(), std, []string{"-g"}); !errors.Is(err, flag.ErrHelp) {
 		t.Errorf("-g without attributes: %v", err)
+	}
+}
+
+// TestLoad has keys of ssh, one with a certificate and one sealed, and an agent.
+func TestLoad(t *testing.T) {
+	if _, err := exec.LookPath("ssh-keygen"); err != nil {
+		t.Skip("ssh-keygen is not here: Debian's package openssh-client")
+	}
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("NAMESPACE", t.TempDir())
+	t.Setenv("SSH_AUTH_SOCK", filepath.Join(home, "agent"))
+	dir := filepath.Join(home, ".ssh")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range []string{"-q -N  -f id_ecdsa -t ecdsa", "-q -N  -f id_ed25519 -t ed25519", "-q -N  -f ca -t ed25519", "-q -N sesame -f id_rsa -t rsa", "-q -s ca -I me -n root id_ed25519.pub"} {
+		cmd := exec.Command("ssh-keygen", strings.Split(args, " ")...)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v: %s", args, err, out)
+		}
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	errs, err := os.Create(filepath.Join(home, "errors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer errs.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- Main(ctx, [3]*os.File{null, null, errs}, []string{"-k", "-A", filepath.Join(home, "agent")})
+	}()
+	var out []byte
+	if !srvtest.Until(func() bool { out, err = exec.Command("ssh-add", "-l").CombinedOutput(); return err == nil }) {
+		t.Fatalf("%s", out)
+	}
+	for _, want := range []string{"(ECDSA)", "(ED25519)", "(ED25519-CERT)"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("no %s in\n%s", want, out)
+		}
+	}
+	for _, name := range []string{"id_ecdsa.pub", "id_ed25519.pub", "id_ed25519-cert.pub"} {
+		if out, err := exec.Command("ssh-add", "-T", filepath.Join(dir, name)).CombinedOutput(); err != nil {
+			t.Errorf("%s: %s", name, out)
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if b, _ := os.ReadFile(errs.Name()); !strings.Contains(string(b), "id_rsa: it is sealed") {
+		t.Errorf("what was said: %q", b)
+	}
+	if _, err := os.Lstat(filepath.Join(home, "agent")); err == nil {
+		t.Error("the socket is still there")
 	}
 }

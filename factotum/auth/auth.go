@@ -1,0 +1,222 @@
+// Package auth is the client's side of factotum: programs that authenticate, or have
+// somebody authenticate himself, do it here and have no key. A Factotum is a connection
+// to one, an RPC a conversation of a protocol.
+//
+// It gives 9P servers and clients their authentication (Factotum.Auth, Factotum.Attach),
+// connections auth_proxy's (Factotum.Proxy), and TLS configurations whose keys are
+// factotum's and which know their peers by OpenSSH's files authorized_keys and known_hosts.
+package auth
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+
+	"ninespace/srv/client"
+	"ninespace/srv/p9"
+)
+
+// A Factotum is a connection to one. It may be used by many goroutines at once.
+type Factotum struct {
+	conn *client.Conn
+	root *client.Fid
+}
+
+// Dial connects to the factotum at a dial string, or to the one posted as "factotum"
+// where that is "".
+func Dial(ctx context.Context, dialstring string) (*Factotum, error) {
+	if dialstring == "" {
+		dialstring = "factotum"
+	}
+	c, err := client.Dial(ctx, dialstring, nil)
+	if err != nil {
+		return nil, err
+	}
+	root, err := c.Attach(ctx, nil, "", "")
+	if err != nil {
+		c.Close()
+		return nil, fmt.Errorf("factotum: %w", err)
+	}
+	return &Factotum{c, root}, nil
+}
+
+// Close ends the connection and its conversations.
+func (f *Factotum) Close() error { return f.conn.Close() }
+
+// An RPC is a conversation. Its methods are called one after the other.
+type RPC struct {
+	fid *client.Fid
+	buf []byte
+}
+
+// Errors of conversations. A NeedKeyError is another.
+var (
+	ErrDone  = errors.New("the conversation is over")            // and well
+	ErrPhase = errors.New("it is the other party's turn")        // read where it is time to write, or write where it is to read
+	errReply = errors.New("factotum: a reply that is not known") // which may have anything, so it is not told
+)
+
+// A NeedKeyError says that factotum has no key like that, or that the one it has was wrong.
+type NeedKeyError struct {
+	Template string // factotum -g asks for it
+	Bad      bool
+}
+
+func (e *NeedKeyError) Error() string {
+	if e.Bad {
+		return "the key was wrong: " + e.Template
+	}
+	return "factotum has no key: " + e.Template
+}
+
+// A shortError is the reply toosmall.
+type shortError int
+
+func (e shortError) Error() string { return fmt.Sprintf("message is shorter than %d bytes", int(e)) }
+
+const maxReply = 64<<10 + 16
+
+// Start begins a conversation with the attributes of rpc's start.
+func (f *Factotum) Start(ctx context.Context, attrs string) (*RPC, error) {
+	fid, err := f.root.WalkOpen(ctx, p9.ORDWR, "rpc")
+	if err != nil {
+		return nil, fmt.Errorf("factotum: rpc: %w", err)
+	}
+	r := &RPC{fid: fid, buf: make([]byte, maxReply)}
+	if _, err := r.do(ctx, "start", []byte(attrs)); err != nil && err != ErrDone {
+		r.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// Close ends the conversation.
+func (r *RPC) Close() {
+	clear(r.buf)
+	r.fid.Clunk(context.Background())
+}
+
+// do makes a request and gives what its reply has; that is part of r.buf.
+func (r *RPC) do(ctx context.Context, verb string, data []byte) ([]byte, error) {
+	req := append(append([]byte(verb), ' '), data...)
+	if verb == "read" || verb == "authinfo" {
+		req = req[:len(verb)]
+	}
+	defer clear(req)
+	if n, err := r.fid.Write(ctx, req, 0); err != nil {
+		return nil, fmt.Errorf("factotum: %w", err)
+	} else if n != len(req) {
+		return nil, fmt.Errorf("factotum: %w", io.ErrShortWrite)
+	}
+	n, err := r.fid.Read(ctx, r.buf, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("factotum: %w", err)
+	}
+	word, rest, _ := bytes.Cut(r.buf[:n], []byte(" "))
+	switch string(word) {
+	case "ok":
+		return rest, nil
+	case "done":
+		return nil, ErrDone
+	case "phase":
+		return nil, ErrPhase
+	case "needkey", "badkey":
+		return nil, &NeedKeyError{string(rest), string(word) == "badkey"}
+	case "toosmall":
+		if n, err := strconv.Atoi(string(rest)); err == nil {
+			return nil, shortError(n)
+		}
+	case "error":
+		return nil, errors.New(string(rest))
+	}
+	return nil, errReply
+}
+
+// Read gives what is to be sent to the other party: ErrDone when it is over, ErrPhase
+// when something is to come from there first.
+func (r *RPC) Read(ctx context.Context) ([]byte, error) {
+	b, err := r.do(ctx, "read", nil)
+	return bytes.Clone(b), err
+}
+
+// Write gives what came from the other party.
+func (r *RPC) Write(ctx context.Context, p []byte) error {
+	_, err := r.do(ctx, "write", p)
+	return err
+}
+
+// Info is who the other party is, and what both know: AuthInfo of auth(2).
+type Info struct {
+	Cuid, Suid string
+	Cap        string
+	Secret     []byte
+}
+
+// Info gives it, when the conversation is over.
+func (r *RPC) Info(ctx context.Context) (*Info, error) {
+	b, err := r.do(ctx, "authinfo", nil)
+	if err != nil {
+		return nil, err
+	}
+	var f [4][]byte
+	for i := range f {
+		if len(b) < 2 || len(b)-2 < int(binary.LittleEndian.Uint16(b)) {
+			return nil, errReply
+		}
+		n := int(binary.LittleEndian.Uint16(b))
+		f[i], b = b[2:2+n], b[2+n:]
+	}
+	return &Info{string(f[0]), string(f[1]), string(f[2]), bytes.Clone(f[3])}, nil
+}
+
+const maxMessage = 8 << 10 // of a protocol that is proxied
+
+// Proxy authenticates over a stream by a protocol such as p9any, as auth_proxy of auth(2)
+// does. It reads not a byte more of the stream than the protocol has.
+func (f *Factotum) Proxy(ctx context.Context, stream io.ReadWriter, attrs string) (*Info, error) {
+	r, err := f.Start(ctx, attrs)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	for {
+		b, err := r.Read(ctx)
+		switch {
+		case err == nil:
+			if _, err := stream.Write(b); err != nil {
+				return nil, err
+			}
+			continue
+		case err == ErrDone:
+			return r.Info(ctx)
+		case err != ErrPhase:
+			return nil, err
+		}
+		var in []byte
+		for {
+			err := r.Write(ctx, in)
+			short, ok := err.(shortError)
+			if !ok {
+				if err != nil && err != ErrDone {
+					return nil, err
+				}
+				break
+			}
+			if int(short) <= len(in) || int(short) > maxMessage {
+				return nil, errReply
+			}
+			at := len(in)
+			in = append(in, make([]byte, int(short)-at)...)
+			if _, err := io.ReadFull(stream, in[at:]); err != nil {
+				if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+					err = errors.New("the other party hung up")
+				}
+				return nil, fmt.Errorf("authenticate: %w", err)
+			}
+		}
+	}
+}

@@ -1,0 +1,108 @@
+package auth
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"encoding/asn1"
+	"encoding/base64"
+	"errors"
+	"io"
+	"math/big"
+
+	"ninespace/factotum/sshkey"
+)
+
+// Keys gives the public keys and certificates of the ssh keys that factotum has.
+func (f *Factotum) Keys(ctx context.Context) (keys []*sshkey.Public, err error) {
+	r, err := f.Start(ctx, "proto=ssh role=public")
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	for {
+		blob, err := r.Read(ctx)
+		if err == ErrDone {
+			return keys, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		k, err := sshkey.ParsePublic(blob)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, k)
+	}
+}
+
+// A Signer is a private key that factotum has: a crypto.MessageSigner. Ed25519 and ECDSA
+// signatures are what x509 and TLS want of these; RSA's are not.
+type Signer struct {
+	f   *Factotum
+	pub *sshkey.Public
+}
+
+// Signer gives the signer of a public key.
+func (f *Factotum) Signer(pub *sshkey.Public) *Signer { return &Signer{f, pub} }
+
+// Public is the public key.
+func (s *Signer) Public() crypto.PublicKey { return s.pub.Key }
+
+// Sign is for Ed25519 alone, whose digest is the message.
+func (s *Signer) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	if opts.HashFunc() != 0 {
+		return nil, errors.New("factotum signs messages, not digests")
+	}
+	return s.SignMessage(rand, digest, opts)
+}
+
+// SignMessage signs a message, whose hash is the one that belongs to the key.
+func (s *Signer) SignMessage(_ io.Reader, msg []byte, opts crypto.SignerOpts) ([]byte, error) {
+	want := crypto.Hash(0)
+	if k, ok := s.pub.Key.(*ecdsa.PublicKey); ok {
+		switch k.Curve.Params().BitSize {
+		case 256:
+			want = crypto.SHA256
+		case 384:
+			want = crypto.SHA384
+		default:
+			want = crypto.SHA512
+		}
+	}
+	if opts.HashFunc() != want {
+		return nil, errors.New("the key does not sign by that hash")
+	}
+	ctx := context.Background()
+	r, err := s.f.Start(ctx, "proto=ssh role=sign pub='"+base64.StdEncoding.EncodeToString(s.pub.Blob)+"'")
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	if err := r.Write(ctx, msg); err != nil {
+		return nil, err
+	}
+	sig, err := r.Read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	in := &sshkey.Reader{B: sig}
+	in.Bytes()
+	raw := in.Bytes()
+	if in.End() != nil {
+		return nil, errReply
+	}
+	switch s.pub.Key.(type) {
+	case ed25519.PublicKey:
+		return raw, nil
+	case *ecdsa.PublicKey:
+		n := &sshkey.Reader{B: raw}
+		rs := struct{ R, S *big.Int }{n.Int(), n.Int()}
+		if n.End() != nil {
+			return nil, errReply
+		}
+		return asn1.Marshal(rs)
+	}
+	return nil, errors.New("only Ed25519 and ECDSA keys sign for TLS")
+}
