@@ -32,7 +32,7 @@ type sock struct {
 	first [][]byte // datagrams that a caller came with
 }
 
-var errHungup = p9.NewError(syscall.EPIPE, p9.ErrHungup.Ename)
+var errHungup = &p9.Error{Ename: "i/o on hungup channel", Errno: syscall.EPIPE}
 
 // newSock makes a socket.
 func newSock(domain, typ, proto int) (*sock, error) {
