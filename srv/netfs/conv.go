@@ -53,7 +53,7 @@ type conv struct {
 // An option is a socket option that was asked for before there was a socket.
 type option func(s *sock) error
 
-var errNotConn = p9.ErrorOfErrno(syscall.ENOTCONN)
+var errNotConn = &p9.Error{Ename: "Transport endpoint is not connected", Errno: syscall.ENOTCONN}
 
 func invalid(format string, args ...any) error {
 	return p9.NewError(syscall.EINVAL, fmt.Sprintf(format, args...))

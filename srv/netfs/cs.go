@@ -69,7 +69,7 @@ func (q *query) Read(_ context.Context, p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-var errNoHost = p9.NewError(syscall.ENOENT, "host does not exist")
+var errNoHost = &p9.Error{Ename: "host does not exist", Errno: syscall.ENOENT}
 
 // cs translates dial strings, ndb(8): what it answers are files to open and what to write
 // to them.

@@ -44,16 +44,25 @@ func domain(a netip.Addr) int {
 	return unix.AF_INET6
 }
 
+// ipv6 is what haveIPv6 has found out.
+var ipv6 struct {
+	once sync.Once
+	have bool
+}
+
 // haveIPv6 tells whether the machine does IPv6, as net.ipv6.conf.all.disable_ipv6 may
 // deny or the kernel not have.
-var haveIPv6 = sync.OnceValue(func() bool {
-	s, err := newSock(unix.AF_INET6, unix.SOCK_STREAM, 0)
-	if err != nil {
-		return false
-	}
-	defer s.close()
-	return unix.Bind(s.fd, &unix.SockaddrInet6{Addr: netip.IPv6Loopback().As16()}) == nil
-})
+func haveIPv6() bool {
+	ipv6.once.Do(func() {
+		s, err := newSock(unix.AF_INET6, unix.SOCK_STREAM, 0)
+		if err != nil {
+			return
+		}
+		defer s.close()
+		ipv6.have = unix.Bind(s.fd, &unix.SockaddrInet6{Addr: netip.IPv6Loopback().As16()}) == nil
+	})
+	return ipv6.have
+}
 
 // open makes a socket of the kind.
 func (k socktype) open(domain int) (*sock, error) {

@@ -59,42 +59,44 @@ func arpText(context.Context) (string, error) {
 }
 
 // arpCmds are the commands of arp.
-var arpCmds = map[string]func(ctx context.Context, args []string) error{
-	"add": addNeighbour,
-	"del": func(_ context.Context, args []string) error {
-		if len(args) != 1 {
-			return invalid("usage: del addr")
-		}
-		ip, err := parseIP(args[0])
-		if err != nil {
-			return err
-		}
-		err = unix.ESRCH
-		list, lerr := neighbours()
-		if lerr != nil {
-			return lerr
-		}
-		for _, n := range list {
-			if n.ip == ip {
-				err = n.request().do(unix.RTM_DELNEIGH, 0)
+func arpCmds() map[string]func(ctx context.Context, args []string) error {
+	return map[string]func(ctx context.Context, args []string) error{
+		"add": addNeighbour,
+		"del": func(_ context.Context, args []string) error {
+			if len(args) != 1 {
+				return invalid("usage: del addr")
 			}
-		}
-		return err
-	},
-	"flush": func(_ context.Context, args []string) error {
-		if len(args) != 0 {
-			return invalid("usage: flush")
-		}
-		list, err := neighbours()
-		for _, n := range list {
-			if err == nil && n.state&unix.NUD_PERMANENT == 0 {
-				if err = n.request().do(unix.RTM_DELNEIGH, 0); err == unix.ENOENT { // gone since
-					err = nil
+			ip, err := parseIP(args[0])
+			if err != nil {
+				return err
+			}
+			err = unix.ESRCH
+			list, lerr := neighbours()
+			if lerr != nil {
+				return lerr
+			}
+			for _, n := range list {
+				if n.ip == ip {
+					err = n.request().do(unix.RTM_DELNEIGH, 0)
 				}
 			}
-		}
-		return err
-	},
+			return err
+		},
+		"flush": func(_ context.Context, args []string) error {
+			if len(args) != 0 {
+				return invalid("usage: flush")
+			}
+			list, err := neighbours()
+			for _, n := range list {
+				if err == nil && n.state&unix.NUD_PERMANENT == 0 {
+					if err = n.request().do(unix.RTM_DELNEIGH, 0); err == unix.ENOENT { // gone since
+						err = nil
+					}
+				}
+			}
+			return err
+		},
+	}
 }
 
 // addNeighbour adds one, on the interface whose network the address is in.

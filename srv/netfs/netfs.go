@@ -65,8 +65,9 @@
 // the end; a write takes all of it, waiting for room. A read, a connect or a listen that
 // is flushed took nothing. What a write of a stream leaves over when the kernel takes no
 // more is sent behind its back, before the next one, and when the conversation has ended
-// for up to a minute more: an error of that is the next write's. Requests that a client
-// has in flight at once one way are done in any order. After a hangup, and when the
+// for up to a minute more: an error of that is the next write's. Reads that a
+// client has in flight through one fid are done in the order in which they came, and so
+// are writes. After a hangup, and when the
 // other side takes no more, writes are "i/o on hungup channel".
 //
 // Of udp, icmp each read and write is a datagram; what the count has no room for is lost.
@@ -145,8 +146,8 @@ func New(cfg Config) *FS {
 	f.Add("cs", newQuery(0o666, f.cs))
 	f.Add("dns", newQuery(0o666, f.dns))
 	f.Add("ndb", &ndbFile{srv.NewNode(0o644), f})
-	f.Add("arp", table(arpText, arpCmds))
-	f.Add("iproute", table(routeText, routeCmds))
+	f.Add("arp", table(arpText, arpCmds()))
+	f.Add("iproute", table(routeText, routeCmds()))
 	f.Add("ipselftab", srv.Text(0o444, selfText))
 	f.Add("ipifc", newIfcDir())
 	newTCP(f)

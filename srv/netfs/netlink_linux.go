@@ -19,10 +19,20 @@ type message struct {
 	attrs map[uint16][]byte
 }
 
-// bodies are the lengths of the fixed parts, by what the message is about.
-var bodies = map[uint16]int{
-	unix.RTM_NEWLINK: unix.SizeofIfInfomsg, unix.RTM_NEWADDR: unix.SizeofIfAddrmsg,
-	unix.RTM_NEWROUTE: unix.SizeofRtMsg, unix.RTM_NEWNEIGH: unix.SizeofNdMsg,
+// bodyLen is the length of a message's fixed part, by what the message is about; 0 of what is
+// not asked for.
+func bodyLen(typ uint16) int {
+	switch typ {
+	case unix.RTM_NEWLINK:
+		return unix.SizeofIfInfomsg
+	case unix.RTM_NEWADDR:
+		return unix.SizeofIfAddrmsg
+	case unix.RTM_NEWROUTE:
+		return unix.SizeofRtMsg
+	case unix.RTM_NEWNEIGH:
+		return unix.SizeofNdMsg
+	}
+	return 0
 }
 
 // dump gives a table: all that a request of type get for it is answered with.
@@ -37,8 +47,8 @@ func dump(get uint16) ([]message, error) {
 	}
 	var all []message
 	for _, r := range raw {
-		n, ok := bodies[r.Header.Type]
-		if !ok || len(r.Data) < n {
+		n := bodyLen(r.Header.Type)
+		if n == 0 || len(r.Data) < n {
 			continue
 		}
 		m := message{r.Header.Type, r.Data[:n], map[uint16][]byte{}}

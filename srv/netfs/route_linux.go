@@ -120,22 +120,24 @@ func routeText(context.Context) (string, error) {
 }
 
 // routeCmds are the commands of iproute.
-var routeCmds = map[string]func(ctx context.Context, args []string) error{
-	"add":    addRoute,
-	"remove": removeRoute,
-	"del":    removeRoute,
-	"flush": func(_ context.Context, args []string) error {
-		if len(args) != 0 {
-			return invalid("usage: flush")
-		}
-		list, err := routes()
-		for _, r := range list {
-			if err == nil && r.via.IsValid() {
-				err = r.request().do(unix.RTM_DELROUTE, 0)
+func routeCmds() map[string]func(ctx context.Context, args []string) error {
+	return map[string]func(ctx context.Context, args []string) error{
+		"add":    addRoute,
+		"remove": removeRoute,
+		"del":    removeRoute,
+		"flush": func(_ context.Context, args []string) error {
+			if len(args) != 0 {
+				return invalid("usage: flush")
 			}
-		}
-		return err
-	},
+			list, err := routes()
+			for _, r := range list {
+				if err == nil && r.via.IsValid() {
+					err = r.request().do(unix.RTM_DELROUTE, 0)
+				}
+			}
+			return err
+		},
+	}
 }
 
 // parseTarget reads a target and its mask.

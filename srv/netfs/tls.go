@@ -54,6 +54,9 @@ func tlsName(_ context.Context, c *conv, args []string) error {
 	})
 }
 
+// maxPEM is how long a file of certificates may be.
+const maxPEM = 1 << 20
+
 // pem gives a text in PEM: the argument, or what is in the file that it names.
 func (c *conv) pem(arg string) ([]byte, error) {
 	if strings.HasPrefix(arg, "-----BEGIN ") {
@@ -62,7 +65,14 @@ func (c *conv) pem(arg string) ([]byte, error) {
 	if !c.user.Host() { // the kernel would check the process's rights
 		return nil, fmt.Errorf("file %s: %w", srv.Quote(arg), p9.ErrPerm)
 	}
-	b, err := os.ReadFile(arg)
+	fi, err := os.Stat(arg)
+	if err == nil && (!fi.Mode().IsRegular() || fi.Size() > maxPEM) {
+		return nil, invalid("file %s: not a file of up to %d bytes", srv.Quote(arg), maxPEM)
+	}
+	var b []byte
+	if err == nil {
+		b, err = os.ReadFile(arg)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("file %s: %w", srv.Quote(arg), p9.Fact(err))
 	}

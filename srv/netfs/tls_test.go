@@ -115,8 +115,9 @@ func TestTLSRefused(t *testing.T) {
 		for _, bad := range []struct{ line, says string }{
 			{"fingerprint xx", "bad sha256 xx: 64 hexadecimal digits"},
 			{"ca /nosuch", "file /nosuch: file does not exist"},
-			{"ca /dev/null", "bad ca: holds no certificate"},
-			{"cert /dev/null", "bad cert: failed to find any PEM data in certificate input"},
+			{"ca /dev/null", "file /dev/null: not a file of up to 1048576 bytes"},
+			{"ca /etc/passwd", "bad ca: holds no certificate"},
+			{"cert /etc/passwd", "bad cert: failed to find any PEM data in certificate input"},
 			{"announce *!0", "no cert"},
 			{"push tcp/7", "no name, and no fingerprint"},
 			{"push tcp/7 client", "bad word client: server"},

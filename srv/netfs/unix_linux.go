@@ -118,8 +118,24 @@ func newVsock(f *FS) {
 	p.status = streamStatus
 }
 
-// cids are those that have names.
-var cids = map[string]uint32{"*": unix.VMADDR_CID_ANY, "hypervisor": unix.VMADDR_CID_HYPERVISOR, "local": unix.VMADDR_CID_LOCAL, "host": unix.VMADDR_CID_HOST}
+// parseCid reads a number, or one of those that have names.
+func parseCid(s string) (uint32, error) {
+	switch s {
+	case "*":
+		return unix.VMADDR_CID_ANY, nil
+	case "hypervisor":
+		return unix.VMADDR_CID_HYPERVISOR, nil
+	case "local":
+		return unix.VMADDR_CID_LOCAL, nil
+	case "host":
+		return unix.VMADDR_CID_HOST, nil
+	}
+	n, err := strconv.ParseUint(s, 10, 32)
+	if err != nil {
+		return 0, invalid("bad cid %s: a number, *, hypervisor, local or host", srv.Quote(s))
+	}
+	return uint32(n), nil
+}
 
 // parseVsock reads cid!port.
 func parseVsock(s string) (*unix.SockaddrVM, error) {
@@ -127,14 +143,11 @@ func parseVsock(s string) (*unix.SockaddrVM, error) {
 	if !ok {
 		return nil, invalid("bad address %s: not cid!port", srv.Quote(s))
 	}
-	sa := &unix.SockaddrVM{Port: unix.VMADDR_PORT_ANY}
-	if sa.CID, ok = cids[cid]; !ok {
-		n, err := strconv.ParseUint(cid, 10, 32)
-		if err != nil {
-			return nil, invalid("bad cid %s: a number, *, hypervisor, local or host", srv.Quote(cid))
-		}
-		sa.CID = uint32(n)
+	n, err := parseCid(cid)
+	if err != nil {
+		return nil, err
 	}
+	sa := &unix.SockaddrVM{CID: n, Port: unix.VMADDR_PORT_ANY}
 	if port != "*" {
 		n, err := strconv.ParseUint(port, 10, 32)
 		if err != nil {
