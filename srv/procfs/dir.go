@@ -84,7 +84,7 @@ func (d *dir) Stat(ctx context.Context) (p9.Stat, error) {
 func (d *dir) Walk(_ context.Context, name string) (srv.File, error) {
 	for i := range files {
 		if files[i].name == name {
-			return &file{d.r, d.p, i}, nil
+			return &file{d.r, d.p, i, files[i].mode}, nil
 		}
 	}
 	return nil, p9.ErrNotExist
@@ -105,6 +105,8 @@ type file struct {
 	r *FS
 	p proc
 	i int
+
+	mode fs.FileMode // of files, which can't be asked by what it has in it
 }
 
 // Inline marks that nothing blocks, or says so.
@@ -114,7 +116,7 @@ func (f *file) Inline() {}
 func (f *file) Guard() {}
 
 func (f *file) Stat(ctx context.Context) (p9.Stat, error) {
-	return f.r.attr(ctx, f.p, f.i+1, files[f.i].mode, "/fd")
+	return f.r.attr(ctx, f.p, f.i+1, f.mode, "/fd")
 }
 
 // Wstat accepts the truncation that a shell's > is, and new times.
@@ -153,7 +155,7 @@ func (f *file) allowed(ctx context.Context, mode p9.Mode) error {
 	if mode.Writable() {
 		want |= 2
 	}
-	perm := files[f.i].mode
+	perm := f.mode
 	switch u := srv.UserOf(ctx); {
 	case perm>>6&want != want:
 		return p9.ErrPerm
