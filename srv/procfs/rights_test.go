@@ -95,7 +95,7 @@ func TestRightsLater(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	texts := map[string]string{"ctl": "nice 5", "note": "cont", "notepg": "cont"}
+	texts := map[string]string{"ctl": "nice 19", "note": "cont", "notepg": "cont"}
 	handles := map[string]srv.Handle{}
 	for name, text := range texts {
 		f, err := srv.Walk(ctx, d, name)
