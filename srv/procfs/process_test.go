@@ -152,8 +152,19 @@ func TestExited(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		wait, err := open(t, root, p9.OREAD, name, "wait")
+		if err != nil {
+			t.Fatal(err)
+		}
 		cmd.Process.Kill()
 		cmd.Wait()
+		if st, err := wait.Stat(t.Context()); err != nil || st.Mode != 0o444 { // as cat(1) asks before it reads
+			t.Errorf("stat of wait, open: %v, %v", st.Mode, err)
+		}
+		if _, err := wait.Read(t.Context(), make([]byte, 100), 0); err != nil {
+			t.Errorf("read of wait, open: %v", err)
+		}
+		wait.Clunk(t.Context())
 		for i, f := range files {
 			mode := p9.OREAD
 			if f.mode&0o200 != 0 {
@@ -185,7 +196,7 @@ func TestPidAgain(t *testing.T) {
 	earlier := now
 	earlier.id--
 	for i, f := range files {
-		file := &file{r, earlier, i, f.mode}
+		file := &file{r: r, p: earlier, i: i, mode: f.mode}
 		mode := p9.OREAD
 		if f.mode&0o200 != 0 {
 			mode = p9.OWRITE
