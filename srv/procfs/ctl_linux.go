@@ -54,6 +54,9 @@ func openCtl(f *file, mode p9.Mode) (srv.Handle, error) {
 			if len(args) < v.min || len(args) > v.max {
 				return invalid("%s", strings.TrimSpace("usage: "+v.name+" "+v.args))
 			}
+			if err := f.allowed(ctx, p9.OWRITE); err != nil { // it may be another user's since the open
+				return err
+			}
 			return v.do(f, ctx, args)
 		}
 	}

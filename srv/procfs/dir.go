@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"sync/atomic"
 
 	"ninespace/srv"
 	"ninespace/srv/p9"
@@ -84,7 +85,7 @@ func (d *dir) Stat(ctx context.Context) (p9.Stat, error) {
 func (d *dir) Walk(_ context.Context, name string) (srv.File, error) {
 	for i := range files {
 		if files[i].name == name {
-			return &file{d.r, d.p, i}, nil
+			return &file{r: d.r, p: d.p, i: i, mode: files[i].mode}, nil
 		}
 	}
 	return nil, p9.ErrNotExist
@@ -105,6 +106,11 @@ type file struct {
 	r *FS
 	p proc
 	i int
+
+	mode fs.FileMode // of files, which can't be asked by what it has in it
+
+	opened atomic.Bool
+	last   atomic.Pointer[p9.Stat] // of when it was opened
 }
 
 // Inline marks that nothing blocks, or says so.
@@ -113,8 +119,22 @@ func (f *file) Inline() {}
 // Guard marks that Open checks the permissions.
 func (f *file) Guard() {}
 
+// Stat tells of a file that was opened also when its process has ended: who has it open
+// still reads it.
 func (f *file) Stat(ctx context.Context) (p9.Stat, error) {
-	return f.r.attr(ctx, f.p, f.i+1, files[f.i].mode, "/fd")
+	st, err := f.r.attr(ctx, f.p, f.i+1, f.mode, "/fd")
+	if !f.opened.Load() {
+		return st, err
+	}
+	last := f.last.Load()
+	switch {
+	case err == nil && last == nil:
+		keep := st
+		f.last.Store(&keep)
+	case err == errExited && last != nil:
+		return *last, nil
+	}
+	return st, err
 }
 
 // Wstat accepts the truncation that a shell's > is, and new times.
@@ -140,6 +160,7 @@ func (f *file) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
 		srv.Clunk(h)
 		return nil, err
 	}
+	f.opened.Store(true)
 	return h, nil
 }
 
@@ -153,7 +174,7 @@ func (f *file) allowed(ctx context.Context, mode p9.Mode) error {
 	if mode.Writable() {
 		want |= 2
 	}
-	perm := files[f.i].mode
+	perm := f.mode
 	switch u := srv.UserOf(ctx); {
 	case perm>>6&want != want:
 		return p9.ErrPerm

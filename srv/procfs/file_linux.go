@@ -77,6 +77,7 @@ func openMem(f *file, mode p9.Mode) (srv.Handle, error) {
 
 // noteHandle is note, open: it reads as what waits to be delivered.
 type noteHandle struct {
+	f    *file
 	text srv.Bytes
 	post func(ctx context.Context, sig syscall.Signal) error
 }
@@ -88,6 +89,9 @@ func (h *noteHandle) Read(ctx context.Context, b []byte, off int64) (int, error)
 func (h *noteHandle) Write(ctx context.Context, b []byte, _ int64) (int, error) {
 	sig, err := srv.ParseNote(string(b))
 	if err == nil {
+		err = h.f.allowed(ctx, p9.OWRITE) // it may be another user's since the open
+	}
+	if err == nil {
 		err = h.post(ctx, sig)
 	}
 	if err != nil {
@@ -97,7 +101,7 @@ func (h *noteHandle) Write(ctx context.Context, b []byte, _ int64) (int, error) 
 }
 
 func openNote(f *file, mode p9.Mode) (srv.Handle, error) {
-	h := &noteHandle{post: func(_ context.Context, sig syscall.Signal) error { return f.p.signal(sig) }}
+	h := &noteHandle{f: f, post: func(_ context.Context, sig syscall.Signal) error { return f.p.signal(sig) }}
 	if mode.Readable() {
 		s, err := f.p.pending()
 		h.text = srv.Bytes(s)
@@ -107,7 +111,7 @@ func openNote(f *file, mode p9.Mode) (srv.Handle, error) {
 }
 
 func openNotepg(f *file, _ p9.Mode) (srv.Handle, error) {
-	return &noteHandle{post: f.signalGroup}, nil
+	return &noteHandle{f: f, post: f.signalGroup}, nil
 }
 
 // pending gives the notes that the process has not had yet.

@@ -152,8 +152,19 @@ func TestExited(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		wait, err := open(t, root, p9.OREAD, name, "wait")
+		if err != nil {
+			t.Fatal(err)
+		}
 		cmd.Process.Kill()
 		cmd.Wait()
+		if st, err := wait.Stat(t.Context()); err != nil || st.Mode != 0o444 { // as cat(1) asks before it reads
+			t.Errorf("stat of wait, open: %v, %v", st.Mode, err)
+		}
+		if _, err := wait.Read(t.Context(), make([]byte, 100), 0); err != nil {
+			t.Errorf("read of wait, open: %v", err)
+		}
+		wait.Clunk(t.Context())
 		for i, f := range files {
 			mode := p9.OREAD
 			if f.mode&0o200 != 0 {
@@ -185,7 +196,7 @@ func TestPidAgain(t *testing.T) {
 	earlier := now
 	earlier.id--
 	for i, f := range files {
-		file := &file{r, earlier, i}
+		file := &file{r: r, p: earlier, i: i, mode: f.mode}
 		mode := p9.OREAD
 		if f.mode&0o200 != 0 {
 			mode = p9.OWRITE
@@ -202,52 +213,6 @@ func TestPidAgain(t *testing.T) {
 	}
 	if now.qid(1, 0) == earlier.qid(1, 0) || now.qid(1, 0) == now.qid(2, 0) {
 		t.Error("qids are the same")
-	}
-}
-
-func TestRights(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("running as another user needs root")
-	}
-	const nobody = 65534
-	cmd := exec.Command("sleep", "1000")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
-	start(t, cmd)
-	root := tree(t)()
-	for _, c := range []struct {
-		who  *srv.User
-		file string
-		pid  int
-		mode p9.Mode
-		ok   bool
-	}{
-		{srv.NewUser("", nobody), "fd", cmd.Process.Pid, p9.OREAD, true},
-		{srv.NewUser("", nobody), "note", cmd.Process.Pid, p9.OWRITE, true},
-		{srv.NewUser("", nobody), "status", os.Getpid(), p9.OREAD, true},
-		{srv.NewUser("", nobody), "fd", os.Getpid(), p9.OREAD, false},
-		{srv.NewUser("", nobody), "ctl", os.Getpid(), p9.OWRITE, false},
-		{srv.NewUser("", nobody), "status", cmd.Process.Pid, p9.OWRITE, false},
-		{srv.NewUser("stranger", p9.NoUid), "note", cmd.Process.Pid, p9.OWRITE, false},
-		{srv.NewUser("", 0), "note", cmd.Process.Pid, p9.OWRITE, true},
-		{srv.NewUser("", 0), "status", cmd.Process.Pid, p9.OWRITE, false},
-	} {
-		ctx := srv.WithUser(t.Context(), c.who)
-		d, err := srv.Walk(ctx, root, strconv.Itoa(c.pid))
-		if err != nil {
-			t.Fatal(err)
-		}
-		f, err := srv.Walk(ctx, d, c.file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		h, err := srv.Open(ctx, f, c.mode)
-		if c.ok && err != nil || !c.ok && err != p9.ErrPerm {
-			t.Errorf("%s opens %s of %d: %v", c.who.Name, c.file, c.pid, err)
-		}
-		srv.Clunk(h)
-		if st, err := d.Stat(ctx); err != nil || c.pid == cmd.Process.Pid && st.Nuid != nobody {
-			t.Errorf("owner %d, %v", st.Nuid, err)
-		}
 	}
 }
 

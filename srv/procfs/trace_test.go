@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"ninespace/srv"
 	"ninespace/srv/client"
 	"ninespace/srv/p9"
 	"ninespace/srv/srvtest"
@@ -243,5 +244,37 @@ func TestTraceLost(t *testing.T) {
 	th.Clunk()
 	if len(r.events.readers) != 0 {
 		t.Error("it is still told")
+	}
+}
+
+// TestTraceUsers: events are told to whose processes they are of, and to the server's own.
+func TestTraceUsers(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("the server's own user is to be another one than 1")
+	}
+	r := newTree(t)
+	const his, others = 1, 2
+	for _, c := range []struct {
+		who  uint32
+		want string
+	}{{0, "10 20 "}, {his, "10 "}, {3, ""}} {
+		h, err := r.events.Open(srv.WithUser(t.Context(), &srv.User{Uid: c.who}), p9.OREAD|p9.ONONBLOCK)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.events.event(10, his, "stop")
+		r.events.event(20, others, "stop")
+		var got string
+		for p := make([]byte, 100); ; {
+			n, err := h.(srv.Reader).Read(t.Context(), p, 0)
+			if err != nil {
+				break
+			}
+			got += strings.Fields(string(p[:n]))[1] + " "
+		}
+		if got != c.want {
+			t.Errorf("%d is told of %q, want %q", c.who, got, c.want)
+		}
+		srv.Clunk(h)
 	}
 }
