@@ -4,7 +4,10 @@ go 1.26
 
 tool honnef.co/go/tools/cmd/staticcheck
 
-require github.com/rogpeppe/go-internal v1.16.0
+require (
+	github.com/ergochat/readline v0.1.3
+	github.com/rogpeppe/go-internal v1.16.0
+)
 
 require (
 	9fans.net/go v0.0.8-0.20250307142834-96bdba94b63f // indirect
@@ -26,6 +29,7 @@ require (
 	golang.org/x/sync v0.19.0 // indirect
 	golang.org/x/sys v0.39.0 // indirect
 	golang.org/x/term v0.37.0 // indirect
+	golang.org/x/text v0.9.0 // indirect
 	golang.org/x/tools v0.40.1-0.20260108161641-ca281cf95054 // indirect
 	honnef.co/go/tools v0.7.0 // indirect
 )

@@ -57,6 +57,7 @@ import (
 
 	"ninespace/cpu/cmd/cpu"
 	"ninespace/cpu/cmd/cpud"
+	"ninespace/factotum/cmd/factotum"
 	"ninespace/ns/cmd/bind"
 	"ninespace/ns/cmd/mount"
 	"ninespace/ns/cmd/newns"
@@ -72,6 +73,7 @@ import (
 	"ninespace/srv/cmd/envfs"
 	"ninespace/srv/cmd/execfs"
 	"ninespace/srv/cmd/ipcfs"
+	"ninespace/srv/cmd/netfs"
 	"ninespace/srv/cmd/procfs"
 	"ninespace/srv/cmd/ramfs"
 	"ninespace/srv/cmd/srv"
@@ -99,9 +101,11 @@ func commands() []command {
 		{"diskfs", diskfs.Main, diskfs.Man},
 		{"envfs", envfs.Main, envfs.Man},
 		{"execfs", execfs.Main, execfs.Man},
+		{"factotum", factotum.Main, factotum.Man},
 		{"ipcfs", ipcfs.Main, ipcfs.Man},
 		{"man", man, page},
 		{"mount", mount.Main, mount.Man},
+		{"netfs", netfs.Main, netfs.Man},
 		{"newns", newns.Main, newns.Man},
 		{"ns", ns.Main, ns.Man},
 		{"nsd", nsd.Main, nsd.Man},

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+
+	"ninespace/srv"
 )
 
 // The environment of a name space is what is mounted from #s/env: an attach of envfs,
@@ -119,7 +121,10 @@ func (pg *Pgrp) envs() map[key]*Mhead {
 	return found
 }
 
-func (m *Mount) env() bool { return m.srv && m.name == envServer && m.to.rel == "/" }
+// env tells a mount of variables; the server's figures may be mounted besides.
+func (m *Mount) env() bool {
+	return m.srv && m.name == envServer && m.to.rel == "/" && m.spec != srv.StatsName
+}
 
 // forkEnv is RFENVG or RFCENVG alone: the thread, which has a mount namespace of its own,
 // stays in the group and gets other variables.

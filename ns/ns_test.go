@@ -147,7 +147,7 @@ func TestRules(t *testing.T) {
 		see         string // name=what, ...
 		err         string
 	}{
-		{"a group starts with #/ before #U", "", "/=n mnt env srv a b c f g e, /n=, /srv=, /mnt=ns bin, /a=x ax sub, /a/x=a/x", ""},
+		{"a group starts with #/ before #U", "", "/=n mnt env net srv a b c f g e, /n=, /srv=, /mnt=ns bin, /a=x ax sub, /a/x=a/x", ""},
 		{"replace", "bind /a /b", "/b=x ax sub, /b/x=a/x, /b/bx=-", ""},
 		{"a later replace forgets the former", "bind /a /b; bind /c /b", "/b=x cx", ""},
 		{"after", "bind -a /b /a", "/a=x ax sub x bx sub, /a/x=a/x, /a/bx=b/bx", ""},

@@ -160,7 +160,7 @@ func topDirs(noGraft bool) ([]string, error) {
 	for _, e := range ents {
 		name := path.Join("/", e.Name())
 		switch name {
-		case "/n", "/mnt", "/env", "/srv":
+		case "/n", "/mnt", "/env", "/net", "/srv":
 			continue // the engine's own
 		}
 		kernels := name == "/proc" || name == "/sys" || name == "/dev"

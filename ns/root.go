@@ -20,6 +20,7 @@ import (
 //
 //	n/         0555 mount points
 //	env/       0555 a mount point, that of #s/env
+//	net/       0555 another, that of #s/net
 //	srv/       0555 empty: #s is mounted there
 //	mnt/       0555 mount points, and
 //	  ns/ctl   0666 takes bind, mount, unmount, clear, rfork
@@ -60,7 +61,7 @@ func newRoot(exe string, commands []string) srv.File {
 			}
 			return "", p9.ErrPerm
 		}))).Add("bin", bin)
-	return srv.NewDir().Add("n", newPointDir()).Add("mnt", mnt).Add("env", srv.NewDir()).Add("srv", srv.NewDir())
+	return srv.NewDir().Add("n", newPointDir()).Add("mnt", mnt).Add("env", srv.NewDir()).Add("net", srv.NewDir()).Add("srv", srv.NewDir())
 }
 
 type link struct {

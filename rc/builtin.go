@@ -1,6 +1,7 @@
 package rc
 
 import (
+	"os"
 	"strconv"
 	"strings"
 
@@ -9,7 +10,22 @@ import (
 	"ninespace/rc/syntax"
 )
 
-// builtin gives the function of a builtin, nil if there is none of the name.
+// builtin gives the function of a builtin that the shell has, nil if there is none of
+// the name. Those of job control are a person's.
+func (sh *shell) builtin(name string) func(*shell, []string) error {
+	if sh.main && sh.control() {
+		switch name {
+		case "bg":
+			return bg
+		case "fg":
+			return fg
+		case "jobs":
+			return listJobs
+		}
+	}
+	return builtin(name)
+}
+
 func builtin(name string) func(*shell, []string) error {
 	switch name {
 	case ".":
@@ -60,6 +76,8 @@ func bypass(sh *shell, args []string) error {
 
 func exit(sh *shell, args []string) error {
 	switch {
+	case sh.r.tasks.warn(sh):
+		return nil
 	case len(args) > 2:
 		sh.sayAt("Usage: exit [status]; exiting anyway")
 		fallthrough
@@ -148,6 +166,24 @@ func (sh *shell) cantCd(dir string, err error) error {
 	return nil
 }
 
+// posted gives the number to write for a descriptor's that is written to a file of /srv,
+// where it means one of this process: the script has numbers of its own.
+func (sh *shell) posted(word string) string {
+	n, out := argument(word), sh.fds.at(1)
+	if sh.r.hooks.Device == nil || n == 0 && word != "0" || n > maxFd || out == nil || out.fd < 0 {
+		return word
+	}
+	name, err := os.Readlink(procFd + itoa(out.fd))
+	f := sh.fds.at(int32(n))
+	if err != nil || f == nil || !strings.HasPrefix(name, "/srv/") && !strings.HasPrefix(name, "/n/.s.") {
+		return word
+	}
+	if n, err = f.number(); err != nil {
+		return word
+	}
+	return itoa(n)
+}
+
 // echo is here for its speed: lists too long for a program, too, it can write.
 // Flags but -n are those of the system's own.
 func echo(sh *shell, args []string) error {
@@ -163,6 +199,9 @@ func echo(sh *shell, args []string) error {
 				return nil
 			}
 		}
+	}
+	if len(words) == 1 {
+		words = []string{sh.posted(words[0])}
 	}
 	n := 1
 	for _, w := range words {
@@ -188,7 +227,11 @@ func echo(sh *shell, args []string) error {
 }
 
 func finit(sh *shell, args []string) error {
-	// Functions came with the environment, and are parsed when they are needed.
+	// Functions came with the environment, and are parsed when they are needed. What
+	// others have written to /env since is new.
+	if !sh.quiet {
+		sh.refresh(true)
+	}
 	sh.status = statusOK
 	return nil
 }

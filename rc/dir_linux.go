@@ -31,10 +31,13 @@ func (d *directory) release() {
 
 // path gives a script's name of a file for the hooks.
 func (sh *shell) path(name string) string {
-	if sh.dir == nil || name != "" && name[0] == '/' {
+	if sh.eg != nil && strings.HasPrefix(name, sh.eg.dir) {
+		sh.publish()
+	}
+	if sh.dir == nil || name == "" || name[0] == '/' {
 		return name
 	}
-	if name == "" {
+	if is := sh.r.hooks.Device; is != nil && name[0] == '#' && is(name) {
 		return name
 	}
 	return sh.dir.name + "/" + name
@@ -52,6 +55,13 @@ func (sh *shell) chdir(name string) error {
 		return err
 	}
 	d.holders.Store(1)
+	if p, close := sh.place, d.close; p != nil && close != nil {
+		p.retain()
+		d.close = func() {
+			p.do(close)
+			p.release()
+		}
+	}
 	sh.dir.release()
 	sh.dir = &d
 	return nil
@@ -142,7 +152,9 @@ func (sh *shell) stat(name string) (mode fs.FileMode, err error) {
 	return mode, err
 }
 
-func (sh *shell) readDir(name string) (names []string, err error) {
-	sh.place.do(func() { names, err = sh.r.hooks.ReadDir(sh.path(name)) })
+func (sh *shell) readDir(name string) ([]string, error) { return sh.readNames(sh.path(name)) }
+
+func (sh *shell) readNames(path string) (names []string, err error) {
+	sh.place.do(func() { names, err = sh.r.hooks.ReadDir(path) })
 	return names, err
 }

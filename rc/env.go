@@ -18,8 +18,8 @@ const (
 )
 
 // importEnv makes variables of an environment. What cannot be one, as bash's
-// functions, is left out.
-func (sh *shell) importEnv(env []string) {
+// functions, is left out. It gives the value of markName.
+func (sh *shell) importEnv(env []string) (mark string) {
 	sh.vars = sh.vars.own()
 	for _, e := range env {
 		name, text, ok := strings.Cut(e, "=")
@@ -31,7 +31,9 @@ func (sh *shell) importEnv(env []string) {
 			if !sh.flag('p') {
 				sh.importFn(name[len(fnPrefix):], e)
 			}
-		case name == "path", name == "status", name == "*":
+		case name == "path", name == "status", name == "*", name == "cflag": // not another's
+		case name == markName:
+			mark = text
 		case name == "PATH":
 			if text != "" {
 				sh.vars.m["path"] = value{list: fromPath(text)}
@@ -43,22 +45,34 @@ func (sh *shell) importEnv(env []string) {
 		}
 	}
 	sh.env = nil
+	return mark
+}
+
+// has tells whether there is a variable, or by fn#f a function.
+func (sh *shell) has(name string) bool {
+	if f, ok := strings.CutPrefix(name, fnPrefix); ok {
+		return sh.fns.m[f] != nil
+	}
+	return sh.vars.m[name].list != nil
 }
 
 // environ gives the environment for programs, in the order of the names. It is
 // made anew only if a variable or function has changed. Values too long for
-// Linux stay out of it, the longest first.
+// Linux stay out of it, the longest first: where there are files of variables they are
+// only there.
 func (sh *shell) environ() []string {
 	if sh.env != nil {
 		return sh.env
 	}
 	env := make([]string, 0, len(sh.vars.m)+len(sh.fns.m)+1)
-	total := 0
+	total, more := 0, false // more: something stays out
 	add := func(s string) {
-		if len(s) <= maxEnvString && strings.IndexByte(s, 0) < 0 {
-			env = append(env, s)
-			total += len(s) + 9
+		if len(s) > maxEnvString || strings.IndexByte(s, 0) >= 0 {
+			more = true
+			return
 		}
+		env = append(env, s)
+		total += len(s) + 9
 	}
 	for name, v := range sh.vars.m {
 		if v.env == "" {
@@ -72,6 +86,7 @@ func (sh *shell) environ() []string {
 				}
 			}
 			if size > maxEnvString {
+				more = true
 				continue
 			}
 			if name == "path" {
@@ -83,14 +98,20 @@ func (sh *shell) environ() []string {
 		add(v.env)
 	}
 	for _, f := range sh.fns.m {
-		add(f.export())
+		if s := f.export(); s != "" {
+			add(s)
+		}
 	}
 	if total > maxEnv {
 		slices.SortFunc(env, func(a, b string) int { return len(a) - len(b) })
 		for total > maxEnv {
 			total -= len(env[len(env)-1]) + 9
 			env = env[:len(env)-1]
+			more = true
 		}
+	}
+	if sh.eg != nil {
+		env = append(env, sh.eg.mark(more))
 	}
 	slices.Sort(env)
 	sh.env = env

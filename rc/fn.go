@@ -13,6 +13,8 @@ type fn struct {
 	file  string // in which it stands
 	eflag bool   // -e was set where it was defined: a failing command in it exits
 
+	source string // of /env: a command that defines it; "": there is none
+
 	parsing sync.Once
 	body    *syntax.Block
 	err     error // why the text from the environment is none
@@ -26,6 +28,9 @@ func (sh *shell) define(name string, body *syntax.Block) {
 	_, was := sh.fns.m[name]
 	sh.env = nil
 	sh.fns = sh.fns.own()
+	if sh.egOwn {
+		defer func() { sh.changed(fnPrefix+name, change{fn: sh.fns.m[name]}) }()
+	}
 	if body == nil {
 		delete(sh.fns.m, name)
 	} else {
@@ -49,9 +54,13 @@ func (f *fn) parse() error {
 		if f.body != nil {
 			return
 		}
-		_, text, _ := strings.Cut(f.env, "=")
+		text := f.source
+		if text == "" {
+			_, text, _ = strings.Cut(f.env, "=")
+			text = "fn " + syntax.Quote(f.name) + " " + text + "\n"
+		}
 		var b *syntax.Block
-		if b, f.err = syntax.Parse(f.file, "fn "+syntax.Quote(f.name)+" "+text+"\n"); f.err != nil {
+		if b, f.err = syntax.Parse(f.file, text); f.err != nil {
 			return
 		}
 		if len(b.Cmds) == 1 {
@@ -68,7 +77,7 @@ func (f *fn) parse() error {
 // export gives the function as programs have it.
 func (f *fn) export() string {
 	f.printing.Do(func() {
-		if f.env == "" {
+		if f.env == "" && f.parse() == nil {
 			f.env = fnPrefix + f.name + "=" + syntax.Print(f.body)
 		}
 	})

@@ -56,10 +56,42 @@ type Hooks struct {
 	// process's own effect.
 	Catch func(note string, wanted bool)
 
+	// Device tells of a name that begins with # whether it is one of a device, which the
+	// other hooks are given as it is in any directory. If it is nil, none is.
+	Device func(name string) bool
+
+	// Env gives the directory in which programs have their variables as files, env(3),
+	// that of the group which the calling thread is in; "" if there is none. It is asked
+	// for anew after Rfork, which then is told of e and E too.
+	Env func() string
+
+	// Terminal is what an interactive interpreter shares with the programs that it
+	// starts: it is there for job control. If it is nil, they are all in the group of
+	// the calling process.
+	Terminal Terminal
+
 	// Builtin gives a command of the embedding program, run where the interpreter's
 	// system calls are made, or nil if it has none of the name.
 	Builtin func(name string) func(c *Call) error
 }
+
+// A Terminal is the controlling terminal of the calling process. Its methods tell of no
+// errors: a terminal that is gone ends its programs anyhow.
+type Terminal interface {
+	// Give makes a process group the one in the foreground and, unless modes is nil,
+	// sets the terminal as it was for it before.
+	Give(group int, modes Modes)
+	// Take makes the calling process's own group that one, and tells how the terminal is
+	// set.
+	Take() Modes
+	// Reset takes the terminal and sets it as it was in the beginning, or as Keep said.
+	Reset()
+	// Keep makes modes those of Reset.
+	Keep(modes Modes)
+}
+
+// Modes are how a terminal is set. What they are is the Terminal's affair.
+type Modes any
 
 // A Call is one call of a builtin of the embedding program.
 type Call struct {

@@ -3,8 +3,6 @@ package rc
 import (
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -12,57 +10,17 @@ import (
 	"ninespace/rc/syntax"
 )
 
-// A group is a process group that the programs of a shell are in. The first of
-// them is its leader.
-type group struct{ pid atomic.Int32 }
-
-// get gives what a Command says.
-func (g *group) get() int {
-	if g == nil {
-		return 0
-	}
-	if pid := int(g.pid.Load()); pid != 0 {
-		return pid
-	}
-	return -1
-}
-
-func (g *group) set(pid int) { g.pid.CompareAndSwap(0, int32(pid)) }
-
 // jobs are what a shell started with & and has not waited for.
 type jobs struct {
-	m     map[int]*job
+	m     map[int]*stage
 	order []int
 }
 
-// A job is one of them.
-type job struct {
-	proc   Process
-	once   sync.Once
-	done   chan struct{} // made by wait
-	status string
-}
-
-// wait gives a channel that is closed when the status is there.
-func (j *job) wait() <-chan struct{} {
-	j.once.Do(func() {
-		if j.done != nil {
-			return
-		}
-		j.done = make(chan struct{})
-		go func() {
-			j.status = j.proc.Wait()
-			close(j.done)
-		}()
-	})
-	return j.done
-}
-
-func (sh *shell) job(pid int, j *job) {
+func (sh *shell) job(pid int, s *stage) {
 	if sh.jobs == nil {
-		sh.jobs = &jobs{m: map[int]*job{}}
+		sh.jobs = &jobs{m: map[int]*stage{}}
 	}
-	sh.jobs.m[pid] = j
+	sh.jobs.m[pid] = s
 	sh.jobs.order = append(sh.jobs.order, pid)
 	sh.set("apid", []string{itoa(pid)})
 }
@@ -76,7 +34,7 @@ func (sh *shell) async(c *syntax.Async) error {
 	}
 	in := newFile(null)
 	before, g := sh.fds, sh.group
-	sh.fds, sh.group = sh.fds.with(0, in), &group{}
+	sh.fds, sh.group = sh.fds.with(0, in), sh.newGroup()
 	defer func() {
 		sh.fds, sh.group = before, g
 		in.release()
@@ -87,7 +45,7 @@ func (sh *shell) async(c *syntax.Async) error {
 			if c, ok := p.(child); ok {
 				c.leave()
 			}
-			sh.job(p.Pid(), &job{proc: p})
+			sh.background(c.Cmd, p)
 			sh.status = status
 		}
 		return nil
@@ -97,13 +55,12 @@ func (sh *shell) async(c *syntax.Async) error {
 	}
 	sub := sh.fork()
 	sub.detach()
-	j := &job{done: make(chan struct{})}
-	j.once.Do(func() {})
-	sh.job(int(sh.r.fake.Add(1)), j)
+	s := &stage{done: make(chan struct{})}
+	sh.job(int(sh.r.fake.Add(1)), s)
 	go func() {
-		j.status = sub.finish(c.Cmd)
+		s.status = sub.finish(c.Cmd)
 		sub.end()
-		close(j.done)
+		close(s.done)
 	}()
 	return nil
 }
@@ -134,8 +91,21 @@ func (sh *shell) apart(c syntax.Cmd) error {
 	if err != nil {
 		return sh.failed("&", err)
 	}
-	sh.job(p.Pid(), &job{proc: p})
+	if g := sh.group; g != nil {
+		g.add(p.Pid())
+	}
+	sh.background(c, p)
 	return nil
+}
+
+// background keeps a program that & started.
+func (sh *shell) background(c syntax.Cmd, p Process) {
+	s := &stage{proc: p, group: sh.group}
+	sh.job(p.Pid(), s)
+	if sh.control() {
+		s.watch() // so that its stops are seen
+		sh.r.tasks.add(&task{text: func() string { return syntax.Print(c) }, group: sh.group, stages: []*stage{s}})
+	}
 }
 
 // state gives the commands that make another interpreter what this one is, and then
@@ -202,7 +172,7 @@ func (sh *shell) await(pid int) (string, error) {
 	}
 	for {
 		select {
-		case <-j.wait():
+		case <-j.watch():
 			delete(sh.jobs.m, pid)
 			if i := slices.Index(sh.jobs.order, pid); i == 0 {
 				sh.jobs.order = sh.jobs.order[1:]

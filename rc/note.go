@@ -93,6 +93,9 @@ func (sh *shell) notes() error {
 	if sh.r.stopped.Load() {
 		return errExit
 	}
+	if sh.expired != nil && sh.expired.Load() {
+		return errExit
+	}
 	if !sh.main {
 		if sh.r.interrupts.Load() != sh.interrupts && !sh.r.handled.Load() {
 			sh.setStatus("interrupt")
@@ -175,10 +178,10 @@ func (sh *shell) evalText(name, text string) error {
 		sh.depth--
 		return sh.fail("eval nested too deep")
 	}
-	file, line, eflag, eline := sh.file, sh.line, sh.eflag, sh.eline
-	sh.file = name
+	file, line, eflag, eline, quiet := sh.file, sh.line, sh.eflag, sh.eline, sh.quiet
+	sh.file, sh.quiet = name, false // what rcmain evaluates is -c's
 	err := sh.commands(syntax.NewParser(name, syntax.Text(text)))
-	sh.file, sh.line, sh.eflag, sh.eline = file, line, eflag, eline
+	sh.file, sh.line, sh.eflag, sh.eline, sh.quiet = file, line, eflag, eline, quiet
 	sh.depth--
 	return err
 }

@@ -2,6 +2,7 @@ package rc
 
 import (
 	"strings"
+	"sync"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -13,10 +14,17 @@ import (
 // the shell itself.
 func (sh *shell) pipeline(c *syntax.Pipeline) error {
 	n := len(c.Cmds) - 1
-	stages := make([]stage, n)
+	var t *task
+	if sh.control() && sh.isProgram(c.Cmds[n]) {
+		t = sh.newTask(func() string { return syntax.Print(c) })
+	}
+	stages := make([]*stage, n, n+1)
 	var in *file
-	before := sh.fds
-	defer func() { sh.fds = before }()
+	before, loose, g := sh.fds, sh.loose, sh.group
+	defer func() { sh.fds, sh.loose, sh.group = before, loose, g }()
+	if sh.loose = true; t != nil {
+		sh.group = t.group
+	}
 	started := 0
 	var err error
 	for ; started < n; started++ {
@@ -31,6 +39,7 @@ func (sh *shell) pipeline(c *syntax.Pipeline) error {
 		}
 		out := newFile(w)
 		sh.fds = fds.with(c.Links[started].Left, out)
+		stages[started] = &stage{}
 		stages[started].start(sh, c.Cmds[started])
 		out.release()
 		if in != nil {
@@ -41,23 +50,37 @@ func (sh *shell) pipeline(c *syntax.Pipeline) error {
 	if err == nil {
 		sh.fds = before.with(c.Links[n-1].Right, in)
 		held := len(sh.held)
-		err = sh.run(c.Cmds[n])
+		if t != nil {
+			last := &stage{}
+			stages = append(stages, last)
+			err = last.program(sh, c.Cmds[n].(*syntax.Simple))
+		} else {
+			err = sh.run(c.Cmds[n])
+		}
 		sh.letGo(held)
 	}
 	if in != nil {
 		in.release()
 	}
+	sh.loose, sh.group = loose, g
 	if err != nil {
 		// The shell ends: what still runs goes on by itself.
-		for i := range stages[:started] {
-			stages[i].leave()
+		for _, s := range stages[:started] {
+			s.leave()
+		}
+		if t != nil {
+			t.drop()
 		}
 		return err
 	}
+	if t != nil {
+		t.stages = stages
+		return sh.foreground(t)
+	}
 	status := ""
-	for i := range stages[:started] {
+	for i, s := range stages {
 		// a | b | c is {a | b} | c, whose left side has one status, a process's.
-		if next := stages[i].wait(sh); i == 0 {
+		if next := s.wait(sh); i == 0 {
 			status = next
 		} else {
 			status = asProcess(status + "|" + next)
@@ -67,15 +90,19 @@ func (sh *shell) pipeline(c *syntax.Pipeline) error {
 	return nil
 }
 
-// A stage is a command of a pipeline that others read from.
+// A stage is a command that runs beside the shell: one of a pipeline that others read
+// from, or what & started.
 type stage struct {
 	proc   Process
+	group  *group
+	once   sync.Once
+	done   chan struct{} // made by watch, if it is a program
 	status string
-	done   chan struct{}
 }
 
 // start runs a command with the shell's descriptors, without waiting for it.
 func (s *stage) start(sh *shell, c syntax.Cmd) {
+	s.group = sh.group
 	if args := sh.program1(c); args != nil {
 		status := sh.status
 		if s.proc = sh.start(args); s.proc == nil {
@@ -92,6 +119,44 @@ func (s *stage) start(sh *shell, c syntax.Cmd) {
 		sub.end()
 		close(s.done)
 	}()
+}
+
+// program starts the program that a simple command is, without waiting for it.
+func (s *stage) program(sh *shell, c *syntax.Simple) error {
+	s.group = sh.group
+	return sh.with(c.Redirs, func() error {
+		sh.locate(c.At)
+		args, err := sh.words(c.Words, true)
+		if err != nil {
+			return err
+		}
+		if sh.flag('x') {
+			sh.trace(args)
+		}
+		if s.proc = sh.start(args); s.proc == nil {
+			s.status = sh.statusText()
+		}
+		return nil
+	})
+}
+
+// watch gives a channel that is closed when the status is there.
+func (s *stage) watch() <-chan struct{} {
+	s.once.Do(func() {
+		if s.done != nil {
+			return
+		}
+		s.done = make(chan struct{})
+		if s.proc == nil {
+			close(s.done)
+			return
+		}
+		go func() {
+			s.status = s.group.wait(s.proc)
+			close(s.done)
+		}()
+	})
+	return s.done
 }
 
 func (s *stage) wait(sh *shell) string {
@@ -134,7 +199,7 @@ func (sh *shell) program1(c syntax.Cmd) []string {
 		}
 	}
 	args, err := sh.words(simple.Words, false)
-	if err != nil || len(args) == 0 || sh.fns.m[args[0]] != nil || builtin(args[0]) != nil || sh.theirs(args[0]) != nil {
+	if err != nil || len(args) == 0 || sh.fns.m[args[0]] != nil || sh.builtin(args[0]) != nil || sh.theirs(args[0]) != nil {
 		return nil
 	}
 	sh.locate(simple.At)
@@ -175,7 +240,7 @@ func (sh *shell) output(b *syntax.Block) ([]byte, error) {
 	out, c := newCapture()
 	sub := sh.fork()
 	sub.fds = sh.fds.with(1, out)
-	sub.eflag = false
+	sub.eflag, sub.loose = false, true
 	status := sub.finish(b)
 	sub.done()
 	out.release()

@@ -36,26 +36,41 @@ func (p process) Pid() int { return int(p) }
 func (p process) Signal(sig syscall.Signal) error { return unix.Kill(int(p), sig) }
 
 func (p process) Wait() string {
+	for {
+		if status, _, ended := p.change(0); ended {
+			return status
+		}
+	}
+}
+
+// change waits for the end of the process or for what else the options of wait4(2)
+// say. stop is the signal that stopped it, 0 if one made it go on.
+func (p process) change(options int) (status string, stop syscall.Signal, ended bool) {
 	var ws syscall.WaitStatus
 	for {
-		_, err := syscall.Wait4(int(p), &ws, 0, nil)
+		_, err := syscall.Wait4(int(p), &ws, options, nil)
 		if err == nil {
 			break
 		}
 		if err != syscall.EINTR {
-			return ""
+			return "", 0, true
 		}
 	}
-	if ws.Signaled() {
-		return "signal: " + noteText(ws.Signal())
+	switch {
+	case ws.Stopped():
+		return "", ws.StopSignal(), false
+	case ws.Continued():
+		return "", 0, false
+	case ws.Signaled():
+		return "signal: " + noteText(ws.Signal()), 0, true
 	}
 	switch code := ws.ExitStatus(); code {
 	case 0:
-		return ""
+		return "", 0, true
 	case 1:
-		return "1"
+		return "1", 0, true
 	default:
-		return strconv.Itoa(code)
+		return strconv.Itoa(code), 0, true
 	}
 }
 

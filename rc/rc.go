@@ -56,6 +56,8 @@ type Runner struct {
 	handled    atomic.Bool  // the script has a function for sigint
 	fake       atomic.Int32 // the last number given to what is no process
 	wake       chan struct{}
+	hanging    atomic.Int32 // calls for completion that have not ended
+	tasks      tasks        // those of the shells that a person types to
 
 	mu       sync.Mutex
 	pending  []string // notes
@@ -66,7 +68,7 @@ type Runner struct {
 // New makes a Runner. It has read the environment and run nothing.
 func New(c Config) *Runner {
 	r := &Runner{name: c.Name, hooks: c.Hooks, lines: c.Lines, wake: make(chan struct{}, 1)}
-	r.hooks.fill()
+	r.hooks.Fill()
 	sh := &shell{r: r, main: true, umask: -1, star: c.Args, status: statusOK}
 	r.sh = sh
 	for i := range len(c.Flags) {
@@ -81,14 +83,15 @@ func New(c Config) *Runner {
 		}
 	}
 	r.stderr = sh.fds.at(2)
-	sh.importEnv(c.Env)
+	mark := sh.importEnv(c.Env)
+	sh.joinEnv(mark, sh.has)
 	sh.set("rcname", []string{c.Name})
 	sh.set("pid", []string{strconv.Itoa(os.Getpid())})
 	return r
 }
 
-// fill puts Linux's own in the place of hooks that are not there.
-func (h *Hooks) fill() {
+// Fill puts Linux's own in the place of hooks that are not there but have one.
+func (h *Hooks) Fill() {
 	if h.Open == nil {
 		h.Open = openRetry
 	}

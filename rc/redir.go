@@ -157,6 +157,9 @@ func (sh *shell) openPatiently(name string, flag int, perm uint32) (int, error) 
 
 // descriptor gives the number that a name of a process's own descriptor has.
 func descriptor(name string) (int32, bool) {
+	if s, ok := strings.CutPrefix(name, "#d/"); ok {
+		name = "/dev/fd/" + s
+	}
 	if !strings.HasPrefix(name, "/dev/") {
 		return 0, false
 	}

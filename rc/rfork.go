@@ -16,8 +16,12 @@ func rfork(sh *shell, args []string) error {
 		sh.setStatus("rfork usage")
 		return nil
 	}
+	ours := "nNm"
+	if sh.eg != nil {
+		ours += "eE"
+	}
 	names := strings.Map(func(c rune) rune {
-		if strings.ContainsRune("nNm", c) {
+		if strings.ContainsRune(ours, c) {
 			return c
 		}
 		return -1
@@ -27,12 +31,15 @@ func rfork(sh *shell, args []string) error {
 		err = sh.rfork(names)
 	}
 	if err == nil && strings.Contains(letters, "s") {
-		err = sh.newGroup()
+		err = sh.ownGroup()
 	}
 	if err != nil {
 		sh.sayAt("rfork failed: " + err.Error())
 		sh.setStatus("rfork failed")
 		return nil
+	}
+	if strings.ContainsAny(names, "NeE") {
+		sh.joinEnv("", nil)
 	}
 	if strings.Contains(letters, "E") {
 		path := sh.get("path")
@@ -43,6 +50,9 @@ func rfork(sh *shell, args []string) error {
 			sh.define(name, nil)
 		}
 		sh.set("path", path)
+		if sh.egOwn {
+			clear(sh.eg.dirty) // there is nothing yet
+		}
 	}
 	if strings.Contains(letters, "F") && len(sh.fds) > 3 {
 		sh.fds = sh.fds[:3]
@@ -51,12 +61,16 @@ func rfork(sh *shell, args []string) error {
 	return nil
 }
 
-// newGroup makes a process group for what the shell starts from now on.
-func (sh *shell) newGroup() error {
+// ownGroup makes a process group for what the shell starts from now on.
+func (sh *shell) ownGroup() error {
 	if sh.main && sh.r.hooks.Group != nil {
 		sh.group = nil
-		return sh.r.hooks.Group()
+		err := sh.r.hooks.Group()
+		if t := sh.r.hooks.Terminal; err == nil && t != nil {
+			t.Take()
+		}
+		return err
 	}
-	sh.group = &group{}
+	sh.group = sh.newGroup()
 	return nil
 }

@@ -262,6 +262,9 @@ func (sh *shell) subshell(c syntax.Cmd) error {
 	sub := sh.fork()
 	sh.setStatus(sub.finish(c))
 	sub.done()
+	if sh.r.tasks.halted {
+		return errAbort
+	}
 	return nil
 }
 

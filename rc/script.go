@@ -84,9 +84,13 @@ func (sh *shell) interact(name string, src syntax.Source) error {
 	sh.r.typed.Store(true)
 	defer func() { sh.interactive-- }()
 	for {
+		sh.refresh(false)
 		b, err := p.Next()
 		var bad *syntax.Error
 		switch {
+		case err == io.EOF && sh.r.tasks.warn(sh):
+			p = syntax.NewParser(name, src)
+			continue
 		case err == io.EOF:
 			return nil
 		case errors.As(err, &bad):
@@ -101,10 +105,13 @@ func (sh *shell) interact(name string, src syntax.Source) error {
 			return sh.failed("input", err)
 		}
 		sh.forget()
-		held, fds := len(sh.held), sh.fds
+		held, fds, warned := len(sh.held), sh.fds, sh.r.tasks.warned
 		err = sh.top(b)
 		sh.letGo(held)
-		sh.fds = fds
+		sh.fds, sh.r.tasks.halted = fds, false
+		if warned {
+			sh.r.tasks.warned = false
+		}
 		if err == errExit {
 			return err
 		}
@@ -155,6 +162,9 @@ type typed struct {
 }
 
 func (s *typed) Read(more bool) (string, error) {
+	if !more {
+		s.sh.ready()
+	}
 	prompt := s.sh.get("prompt")
 	if more && len(prompt) > 0 {
 		prompt = prompt[1:]
@@ -163,7 +173,7 @@ func (s *typed) Read(more bool) (string, error) {
 	if len(prompt) > 0 {
 		text = prompt[0]
 	}
-	if lines := s.sh.r.lines; lines != nil {
+	if lines := s.sh.r.lines; lines != nil && s.terminal() {
 		line, err := lines.ReadLine(text, more)
 		return s.sh.echoed(line), err
 	}
@@ -192,6 +202,30 @@ func (s *typed) Read(more bool) (string, error) {
 			return s.sh.echoed(string(s.line)), nil
 		}
 	}
+}
+
+// terminal tells whether it is typed at a terminal.
+func (s *typed) terminal() bool {
+	_, err := unix.IoctlGetTermios(s.f.fd, unix.TCGETS)
+	return err == nil
+}
+
+// ready does what comes before a prompt: the terminal is as it was, people are told of
+// their jobs, and the function prompt is run.
+func (sh *shell) ready() {
+	if t := sh.r.hooks.Terminal; t != nil {
+		t.Reset()
+	}
+	sh.report()
+	f := sh.fns.m["prompt"]
+	if f == nil {
+		return
+	}
+	status, held, fds := sh.status, len(sh.held), sh.fds
+	sh.call(f, nil)
+	sh.letGo(held)
+	sh.status, sh.fds = status, fds
+	sh.r.tasks.halted = false
 }
 
 // dot runs a file, which is looked for in $path.

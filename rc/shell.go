@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"ninespace/rc/syntax"
@@ -32,6 +33,11 @@ type shell struct {
 	umask int    // -1: the process's
 	place *place // nil: any thread will do
 	group *group // nil: the process's own
+	loose bool   // programs it starts are no jobs of their own: others run beside it
+
+	eg    *envGroup      // nil: there is none
+	egOwn bool           // it has the shell's variables; a subshell's are no files
+	local map[string]int // of the names of locals, how many there are; nil without eg
 
 	flags  uint32 // by letter
 	eflag  bool   // exit if the command that now runs fails
@@ -40,9 +46,10 @@ type shell struct {
 	depth  int
 	parted bool // it has said goodbye
 
-	seen        uint32 // the events that it has looked at
-	interrupts  uint32 // those that it began with
-	interactive int    // how many interactive scripts it is in
+	seen        uint32       // the events that it has looked at
+	interrupts  uint32       // those that it began with
+	expired     *atomic.Bool // its time is over; nil for one that has all of it
+	interactive int          // how many interactive scripts it is in
 
 	file  string // of the commands, for errors; "" where a person types them
 	line  int32
@@ -64,6 +71,7 @@ func (sh *shell) fork() *shell {
 	n.vars, n.fns = sh.vars.share(), sh.fns.share()
 	n.locals = sh.locals[:len(sh.locals):len(sh.locals)]
 	n.grown, n.held, n.jobs = nil, nil, nil
+	n.egOwn, n.local = false, nil
 	n.dir.retain()
 	n.place.retain()
 	return &n
@@ -82,6 +90,7 @@ func (sh *shell) done() {
 // commands around it. end gives them up.
 func (sh *shell) detach() {
 	sh.fds = sh.fds.retain()
+	sh.loose = true
 	sh.locals = append([]hidden(nil), sh.locals...)
 	sh.r.live.Add(1)
 	sh.r.lives.Add(1)
@@ -234,15 +243,7 @@ func (sh *shell) trace(words []string) {
 	if sh.quiet {
 		return
 	}
-	var b strings.Builder
-	for i, w := range words {
-		if i > 0 {
-			b.WriteByte(' ')
-		}
-		b.WriteString(syntax.Quote(w))
-	}
-	b.WriteByte('\n')
 	if err := sh.r.stderr; err != nil {
-		err.write([]byte(b.String()))
+		err.write([]byte(quoted(words) + "\n"))
 	}
 }

@@ -50,7 +50,7 @@ func (sh *shell) words1(c *syntax.Simple) error {
 
 // command runs a builtin or a program.
 func (sh *shell) command(args []string) error {
-	if b := builtin(args[0]); b != nil {
+	if b := sh.builtin(args[0]); b != nil {
 		return b(sh, args)
 	}
 	if b := sh.theirs(args[0]); b != nil {
@@ -83,6 +83,9 @@ func (sh *shell) foreign(b func(*Call) error, args []string) error {
 
 // external runs a program and waits for it.
 func (sh *shell) external(args []string) error {
+	if sh.control() {
+		return sh.program2(args)
+	}
 	p := sh.start(args)
 	if p == nil {
 		return nil
@@ -93,7 +96,7 @@ func (sh *shell) external(args []string) error {
 
 // wait waits for a program in the foreground.
 func (sh *shell) wait(p Process) string {
-	status := p.Wait()
+	status := sh.group.wait(p)
 	if strings.HasPrefix(status, "signal: ") {
 		sh.died(p, status)
 	}
@@ -110,7 +113,13 @@ func (sh *shell) died(p Process, status string) {
 	case "signal: sys: write on closed pipe":
 		return
 	}
-	sh.say(strconv.Itoa(p.Pid()) + ": " + status)
+	sh.saidSignal(p, status)
+}
+
+func (sh *shell) saidSignal(p Process, status string) {
+	if strings.HasPrefix(status, "signal: ") {
+		sh.say(strconv.Itoa(p.Pid()) + ": " + status)
+	}
 }
 
 // start starts a program. If there is none it says so, sets $status and gives nil.
@@ -129,6 +138,11 @@ func (sh *shell) start(args []string) Process {
 }
 
 func (sh *shell) startFile(file string, args []string) (Process, error) {
+	if g := sh.group; g != nil {
+		// The first is the leader before the next one starts.
+		g.starting.Lock()
+		defer g.starting.Unlock()
+	}
 	c, err := sh.program(file, args)
 	if err != nil {
 		return nil, err
@@ -139,7 +153,7 @@ func (sh *shell) startFile(file string, args []string) (Process, error) {
 		return nil, err
 	}
 	if g := sh.group; g != nil {
-		g.set(p.Pid())
+		g.add(p.Pid())
 	}
 	return sh.r.keep(p), nil
 }
@@ -150,6 +164,7 @@ func (sh *shell) program(file string, args []string) (*Command, error) {
 	if err != nil {
 		return nil, err
 	}
+	sh.publish()
 	c := &Command{Path: file, Args: args, Env: sh.environ(), Files: fds, Umask: sh.umask, Group: sh.group.get()}
 	if sh.dir != nil {
 		c.Dir = sh.dir.name

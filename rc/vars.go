@@ -75,6 +75,14 @@ func (sh *shell) set(name string, list []string) {
 			list = fromPath(strings.Join(list, ":"))
 		}
 	}
+	if sh.egOwn {
+		sh.changed(name, change{list: list})
+	}
+	sh.put(name, list)
+}
+
+// put is set of what is no change for others to know.
+func (sh *shell) put(name string, list []string) {
 	sh.env = nil
 	sh.vars = sh.vars.own()
 	if len(list) == 0 {
@@ -101,14 +109,21 @@ func (sh *shell) push(name string, list []string) {
 		name, list = "path", fromPath(strings.Join(list, ":"))
 	}
 	sh.locals = append(sh.locals, hidden{name, sh.get(name)})
+	if sh.local != nil {
+		sh.local[name]++
+	}
 	sh.set(name, list)
 }
 
 func (sh *shell) pop(mark int) {
 	for i := len(sh.locals) - 1; i >= mark; i-- {
 		// $status is that of the command that the local was for.
-		if l := sh.locals[i]; l.name != "status" {
+		l := sh.locals[i]
+		if l.name != "status" {
 			sh.set(l.name, l.value)
+		}
+		if sh.local != nil {
+			sh.local[l.name]--
 		}
 		sh.locals[i] = hidden{}
 	}
@@ -127,14 +142,17 @@ func (sh *shell) withoutLocals(do func() error) error {
 			lowest[l.name] = i
 		}
 	}
-	saved, locals := map[string][]string{}, sh.locals
+	saved, locals, local := map[string][]string{}, sh.locals, sh.local
 	for name, i := range lowest {
 		saved[name] = sh.get(name)
 		sh.set(name, locals[i].value)
 	}
 	sh.locals = nil
+	if local != nil {
+		sh.local = map[string]int{}
+	}
 	err := do()
-	sh.locals = locals
+	sh.locals, sh.local = locals, local
 	for name, i := range lowest {
 		locals[i].value = sh.get(name)
 		sh.set(name, saved[name])

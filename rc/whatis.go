@@ -22,7 +22,7 @@ func whatis(sh *shell, args []string) error {
 		if f := sh.fns.m[name]; f != nil {
 			out = append(out, sh.definition(f)...)
 			found = true
-		} else if name != "builtin" && (builtin(name) != nil || sh.theirs(name) != nil) {
+		} else if name != "builtin" && (sh.builtin(name) != nil || sh.theirs(name) != nil) {
 			out = append(out, "builtin "+name+"\n"...)
 			found = true
 		} else if file, err := sh.find(name); err == nil {
@@ -63,8 +63,7 @@ func assignment(name string, list []string) string {
 // definition gives the text that defines a function.
 func (sh *shell) definition(f *fn) string {
 	if f.parse() != nil {
-		_, text, _ := strings.Cut(f.env, "=")
-		return "fn " + syntax.Quote(f.name) + " " + text + "\n"
+		return f.text()
 	}
 	return syntax.Print(&syntax.Fn{Names: []syntax.Word{&syntax.Lit{Text: f.name, Quoted: syntax.Keyword(f.name)}}, Body: f.body}) + "\n"
 }

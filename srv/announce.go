@@ -135,7 +135,8 @@ func (d *Door) Flags(fs *flag.FlagSet, name string) {
 // Serve serves until ctx ends or, with -i, the client hangs up. SIGINT, SIGTERM
 // or SIGHUP shuts the server down in order, a second one or grace's end at once;
 // a signal after that is no longer Serve's, and ends the process.
-// To the attach name "stats" it gives a directory with the file Server.Stats.
+// To the attach name "stats" it gives a directory with the files Server.Stats, called
+// as the server is by -s, and Server.Metrics, with .prom behind that.
 func (d *Door) Serve(ctx context.Context, std [3]*os.File, s *Server) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -162,9 +163,9 @@ func (d *Door) Serve(ctx context.Context, std [3]*os.File, s *Server) error {
 		cancel()
 	}()
 	attach := s.Attach
-	stats := NewDir().Add("stats", s.Stats())
+	stats := NewDir().Add(d.Srv, s.Stats()).Add(d.Srv+".prom", s.Metrics(d.Srv))
 	s.Attach = func(ctx context.Context, uname, aname string) (File, error) {
-		if aname == "stats" {
+		if aname == StatsName {
 			return stats, nil
 		}
 		return attach(ctx, uname, aname)
@@ -192,6 +193,9 @@ func (d *Door) Serve(ctx context.Context, std [3]*os.File, s *Server) error {
 	}
 	return s.Serve(ctx, l)
 }
+
+// StatsName is the attach name for the figures of a server.
+const StatsName = "stats"
 
 // grace is how long requests that run may go on after a signal.
 var grace = 2 * time.Second

@@ -77,7 +77,7 @@ const (
 // messages, or the server's own will.
 func (s *Server) ServeConn(ctx context.Context, rwc io.ReadWriteCloser) error {
 	st := s.state()
-	c := &conn{srv: s, base: ctx, rwc: rwc, fids: map[uint32]*fid{}}
+	c := &conn{srv: s, base: withPeer(ctx, rwc), rwc: rwc, fids: map[uint32]*fid{}}
 	c.in = newInput(rwc, c)
 	c.stats = st.enter(c)
 	defer st.leave(c)

@@ -57,7 +57,7 @@ func (deafRead) Read(context.Context, []byte, int64) (int, error) { select {} }
 // standard input and output, with a grace. What it reads from standard input comes
 // out of the file q; of deaf nothing ever does.
 func childDoor() {
-	var d srv.Door
+	d := srv.Door{Srv: "hall"}
 	grace, _ := time.ParseDuration(os.Args[1])
 	srv.SetGrace(grace)
 	q := srv.NewQueue(0o444)
@@ -282,7 +282,7 @@ func TestDoorStats(t *testing.T) {
 	w.rpc(&p9.Fcall{Type: p9.Tattach, Fid: 7, Afid: p9.NoFid, Aname: "stats"})
 	var text string
 	if !srvtest.Until(func() bool { // openDoor's connections may still be there
-		w.rpc(&p9.Fcall{Type: p9.Twalk, Fid: 7, Newfid: 1, Wname: []string{"stats"}})
+		w.rpc(&p9.Fcall{Type: p9.Twalk, Fid: 7, Newfid: 1, Wname: []string{"hall"}})
 		w.rpc(&p9.Fcall{Type: p9.Tlopen, Fid: 1})
 		text = string(w.rpc(&p9.Fcall{Type: p9.Tread, Fid: 1, Count: 4096}).Data)
 		w.rpc(&p9.Fcall{Type: p9.Tclunk, Fid: 1})

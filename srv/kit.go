@@ -201,8 +201,12 @@ type cmdFile struct {
 }
 
 type cmdHandle struct {
-	Bytes
-	f *cmdFile
+	text Bytes // not embedded: commands may wait, so that it is not Inline
+	f    *cmdFile
+}
+
+func (h *cmdHandle) Read(ctx context.Context, p []byte, off int64) (int, error) {
+	return h.text.Read(ctx, p, off)
 }
 
 func (f *cmdFile) Open(ctx context.Context, mode p9.Mode) (Handle, error) {
@@ -212,7 +216,7 @@ func (f *cmdFile) Open(ctx context.Context, mode p9.Mode) (Handle, error) {
 		if err != nil {
 			return nil, err
 		}
-		h.Bytes = Bytes(s)
+		h.text = Bytes(s)
 	}
 	return h, nil
 }

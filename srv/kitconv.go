@@ -120,14 +120,14 @@ type Clone struct {
 	*Dir
 	start func(ctx context.Context, n int) (*Dir, error)
 	mu    sync.Mutex
-	used  map[int]bool
+	used  map[int]*conv
 }
 
 // NewClone makes the directory. start makes conversation n: a directory that has
 // a file ctl, whose reads begin with n. ctx is the conversation's own and ends
 // after the last of its files has been clunked; the number is then free again.
 func NewClone(start func(ctx context.Context, n int) (*Dir, error)) *Clone {
-	c := &Clone{Dir: NewDir(), start: start, used: map[int]bool{}}
+	c := &Clone{Dir: NewDir(), start: start, used: map[int]*conv{}}
 	c.Add("clone", &cloneFile{NewNode(0o666), c})
 	return c
 }
@@ -148,15 +148,15 @@ type conv struct {
 
 func (f *cloneFile) Open(ctx context.Context, mode p9.Mode) (Handle, error) {
 	c := f.c
+	cctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	cv := &conv{c: c, cancel: cancel, open: 1}
 	c.mu.Lock()
 	n := 0
-	for c.used[n] {
+	for c.used[n] != nil {
 		n++
 	}
-	c.used[n] = true
+	cv.n, c.used[n] = n, cv
 	c.mu.Unlock()
-	cctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	cv := &conv{c: c, n: n, cancel: cancel, open: 1}
 	d, err := c.start(cctx, n)
 	if err != nil {
 		cv.done()
@@ -174,6 +174,18 @@ func (f *cloneFile) Open(ctx context.Context, mode p9.Mode) (Handle, error) {
 		return nil, err
 	}
 	return (&convFile{cv, ctl}).handle(h), nil
+}
+
+// Hold keeps conversation n as an open file of it would, until release is called. It
+// is nil if there is no such conversation.
+func (c *Clone) Hold(n int) (release func()) {
+	c.mu.Lock()
+	cv := c.used[n]
+	c.mu.Unlock()
+	if cv == nil || !cv.hold() {
+		return nil
+	}
+	return sync.OnceFunc(cv.done)
 }
 
 // hold counts one more open file, unless the conversation is over.

@@ -14,23 +14,30 @@ import (
 
 // What the servers that have processes say of them, and what their clients read.
 
-// notes are Plan 9's notes, notify(2), and the signals that they stand for.
-var notes = map[string]syscall.Signal{
-	"interrupt": syscall.SIGINT, "hangup": syscall.SIGHUP, "kill": syscall.SIGKILL, "alarm": syscall.SIGALRM,
-	"term": syscall.SIGTERM, "quit": syscall.SIGQUIT, "stop": syscall.SIGSTOP, "cont": syscall.SIGCONT,
+// notes are Plan 9's notes, notify(2), and the signals that they stand for. The first
+// text of a signal is the one that NoteText gives.
+var notes = []struct {
+	text string
+	sig  syscall.Signal
+}{
+	{"interrupt", syscall.SIGINT}, {"hangup", syscall.SIGHUP}, {"kill", syscall.SIGKILL}, {"alarm", syscall.SIGALRM},
+	{"term", syscall.SIGTERM}, {"quit", syscall.SIGQUIT}, {"stop", syscall.SIGSTOP}, {"cont", syscall.SIGCONT},
+	{"sys: write on closed pipe", syscall.SIGPIPE}, {"sys: breakpoint", syscall.SIGTRAP}, {"sys: abort", syscall.SIGABRT},
+	{"sys: trap: fault", syscall.SIGSEGV}, {"sys: trap: bus error", syscall.SIGBUS}, {"sys: trap: illegal instruction", syscall.SIGILL},
+	{"sys: fp", syscall.SIGFPE}, {"sys: bad sys call", syscall.SIGSYS}, {"sys: child", syscall.SIGCHLD},
+	{"sys: window size change", syscall.SIGWINCH},
 }
 
 // ParseNote gives the signal that a note stands for: one of Plan 9's (interrupt,
-// hangup, kill, alarm, and "sys: write on closed pipe" with whatever follows),
-// term, quit, stop, cont, a signal's name with or without SIG in either case, or
-// its number.
+// hangup, kill, alarm, and "sys: write on closed pipe" or another that the system
+// gives, with whatever follows), term, quit, stop, cont, a signal's name with or
+// without SIG in either case, or its number.
 func ParseNote(note string) (syscall.Signal, error) {
 	note = strings.TrimSpace(note)
-	if sig, ok := notes[note]; ok {
-		return sig, nil
-	}
-	if strings.HasPrefix(note, "sys: write on closed pipe") {
-		return syscall.SIGPIPE, nil
+	for _, n := range notes {
+		if note == n.text || strings.HasPrefix(n.text, "sys:") && strings.HasPrefix(note, n.text) {
+			return n.sig, nil
+		}
 	}
 	if sig := unix.SignalNum("SIG" + strings.TrimPrefix(strings.ToUpper(note), "SIG")); sig != 0 {
 		return sig, nil
@@ -39,6 +46,20 @@ func ParseNote(note string) (syscall.Signal, error) {
 		return syscall.Signal(n), nil
 	}
 	return 0, p9.NewError(syscall.EINVAL, "unknown note "+Quote(note))
+}
+
+// NoteText gives the note that a signal is, from which ParseNote has it again: Plan
+// 9's, or the signal's name or number.
+func NoteText(sig syscall.Signal) string {
+	for _, n := range notes {
+		if n.sig == sig {
+			return n.text
+		}
+	}
+	if name := unix.SignalName(sig); name != "" {
+		return name
+	}
+	return strconv.Itoa(int(sig))
 }
 
 // A WaitMsg is how a process ended, as wait(2) has it.

@@ -12,14 +12,31 @@ func TestParseNote(t *testing.T) {
 		"interrupt": syscall.SIGINT, "hangup\n": syscall.SIGHUP, "kill": syscall.SIGKILL, "alarm": syscall.SIGALRM,
 		"sys: write on closed pipe pc=0x1": syscall.SIGPIPE, "SIGUSR1": syscall.SIGUSR1, "usr2": syscall.SIGUSR2,
 		"sigwinch": syscall.SIGWINCH, "15": syscall.SIGTERM, "64": 64, "stop": syscall.SIGSTOP, "cont": syscall.SIGCONT,
+		"sys: trap: fault read addr=0x0 pc=0x1": syscall.SIGSEGV,
 	} {
 		if sig, err := ParseNote(note); err != nil || sig != want {
 			t.Errorf("%q: %v, %v; want %v", note, sig, err, want)
 		}
 	}
-	for _, note := range []string{"", "0", "65", "-1", "nonsense", "SIG", "sys: trap: fault"} {
+	for _, note := range []string{"", "0", "65", "-1", "nonsense", "SIG", "sys: trap", "interrupted"} {
 		if sig, err := ParseNote(note); err == nil {
 			t.Errorf("%q: %v, want an error", note, sig)
+		}
+	}
+}
+
+func TestNoteText(t *testing.T) {
+	for sig := syscall.Signal(1); sig <= 64; sig++ {
+		text := NoteText(sig)
+		if got, err := ParseNote(text); err != nil || got != sig {
+			t.Errorf("%d: %q is %d, %v", sig, text, got, err)
+		}
+	}
+	for sig, want := range map[syscall.Signal]string{
+		syscall.SIGINT: "interrupt", syscall.SIGHUP: "hangup", syscall.SIGPIPE: "sys: write on closed pipe", syscall.SIGUSR1: "SIGUSR1", 40: "40",
+	} {
+		if got := NoteText(sig); got != want {
+			t.Errorf("%d: %q, want %q", sig, got, want)
 		}
 	}
 }

@@ -93,10 +93,36 @@ func (s *shard) count(d tallied, took int64) {
 // answered, or flushed, how many with an error, and times in µs: the mean, and the powers of
 // two that half of them, all but a hundredth, and all took less than.
 func (s *Server) Stats() File {
-	return Text(0o444, func(context.Context) (string, error) { return s.stats(), nil })
+	return Text(0o444, func(context.Context) (string, error) { return s.figures().text(), nil })
 }
 
-func (s *Server) stats() string {
+// Metrics is a file that tells the same in the text format of Prometheus (version
+// 0.0.4), each series with the label server, which is name. The names begin with
+// ninespace_; times are histograms in seconds.
+func (s *Server) Metrics(name string) File {
+	return Text(0o444, func(context.Context) (string, error) { return s.figures().metrics(name), nil })
+}
+
+// figures is what a server has counted, at one time.
+type figures struct {
+	gauges []figure
+	calls  []call
+}
+
+type figure struct {
+	name, unit string
+	n          uint64
+	help       string
+	total      bool // it never becomes less
+}
+
+type call struct {
+	t           p9.Type
+	n, errs, ns uint64
+	took        [buckets]uint64
+}
+
+func (s *Server) figures() figures {
 	st := s.state()
 	st.mu.Lock()
 	conns := len(st.conns)
@@ -108,34 +134,90 @@ func (s *Server) stats() string {
 		in, out = in+sh.in.Load(), out+sh.out.Load()
 		inflight += sh.inflight.Load()
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "conns %d\nfids %d\ndescriptors %d\ninflight %d\nheld %d bytes\nin %d bytes\nout %d bytes\nmem %d bytes\n",
-		conns, st.taken(fidNumbers), st.taken(descriptors), inflight, st.taken(heldBytes), in, out, st.mem.Load())
+	f := figures{gauges: []figure{
+		{"conns", "", uint64(conns), "connections", false},
+		{"fids", "", uint64(st.taken(fidNumbers)), "fids in use", false},
+		{"descriptors", "", uint64(st.taken(descriptors)), "descriptors that files hold", false},
+		{"inflight", "", uint64(max(0, inflight)), "requests that may block and are not answered", false},
+		{"held", "bytes", uint64(st.taken(heldBytes)), "requests and attributes that are not done with", false},
+		{"in", "bytes", in, "bytes received", true},
+		{"out", "bytes", out, "bytes sent", true},
+		{"mem", "bytes", uint64(max(0, st.mem.Load())), "replies that wait for their clients", false},
+	}}
 	for t := range len(st.shards[0].calls) {
-		var errs, ns, n uint64
-		var took [buckets]uint64
+		c := call{t: p9.Type(2 * t)}
 		for i := range st.shards {
-			c := &st.shards[i].calls[t]
-			errs, ns = errs+c.errs.Load(), ns+c.ns.Load()
-			for j := range took {
-				k := c.took[j].Load()
-				took[j] += k
-				n += k
+			s := &st.shards[i].calls[t]
+			c.errs, c.ns = c.errs+s.errs.Load(), c.ns+s.ns.Load()
+			for j := range c.took {
+				k := s.took[j].Load()
+				c.took[j] += k
+				c.n += k
 			}
 		}
-		if n == 0 {
-			continue
+		if c.n > 0 {
+			f.calls = append(f.calls, c)
 		}
-		below := func(share float64) int {
-			var sum uint64
-			for j, k := range took {
-				if sum += k; float64(sum) >= share*float64(n) {
-					return 1 << j
-				}
-			}
-			return 1 << buckets
+	}
+	return f
+}
+
+// below gives the power of two, in µs, that a share of the requests took less than.
+func (c *call) below(share float64) int {
+	var sum uint64
+	for j, k := range c.took {
+		if sum += k; float64(sum) >= share*float64(c.n) {
+			return 1 << j
 		}
-		fmt.Fprintf(&b, "%s n %d err %d mean %d p50 %d p99 %d max %d µs\n", p9.Type(2*t), n, errs, ns/n/1000, below(0.5), below(0.99), below(1))
+	}
+	return 1 << buckets
+}
+
+func (f figures) text() string {
+	var b strings.Builder
+	for _, g := range f.gauges {
+		fmt.Fprintln(&b, strings.TrimSpace(fmt.Sprint(g.name, " ", g.n, " ", g.unit)))
+	}
+	for _, c := range f.calls {
+		fmt.Fprintf(&b, "%s n %d err %d mean %d p50 %d p99 %d max %d µs\n", c.t, c.n, c.errs, c.ns/c.n/1000, c.below(0.5), c.below(0.99), c.below(1))
+	}
+	return b.String()
+}
+
+func (f figures) metrics(server string) string {
+	var b strings.Builder
+	family := func(name, kind, help string) {
+		fmt.Fprintf(&b, "# HELP ninespace_%s %s\n# TYPE ninespace_%s %s\n", name, help, name, kind)
+	}
+	server = strings.NewReplacer("\\", `\\`, "\"", `\"`, "\n", `\n`).Replace(server)
+	for _, g := range f.gauges {
+		name, kind := strings.TrimSuffix(g.name+"_"+g.unit, "_"), "gauge"
+		if g.total {
+			name, kind = name+"_total", "counter"
+		}
+		family(name, kind, g.help)
+		fmt.Fprintf(&b, "ninespace_%s{server=\"%s\"} %d\n", name, server, g.n)
+	}
+	if len(f.calls) == 0 {
+		return b.String()
+	}
+	family("errors_total", "counter", "requests answered with an error, by message")
+	for _, c := range f.calls {
+		fmt.Fprintf(&b, "ninespace_errors_total{server=\"%s\",message=\"%s\"} %d\n", server, c.t, c.errs)
+	}
+	family("request_seconds", "histogram", "time from a request's coming to its answer, by message")
+	for _, c := range f.calls {
+		series := func(suffix, le string, v any) {
+			fmt.Fprintf(&b, "ninespace_request_seconds%s{server=\"%s\",message=\"%s\"%s} %v\n", suffix, server, c.t, le, v)
+		}
+		var sum uint64
+		for j, k := range c.took[:buckets-1] {
+			sum += k
+			series("_bucket", fmt.Sprintf(",le=\"%g\"", float64(uint64(1)<<j)/1e6), sum)
+		}
+		series("_bucket", ",le=\"+Inf\"", c.n)
+		series("_sum", "", float64(c.ns)/1e9)
+		series("_count", "", c.n)
 	}
 	return b.String()
 }

@@ -3,6 +3,8 @@ package srv_test
 import (
 	"context"
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -138,5 +140,82 @@ func TestStats(t *testing.T) {
 		return g["conns"] == "0" && g["fids"] == "0" && g["inflight"] == "0" && g["held"] == "0" && g["mem"] == "0"
 	}) {
 		t.Errorf("when all have gone: %v", figures(t, s))
+	}
+}
+
+// TestMetrics reads what Prometheus is given.
+func TestMetrics(t *testing.T) {
+	s := srv.New(newHall(map[string]srv.File{"hello": srv.Const("hello")}))
+	p := listen(t, s)
+	w := p.dial(true)
+	for _, f := range []*p9.Fcall{{Type: p9.Twalk, Newfid: 1, Wname: []string{"hello"}}, {Type: p9.Twalk, Newfid: 2, Wname: []string{"no"}}} {
+		w.send(f)
+		w.recv()
+	}
+	h, err := srv.Open(t.Context(), s.Metrics(`a "b"\c`), p9.OREAD)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, 64<<10)
+	series, kinds := map[string]float64{}, map[string]string{}
+	line := regexp.MustCompile(`^(ninespace_[a-z_]+)(\{server="a \\"b\\"\\\\c"(?:,message="(T[a-z]+)")?(?:,le="([^"]+)")?\}) ([0-9.e+-]+)$`)
+	if !srvtest.Until(func() bool { // the last reply is counted when it is sent
+		n, err := h.(srv.Reader).Read(t.Context(), b, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		clear(series)
+		last := map[string]float64{}
+		for l := range strings.Lines(string(b[:n])) {
+			l = strings.TrimSuffix(l, "\n")
+			if f := strings.Fields(l); f[0] == "#" {
+				if f[1] == "TYPE" {
+					kinds[f[2]] = f[3]
+				}
+				continue
+			}
+			m := line.FindStringSubmatch(l)
+			if m == nil {
+				t.Fatalf("bad line %q", l)
+			}
+			v, err := strconv.ParseFloat(m[5], 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			series[m[1]+" "+m[3]+" "+m[4]] = v
+			family, sub := m[1], ""
+			for _, suffix := range []string{"_bucket", "_sum", "_count"} {
+				if f, ok := strings.CutSuffix(family, suffix); ok && kinds[f] == "histogram" {
+					family, sub = f, suffix
+				}
+			}
+			if kinds[family] == "" {
+				t.Errorf("%s: of no type", m[1])
+			}
+			if sub == "_bucket" { // they are cumulative, and the last has all
+				if v < last[m[3]] {
+					t.Errorf("%s: less than the bucket before it", l)
+				}
+				last[m[3]] = v
+			} else if sub == "_count" && v != last[m[3]] {
+				t.Errorf("%s: the buckets have %v", l, last[m[3]])
+			}
+		}
+		h, err = srv.Open(t.Context(), s.Metrics(`a "b"\c`), p9.OREAD)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return series["ninespace_request_seconds_count Twalk "] == 2
+	}) {
+		t.Error("Twalk is not counted twice")
+	}
+	for name, want := range map[string]float64{"ninespace_conns  ": 1, "ninespace_fids  ": 2, "ninespace_errors_total Twalk ": 1, "ninespace_errors_total Tattach ": 0,
+		"ninespace_request_seconds_bucket Twalk +Inf": 2} {
+		if got, ok := series[name]; !ok || got != want {
+			t.Errorf("%s %v, not %v", name, got, want)
+		}
+	}
+	if kinds["ninespace_in_bytes_total"] != "counter" || kinds["ninespace_conns"] != "gauge" {
+		t.Error(kinds)
 	}
 }

@@ -48,7 +48,8 @@ var layers = []struct {
 
 	{"rc/syntax", "std"},
 	{"rc", "std rc/syntax golang.org/x/sys/unix"}, // syscall, frozen, has no setns, memfd_create, O_PATH's fstatat
-	{"rc/cmd/*", "srv srv/p9 srv/client ns rc rc/syntax"},
+	{"rc/term", "std rc rc/syntax golang.org/x/sys/unix github.com/ergochat/readline"},
+	{"rc/cmd/*", "srv srv/p9 srv/client srv/cmd/srv ns rc rc/syntax rc/term"},
 	{"rc/rcgen", "rc/syntax"},
 
 	{".", "*/cmd/*"}, // main.go: the table of commands, nothing else

@@ -19,13 +19,14 @@ import (
 )
 
 var (
-	nsGuestRun   = flag.String("nsguest", "^TestV9fs$ ^TestTable$/^(root|user|root,v9fs)$", "the tests of ns/cmd/newns that the guest runs, patterns with blanks between; none: none")
+	nsGuestRun   = flag.String("nsguest", "newns:^TestV9fs$ newns:^TestTable$/^(root|user|root,v9fs)$ execfs:^TestLimit$", "the tests that the guest runs, each a package's name and a pattern, blanks between; none: none")
 	nsGuestBench = flag.Bool("nsguest.bench", false, "measure name spaces beside v9fs there")
 	nsGuestTime  = flag.Duration("nsguest.time", 5*time.Minute, "when to give the guest up")
 )
 
-// TestNsGuest runs the rules of name spaces in a guest with Debian's kernel, as root
-// and as another user: through FUSE and, as root, with servers mounted by v9fs.
+// TestNsGuest runs, in a guest with Debian's kernel, the rules of name spaces as root
+// and as another user, through FUSE and, as root, with servers mounted by v9fs; and
+// what wants control groups of version 2.
 func TestNsGuest(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can put together what a guest runs") // ldd of root's own programs
@@ -63,19 +64,21 @@ func TestNsGuest(t *testing.T) {
 
 // nsPrograms are the machine's own that the tests' scripts use.
 var nsPrograms = []string{"sh", "ls", "cat", "mkdir", "rm", "rmdir", "tee", "head", "mount", "unshare", "setpriv",
-	"mkfifo", "echo", "cut", "chmod", "grep", "sed"}
+	"mkfifo", "echo", "cut", "chmod", "grep", "sed", "tail", "sleep", "setsid"}
 
 // nsImage makes the guest's initramfs.
 func nsImage(ctx context.Context, k *guest.Kernel, dir, file string) error {
-	programs := map[string]string{"init": filepath.Join(dir, "init"), "bin/nine": filepath.Join(dir, "nine"), "bin/tests": filepath.Join(dir, "tests")}
+	programs := map[string]string{"init": filepath.Join(dir, "init"), "bin/nine": filepath.Join(dir, "nine"), "tests/newns": filepath.Join(dir, "newns"), "tests/execfs": filepath.Join(dir, "execfs")}
 	err := errors.Join(guest.Build(ctx, "ninespace/test/guest/ns", programs["init"]), guest.Build(ctx, "ninespace", programs["bin/nine"]))
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-o", programs["bin/tests"], "ninespace/ns/cmd/newns")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w\n%s", cmd, err, out)
+	for name, pkg := range map[string]string{"tests/newns": "ninespace/ns/cmd/newns", "tests/execfs": "ninespace/srv/execfs"} {
+		cmd := exec.CommandContext(ctx, "go", "test", "-c", "-o", programs[name], pkg)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w\n%s", cmd, err, out)
+		}
 	}
 	modules, err := k.Modules("virtio_pci", "virtio_net", "9pnet_fd", "9p", "fuse")
 	if err != nil {
@@ -111,7 +114,7 @@ func nsImage(ctx context.Context, k *guest.Kernel, dir, file string) error {
 			}
 		}
 	}
-	for _, d := range []string{"bin", "dev", "etc", "mnt", "modules", "n", "proc", "srv", "sys", "tmp"} {
+	for _, d := range []string{"bin", "dev", "etc", "mnt", "modules", "n", "proc", "srv", "sys", "tests", "tmp"} {
 		mkdir(d)
 	}
 	a.File("etc/passwd", 0o644, "root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n")

@@ -17,6 +17,8 @@ var packages = []debian{
 	{"stress-ng", "/usr/bin/stress-ng", "another, which verifies"},
 	{"mergerfs", "/usr/bin/mergerfs", "the foreign FUSE union that name spaces are measured beside"},
 	{"redis-server", "/usr/bin/redis-server", "the server that queues and pipes are measured beside"},
+	{"oathtool", "/usr/bin/oathtool", "the foreign one-time passwords"},
+	{"curl", "/usr/bin/curl", "the foreign HTTP digest"},
 	{"git", "/usr/bin/git", "a program in name spaces"},
 	{"make", "/usr/bin/make", "another"},
 	{"python3", "/usr/bin/python3", "another"},

@@ -24,6 +24,7 @@ type conv struct {
 	user   *srv.User // who opened clone; nil where no attach is behind it
 	ctx    context.Context
 	cancel context.CancelFunc
+	hold   func() (release func()) // keeps the conversation, [srv.Clone.Hold]
 	std    [3]*stream
 	ended  chan struct{} // closed when the command has; then wait is set
 
@@ -36,7 +37,11 @@ type conv struct {
 	env   []string
 	arg0  string
 	ns    strings.Builder
-	kill  bool        // on close
+	kill  bool // on close
+	cred  *syscall.Credential
+	nice  *int
+	group *group      // nil without limits
+	free  func()      // while detached: lets the conversation end
 	tty   [2]*os.File // master, and slave until the command has it
 	args  []string    // as exec had them
 	cmd   *exec.Cmd   // once started
@@ -45,8 +50,8 @@ type conv struct {
 	err   error // the last
 }
 
-func newConv(ctx context.Context, cfg Config, n int) *conv {
-	c := &conv{n: n, cfg: cfg, user: srv.UserOf(ctx), ended: make(chan struct{}), state: "open",
+func newConv(ctx context.Context, cfg Config, n int, hold func() func()) *conv {
+	c := &conv{n: n, cfg: cfg, hold: hold, user: srv.UserOf(ctx), ended: make(chan struct{}), state: "open",
 		path: cfg.Dir, env: cfg.Env, kill: cfg.KillOnClose}
 	c.ctx, c.cancel = context.WithCancel(ctx)
 	if cfg.Env == nil {
@@ -80,6 +85,7 @@ func (c *conv) dir() *srv.Dir {
 		map[string]func(context.Context, []string) error{
 			"exec": c.exec, "dir": c.setDir, "env": c.setEnv, "arg0": c.setArg0, "pty": c.setPty, "winsize": c.winsize,
 			"note": c.ctlNote, "kill": c.ctlKill, "killonclose": c.killOnClose,
+			"uid": c.setUid, "nice": c.setNice, "limit": c.setLimit, "detach": c.detach, "attach": c.attach,
 		})
 	d := srv.NewDir()
 	for _, f := range []struct {
@@ -94,9 +100,9 @@ func (c *conv) dir() *srv.Dir {
 			}
 			return &ctlHandle{c, h.(ctlFile)}, nil
 		}},
-		{"0", 0o200, func(context.Context, p9.Mode) (srv.Handle, error) { return c.std[0].open(c.closeStdin) }},
-		{"1", 0o400, func(context.Context, p9.Mode) (srv.Handle, error) { return c.std[1].open(c.std[1].shut) }},
-		{"2", 0o400, func(context.Context, p9.Mode) (srv.Handle, error) { return c.std[2].open(c.std[2].shut) }},
+		{"0", 0o200, func(context.Context, p9.Mode) (srv.Handle, error) { return c.std[0].open(c.left(c.closeStdin)) }},
+		{"1", 0o400, func(context.Context, p9.Mode) (srv.Handle, error) { return c.std[1].open(c.left(c.std[1].shut)) }},
+		{"2", 0o400, func(context.Context, p9.Mode) (srv.Handle, error) { return c.std[2].open(c.left(c.std[2].shut)) }},
 		{"wait", 0o400, func(context.Context, p9.Mode) (srv.Handle, error) { return waitHandle{c}, nil }},
 		{"note", 0o200, func(context.Context, p9.Mode) (srv.Handle, error) { return noteHandle{c}, nil }},
 		{"ns", 0o600, c.openNs},

@@ -139,6 +139,44 @@ func (c *conv) closeStdin() {
 	typeEnd(tty, tail == 0 || tail == '\n' || tail == '\r')
 }
 
+// detach keeps the conversation and what its files are connected to when nobody has
+// them open any more.
+func (c *conv) detach(context.Context, []string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cmd == nil {
+		return p9.NewError(syscall.ESRCH, "no command is running")
+	}
+	if c.free == nil {
+		c.free = c.hold()
+	}
+	return nil
+}
+
+func (c *conv) attach(context.Context, []string) error {
+	c.mu.Lock()
+	free := c.free
+	c.free = nil
+	c.mu.Unlock()
+	if free != nil {
+		free()
+	}
+	return nil
+}
+
+// left is what happens when the last of a file's fids is clunked: then, unless the
+// conversation is detached.
+func (c *conv) left(then func()) func() {
+	return func() {
+		c.mu.Lock()
+		detached := c.free != nil
+		c.mu.Unlock()
+		if !detached {
+			then()
+		}
+	}
+}
+
 func (c *conv) killOnClose(context.Context, []string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -190,6 +228,18 @@ func (c *conv) status() string {
 	}
 	if c.state == "ended" {
 		line("wait", c.wait.Status)
+	}
+	if c.cred != nil {
+		line("uid", strconv.Itoa(int(c.cred.Uid)))
+	}
+	if c.nice != nil {
+		line("nice", strconv.Itoa(*c.nice))
+	}
+	if c.group != nil {
+		c.group.status(line)
+	}
+	if c.free != nil {
+		line("detached")
 	}
 	if c.err != nil {
 		line("err", c.err.Error())

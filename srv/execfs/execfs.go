@@ -31,6 +31,13 @@
 //	note text            as a write of the file note
 //	kill                 SIGKILL to the command's process group
 //	killonclose          end the command when the conversation ends
+//	uid user             run as this user, if root serves it and asks
+//	nice n               with this priority, -20 to 19; any time until it ends
+//	limit cpu n|max      at most n processors' time, such as 0.5
+//	limit memory n|max   at most n bytes of memory (K, M, G, T), else the kernel kills
+//	limit pids n|max     at most n processes and threads
+//	detach               keep the conversation when none of its files is open
+//	attach               no longer
 //
 // A command without a slash is looked for in PATH, the command's own and not the
 // server's. If it is not there the write's error says so and where it was looked for,
@@ -60,7 +67,23 @@
 // and srv.ParseStatus read it back. The status is empty for success, or 'exit 7',
 // 'signal 9 (killed)', 'signal 6 (aborted) core'. Every fid of it reads the same,
 // whenever it was opened. Status has a line for each of state (open, starting, running,
-// ended), pid, dir, cmd, wait (the status, once ended) and err (the last error), those that are known.
+// ended), pid, dir, cmd, wait (the status, once ended), uid, nice, limit, used (what of a
+// limited memory and number of processes it has), detached and err (the last error), those that are known.
+//
+// # Limits
+//
+// A command with a limit has a control group (cgroups(7), version 2) of its own, made
+// beside the server's. A user needs a delegated place for that, such as systemd's
+// user manager gives; without one the write of limit is an error. Limits hold for all
+// that the command starts, may be changed while it runs, and killonclose then
+// ends every process of the group, whatever its session.
+//
+// # Detaching
+//
+// After detach the command goes on, connected as it is, when its files are no
+// longer open and when the connection is gone: it is found again in its directory
+// N. What it writes waits in the pipe. Attach and then leaving the files ends the
+// conversation as ever; so does the end of the server.
 //
 // # Processes
 //
@@ -144,7 +167,7 @@ func (f *FS) start(ctx context.Context, n int) (*srv.Dir, error) {
 	if f.closed {
 		return nil, p9.ErrHungup
 	}
-	c := newConv(ctx, f.cfg, n)
+	c := newConv(ctx, f.cfg, n, func() func() { return f.Hold(n) })
 	f.convs[c] = true
 	f.wg.Add(1)
 	context.AfterFunc(c.ctx, func() {

@@ -104,6 +104,9 @@ func (c *conv) exec(_ context.Context, args []string) (err error) {
 	cmd := &exec.Cmd{Path: args[0], Args: args}
 	var ns string
 	var tty [2]*os.File
+	var group *group
+	var cred *syscall.Credential
+	var nice *int
 	err = c.config(func() error {
 		cmd.Dir, cmd.Env = c.path, c.env
 		if cmd.Dir != "" {
@@ -116,6 +119,7 @@ func (c *conv) exec(_ context.Context, args []string) (err error) {
 			cmd.Args = append([]string{c.arg0}, args[1:]...)
 		}
 		c.state, c.args, ns, tty = "starting", args, c.ns.String(), c.tty
+		group, cred, nice = c.group, c.cred, c.nice
 		return nil
 	})
 	if err != nil {
@@ -125,11 +129,24 @@ func (c *conv) exec(_ context.Context, args []string) (err error) {
 	if err == nil {
 		closeOnExec()
 		unignore()
+		if cmd.SysProcAttr.Credential = cred; group != nil {
+			cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(group.fd.Fd())
+		}
 		start := c.cfg.Start
 		if start == nil {
 			start = Start
 		}
-		err = start(c.ctx, cmd, ns)
+		run := func() error { return start(c.ctx, cmd, ns) }
+		if nice != nil {
+			err = onThread(func() error {
+				if err := unix.Setpriority(unix.PRIO_PROCESS, 0, *nice); err != nil {
+					return err
+				}
+				return run()
+			})
+		} else {
+			err = run()
+		}
 		closeAll(theirs[:])
 	}
 	c.mu.Lock()
@@ -204,7 +221,7 @@ func (c *conv) await() {
 func (c *conv) end() {
 	c.starting.Lock()
 	c.mu.Lock()
-	kill, cmd := c.kill, c.cmd
+	kill, cmd, limited := c.kill, c.cmd, c.group
 	closeAll(c.tty[:])
 	c.mu.Unlock()
 	c.starting.Unlock()
@@ -212,6 +229,9 @@ func (c *conv) end() {
 		s.shut()
 	}
 	if cmd == nil {
+		if limited != nil {
+			limited.close()
+		}
 		return
 	}
 	if !kill {
@@ -232,6 +252,9 @@ func (c *conv) end() {
 		}
 	}
 	syscall.Kill(group, syscall.SIGKILL)
+	if limited != nil {
+		limited.kill()
+	}
 	c.reap()
 }
 
@@ -240,8 +263,12 @@ func (c *conv) reap() {
 	<-c.ended
 	c.mu.Lock()
 	c.state = "closed"
+	limited := c.group
 	c.mu.Unlock()
 	c.cmd.Wait()
+	if limited != nil {
+		limited.close()
+	}
 }
 
 // closeOnExec marks every descriptor of this process that it did not open itself,

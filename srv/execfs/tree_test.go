@@ -2,6 +2,7 @@ package execfs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"os/user"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -147,6 +149,12 @@ func children() (pids []string) {
 		}
 	}
 	return pids
+}
+
+// is tells whether an error is of a number, or any error where the dialect has none.
+func (x *tree) is(err error, errno syscall.Errno) bool {
+	var e *p9.Error
+	return err != nil && errors.As(p9.ErrorOf(err), &e) && (e.Errno == errno || strings.HasSuffix(x.Name(), "/9P2000"))
 }
 
 // until waits for a condition of the system that nothing tells of.

@@ -2,14 +2,11 @@ package procfs
 
 import (
 	"context"
-	"io"
+	"fmt"
 	"os"
-	"slices"
 	"strconv"
-	"sync"
+	"strings"
 	"syscall"
-	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -17,160 +14,139 @@ import (
 	"ninespace/srv/p9"
 )
 
-func sorted(n []int) []int { slices.Sort(n); return n }
-
-// pidfd gives a descriptor of the process itself.
-func (p proc) pidfd() (int, error) {
-	fd, err := unix.PidfdOpen(p.pid, unix.PIDFD_NONBLOCK)
-	if err != nil {
-		return -1, cause(err)
-	}
-	d, err := p.open() // it was still this one when we had it
-	if err != nil {
-		unix.Close(fd)
-		return -1, err
-	}
-	d.close()
-	return fd, nil
+func invalid(format string, args ...any) error {
+	return p9.NewError(syscall.EINVAL, fmt.Sprintf(format, args...))
 }
 
-func (p proc) signal(sig syscall.Signal) error {
-	fd, err := p.pidfd()
+// number reads an argument that is a number from low to high.
+func number(what, s string, low, high int) (int, error) {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < low || n > high {
+		return 0, invalid("%s %s is not from %d to %d", what, srv.Quote(s), low, high)
+	}
+	return n, nil
+}
+
+// verbs are what ctl accepts, each with its arguments, of which there are min to max.
+var verbs = []struct {
+	name, args string
+	min, max   int
+	do         func(f *file, ctx context.Context, args []string) error
+}{
+	{"close", "fd", 1, 1, (*file).closeFd},
+	{"hang", "", 0, 0, (*file).hang},
+	{"kill", "", 0, 0, sends(syscall.SIGKILL)},
+	{"limit", "name value", 2, 2, (*file).limit},
+	{"nice", "n", 1, 1, (*file).nice},
+	{"nohang", "", 0, 0, (*file).nohang},
+	{"pri", "n", 1, 1, (*file).pri},
+	{"start", "", 0, 0, sends(syscall.SIGCONT)},
+	{"stop", "", 0, 0, sends(syscall.SIGSTOP)},
+	{"trace", "[0|1]", 0, 1, (*file).trace},
+	{"waitstop", "", 0, 0, (*file).waitstop},
+	{"wired", "cpus", 1, 1, (*file).wired},
+}
+
+func openCtl(f *file, mode p9.Mode) (srv.Handle, error) {
+	cmds := make(map[string]func(context.Context, []string) error, len(verbs))
+	for _, v := range verbs {
+		cmds[v.name] = func(ctx context.Context, args []string) error {
+			if len(args) < v.min || len(args) > v.max {
+				return invalid("%s", strings.TrimSpace("usage: "+v.name+" "+v.args))
+			}
+			return v.do(f, ctx, args)
+		}
+	}
+	read := func(context.Context) (string, error) { return fmt.Sprintf("%11d ", f.p.pid), nil }
+	return srv.Open(context.Background(), srv.Cmds(0o600, read, cmds), mode)
+}
+
+func sends(sig syscall.Signal) func(*file, context.Context, []string) error {
+	return func(f *file, _ context.Context, _ []string) error { return f.p.signal(sig) }
+}
+
+func (f *file) pri(ctx context.Context, args []string) error {
+	n, err := number("priority", args[0], 0, 19)
 	if err != nil {
 		return err
 	}
-	defer unix.Close(fd)
-	return cause(unix.PidfdSendSignal(fd, sig, nil, 0))
+	return f.setNice(ctx, niceOf(n))
 }
 
-// setNice is for each thread, as Linux has a priority for each.
-func (p proc) setNice(nice int) error {
-	d, err := p.open()
+func (f *file) nice(ctx context.Context, args []string) error {
+	n, err := number("nice value", args[0], -20, 19)
 	if err != nil {
 		return err
 	}
-	defer d.close()
-	tasks, err := os.ReadDir(d.path + "/task")
+	return f.setNice(ctx, n)
+}
+
+// setNice is for each thread, as Linux has a priority for each. Where the server acts for
+// another user than its own, that one may only lower it.
+func (f *file) setNice(ctx context.Context, nice int) error {
+	return f.threads(func(tid int) error {
+		if now, err := unix.Getpriority(unix.PRIO_PROCESS, tid); err == nil && 20-now > nice && !srv.UserOf(ctx).Host() {
+			return unix.EACCES
+		}
+		return unix.Setpriority(unix.PRIO_PROCESS, tid, nice)
+	})
+}
+
+// threads does something for each thread; one that has ended meanwhile is no error.
+func (f *file) threads(do func(tid int) error) error {
+	tasks, err := os.ReadDir(f.p.path("/task"))
 	if err != nil {
-		return cause(err)
+		return f.p.cause(err)
+	}
+	if err := f.p.check(); err != nil {
+		return err
 	}
 	for _, t := range tasks {
 		tid, _ := strconv.Atoi(t.Name())
-		if err := unix.Setpriority(unix.PRIO_PROCESS, tid, nice); err != nil && err != unix.ESRCH {
-			return cause(err)
+		if err := do(tid); err != nil && err != unix.ESRCH {
+			return f.p.cause(err)
 		}
 	}
 	return nil
 }
 
-// nsFile is where a process in a name space has the text of it.
-const nsFile = "mnt/ns/ns"
-
-// ns reads the process's own nsFile. The root is the process's to arrange, so that
-// nothing in it may lead out, to our own files, and what is not a file is not read.
-func (d *procDir) ns() (string, error) {
-	root, err := unix.Open(d.path+"/root", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+// wired has the process run on these processors alone.
+func (f *file) wired(_ context.Context, args []string) error {
+	set, err := parseCPUs(args[0])
 	if err != nil {
-		return "", cause(err)
+		return err
 	}
-	defer unix.Close(root)
-	fd, err := unix.Openat2(root, nsFile, &unix.OpenHow{Flags: unix.O_RDONLY | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC,
-		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS})
-	none := p9.NewError(syscall.ENOENT, "not in a name space")
-	switch {
-	case err == unix.ENOENT || err == unix.ENOTDIR || err == unix.ENXIO:
-		return "", none
-	case err != nil:
-		return "", cause(err)
-	}
-	f := os.NewFile(uintptr(fd), nsFile)
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return "", cause(err)
-	}
-	if !st.Mode().IsRegular() {
-		return "", none
-	}
-	b, err := io.ReadAll(io.LimitReader(f, 1<<20))
-	return string(b), cause(err)
-}
-
-// waitHandle is wait, open.
-type waitHandle struct {
-	p     proc
-	f     *os.File // the pidfd
-	begin sync.Once
-	ended chan struct{} // closed when line is set
-	line  string
-}
-
-func openWait(p proc, _ *procDir) (srv.Handle, error) {
-	fd, err := p.pidfd()
-	if err != nil {
-		return nil, err
-	}
-	return &waitHandle{p: p, f: os.NewFile(uintptr(fd), "pidfd"), ended: make(chan struct{})}, nil
-}
-
-// Clunk ends await too.
-func (h *waitHandle) Clunk() { h.f.Close() }
-
-func (h *waitHandle) Read(ctx context.Context, b []byte, off int64) (int, error) {
-	h.begin.Do(func() { go h.await() })
-	select {
-	case <-h.ended:
-		return srv.Bytes(h.line).Read(ctx, b, off)
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	}
-}
-
-// await has the poller wait until the pidfd can be read, which is the process's end.
-func (h *waitHandle) await() {
-	rc, err := h.f.SyscallConn()
-	if err != nil {
-		return
-	}
-	rc.Read(func(fd uintptr) bool {
-		p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-		n, _ := unix.Poll(p, 0)
-		if n > 0 {
-			h.line = h.p.waitMsg(int(fd)).String() + "\n"
-			close(h.ended)
+	return f.threads(func(tid int) error {
+		err := unix.SchedSetaffinity(tid, &set)
+		if err == unix.EINVAL {
+			return invalid("no processor of %s may be used", srv.Quote(args[0]))
 		}
-		return n > 0
+		return err
 	})
 }
 
-// waitMsg is what can be known of a process that has ended.
-func (p proc) waitMsg(pidfd int) srv.WaitMsg {
-	w := srv.WaitMsg{Pid: p.pid, Real: sinceBoot() - time.Duration(p.start)*tick, Status: "unknown"}
-	d, err := p.open()
-	if err == nil { // a zombie, whose status Linux tells to those who could trace it
-		defer d.close()
-		w.User, w.Sys = d.utime+d.cutime, d.stime+d.cstime
-		uid, _, err := d.owner("")
-		if me := uint32(os.Geteuid()); err == nil && (me == 0 || me == uid) {
-			w.Status = srv.StatusText(d.exit)
+// parseCPUs reads a list of processors: numbers and ranges, with commas, as 0,2-3.
+func parseCPUs(s string) (set unix.CPUSet, err error) {
+	const most = len(set)*strconv.IntSize - 1
+	for part := range strings.SplitSeq(s, ",") {
+		low, high, ranged := strings.Cut(part, "-")
+		a, err := number("processor", low, 0, most)
+		if err != nil {
+			return set, err
 		}
-		return w
+		b := a
+		if ranged {
+			if b, err = number("processor", high, a, most); err != nil {
+				return set, err
+			}
+		}
+		for ; a <= b; a++ {
+			set.Set(a)
+		}
 	}
-	if ws, ok := exitOf(pidfd); ok {
-		w.Status = srv.StatusText(ws)
-	}
-	return w
+	return set, nil
 }
 
-// exitOf asks a pidfd for the status of its process, which Linux keeps there after it
-// has been reaped (6.15 and later; struct pidfd_info in linux/pidfd.h).
-func exitOf(pidfd int) (syscall.WaitStatus, bool) {
-	const getInfo, infoExit = 0xc040ff0b, 1 << 3 // PIDFD_GET_INFO of the first 64 bytes, PIDFD_INFO_EXIT
-	info := struct {
-		mask, cgroup uint64
-		ids          [11]uint32
-		exit         int32
-	}{mask: infoExit}
-	_, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(pidfd), getInfo, uintptr(unsafe.Pointer(&info)))
-	return syscall.WaitStatus(info.exit), e == 0 && info.mask&infoExit != 0
-}
+// priOf gives Plan 9's priority of a nice value, niceOf the reverse.
+func priOf(nice int) int { return min(19, 10-(nice+1)>>1) }
+func niceOf(pri int) int { return min(19, (10-pri)*2) }

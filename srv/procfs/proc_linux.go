@@ -3,11 +3,10 @@ package procfs
 import (
 	"bytes"
 	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 	"unicode/utf8"
@@ -28,25 +27,70 @@ func sinceBoot() time.Duration {
 	return time.Duration(ts.Nano())
 }
 
-func bootTime() time.Time { return time.Now().Add(-sinceBoot()) }
+// A proc is one process for good: pids are used again, ids are not.
+type proc struct {
+	pid int
+	id  uint64
+}
 
-// isProcess tells a process's pid from a further thread's, which /proc has too.
-func isProcess(pid int) bool {
-	fd, err := unix.PidfdOpen(pid, 0)
+// pidfs tells whether the inode number of a pidfd is the process's alone, as it is from
+// Linux 6.9 on.
+var pidfs = sync.OnceValue(func() bool {
+
+	fd, err := unix.PidfdOpen(os.Getpid(), 0)
 	if err != nil {
-		return errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE)
+		return false
 	}
-	unix.Close(fd)
-	return true
+	defer unix.Close(fd)
+	var st unix.Statfs_t
+	return unix.Fstatfs(fd, &st) == nil && st.Type == unix.PID_FS_MAGIC
+})
+
+// identify gives what tells a process from all others that have or had its pid: the
+// inode number of its pidfd, or its start and its pid. A further thread of a process,
+// of which /proc knows too, is none.
+func identify(pid int) (uint64, error) {
+	fd, err := unix.PidfdOpen(pid, 0)
+	switch {
+	case err == unix.ENOSYS || err == unix.EPERM: // an old kernel, or a filter
+		fd = -1
+	case err != nil:
+		return 0, err
+	default:
+		defer unix.Close(fd)
+	}
+	if fd >= 0 && pidfs() {
+		var st unix.Stat_t
+		err := unix.Fstat(fd, &st)
+		return st.Ino, err
+	}
+	st, err := readStat(pid)
+	return st.start<<22 | uint64(pid), err
+}
+
+// check tells whether it is still this process that has the pid. What was read of it
+// by the pid before is then its own.
+func (p proc) check() error {
+	id, err := identify(p.pid)
+	switch {
+	case err == unix.EMFILE || err == unix.ENFILE:
+		return err
+	case err != nil || id != p.id:
+		return errExited
+	}
+	return nil
 }
 
 // cause turns an error of /proc into what a client is told.
-func cause(err error) error {
+func (p proc) cause(err error) error {
 	var n syscall.Errno
 	switch {
 	case !errors.As(err, &n):
 		return err
 	case n == syscall.ESRCH || n == syscall.ENOENT:
+		if p.check() == nil {
+			return errNone
+		}
 		return errExited
 	case n == syscall.EPERM || n == syscall.EACCES:
 		return p9.ErrPerm
@@ -54,25 +98,45 @@ func cause(err error) error {
 	return n
 }
 
+func (p proc) path(name string) string { return "/proc/" + strconv.Itoa(p.pid) + name }
+
+// owner is whose the process's directory, or a file in it, is.
+func (p proc) owner(name string) (uid, gid uint32, err error) {
+	var st unix.Stat_t
+	if err := unix.Stat(p.path(name), &st); err != nil {
+		return 0, 0, p.cause(err)
+	}
+	return st.Uid, st.Gid, nil
+}
+
 // A stat is what we use of proc_pid_stat(5).
 type stat struct {
 	name                         string
 	state                        byte
-	ppid                         int
+	ppid, pgrp                   int
 	utime, stime, cutime, cstime time.Duration
 	prio, nice                   int
-	start                        uint64
+	start                        uint64 // ticks since the boot
 	exit                         syscall.WaitStatus
 }
 
-func statOf(pid int) (stat, error) { return readStat("/proc/" + strconv.Itoa(pid)) }
-
-func readStat(dir string) (stat, error) {
-	b, err := os.ReadFile(dir + "/stat")
+func readStat(pid int) (stat, error) {
+	var buf [1024]byte
+	n, err := readOnce("/proc/"+strconv.Itoa(pid)+"/stat", buf[:])
 	if err != nil {
-		return stat{}, cause(err)
+		return stat{}, err
 	}
-	return parseStat(b)
+	return parseStat(buf[:n])
+}
+
+// readOnce reads a short file by three calls.
+func readOnce(name string, buf []byte) (int, error) {
+	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Close(fd)
+	return unix.Read(fd, buf)
 }
 
 // parseStat takes a stat apart; the name may hold anything, blanks and brackets too.
@@ -94,108 +158,85 @@ func parseStat(b []byte) (s stat, err error) {
 	}
 	ticks := func(field int) time.Duration { return time.Duration(num(field)) * tick }
 	return stat{
-		name: string(b[i+1 : j]), state: f[0][0], ppid: int(num(4)),
+		name: string(b[i+1 : j]), state: f[0][0], ppid: int(num(4)), pgrp: int(num(5)),
 		utime: ticks(14), stime: ticks(15), cutime: ticks(16), cstime: ticks(17),
 		prio: int(num(18)), nice: int(num(19)), start: uint64(num(22)),
 		exit: syscall.WaitStatus(num(52)),
 	}, nil
 }
 
-// A procDir is a process's directory in /proc, open: what is read beneath it is of
-// that process or an error, whoever has its pid.
-type procDir struct {
-	f    *os.File
-	path string
-	stat
+func (p proc) stat() (stat, error) {
+	st, err := readStat(p.pid)
+	return st, p.cause(err)
 }
-
-// open finds the process again.
-func (p proc) open() (*procDir, error) {
-	fd, err := unix.Open("/proc/"+strconv.Itoa(p.pid), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, cause(err)
-	}
-	d := &procDir{f: os.NewFile(uintptr(fd), "proc"), path: fmt.Sprintf("/proc/self/fd/%d", fd)}
-	if d.stat, err = readStat(d.path); err == nil && d.start != p.start {
-		err = errExited
-	}
-	if err != nil {
-		d.close()
-		return nil, err
-	}
-	return d, nil
-}
-
-func (d *procDir) close() { d.f.Close() }
-
-// owner is whose the directory or a file in it is.
-func (d *procDir) owner(name string) (uid, gid uint32, err error) {
-	var st unix.Stat_t
-	if err := unix.Stat(d.path+name, &st); err != nil {
-		return 0, 0, cause(err)
-	}
-	return st.Uid, st.Gid, nil
-}
-
-func (d *procDir) args() (string, error) {
-	b, err := os.ReadFile(d.path + "/cmdline")
-	if err != nil || len(b) == 0 { // a kernel thread, or a zombie
-		return "", cause(err)
-	}
-	var words []string
-	for w := range strings.SplitSeq(strings.TrimSuffix(string(b), "\x00"), "\x00") {
-		words = append(words, srv.Quote(w))
-	}
-	return strings.Join(words, " "), nil
-}
-
-func (d *procDir) ppid() (string, error) { return fmt.Sprintf("%11d ", d.stat.ppid), nil }
 
 var states = map[byte]string{
 	'R': "Running", 'S': "Wakeme", 'I': "Wakeme", 'D': "Queueing", 'T': "Stopped", 't': "Stopped", 'Z': "Moribund",
 }
 
-func (d *procDir) status() (string, error) {
-	uid, _, err := d.owner("")
+// status is read at once for all of its fields, as far as Linux can do that.
+func (p proc) status() (string, error) {
+	uid, _, err := p.owner("")
+	if err != nil {
+		return "", err
+	}
+	kib := p.memory()
+	st, err := p.stat()
 	if err != nil {
 		return "", err
 	}
 	who := p9.Stat{Nuid: uid}
 	srv.Owners(&who)
-	state, ok := states[d.state]
+	state, ok := states[st.state]
 	if !ok {
 		state = "Dead"
 	}
 	current := 19 // real time
-	if d.prio >= 0 {
-		current = priOf(d.prio - 20)
+	if st.prio >= 0 {
+		current = priOf(st.prio - 20)
 	}
-	var b strings.Builder
-	for _, c := range []struct {
-		s     string
-		width int
-	}{{d.name, 27}, {who.Uid, 27}, {state, 11}} {
-		s := clip(c.s, c.width)
-		b.WriteString(s + strings.Repeat(" ", c.width+1-len(s)))
-	}
-	real := sinceBoot() - time.Duration(d.start)*tick
-	for _, n := range []int64{
-		d.utime.Milliseconds(), d.stime.Milliseconds(), real.Milliseconds(), d.cutime.Milliseconds(), d.cstime.Milliseconds(), 0,
-		d.memory(), int64(priOf(d.nice)), int64(current),
+	b := make([]byte, 0, 176)
+	b = left(b, st.name, 27)
+	b = left(b, who.Uid, 27)
+	b = left(b, state, 11)
+	real := sinceBoot() - time.Duration(st.start)*tick
+	for _, n := range [...]int64{
+		st.utime.Milliseconds(), st.stime.Milliseconds(), real.Milliseconds(), st.cutime.Milliseconds(), st.cstime.Milliseconds(), 0,
+		kib, int64(priOf(st.nice)), int64(current),
 	} {
-		fmt.Fprintf(&b, "%11d ", n)
+		b = right(b, n)
 	}
-	return b.String(), nil
+	return string(b), nil
+}
+
+// left adds a text to a line in so many columns, and a blank.
+func left(b []byte, s string, width int) []byte {
+	s = clip(s, width)
+	b = append(b, s...)
+	for range width + 1 - len(s) {
+		b = append(b, ' ')
+	}
+	return b
+}
+
+// right adds a number in 11 columns, and a blank.
+func right(b []byte, n int64) []byte {
+	var digits [20]byte
+	d := strconv.AppendInt(digits[:0], n, 10)
+	for range 11 - len(d) {
+		b = append(b, ' ')
+	}
+	return append(append(b, d...), ' ')
 }
 
 // memory is the resident set in KiB, from statm: that of stat lags behind.
-func (d *procDir) memory() int64 {
-	b, _ := os.ReadFile(d.path + "/statm")
-	if f := strings.Fields(string(b)); len(f) > 1 {
-		pages, _ := strconv.ParseInt(f[1], 10, 64)
-		return pages * int64(os.Getpagesize()) / 1024
-	}
-	return 0
+func (p proc) memory() int64 {
+	var buf [128]byte
+	n, _ := readOnce(p.path("/statm"), buf[:])
+	_, rest, _ := bytes.Cut(buf[:max(n, 0)], []byte{' '})
+	rss, _, _ := bytes.Cut(rest, []byte{' '})
+	pages, _ := strconv.ParseInt(string(rss), 10, 64)
+	return pages * int64(os.Getpagesize()) / 1024
 }
 
 // clip cuts a text to n bytes, between characters.
@@ -207,76 +248,4 @@ func clip(s string, n int) string {
 		n--
 	}
 	return s[:n]
-}
-
-func (d *procDir) fds() (string, error) {
-	cwd, err := os.Readlink(d.path + "/cwd")
-	if err != nil {
-		return "", cause(err)
-	}
-	ents, err := os.ReadDir(d.path + "/fd")
-	if err != nil {
-		return "", cause(err)
-	}
-	var b strings.Builder
-	b.WriteString(line(cwd))
-	nums := make([]int, 0, len(ents))
-	for _, e := range ents {
-		if n, err := strconv.Atoi(e.Name()); err == nil {
-			nums = append(nums, n)
-		}
-	}
-	for _, n := range sorted(nums) {
-		file := fmt.Sprintf("%s/fd/%d", d.path, n)
-		name, err := os.Readlink(file)
-		var st unix.Stat_t
-		if err != nil || unix.Stat(file, &st) != nil {
-			continue // closed since
-		}
-		info, _ := os.ReadFile(fmt.Sprintf("%s/fdinfo/%d", d.path, n))
-		pos, flags := fdinfo(string(info))
-		mode := fs.FileMode(0)
-		if st.Mode&unix.S_IFMT == unix.S_IFDIR {
-			mode = fs.ModeDir
-		}
-		fmt.Fprintf(&b, "%3d %-2s %c %4d (%.16x 0 %.2x) %5d %8d %s", n, [...]string{"r", "w", "rw", "r"}[flags&3],
-			typeOf(st.Mode), st.Dev, st.Ino, uint8(p9.QidTypeOf(mode)), 0, pos, line(name))
-	}
-	return b.String(), nil
-}
-
-// fdinfo takes the offset and the open flags from a file of /proc/N/fdinfo.
-func fdinfo(s string) (pos int64, flags uint64) {
-	for l := range strings.Lines(s) {
-		name, v, _ := strings.Cut(strings.TrimSpace(l), ":")
-		switch v = strings.TrimSpace(v); name {
-		case "pos":
-			pos, _ = strconv.ParseInt(v, 10, 64)
-		case "flags":
-			flags, _ = strconv.ParseUint(v, 8, 64)
-		}
-	}
-	return pos, flags
-}
-
-func typeOf(mode uint32) byte {
-	switch mode & unix.S_IFMT {
-	case unix.S_IFREG, unix.S_IFDIR:
-		return 'M'
-	case unix.S_IFIFO:
-		return '|'
-	case unix.S_IFSOCK:
-		return 'I'
-	case unix.S_IFCHR, unix.S_IFBLK:
-		return 'c'
-	}
-	return 'a'
-}
-
-// line ends a name that is the last of its line, quoted if it has newlines.
-func line(name string) string {
-	if strings.Contains(name, "\n") {
-		name = srv.Quote(name)
-	}
-	return name + "\n"
 }

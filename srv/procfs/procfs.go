@@ -3,14 +3,25 @@
 //	/                 0555
 //	    N/            0555  the process with pid N
 //	        args      0444  its arguments, quoted as rc(1) has it
-//	        cmdline   0444  the same
-//	        ctl       0200  accepts kill, stop, start, pri n
+//	        children  0444  a line for each child: its pid
+//	        cmdline   0444  as args
+//	        ctl       0600  reads as N; accepts the commands below
+//	        environ   0400  the environment it was started with: lines of name=value, as rc(1) reads them
 //	        fd        0400  its directory, then a line for each open descriptor
-//	        note      0200  each write is a note, sent as a signal
+//	        limits    0444  lines that ctl's limit takes
+//	        maps      0400  proc_pid_maps(5)
+//	        mem       0600  its memory, by address
+//	        note      0600  reads as notes that it has not had yet; each write is a note, sent as a signal
+//	        noteid    0444  its note group, the process group, as ppid
+//	        notepg    0200  each write is a note for the note group
 //	        ns        0400  its name space, in the form of namespace(6)
 //	        ppid      0444  its parent's pid, 11 columns and a blank
+//	        segment   0400  a line for each piece of its memory
 //	        status    0444  one record of 176 bytes, below
+//	        syscall   0400  the system call that it waits in
+//	        text      0400  the program that it runs
 //	        wait      0444  blocks until it ends, then reads as its wait(2) line
+//	    trace         0444  blocks until a process that is traced does something, and reads as that
 //
 // N is owned by the user that the process runs as, and its files by the user whom
 // Linux lets at what is in it, which is root for a process that is not dumpable
@@ -18,8 +29,35 @@
 // do, as Plan 9's eve; other users are held to the modes. What Linux refuses is
 // "permission denied".
 //
-// Each file is a snapshot made when it is opened. A process that has ended is
-// "process exited", also where another one has its pid meanwhile.
+// Each file but mem, text, wait and trace is a snapshot made when it is opened. A process
+// that has ended is "process exited", also where another one has its pid meanwhile. What
+// a process has not, as a kernel thread has no program, is "the process has none".
+//
+// # Commands
+//
+//	close fd          have it close a descriptor
+//	hang, nohang      stop it when it has next done an exec(2), and its children made meanwhile; or not
+//	kill              SIGKILL
+//	limit name value  set a limit, below
+//	nice n            -20 to 19
+//	pri n             Plan 9's priority, 0 to 19: 10 is nice 0
+//	start, stop       SIGCONT, SIGSTOP
+//	trace [0|1]       write of it, and of its children made meanwhile, to trace, or do not; or the other
+//	waitstop          wait until it has stopped, or has ended
+//	wired cpus        run on these processors only, such as 0,2-3
+//
+// Where the server acts for another user than its own, this one may raise no priority and
+// no hard limit, and not use a control group.
+//
+// Close, hang, trace and waitstop trace the process, ptrace(2), which one tracer
+// at a time may: where a debugger is that already, they are "permission denied".
+//
+// # Limits
+//
+// The names of getrlimit(2), as nofile, with soft:hard or one value for both; cputime
+// is RLIMIT_CPU. Cpu, as a percentage of one processor, memory and pids are the process's
+// control group's (cgroup v2), which is one of its own from the first of these on; the
+// children that it makes then are in it. A value is a number, with k, M, G or T, or unlimited.
 //
 // # Status
 //
@@ -40,10 +78,31 @@
 // devices, and a for what has no file (epoll, timers); device is Linux's in decimal, the
 // qid's path the inode number, and iounit 0 as there is none.
 //
+// # Segment
+//
+// The columns are Plan 9's: type (Text, Data, Bss, Stack, Shared), R if it is not written,
+// first and end address in hexadecimal, and a count of references, here 1.
+//
+// # Syscall
+//
+// A line "pid name pc = sp arguments", in hexadecimal; an empty one of a process that runs.
+//
+// # Note
+//
+// A note is srv.ParseNote's, and is read as srv.NoteText has it. Reading does not take it.
+//
 // # Ns
 //
 // A process in a name space of ninespace has its text in its own /mnt/ns/ns, which is
 // what is read; for another it is an error.
+//
+// # Trace
+//
+// A line "seconds pid event" for each event since the open, of the processes of the
+// user who opened it, for the server's own of all: fork pid, exec arguments, note
+// text, stop, exit status, the last two words as wait has them. Each open has all of them;
+// of what it has not read 1024 wait, then the oldest go, and the next read is the
+// error "N events lost", once.
 //
 // # Wait
 //
@@ -54,248 +113,85 @@ package procfs
 
 import (
 	"context"
-	"fmt"
 	"io/fs"
 	"iter"
-	"os"
-	"slices"
 	"strconv"
+	"sync"
 	"syscall"
-	"time"
 
 	"ninespace/srv"
 	"ninespace/srv/p9"
 )
 
-// errExited is what is said of a process that is no more.
-var errExited = p9.NewError(syscall.ESRCH, "process exited")
+// errExited is what is said of a process that is no more, errNone of one that has not
+// what is asked for, as kernel threads have no program.
+var (
+	errExited = p9.NewError(syscall.ESRCH, "process exited")
+	errNone   = p9.NewError(syscall.ENOENT, "the process has none")
+)
 
 // New makes the directory of all processes that /proc shows to this one.
-func New() srv.File {
-	return &root{srv.NewNode(fs.ModeDir | 0o555), bootTime()}
-}
+func New() srv.File { return newRoot() }
 
 type root struct {
 	srv.Node
-	boot time.Time
+	groups string // where control groups are
+	events hub
+
+	mu      sync.Mutex
+	tracers map[proc]*tracer
+}
+
+func newRoot() *root {
+	return &root{Node: srv.NewNode(fs.ModeDir | 0o555), groups: groupRoot(), tracers: map[proc]*tracer{},
+		events: hub{Node: srv.NewNode(0o444)}}
 }
 
 // Walk finds a process.
 func (r *root) Walk(_ context.Context, name string) (srv.File, error) {
+	if name == "trace" {
+		return &r.events, nil
+	}
 	pid, err := strconv.Atoi(name)
-	if err != nil || pid <= 0 || strconv.Itoa(pid) != name || !isProcess(pid) {
+	if err != nil || pid <= 0 || strconv.Itoa(pid) != name {
 		return nil, p9.ErrNotExist
 	}
-	st, err := statOf(pid)
+	id, err := identify(pid)
+	if err == syscall.EMFILE || err == syscall.ENFILE {
+		return nil, err
+	}
 	if err != nil {
 		return nil, p9.ErrNotExist
 	}
-	return &dir{proc{pid, st.start, r.boot}}, nil
+	return &dir{r, proc{pid, id}}, nil
 }
 
+// traceCookie is behind all processes.
+const traceCookie = 1 << 32
+
 // List gives the processes in the order of their pids, which are the cookies.
-func (r *root) List(_ context.Context, cookie uint64) iter.Seq2[p9.Dirent, error] {
+func (r *root) List(ctx context.Context, cookie uint64) iter.Seq2[p9.Dirent, error] {
 	return func(yield func(p9.Dirent, error) bool) {
-		f, err := os.Open("/proc")
-		if err != nil {
-			yield(p9.Dirent{}, cause(err))
+		if cookie >= traceCookie {
 			return
 		}
-		names, err := f.Readdirnames(-1)
-		f.Close()
+		pids, err := pidsAfter(cookie)
 		if err != nil {
-			yield(p9.Dirent{}, cause(err))
+			yield(p9.Dirent{}, p9.ErrorOf(err))
 			return
 		}
-		var pids []int
-		for _, name := range names {
-			if pid, err := strconv.Atoi(name); err == nil && uint64(pid) > cookie {
-				pids = append(pids, pid)
-			}
-		}
-		slices.Sort(pids)
 		for _, pid := range pids {
-			st, err := statOf(pid)
+			id, err := identify(pid)
 			if err != nil {
 				continue // gone since
 			}
-			p := proc{pid, st.start, r.boot}
-			if !yield(p9.Dirent{Qid: p.qid(0, p9.QTDIR), Cookie: uint64(pid), Mode: fs.ModeDir, Name: strconv.Itoa(pid)}, nil) {
+			q := proc{pid, id}.qid(0, p9.QTDIR)
+			if !yield(p9.Dirent{Qid: q, Cookie: uint64(pid), Mode: fs.ModeDir, Name: strconv.Itoa(pid)}, nil) {
 				return
 			}
 		}
-	}
-}
-
-// A proc is one process for good: pids are used again, with another start.
-type proc struct {
-	pid   int
-	start uint64 // ticks since the boot
-	boot  time.Time
-}
-
-// qid has bit 63, which the kit's paths have not, 37 bits of the start (43 years),
-// 22 of the pid, which are all that Linux has, and 4 for the file.
-func (p proc) qid(file int, t p9.QidType) p9.Qid {
-	return p9.Qid{Type: t, Path: 1<<63 | p.start<<26&(1<<63-1) | uint64(p.pid)<<4 | uint64(file)}
-}
-
-func (p proc) stat(file int, mode fs.FileMode, uid, gid uint32) p9.Stat {
-	began := p.boot.Add(time.Duration(p.start) * tick)
-	return p9.Stat{Qid: p.qid(file, p9.QidTypeOf(mode)), Mode: mode, Nuid: uid, Ngid: gid, Atime: began, Mtime: began, Ctime: began}
-}
-
-// files is what a process's directory has, in order; the numbers of the files in
-// their qids count from 1.
-var files = [...]struct {
-	name string
-	mode fs.FileMode
-	open func(p proc, d *procDir) (srv.Handle, error)
-}{
-	{"args", 0o444, text((*procDir).args)},
-	{"cmdline", 0o444, text((*procDir).args)},
-	{"ctl", 0o200, openCtl},
-	{"fd", 0o400, text((*procDir).fds)},
-	{"note", 0o200, func(p proc, _ *procDir) (srv.Handle, error) { return noteHandle{p}, nil }},
-	{"ns", 0o400, text((*procDir).ns)},
-	{"ppid", 0o444, text((*procDir).ppid)},
-	{"status", 0o444, text((*procDir).status)},
-	{"wait", 0o444, openWait},
-}
-
-// text makes the open of a file that reads as a text.
-func text(f func(d *procDir) (string, error)) func(proc, *procDir) (srv.Handle, error) {
-	return func(_ proc, d *procDir) (srv.Handle, error) {
-		s, err := f(d)
-		return srv.Bytes(s), err
-	}
-}
-
-// dir is N.
-type dir struct{ p proc }
-
-func (d *dir) Stat(context.Context) (p9.Stat, error) {
-	pd, err := d.p.open()
-	if err != nil {
-		return p9.Stat{}, err
-	}
-	defer pd.close()
-	uid, gid, err := pd.owner("")
-	return d.p.stat(0, fs.ModeDir|0o555, uid, gid), err
-}
-
-func (d *dir) Walk(_ context.Context, name string) (srv.File, error) {
-	for i := range files {
-		if files[i].name == name {
-			return &file{d.p, i}, nil
-		}
-	}
-	return nil, p9.ErrNotExist
-}
-
-func (d *dir) List(_ context.Context, cookie uint64) iter.Seq2[p9.Dirent, error] {
-	return func(yield func(p9.Dirent, error) bool) {
-		for i := int(min(cookie, uint64(len(files)))); i < len(files); i++ {
-			if !yield(p9.Dirent{Qid: d.p.qid(i+1, 0), Cookie: uint64(i + 1), Name: files[i].name}, nil) {
-				return
-			}
+		if st, err := r.events.Stat(ctx); err == nil {
+			yield(p9.Dirent{Qid: st.Qid, Cookie: traceCookie, Name: "trace"}, nil)
 		}
 	}
 }
-
-// A file is one in N, by its place in files.
-type file struct {
-	p proc
-	i int
-}
-
-// Guard marks that Open checks the permissions.
-func (f *file) Guard() {}
-
-func (f *file) Stat(context.Context) (p9.Stat, error) {
-	d, err := f.p.open()
-	if err != nil {
-		return p9.Stat{}, err
-	}
-	defer d.close()
-	return f.stat(d)
-}
-
-func (f *file) stat(d *procDir) (p9.Stat, error) {
-	uid, gid, err := d.owner("/fd")
-	return f.p.stat(f.i+1, files[f.i].mode, uid, gid), err
-}
-
-// Wstat accepts the truncation that a shell's > is, and new times.
-func (f *file) Wstat(_ context.Context, w p9.Wstat) error {
-	if w.Valid&^(p9.WLength|p9.WAtime|p9.WMtime|p9.WAtimeNow|p9.WMtimeNow) != 0 {
-		return p9.ErrWstat
-	}
-	return nil
-}
-
-func (f *file) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
-	d, err := f.p.open()
-	if err != nil {
-		return nil, err
-	}
-	defer d.close()
-	st, err := f.stat(d)
-	if err != nil {
-		return nil, err
-	}
-	var want fs.FileMode
-	if mode.Readable() {
-		want |= 4
-	}
-	if mode.Writable() {
-		want |= 2
-	}
-	u := srv.UserOf(ctx)
-	if st.Mode.Perm()>>6&want != want || u != nil && u.Uid != uint32(os.Geteuid()) && !u.Allowed(&st, want) {
-		return nil, p9.ErrPerm
-	}
-	return files[f.i].open(f.p, d)
-}
-
-// noteHandle is note, open.
-type noteHandle struct{ p proc }
-
-func (h noteHandle) Write(_ context.Context, b []byte, _ int64) (int, error) {
-	sig, err := srv.ParseNote(string(b))
-	if err != nil {
-		return 0, err
-	}
-	if err := h.p.signal(sig); err != nil {
-		return 0, err
-	}
-	return len(b), nil
-}
-
-func openCtl(p proc, _ *procDir) (srv.Handle, error) {
-	signal := func(sig syscall.Signal) func(context.Context, []string) error {
-		return func(_ context.Context, args []string) error {
-			if len(args) != 0 {
-				return p9.NewError(syscall.EINVAL, "no argument expected")
-			}
-			return p.signal(sig)
-		}
-	}
-	return srv.Open(context.Background(), srv.Cmds(0o200, nil, map[string]func(context.Context, []string) error{
-		"kill": signal(syscall.SIGKILL), "stop": signal(syscall.SIGSTOP), "start": signal(syscall.SIGCONT),
-		"pri": func(_ context.Context, args []string) error {
-			if len(args) != 1 {
-				return p9.NewError(syscall.EINVAL, "usage: pri n")
-			}
-			n, err := strconv.Atoi(args[0])
-			if err != nil || n < 0 || n > 19 {
-				return p9.NewError(syscall.EINVAL, fmt.Sprintf("priority %s is not from 0 to 19", srv.Quote(args[0])))
-			}
-			return p.setNice(niceOf(n))
-		},
-	}), p9.OWRITE)
-}
-
-// priOf gives Plan 9's priority of a nice value, niceOf the reverse.
-func priOf(nice int) int { return min(19, 10-(nice+1)>>1) }
-func niceOf(pri int) int { return min(19, (10-pri)*2) }

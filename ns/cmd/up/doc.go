@@ -19,7 +19,11 @@ space directory of its own ($NAMESPACE):
 	exec  the running of commands, at /mnt/exec
 	env   environment variables, at /env
 	ipc   queues, semaphores, the plumber and other channels, at /mnt/ipc
+	net   the machine's network, at /net
 	cpu   the far side of cpu -h local
+
+What each has done, in counts and times of each message, is a file of its name in
+/mnt/stats; NAME.prom beside it is the same in the text format of Prometheus.
 
 It then builds a name space from $HOME/lib/namespace or, where that is not there,
 from the one that nine has built in, and runs $SHELL in it. Linux's own /proc stays

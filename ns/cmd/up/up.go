@@ -32,7 +32,7 @@ var Man string
 // servers are what a node posts: each is a command of nine and the name that it
 // posts itself under.
 var servers = []struct{ cmd, srv string }{
-	{"ramfs", "ram"}, {"procfs", "proc"}, {"execfs", "exec"}, {"envfs", "env"}, {"ipcfs", "ipc"}, {"cpud", "cpu"},
+	{"ramfs", "ram"}, {"procfs", "proc"}, {"execfs", "exec"}, {"envfs", "env"}, {"ipcfs", "ipc"}, {"netfs", "net"}, {"cpud", "cpu"},
 }
 
 // startLimit is how long a server may take until it is posted.

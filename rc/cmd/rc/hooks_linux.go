@@ -17,14 +17,19 @@ import (
 
 // hooks give an interpreter that is a whole process what it may do with it.
 func hooks(n *notes) rc.Hooks {
-	return rc.Hooks{
+	h := rc.Hooks{
 		Replace: rc.Replace,
 		Self:    self,
 		Rfork:   rfork,
 		Group:   func() error { return group() },
 		Catch:   n.catch,
 		Builtin: builtin,
+		Env:     env,
 	}
+	if ns.Inside() {
+		h = withDevices(h)
+	}
+	return h
 }
 
 // self starts this program again as rc.
@@ -47,6 +52,7 @@ func continued(ctx context.Context, config rc.Config, n *notes, fd int) string {
 		config.Files[fd] = -1
 	}
 	config.Flags += "p" // the functions come with the state
+	config.Hooks.Env = nil
 	r := rc.New(config)
 	n.to(r, false)
 	status := r.Run(ctx, "&", syntax.Reader(f))

@@ -15,6 +15,7 @@ import (
 	"ninespace/ns"
 	"ninespace/rc"
 	"ninespace/rc/syntax"
+	"ninespace/rc/term"
 	"ninespace/srv"
 )
 
@@ -46,8 +47,16 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	if o.state >= 0 {
 		os.Exit(rc.ExitCode(continued(ctx, config, n, o.state)))
 	}
+	interactive := strings.Contains(o.flags, "i")
+	var editor *term.Editor
+	if interactive {
+		editor = atTerminal(&config, std)
+	}
 	r := rc.New(config)
-	n.to(r, strings.Contains(o.flags, "i"))
+	n.to(r, interactive)
+	if editor != nil {
+		editor.For(r)
+	}
 	if o.hasCommand {
 		r.Set("cflag", o.command)
 	}
@@ -55,6 +64,22 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	r.Wait()
 	os.Exit(rc.ExitCode(status))
 	return nil
+}
+
+// atTerminal gives an interpreter the terminal that a person types at, if there is one,
+// and an editor, if it is one that can be edited on.
+func atTerminal(config *rc.Config, std [3]*os.File) *term.Editor {
+	tty, err := term.Open(std[0])
+	if err != nil || !isTerminal(std[2]) {
+		return nil
+	}
+	config.Hooks.Terminal = tty.Jobs()
+	if !term.Smart(os.Getenv("TERM")) {
+		return nil
+	}
+	editor := term.NewEditor(tty)
+	config.Lines = editor
+	return editor
 }
 
 // options are what the arguments say.

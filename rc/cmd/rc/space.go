@@ -1,15 +1,20 @@
 package rc
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"io"
+	"os"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"ninespace/ns"
 	"ninespace/rc"
 	"ninespace/srv"
+	srvcmd "ninespace/srv/cmd/srv"
 )
 
 // builtin gives the commands that act on the name space of the shell itself. Outside of
@@ -25,11 +30,26 @@ func builtin(name string) func(*rc.Call) error {
 		b = unmount
 	case "ns":
 		b = namespace
+	case "srv":
+		b = post
 	}
 	if b == nil || !ns.Inside() {
 		return nil
 	}
 	return b
+}
+
+// env is where the name space that the shell is in has its variables: /env, where a
+// server of them is mounted.
+func env() string {
+	var ctl, st unix.Stat_t
+	if unix.Stat("/env", &st) != nil || unix.Stat("/mnt/ns/ctl", &ctl) != nil {
+		return ""
+	}
+	if st.Dev != ctl.Dev || unix.Major(st.Dev) != 0 || st.Mode&0o200 == 0 { // the host's, or only a mount point
+		return ""
+	}
+	return "/env"
 }
 
 // flags parses the flags of bind and mount.
@@ -85,6 +105,15 @@ func unmount(c *rc.Call) error {
 		}
 	}
 	return ns.Do(op)
+}
+
+// post is srv.
+func post(c *rc.Call) error {
+	err := srvcmd.Do(context.Background(), [3]*os.File{os.Stdin, os.Stdout, os.Stderr}, c.Dir, c.Args[1:])
+	if errors.Is(err, flag.ErrHelp) {
+		return errors.New("usage: srv [-abcCemq] dialstring [name [mountpoint]]")
+	}
+	return err
 }
 
 func namespace(c *rc.Call) error {

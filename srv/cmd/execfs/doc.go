@@ -16,7 +16,7 @@ it. Opening the file clone makes a numbered directory N, a conversation, and
 gives its file ctl, which reads as N. The conversation lives while one of its
 files is open.
 
-	N/ctl     accepts exec, dir, env, arg0, pty, winsize, note, kill, killonclose
+	N/ctl     accepts the commands below
 	N/0       the command's standard input
 	N/1       its standard output
 	N/2       its standard error
@@ -36,6 +36,23 @@ Written to ctl, each command a line, or one write, quoted as in rc(1):
 	note text                send a note
 	kill                     end it and its process group by SIGKILL
 	killonclose              end it when the conversation ends
+	uid user                 run it as this user, if root runs execfs and asks
+	nice n                   with this priority, -20 to 19, also while it runs
+	limit cpu n              at most n processors' time, such as 0.5
+	limit memory n           at most n bytes (K, M, G, T); beyond, the kernel kills
+	limit pids n             at most n processes and threads
+	detach                   keep the conversation when no file of it is open
+	attach                   no longer
+
+A limit, max for none, holds for all that the command starts and may be changed while
+it runs; status tells what is used. It is a control group (cgroups(7), version 2)
+beside execfs's own: root has one, and a user whom the system's manager gives one, as
+systemd-run --user --scope -p Delegate=yes does.
+
+A detached command goes on when its files are closed and the connection is gone, and
+is found again in its directory; what it writes then waits in the pipe, and when
+the pipe is full, so does the command. After attach the conversation ends with its
+files as ever.
 
 The line of wait is that of wait(2): pid, then milliseconds of user, system and
 real time, and the quoted status, which is empty for success and else such as
@@ -43,7 +60,8 @@ real time, and the quoted status, which is empty for success and else such as
 
 With killonclose the end of the conversation sends the command's process group
 SIGHUP, then SIGKILL when the command has ended, and after two seconds in any case. A
-process that has left the group, as by setsid(1), is not touched. When execfs itself
+process that has left the group, as by setsid(1), is not touched unless the command
+has a limit. When execfs itself
 is ended it ends every conversation first; a command without killonclose runs on.
 
 The flags are those of every server.
@@ -60,7 +78,7 @@ Execfs serves until it is told to end by SIGINT, SIGTERM or SIGHUP, or with -i
 until the client hangs up. Told to end, it lets what runs go on for up to two
 seconds and refuses what is new with "server is shutting down"; a second signal
 ends it at once. What it has done so far, in counts and times of each message,
-is a file of the attach name stats: nine 9p -A stats read execfs/stats.
+is a file of the attach name stats: nine 9p -A stats read execfs/execfs.
 
 # EXAMPLES
 

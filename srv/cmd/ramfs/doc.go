@@ -32,7 +32,7 @@ Ramfs serves until it is told to end by SIGINT, SIGTERM or SIGHUP, or with -i
 until the client hangs up. Told to end, it lets what runs go on for up to two
 seconds and refuses what is new with "server is shutting down"; a second signal
 ends it at once. What it has done so far, in counts and times of each message,
-is a file of the attach name stats: nine 9p -A stats read ramfs/stats.
+is a file of the attach name stats: nine 9p -A stats read ramfs/ramfs.
 
 # EXAMPLES
 

@@ -39,6 +39,15 @@ type call struct {
 
 // Main is the command.
 func Main(ctx context.Context, std [3]*os.File, args []string) error {
+	wd, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	return Do(ctx, std, wd, args)
+}
+
+// Do is the command in a directory that is not the process's own.
+func Do(ctx context.Context, std [3]*os.File, wd string, args []string) error {
 	f := flag.NewFlagSet("srv", flag.ContinueOnError)
 	f.SetOutput(io.Discard)
 	after := f.Bool("a", false, "after what is there")
@@ -77,10 +86,6 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	}
 	if at == "" {
 		at = "/n/" + c.system()
-	}
-	wd, err := os.Getwd()
-	if err != nil {
-		return err
 	}
 	return ns.Do(ns.Op{Verb: "mount", Flag: ns.Flags(*after, *before, *create, *cache),
 		New: dir + "/" + name, Old: ns.Abs(wd, at)})

@@ -22,6 +22,7 @@ func Setup(dirs ...string) (line *os.File, err error) {
 	mounts := []mount{
 		{"/proc", "proc", ""},
 		{"/sys", "sysfs", ""},
+		{"/sys/fs/cgroup", "cgroup2", ""},
 		{"/dev", "devtmpfs", ""},
 		{"/dev/shm", "tmpfs", ""},
 		{"/tmp", "tmpfs", ""},

@@ -1,12 +1,12 @@
 /*
-Ns is the init of a guest: it runs tests of name spaces, which its kernel sees
-through FUSE and through v9fs, and tells the outcome on the line to the host as the
-init of test/guest/v9fs does.
+Ns is the init of a guest: it runs packages' tests, of name spaces, which its kernel sees
+through FUSE and through v9fs, and others that want such a kernel, and tells the outcome
+on the line to the host as the init of test/guest/v9fs does.
 
 	/bin/nine	the program
-	/bin/tests	the tests of ns/cmd/newns
+	/tests	a program of tests for each package
 
-Its arguments are the tests' patterns; with -bench the engine is also measured beside
+Its arguments are a package's name, a colon and a pattern each; with -bench the engine is also measured beside
 v9fs.
 */
 package main
@@ -73,7 +73,8 @@ var result = regexp.MustCompile(`^ *--- (PASS|FAIL|SKIP): (\S+)`)
 // tests runs the tests that match and passes on what they say.
 func tests(line io.Writer, pattern string) error {
 	begun := time.Now()
-	cmd := exec.Command("/bin/tests", "-test.v", "-test.timeout", "4m", "-test.run", pattern)
+	pkg, run, _ := strings.Cut(pattern, ":")
+	cmd := exec.Command("/tests/"+pkg, "-test.v", "-test.timeout", "4m", "-test.run", run)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err

@@ -1,0 +1,65 @@
+package factotum
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+
+	"ninespace/srv/client"
+	"ninespace/srv/p9"
+)
+
+// prompt asks for an attribute: on a terminal a secret is not shown, otherwise it is a
+// line of the input.
+func prompt(std [3]*os.File, name string) (string, error) {
+	fd := int(std[0].Fd())
+	tty := term.IsTerminal(fd)
+	if tty {
+		fmt.Fprintf(std[2], "%s: ", strings.TrimPrefix(name, "!"))
+	}
+	if tty && strings.HasPrefix(name, "!") {
+		b, err := term.ReadPassword(fd)
+		fmt.Fprintln(std[2])
+		return string(b), err
+	}
+	// A byte at a time: what follows may be for somebody else.
+	var line []byte
+	var b [1]byte
+	for {
+		n, err := std[0].Read(b[:])
+		switch {
+		case n == 1 && b[0] == '\n':
+			return string(line), nil
+		case n == 1:
+			line = append(line, b[0])
+		case errors.Is(err, io.EOF) && len(line) > 0:
+			return string(line), nil
+		case err != nil:
+			return "", fmt.Errorf("%s: %w", name, err)
+		}
+	}
+}
+
+// writeCtl writes a message to the ctl of a factotum that is posted.
+func writeCtl(ctx context.Context, name string, line []byte) error {
+	c, err := client.Dial(ctx, name, nil)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	root, err := c.Attach(ctx, nil, "", "")
+	if err != nil {
+		return err
+	}
+	f, err := root.WalkOpen(ctx, p9.OWRITE, "ctl")
+	if err != nil {
+		return fmt.Errorf("ctl: %w", err)
+	}
+	_, err = f.Write(ctx, line, 0)
+	return err
+}

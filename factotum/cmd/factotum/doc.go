@@ -1,0 +1,95 @@
+/*
+Factotum keeps keys and does with them what protocols ask.
+
+# NAME
+
+factotum - authentication agent: keeps keys, and uses them for programs that have none
+
+# SYNOPSIS
+
+	nine factotum [-iD] [-s srvname] [-l dialstring]
+	nine factotum -g [-s srvname] attr=value ... attr? ...
+
+# DESCRIPTION
+
+Factotum is factotum(4) of Plan 9. Programs that have to prove who their user is, or
+to have somebody prove it, do so through its file rpc and never have the key.
+
+	rpc      each open is a conversation of a protocol
+	proto    the protocols: name, roles, what a key of it needs
+	ctl      reads as the keys, without secrets; accepts the messages below
+	confirm  questions whether a key may be used
+	needkey  questions for keys that are missing
+	log      what was done
+
+A key is a line of attributes, name=value, quoted as rc has it. The value of a name
+that begins with ! is secret: nothing gives it back, but for the protocol pass.
+Messages of ctl are
+
+	key proto=cram user=glenda server=mail.example.org !password=sesame
+	delkey server=mail.example.org
+	debug
+
+Key replaces a key with the same attributes, secrets apart. A key's role=client or
+role=server has it used for that only, confirm asks each time, owner=user lets another
+user use it, disabled nobody. Debug has the log tell more, or not any more.
+
+The protocols:
+
+	pass        user and !password, as they are
+	apop, cram  POP3's and IMAP's challenge and response; client and server
+	httpdigest  HTTP's digest, MD5 or SHA-256; client and server
+	totp        one-time passwords by the clock, RFC 6238: !secret in base32, and
+	            digits, period, algorithm where they are not 6, 30, SHA1; client and server
+
+P9sk1 and others that rest on DES are refused.
+
+With -g it asks for the values of attributes that end in ?, secrets without showing
+them, and gives the key to the factotum that is posted.
+
+The flags are those of every server.
+
+-s srvname posts under this name instead of factotum.
+
+-l dialstring listens there, at a Unix socket, instead of posting.
+
+-i serves one connection on standard input and output.
+
+-D prints the log to standard error, and what it says after debug.
+
+Factotum serves until it is told to end by SIGINT, SIGTERM or SIGHUP, or with -i until
+the client hangs up.
+
+Its own user and root use all keys, other users those that name them. Who it is, the
+kernel says. The memory of the process is not to be had by others, ptrace and core dumps
+included, and secrets are kept in locked pages and wiped.
+
+# EXAMPLES
+
+	nine factotum &
+	nine factotum -g proto=pass server=example.org 'user?' '!password?'
+	nine 9p read factotum/ctl
+	echo 'key proto=totp user=glenda !secret=JBSWY3DPEHPK3PXP' | nine 9p write factotum/ctl
+
+# FILES
+
+$NAMESPACE/factotum is where it is posted.
+
+# SEE ALSO
+
+9p, srv; factotum(4) of Plan 9
+
+# DIAGNOSTICS
+
+"key: protocol pass needs user": an attribute is missing. "unclosed quote": the text
+itself is never in an error, since it may have a secret.
+
+# BUGS
+
+Go moves and copies memory: a password on its way in or out may stay in the process's
+memory, from which nobody reads, until that is used again. Where more is locked than
+RLIMIT_MEMLOCK allows, a line of the log says so.
+
+Root can read any memory.
+*/
+package factotum

@@ -1,0 +1,33 @@
+package netfs
+
+import (
+	"context"
+	_ "embed" // for the manual page
+	"flag"
+	"fmt"
+	"io"
+	"os"
+
+	"ninespace/srv"
+	"ninespace/srv/netfs"
+)
+
+//go:embed doc.go
+var Man string // the manual page
+
+// Main is the command netfs; see doc.go. It serves until ctx or a signal ends it.
+func Main(ctx context.Context, std [3]*os.File, args []string) error {
+	var d srv.Door
+	flags := flag.NewFlagSet("netfs", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	d.Flags(flags, "net")
+	if err := flags.Parse(srv.Letters(flags, args)); err != nil {
+		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+	}
+	if flags.NArg() != 0 {
+		return flag.ErrHelp
+	}
+	tree := netfs.New(netfs.Config{})
+	defer tree.Close()
+	return d.Serve(ctx, std, srv.New(tree))
+}

@@ -1,0 +1,298 @@
+package netfs
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io/fs"
+	"iter"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"ninespace/srv"
+	"ninespace/srv/p9"
+)
+
+// An ifc is an interface of the machine.
+type ifc struct {
+	index    int
+	name     string
+	mtu      uint32
+	up       bool
+	loopback bool
+	stats    []byte // struct rtnl_link_stats64
+	addrs    []ifaddr
+}
+
+// An ifaddr is an address of an interface.
+type ifaddr struct {
+	ip     netip.Addr
+	prefix netip.Prefix // of the network, or the far end's
+	valid  uint32       // seconds; all ones: for ever
+	pref   uint32
+}
+
+// interfaces gives those that there are, by number.
+func interfaces() ([]ifc, error) {
+	links, err := dump(unix.RTM_GETLINK)
+	if err != nil {
+		return nil, err
+	}
+	addrs, err := dump(unix.RTM_GETADDR)
+	if err != nil {
+		return nil, err
+	}
+	var list []ifc
+	for i := range links {
+		m := &links[i]
+		info := fixed[unix.IfInfomsg](m)
+		list = append(list, ifc{index: int(info.Index), name: strings.TrimRight(string(m.attrs[unix.IFLA_IFNAME]), "\x00"), mtu: m.number(unix.IFLA_MTU),
+			up: info.Flags&unix.IFF_UP != 0, loopback: info.Flags&unix.IFF_LOOPBACK != 0, stats: m.attrs[unix.IFLA_STATS64]})
+	}
+	for i := range addrs {
+		m := &addrs[i]
+		am := fixed[unix.IfAddrmsg](m)
+		n := slices.IndexFunc(list, func(i ifc) bool { return i.index == int(am.Index) })
+		far := m.addr(unix.IFA_ADDRESS)
+		a := ifaddr{ip: far, valid: 1<<32 - 1, pref: 1<<32 - 1}
+		if near := m.addr(unix.IFA_LOCAL); near.IsValid() {
+			a.ip = near
+		}
+		if n < 0 || !far.IsValid() {
+			continue
+		}
+		a.prefix = netip.PrefixFrom(far, int(am.Prefixlen))
+		if c := m.attrs[unix.IFA_CACHEINFO]; len(c) >= 8 {
+			a.pref, a.valid = binary.NativeEndian.Uint32(c), binary.NativeEndian.Uint32(c[4:])
+		}
+		list[n].addrs = append(list[n].addrs, a)
+	}
+	slices.SortFunc(list, func(a, b ifc) int { return cmp.Compare(a.index, b.index) })
+	return list, nil
+}
+
+func findIfc(index int) (ifc, error) {
+	list, err := interfaces()
+	if err != nil {
+		return ifc{}, err
+	}
+	if i := slices.IndexFunc(list, func(i ifc) bool { return i.index == index }); i >= 0 {
+		return list[i], nil
+	}
+	return ifc{}, p9.ErrNotExist
+}
+
+// stat gives one of the interface's counts, by its place in struct rtnl_link_stats64.
+func (i *ifc) stat(n int) uint64 {
+	if len(i.stats) < 8*n+8 {
+		return 0
+	}
+	return binary.NativeEndian.Uint64(i.stats[8*n:])
+}
+
+// status is a line for the interface and one for each of its addresses.
+func (i *ifc) status() string {
+	state := "down"
+	if i.up {
+		state = "up"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "device %s maxtu %d %s pktin %d pktout %d errin %d errout %d\n", i.name, i.mtu, state, i.stat(0), i.stat(1), i.stat(4), i.stat(5))
+	for _, a := range i.addrs {
+		fmt.Fprintf(&b, "\t%-40s %-10s %-40s %12d %12d\n", a.ip, maskText(a.prefix), a.prefix.Masked().Addr(), a.valid, a.pref)
+	}
+	return b.String()
+}
+
+// local is a line for each address.
+func (i *ifc) local() string {
+	var b strings.Builder
+	for _, a := range i.addrs {
+		fmt.Fprintf(&b, "%s\n", a.ip)
+	}
+	return b.String()
+}
+
+// selfText is what ipselftab reads as: each address of the machine, how many interfaces
+// have it, and 6 and u for unicast.
+func selfText(context.Context) (string, error) {
+	list, err := interfaces()
+	if err != nil {
+		return "", err
+	}
+	var order []netip.Addr
+	count := map[netip.Addr]int{}
+	for _, i := range list {
+		for _, a := range i.addrs {
+			if count[a.ip]++; count[a.ip] == 1 {
+				order = append(order, a.ip)
+			}
+		}
+	}
+	var b strings.Builder
+	for _, ip := range order {
+		typ := "u"
+		if ip.Is6() {
+			typ = "6u"
+		}
+		fmt.Fprintf(&b, "%-44s%02d %4s\n", ip, count[ip], typ)
+	}
+	return b.String(), nil
+}
+
+// An ifcDir is the directory of interfaces, by the kernel's numbers.
+type ifcDir struct {
+	srv.Node
+	mu   sync.Mutex
+	dirs map[int]*srv.Dir
+}
+
+func newIfcDir() *ifcDir {
+	return &ifcDir{Node: srv.NewNode(fs.ModeDir | 0o555), dirs: map[int]*srv.Dir{}}
+}
+
+// dir gives an interface's directory, the same each time.
+func (d *ifcDir) dir(index int) *srv.Dir {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.dirs[index] == nil {
+		text := func(f func(i *ifc) string) func(context.Context) (string, error) {
+			return func(context.Context) (string, error) {
+				i, err := findIfc(index)
+				if err != nil {
+					return "", err
+				}
+				return f(&i), nil
+			}
+		}
+		d.dirs[index] = srv.NewDir().
+			Add("ctl", table(text(func(*ifc) string { return fmt.Sprintln(index) }), ifcCmds(index))).
+			Add("local", srv.Text(0o444, text((*ifc).local))).
+			Add("status", srv.Text(0o444, text((*ifc).status)))
+	}
+	return d.dirs[index]
+}
+
+// Walk finds an interface by its number.
+func (d *ifcDir) Walk(_ context.Context, name string) (srv.File, error) {
+	n, err := strconv.Atoi(name)
+	if err != nil || strconv.Itoa(n) != name {
+		return nil, p9.ErrNotExist
+	}
+	if _, err := findIfc(n); err != nil {
+		return nil, err
+	}
+	return d.dir(n), nil
+}
+
+// List gives the interfaces.
+func (d *ifcDir) List(ctx context.Context, cookie uint64) iter.Seq2[p9.Dirent, error] {
+	return func(yield func(p9.Dirent, error) bool) {
+		list, err := interfaces()
+		if err != nil {
+			yield(p9.Dirent{}, err)
+			return
+		}
+		for _, i := range list {
+			if uint64(i.index) <= cookie {
+				continue
+			}
+			st, err := d.dir(i.index).Stat(ctx)
+			if !yield(p9.Dirent{Qid: st.Qid, Cookie: uint64(i.index), Mode: fs.ModeDir, Name: strconv.Itoa(i.index)}, err) {
+				return
+			}
+		}
+	}
+}
+
+// ifcCmds are the commands of an interface's ctl.
+func ifcCmds(index int) map[string]func(ctx context.Context, args []string) error {
+	change := func(typ, flags uint16, usage string, far bool) func(context.Context, []string) error {
+		return func(_ context.Context, args []string) error {
+			if len(args) < 1 || len(args) > 3 || len(args) > 2 && !far {
+				return invalid("usage: %s", usage)
+			}
+			ip, err := parseIP(args[0])
+			if err != nil {
+				return err
+			}
+			mask := ""
+			if len(args) > 1 {
+				mask = args[1]
+			}
+			bits, err := parseMask(mask, ip)
+			if err != nil {
+				return err
+			}
+			to := ip
+			if len(args) > 2 {
+				if to, err = parseIP(args[2]); err != nil || to.Is4() != ip.Is4() {
+					return invalid("bad remote %s", srv.Quote(args[2]))
+				}
+				if to == netip.PrefixFrom(ip, bits).Masked().Addr() { // Plan 9's: the network
+					to = ip
+				}
+			}
+			if typ == unix.RTM_DELADDR && mask == "" {
+				bits, to = maskOf(index, ip, bits, to)
+			}
+			return newRequest(unix.IfAddrmsg{Family: family(ip), Prefixlen: uint8(bits), Index: uint32(index)}).
+				attr(unix.IFA_LOCAL, ip.AsSlice()).attr(unix.IFA_ADDRESS, to.AsSlice()).do(typ, flags)
+		}
+	}
+	set := func(flags uint32) func(context.Context, []string) error {
+		return func(_ context.Context, args []string) error {
+			if len(args) != 0 {
+				return invalid("usage: up or down, without more")
+			}
+			return newRequest(unix.IfInfomsg{Index: int32(index), Flags: flags, Change: unix.IFF_UP}).do(unix.RTM_NEWLINK, 0)
+		}
+	}
+	return map[string]func(ctx context.Context, args []string) error{
+		"add":    change(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL, "add addr [mask [remote]]", true),
+		"remove": change(unix.RTM_DELADDR, 0, "remove addr [mask]", false),
+		"up":     set(unix.IFF_UP),
+		"down":   set(0),
+		"mtu": func(_ context.Context, args []string) error {
+			if len(args) != 1 {
+				return invalid("usage: mtu bytes")
+			}
+			n, err := number("bytes", args[0], 1<<20)
+			if err != nil {
+				return err
+			}
+			return newRequest(unix.IfInfomsg{Index: int32(index)}).number(unix.IFLA_MTU, uint32(n)).do(unix.RTM_NEWLINK, 0)
+		},
+		"iprouting": func(_ context.Context, args []string) error {
+			n := 1
+			if len(args) > 1 {
+				return invalid("usage: iprouting [0|1]")
+			}
+			if len(args) == 1 {
+				var err error
+				if n, err = number("iprouting", args[0], 1); err != nil {
+					return err
+				}
+			}
+			return p9.Fact(os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte(strconv.Itoa(n)), 0))
+		},
+	}
+}
+
+// maskOf gives an address's own mask and far end, where it has them.
+func maskOf(index int, ip netip.Addr, bits int, to netip.Addr) (int, netip.Addr) {
+	i, _ := findIfc(index)
+	for _, a := range i.addrs {
+		if a.ip == ip {
+			return a.prefix.Bits(), a.prefix.Addr()
+		}
+	}
+	return bits, to
+}

@@ -1,0 +1,197 @@
+package netfs
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+
+	"ninespace/srv/client"
+	"ninespace/srv/p9"
+	"ninespace/srv/srvtest"
+)
+
+// netnsEnv says that a test runs in a network of its own, which it may change.
+const netnsEnv = "NETFS_TEST_NETNS"
+
+// inNetns has a test go on in a process of its own, in a network of its own. It reports
+// whether this is it.
+func inNetns(t *testing.T) bool {
+	t.Helper()
+	if os.Getenv(netnsEnv) != "" {
+		return true
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("not root: no network of its own")
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(exe, "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=60s")
+	cmd.Env = append(os.Environ(), netnsEnv+"=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
+	out, err := cmd.CombinedOutput()
+	if err != nil || strings.Contains(string(out), "--- SKIP") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	return false
+}
+
+// served gives the tree as one client has it.
+func served(t *testing.T) tree {
+	f := New(Config{})
+	root := srvtest.Mount(t, f, true)
+	t.Cleanup(f.Close)
+	return tree{t, root, f}
+}
+
+func (x tree) say(f *client.Fid, line string) {
+	x.Helper()
+	if _, err := f.Write(x.Context(), []byte(line), 0); err != nil {
+		x.Errorf("%s: %v", line, err)
+	}
+}
+
+// ifc gives the directory of an interface.
+func (x tree) ifc(name string) string {
+	x.Helper()
+	for _, n := range []string{"1", "2", "3", "4", "5", "6", "7", "8", "9"} {
+		if _, err := x.root.Walk(x.Context(), "ipifc", n); err != nil {
+			continue
+		}
+		if strings.HasPrefix(x.text("ipifc/"+n+"/status"), "device "+name+" ") {
+			return "ipifc/" + n
+		}
+	}
+	x.Fatalf("no interface %s", name)
+	return ""
+}
+
+func TestInterfaces(t *testing.T) {
+	if !inNetns(t) {
+		return
+	}
+	x := served(t)
+	lo := x.ifc("lo")
+	if got := x.text(lo + "/status"); !strings.HasPrefix(got, "device lo maxtu 65536 down pktin 0 pktout 0 ") {
+		t.Error(got)
+	}
+	ctl := x.open(lo+"/ctl", p9.ORDWR)
+	if got := x.read(ctl); got != strings.TrimPrefix(lo, "ipifc/")+"\n" {
+		t.Errorf("%q", got)
+	}
+	x.say(ctl, "up\nmtu 1400\nadd 10.1.0.1 255.255.255.0\nadd 10.2.0.1 /112\nadd 10.3.0.1 /30 10.3.0.2\nadd fd00::1 /64\n")
+	got := x.text(lo + "/status")
+	for _, want := range []string{"device lo maxtu 1400 up ", "\t10.1.0.1 ", " /120 ", " 10.1.0.0 ", "\t10.2.0.1 ", " /112 ", "\tfd00::1 ", " /64 ", " fd00:: "} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in\n%s", want, got)
+		}
+	}
+	if got := x.text(lo + "/local"); !strings.Contains(got, "10.1.0.1\n10.2.0.1\n10.3.0.1\n") {
+		t.Error(got)
+	}
+	if got := x.text("ipselftab"); !strings.Contains(got, "10.2.0.1                                    01    u\n") || !strings.Contains(got, "fd00::1                                     01   6u\n") {
+		t.Errorf("%s", got)
+	}
+	x.say(ctl, "remove 10.2.0.1\nremove 10.1.0.1 /24")
+	if got := x.text(lo + "/local"); strings.Contains(got, "10.2.0.1") || strings.Contains(got, "10.1.0.1") {
+		t.Error(got)
+	}
+	for _, bad := range []string{"add", "add x", "add 1.2.3.4 /33", "add 1.2.3.4 255.0.255.0", "remove 1.2.3.4", "mtu x", "mtu", "up 1", "nosuch", "add fd00::1 /64"} {
+		if _, err := ctl.Write(t.Context(), []byte(bad), 0); err == nil {
+			t.Errorf("%s: no error", bad)
+		}
+	}
+	x.say(ctl, "iprouting 1")
+	if b, err := os.ReadFile("/proc/sys/net/ipv4/ip_forward"); err != nil || string(b) != "1\n" {
+		t.Errorf("%q, %v", b, err)
+	}
+}
+
+func TestRoutes(t *testing.T) {
+	if !inNetns(t) {
+		return
+	}
+	if out, err := exec.Command("ip", "link", "add", "veth0", "type", "veth", "peer", "name", "veth1").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	x := served(t)
+	v := x.ifc("veth0")
+	n := strings.TrimPrefix(v, "ipifc/")
+	x.say(x.open(v+"/ctl", p9.OWRITE), "up\nadd 10.1.0.1 /24\nadd fd00::1 /64")
+	x.say(x.open(x.ifc("veth1")+"/ctl", p9.OWRITE), "up")
+	f := x.open("iproute", p9.OWRITE)
+	x.say(f, "add 10.9.0.0 255.255.0.0 10.1.0.7\nadd default /0 10.1.0.8\nadd 10.8.0.0 /120 0.0.0.0 "+n+"\nadd fd09:: /16 fd00::7")
+	has := func(line string, want bool) {
+		t.Helper()
+		got := strings.Join(strings.Fields(x.text("iproute")), " ")
+		if strings.Contains(got, line+" none "+n) != want {
+			t.Errorf("%q is %v of\n%s", line, !want, got)
+		}
+	}
+	has("10.9.0.0 /112 10.1.0.7 4", true)
+	has("0.0.0.0 /96 10.1.0.8 4", true)
+	has("10.8.0.0 /120 10.8.0.0 4i", true)
+	has("10.1.0.0 /120 10.1.0.0 4i", true)
+	has("fd09:: /16 fd00::7 6", true)
+	if got := x.text("ndb"); !strings.HasPrefix(got, "ip=10.1.0.1 ipmask=/120 ipgw=10.1.0.8\n\tsys=") {
+		t.Error(got)
+	}
+	x.say(f, "remove 10.9.0.0 /16")
+	has("10.9.0.0 /112 10.1.0.7 4", false)
+	x.say(f, "flush")
+	has("0.0.0.0 /96 10.1.0.8 4", false)
+	has("fd09:: /16 fd00::7 6", false)
+	has("10.1.0.0 /120 10.1.0.0 4i", true)
+	for _, bad := range []string{"add", "add x /1 1.2.3.4", "add 10.0.0.0 /8 fd00::1", "add 10.0.0.0 /8 192.0.2.1", "remove 10.77.0.0 /16", "add 10.0.0.0 /8 10.1.0.9 nosuch"} {
+		if _, err := f.Write(t.Context(), []byte(bad), 0); err == nil {
+			t.Errorf("%s: no error", bad)
+		}
+	}
+	a := x.open("arp", p9.OWRITE)
+	x.say(a, "add ether 10.1.0.5 0123456789ab\nadd 10.1.0.6 00:11:22:33:44:55 "+n)
+	if got := strings.Join(strings.Fields(x.text("arp")), " "); !strings.Contains(got, "ether PERM 10.1.0.5 0123456789ab") || !strings.Contains(got, "ether PERM 10.1.0.6 001122334455") {
+		t.Error(got)
+	}
+	x.say(a, "del 10.1.0.5")
+	if got := x.text("arp"); strings.Contains(got, "10.1.0.5") {
+		t.Error(got)
+	}
+	for _, bad := range []string{"add 10.1.0.5", "add 10.1.0.5 xyz", "add 192.0.2.1 0123456789ab", "del 10.1.0.77", "flush 1"} {
+		if _, err := a.Write(t.Context(), []byte(bad), 0); err == nil {
+			t.Errorf("%s: no error", bad)
+		}
+	}
+	x.say(a, "flush")
+}
+
+func TestPing(t *testing.T) {
+	if !inNetns(t) {
+		return
+	}
+	if err := os.WriteFile("/proc/sys/net/ipv4/ping_group_range", []byte("0 2147483647"), 0); err != nil {
+		t.Fatal(err)
+	}
+	x := served(t)
+	x.say(x.open(x.ifc("lo")+"/ctl", p9.OWRITE), "up")
+	for addr, types := range map[string]string{"127.0.0.1": "\x08\x00", "::1": "\x80\x81"} {
+		c := x.clone("icmp")
+		c.must("connect " + addr)
+		d := c.data()
+		x.write(d, types[:1]+"\x00\x00\x00\x00\x00\x00\x07hello")
+		if got := x.read(d); len(got) != 13 || got[0] != types[1] || got[7] != 7 || got[8:] != "hello" {
+			t.Errorf("%q", got)
+		}
+		if got := c.file("remote"); got != addr+"!1" {
+			t.Error(got)
+		}
+		if got := c.file("status"); got != "Open qin 0 qout 0" {
+			t.Error(got)
+		}
+	}
+	if err := x.clone("icmp").cmd("connect 1.2.3"); err == nil {
+		t.Error("connected to 1.2.3")
+	}
+}

@@ -1,0 +1,233 @@
+package netfs
+
+import (
+	"context"
+	"io/fs"
+	"strconv"
+	"sync"
+	"syscall"
+
+	"ninespace/srv"
+	"ninespace/srv/p9"
+)
+
+// A proto is the directory of a protocol: clone, and its conversations by number.
+type proto struct {
+	*srv.Dir
+	fs    *FS
+	name  string
+	verbs []verb
+
+	// local and remote are the addresses of a socket as the files have them, status what
+	// the file status says of a conversation.
+	text   func(c *conv, s *sock, far bool) string
+	status func(c *conv) string
+
+	mu    sync.Mutex
+	convs []*conv // by number; nil is free
+}
+
+// maxConvs is how many conversations a protocol has at once.
+const maxConvs = 1 << 16
+
+func newProto(f *FS, name string, verbs []verb) *proto {
+	p := &proto{Dir: srv.NewDir(), fs: f, name: name, verbs: verbs}
+	p.text = func(_ *conv, s *sock, far bool) string { return s.text(far) }
+	p.status = func(c *conv) string { return c.state }
+	p.Add("clone", &cloneFile{srv.NewNode(0o666), p})
+	f.Add(name, p)
+	f.protos[name] = p
+	return p
+}
+
+// place gives a conversation the lowest number that is free.
+func (p *proto) place(c *conv) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c.n = range p.convs {
+		if p.convs[c.n] == nil {
+			p.convs[c.n] = c
+			return nil
+		}
+	}
+	if c.n = len(p.convs); c.n >= maxConvs {
+		return syscall.ENFILE
+	}
+	p.convs = append(p.convs, c)
+	return nil
+}
+
+func (p *proto) free(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.convs[n] = nil
+}
+
+// conversation gives the one of a number, nil if there is none.
+func (p *proto) conversation(n int) *conv {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n < 0 || n >= len(p.convs) {
+		return nil
+	}
+	return p.convs[n]
+}
+
+// converse makes a conversation of a user's, held once; e, if it is not nil, is what a
+// caller came in by.
+func (p *proto) converse(u *srv.User, e end, state string) (c *conv, err error) {
+	c = &conv{p: p, user: u, open: 1, end: e, state: state}
+	d := c.dir()
+	if err = p.place(c); err == nil && !p.fs.enter(c) {
+		p.free(c.n)
+		err = p9.ErrHungup
+	}
+	if err != nil {
+		if e != nil {
+			e.close()
+		}
+		return nil, err
+	}
+	p.Add(strconv.Itoa(c.n), d)
+	return c, nil
+}
+
+// A cloneFile is opened to the ctl of a new conversation.
+type cloneFile struct {
+	srv.Node
+	p *proto
+}
+
+// Inline marks that opening does not block.
+func (f *cloneFile) Inline() {}
+
+// Open makes the conversation.
+func (f *cloneFile) Open(ctx context.Context, _ p9.Mode) (srv.Handle, error) {
+	c, err := f.p.converse(srv.UserOf(ctx), nil, closed)
+	if err != nil {
+		return nil, err
+	}
+	return c.openCtl(ctx)
+}
+
+// The files of a conversation.
+const (
+	ctlFile = iota
+	dataFile
+	errFile
+	listenFile
+	localFile
+	remoteFile
+	statusFile
+)
+
+var fileNames = [...]struct {
+	name string
+	mode fs.FileMode
+}{{"ctl", 0o600}, {"data", 0o600}, {"err", 0o400}, {"listen", 0o600}, {"local", 0o444}, {"remote", 0o444}, {"status", 0o444}}
+
+// dir makes the conversation's directory.
+func (c *conv) dir() *srv.Dir {
+	d := srv.NewDir()
+	for i := range fileNames {
+		f := &c.files[i]
+		*f = file{Node: srv.NewNode(fileNames[i].mode), c: c, kind: i}
+		d.Add(fileNames[i].name, f)
+	}
+	return d
+}
+
+// A file is one of a conversation's, of the user who opened clone.
+type file struct {
+	srv.Node
+	c    *conv
+	kind int
+}
+
+// Inline marks that opening says when it would block.
+func (f *file) Inline() {}
+
+// Stat tells the attributes.
+func (f *file) Stat(ctx context.Context) (p9.Stat, error) {
+	st, err := f.Node.Stat(ctx)
+	if u := f.c.user; u != nil {
+		st.Uid, st.Nuid, st.Ngid = u.Name, u.Uid, u.Gid
+		if u.Gid == p9.NoUid {
+			st.Gid = u.Name
+		}
+	}
+	return st, err
+}
+
+// Open opens the file. That of listen waits for a caller, and is then the ctl of the
+// conversation with him.
+func (f *file) Open(ctx context.Context, _ p9.Mode) (srv.Handle, error) {
+	c := f.c
+	if !c.hold() {
+		return nil, p9.ErrHungup
+	}
+	var text string
+	switch f.kind {
+	case ctlFile:
+		return c.openCtl(ctx)
+	case dataFile:
+		return &dataHandle{c: c}, nil
+	case listenFile:
+		defer c.release()
+		if srv.Nonblock(ctx) {
+			return nil, srv.ErrAgain
+		}
+		n, err := c.listen(ctx, srv.UserOf(ctx))
+		if err != nil {
+			return nil, c.fail(err)
+		}
+		return n.openCtl(ctx)
+	case errFile:
+		text = c.errText()
+	case localFile:
+		text = c.addr(false) + "\n"
+	case remoteFile:
+		text = c.addr(true) + "\n"
+	case statusFile:
+		text = c.statusText() + "\n"
+	}
+	return &textHandle{srv.Bytes(text), c}, nil
+}
+
+// A textHandle is a file that reads as it was when it was opened.
+type textHandle struct {
+	srv.Bytes
+	c *conv
+}
+
+// Clunk lets the conversation go.
+func (h *textHandle) Clunk() { h.c.release() }
+
+// A dataHandle is data, open.
+type dataHandle struct{ c *conv }
+
+// Inline marks that reading and writing say when they would block.
+func (*dataHandle) Inline() {}
+
+// Read gives what has come.
+func (h *dataHandle) Read(ctx context.Context, p []byte, _ int64) (int, error) {
+	e, err := h.c.talk()
+	if err != nil {
+		return 0, err
+	}
+	n, err := e.read(ctx, p)
+	return n, h.c.fail(err)
+}
+
+// Write sends.
+func (h *dataHandle) Write(ctx context.Context, p []byte, _ int64) (int, error) {
+	e, err := h.c.talk()
+	if err != nil {
+		return 0, err
+	}
+	n, err := e.write(ctx, p)
+	return n, h.c.fail(err)
+}
+
+// Clunk lets the conversation go.
+func (h *dataHandle) Clunk() { h.c.release() }

@@ -1,0 +1,313 @@
+package netfs
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ninespace/srv"
+	"ninespace/srv/p9"
+)
+
+// A sock is a socket of the machine. Its descriptor does not block: where it would, the
+// runtime's poller waits, and the end of ctx ends the wait by a deadline. Deadlines
+// belong to the descriptor, so one request waits each way, and the others behind it.
+type sock struct {
+	file   *os.File // owns fd
+	raw    syscall.RawConn
+	fd     int
+	stream bool // bytes without boundaries
+	rd, wr chan struct{}
+	path   string // of a Unix socket that was announced, to remove
+
+	mu    sync.Mutex
+	werr  error    // why what a write has left behind was not sent
+	first [][]byte // datagrams that a caller came with
+}
+
+var errHungup = p9.NewError(syscall.EPIPE, p9.ErrHungup.Ename)
+
+// newSock makes a socket.
+func newSock(domain, typ, proto int) (*sock, error) {
+	fd, err := unix.Socket(domain, typ|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, proto)
+	if err != nil {
+		return nil, err
+	}
+	return ofFd(fd, typ == unix.SOCK_STREAM), nil
+}
+
+func ofFd(fd int, stream bool) *sock {
+	s := &sock{file: os.NewFile(uintptr(fd), "socket"), fd: fd, stream: stream, rd: make(chan struct{}, 1), wr: make(chan struct{}, 1)}
+	s.raw, _ = s.file.SyscallConn() // there is an error only for no file
+	return s
+}
+
+func (s *sock) socket() *sock { return s }
+
+// lingering is how long a peer may take nothing of what is still to be sent to it when
+// the conversation is over.
+const lingering = time.Minute
+
+// busy reports whether something is being sent behind the last writer's back.
+func (s *sock) busy() bool { return len(s.wr) > 0 }
+
+// close waits until what is being sent is, and closes the socket.
+func (s *sock) close() {
+	s.file.SetWriteDeadline(time.Now().Add(lingering))
+	s.wr <- struct{}{}
+	s.file.Close()
+	if s.path != "" {
+		os.Remove(s.path)
+	}
+}
+
+func (s *sock) hangup() {
+	unix.Shutdown(s.fd, unix.SHUT_RDWR)
+	s.file.SetWriteDeadline(time.Unix(1, 0)) // what waits to be sent is not
+}
+
+// turn takes one's turn to use a direction; where others are there ctx ends the wait.
+func turn(ctx context.Context, lane chan struct{}) error {
+	select {
+	case lane <- struct{}{}:
+		return nil
+	default:
+	}
+	if srv.Nonblock(ctx) {
+		return srv.ErrAgain
+	}
+	select {
+	case lane <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// poll has try called until it reports that it is done, and waits meanwhile for what the
+// descriptor has, until ctx ends. It is for who has the turn.
+func (s *sock) poll(ctx context.Context, in bool, try func() bool) error {
+	deadline, wait := s.file.SetWriteDeadline, s.raw.Write
+	if in {
+		deadline, wait = s.file.SetReadDeadline, s.raw.Read
+	}
+	fired := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		deadline(time.Unix(1, 0))
+		close(fired)
+	})
+	err := wait(func(uintptr) bool { return try() })
+	if !stop() {
+		<-fired
+		deadline(time.Time{})
+	}
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	return errHungup
+}
+
+// read gives bytes that have come, or a datagram; 0 and io.EOF is the end of a stream.
+func (s *sock) read(ctx context.Context, p []byte) (n int, err error) {
+	return s.recv(ctx, func() (int, error) {
+		if b := s.takeFirst(); b != nil {
+			return copy(p, b), nil
+		}
+		n, _, err := unix.Recvfrom(s.fd, p, unix.MSG_DONTWAIT)
+		if n == 0 && err == nil && s.stream && len(p) > 0 {
+			err = io.EOF
+		}
+		return n, err
+	})
+}
+
+func (s *sock) takeFirst() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.first) == 0 {
+		return nil
+	}
+	b := s.first[0]
+	s.first = s.first[1:]
+	return b
+}
+
+// recv does a read by get, which says EAGAIN where there is nothing.
+func (s *sock) recv(ctx context.Context, get func() (int, error)) (n int, err error) {
+	if err := turn(ctx, s.rd); err != nil {
+		return 0, err
+	}
+	defer func() { <-s.rd }()
+	try := func() bool {
+		for {
+			if n, err = get(); err != unix.EINTR {
+				return err != unix.EAGAIN
+			}
+		}
+	}
+	if !try() {
+		if srv.Nonblock(ctx) {
+			return 0, srv.ErrAgain
+		}
+		if perr := s.poll(ctx, true, try); perr != nil {
+			return 0, perr
+		}
+	}
+	return max(0, n), err
+}
+
+// write sends p. Of a stream, what the kernel does not take at once goes behind the
+// writer's back, and the next write after it: the reading goroutine must not wait, nor
+// take a part of p.
+func (s *sock) write(ctx context.Context, p []byte) (int, error) {
+	if !s.stream {
+		return s.send(ctx, func() (int, error) { return unix.SendmsgN(s.fd, p, nil, nil, unix.MSG_NOSIGNAL) })
+	}
+	if err := turn(ctx, s.wr); err != nil {
+		return 0, err
+	}
+	if s.werr != nil {
+		<-s.wr
+		return 0, s.werr
+	}
+	done := 0
+	try := func() (bool, error) {
+		for done < len(p) {
+			n, err := unix.SendmsgN(s.fd, p[done:], nil, nil, unix.MSG_NOSIGNAL)
+			switch {
+			case n > 0:
+				done += n
+			case err == unix.EAGAIN:
+				return false, nil
+			case err != nil && err != unix.EINTR:
+				return true, broken(err)
+			}
+		}
+		return true, nil
+	}
+	ok, err := try()
+	if !ok && srv.Nonblock(ctx) {
+		rest := slices.Clone(p[done:])
+		go s.later(rest)
+		return len(p), nil
+	}
+	if !ok {
+		perr := s.poll(ctx, false, func() bool {
+			ok, err = try()
+			return ok
+		})
+		if perr != nil {
+			err = perr
+		}
+	}
+	<-s.wr
+	if done > 0 {
+		err = nil // the part that was taken must not be sent again
+	}
+	return done, err
+}
+
+// later sends what is left of a write whose turn it has.
+func (s *sock) later(p []byte) {
+	_, err := s.file.Write(p)
+	if err != nil {
+		s.werr = broken(err)
+	}
+	<-s.wr
+}
+
+// send sends a datagram by put.
+func (s *sock) send(ctx context.Context, put func() (int, error)) (n int, err error) {
+	if err := turn(ctx, s.wr); err != nil {
+		return 0, err
+	}
+	defer func() { <-s.wr }()
+	try := func() bool {
+		for {
+			if n, err = put(); err != unix.EINTR {
+				return err != unix.EAGAIN
+			}
+		}
+	}
+	if !try() {
+		if srv.Nonblock(ctx) {
+			return 0, srv.ErrAgain
+		}
+		if perr := s.poll(ctx, false, try); perr != nil {
+			return 0, perr
+		}
+	}
+	return max(0, n), broken(err)
+}
+
+// broken gives an error in words of a file.
+func broken(err error) error {
+	var n syscall.Errno
+	switch {
+	case errors.As(err, &n) && n == syscall.EPIPE, errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, os.ErrClosed):
+		return errHungup
+	case errors.As(err, &n):
+		return n
+	}
+	return err
+}
+
+// connect connects, which may take until ctx ends.
+func (s *sock) connect(ctx context.Context, sa unix.Sockaddr) error {
+	err := unix.Connect(s.fd, sa)
+	if err == unix.EINPROGRESS || err == unix.EINTR {
+		perr := s.poll(ctx, false, func() bool {
+			var n int
+			if n, err = unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR); err == nil && n != 0 {
+				err = syscall.Errno(n)
+			}
+			if err != nil {
+				return true
+			}
+			_, err = unix.Getpeername(s.fd)
+			return err == nil
+		})
+		if perr != nil {
+			return perr
+		}
+	}
+	return err
+}
+
+// next accepts a caller.
+func (s *sock) next(ctx context.Context) (c *sock, err error) {
+	var fd int
+	_, err = s.recv(ctx, func() (int, error) {
+		var err error
+		fd, _, err = unix.Accept4(s.fd, unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
+		if err == unix.ECONNABORTED {
+			err = unix.EINTR // the next one
+		}
+		return 0, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return ofFd(fd, true), nil
+}
+
+func (s *sock) accept(ctx context.Context, c *conv) (end, error) {
+	n, err := s.next(ctx)
+	if err != nil {
+		if errors.Is(err, unix.EINVAL) { // shut down
+			err = errHungup
+		}
+		return nil, err
+	}
+	return n, nil
+}

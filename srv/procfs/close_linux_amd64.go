@@ -1,0 +1,164 @@
+package procfs
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"ninespace/srv"
+	"ninespace/srv/p9"
+)
+
+// closeFd has the process itself close a descriptor, as nobody else can: its first thread
+// is stopped, does the call, and goes on with what it did.
+func (f *file) closeFd(ctx context.Context, args []string) error {
+	fd, err := strconv.Atoi(args[0])
+	if err != nil || fd < 0 {
+		return invalid("descriptor %s is not a number", srv.Quote(args[0]))
+	}
+	if _, err := os.Lstat(f.p.path("/fd/" + strconv.Itoa(fd))); err != nil {
+		if err = f.p.cause(err); err == errNone {
+			err = p9.NewError(syscall.EBADF, "descriptor "+args[0]+" is not open")
+		}
+		return err
+	}
+	return f.traced(ctx, func(t *tracer) error {
+		n, err := t.call(ctx, unix.SYS_CLOSE, uint64(fd))
+		if err == nil && n < 0 && n > -4096 {
+			err = syscall.Errno(-n)
+		}
+		return err
+	})
+}
+
+// call has the process's first thread do a system call.
+func (t *tracer) call(ctx context.Context, number, arg uint64) (int64, error) {
+	at, err := t.p.callAddress()
+	if err != nil {
+		return 0, err
+	}
+	tid := t.p.pid
+	if err := unix.PtraceInterrupt(tid); err != nil {
+		return 0, t.p.cause(err)
+	}
+	ws, err := t.halt(ctx, tid, func(ws unix.WaitStatus) bool { return uint32(ws)>>16 == unix.PTRACE_EVENT_STOP })
+	if err != nil {
+		return 0, err
+	}
+	stopped := ws.StopSignal() != unix.SIGTRAP
+	var old unix.PtraceRegs
+	if err := unix.PtraceGetRegs(tid, &old); err != nil {
+		return 0, t.p.cause(err)
+	}
+	const user64 = 0x33 // the code segment of a 64-bit program
+	var result int64
+	if old.Cs == user64 {
+		result, err = t.step(ctx, tid, old, at, number, arg)
+	} else {
+		err = p9.NewError(syscall.EOPNOTSUPP, "not a 64-bit program")
+	}
+	if stopped { // it has to be told again that it is
+		unix.PtraceInterrupt(tid)
+	}
+	ptrace(unix.PTRACE_CONT, tid, 0, 0)
+	return result, err
+}
+
+// step does one instruction, a system call. With another call's number out of the way
+// Linux does not take up again the one that was interrupted, until the registers are the
+// old ones.
+func (t *tracer) step(ctx context.Context, tid int, old unix.PtraceRegs, at, number, arg uint64) (int64, error) {
+	regs := old
+	regs.Rip, regs.Rax, regs.Orig_rax, regs.Rdi = at, number, ^uint64(0), arg
+	if err := unix.PtraceSetRegs(tid, &regs); err != nil {
+		return 0, t.p.cause(err)
+	}
+	var late []unix.Signal // what came meanwhile
+	var err error
+	for err = unix.PtraceSingleStep(tid); err == nil; err = unix.PtraceSingleStep(tid) {
+		var ws unix.WaitStatus
+		if ws, err = t.halt(context.WithoutCancel(ctx), tid, func(unix.WaitStatus) bool { return true }); err != nil {
+			return 0, err
+		}
+		if uint32(ws)>>16 == 0 && ws.StopSignal() == unix.SIGTRAP {
+			break
+		}
+		if uint32(ws)>>16 == 0 {
+			late = append(late, ws.StopSignal())
+		}
+	}
+	if err == nil {
+		err = unix.PtraceGetRegs(tid, &regs)
+	}
+	if serr := unix.PtraceSetRegs(tid, &old); err == nil {
+		err = serr
+	}
+	for _, sig := range late {
+		unix.Tgkill(tid, tid, sig)
+	}
+	return int64(regs.Rax), t.p.cause(err)
+}
+
+// halt waits until a thread stops as is wanted; other stops are none of ours.
+func (t *tracer) halt(ctx context.Context, tid int, wanted func(unix.WaitStatus) bool) (unix.WaitStatus, error) {
+	for {
+		var ws unix.WaitStatus
+		n, err := unix.Wait4(tid, &ws, unix.WNOHANG|unix.WALL|unix.WNOTHREAD, nil)
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return 0, errExited
+		case n == 0:
+			select {
+			case <-t.signals:
+			case <-ctx.Done():
+				return 0, ctx.Err()
+			}
+		case ws.Stopped() && wanted(ws):
+			return ws, nil
+		default:
+			t.came(tid, ws)
+			if !ws.Stopped() {
+				return 0, errExited
+			}
+		}
+	}
+}
+
+// callAddress finds an instruction that is a system call in what Linux itself maps into
+// each program, vdso(7).
+func (p proc) callAddress() (uint64, error) {
+	none := p9.NewError(syscall.EOPNOTSUPP, "no vdso to make calls from")
+	maps, err := p.maps()
+	if err != nil {
+		return 0, err
+	}
+	for l := range strings.Lines(maps) {
+		if !strings.HasSuffix(l, "[vdso]\n") {
+			continue
+		}
+		low, rest, _ := strings.Cut(l, "-")
+		high, _, _ := strings.Cut(rest, " ")
+		a, aerr := strconv.ParseUint(low, 16, 64)
+		b, berr := strconv.ParseUint(high, 16, 64)
+		if aerr != nil || berr != nil || b <= a || b-a > 1<<20 {
+			return 0, none
+		}
+		h, err := (&fileHandle{p: p}).open("/mem", unix.O_RDONLY)
+		if err != nil {
+			return 0, err
+		}
+		defer h.Clunk()
+		code := make([]byte, b-a)
+		n, _ := unix.Pread(h.fd, code, int64(a))
+		if i := bytes.Index(code[:max(n, 0)], []byte{0x0f, 0x05}); i >= 0 {
+			return a + uint64(i), nil
+		}
+	}
+	return 0, none
+}

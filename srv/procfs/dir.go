@@ -1,0 +1,158 @@
+package procfs
+
+import (
+	"context"
+	"io/fs"
+	"iter"
+	"os"
+
+	"ninespace/srv"
+	"ninespace/srv/p9"
+)
+
+// qid has bit 63, which the kit's paths have not, 58 bits of the process's id, and 5 for
+// the file.
+func (p proc) qid(file int, t p9.QidType) p9.Qid {
+	return p9.Qid{Type: t, Path: 1<<63 | p.id<<5&(1<<63-1) | uint64(file)}
+}
+
+// files is what a process's directory has, in order; the numbers of the files in
+// their qids count from 1.
+var files = [...]struct {
+	name string
+	mode fs.FileMode
+	open func(f *file, mode p9.Mode) (srv.Handle, error)
+}{
+	{"args", 0o444, text(proc.args)},
+	{"children", 0o444, text(proc.children)},
+	{"cmdline", 0o444, text(proc.args)},
+	{"ctl", 0o600, openCtl},
+	{"environ", 0o400, text(proc.environ)},
+	{"fd", 0o400, text(proc.fds)},
+	{"limits", 0o444, openLimits},
+	{"maps", 0o400, text(proc.maps)},
+	{"mem", 0o600, openMem},
+	{"note", 0o600, openNote},
+	{"noteid", 0o444, text(proc.noteid)},
+	{"notepg", 0o200, openNotepg},
+	{"ns", 0o400, text(proc.ns)},
+	{"ppid", 0o444, text(proc.ppid)},
+	{"segment", 0o400, text(proc.segment)},
+	{"status", 0o444, text(proc.status)},
+	{"syscall", 0o400, text(proc.syscall)},
+	{"text", 0o400, openText},
+	{"wait", 0o444, openWait},
+}
+
+// text makes the open of a file that reads as a text.
+func text(read func(p proc) (string, error)) func(*file, p9.Mode) (srv.Handle, error) {
+	return func(f *file, _ p9.Mode) (srv.Handle, error) {
+		s, err := read(f.p)
+		return srv.Bytes(s), err
+	}
+}
+
+// dir is N.
+type dir struct {
+	r *root
+	p proc
+}
+
+// attr makes the attributes of a process's file; the times are the root's. The owner is
+// that of a name in Linux's directory of the process.
+func (r *root) attr(ctx context.Context, p proc, file int, mode fs.FileMode, name string) (p9.Stat, error) {
+	st, err := r.Stat(ctx)
+	if err != nil {
+		return st, err
+	}
+	st.Qid, st.Mode = p.qid(file, p9.QidTypeOf(mode)), mode
+	if st.Nuid, st.Ngid, err = p.owner(name); err == nil {
+		err = p.check()
+	}
+	return st, err
+}
+
+func (d *dir) Stat(ctx context.Context) (p9.Stat, error) {
+	return d.r.attr(ctx, d.p, 0, fs.ModeDir|0o555, "")
+}
+
+func (d *dir) Walk(_ context.Context, name string) (srv.File, error) {
+	for i := range files {
+		if files[i].name == name {
+			return &file{d.r, d.p, i}, nil
+		}
+	}
+	return nil, p9.ErrNotExist
+}
+
+func (d *dir) List(_ context.Context, cookie uint64) iter.Seq2[p9.Dirent, error] {
+	return func(yield func(p9.Dirent, error) bool) {
+		for i := int(min(cookie, uint64(len(files)))); i < len(files); i++ {
+			if !yield(p9.Dirent{Qid: d.p.qid(i+1, 0), Cookie: uint64(i + 1), Name: files[i].name}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// A file is one in N, by its place in files.
+type file struct {
+	r *root
+	p proc
+	i int
+}
+
+// Guard marks that Open checks the permissions.
+func (f *file) Guard() {}
+
+func (f *file) Stat(ctx context.Context) (p9.Stat, error) {
+	return f.r.attr(ctx, f.p, f.i+1, files[f.i].mode, "/fd")
+}
+
+// Wstat accepts the truncation that a shell's > is, and new times.
+func (f *file) Wstat(_ context.Context, w p9.Wstat) error {
+	if w.Valid&^(p9.WLength|p9.WAtime|p9.WMtime|p9.WAtimeNow|p9.WMtimeNow) != 0 {
+		return p9.ErrWstat
+	}
+	return nil
+}
+
+func (f *file) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
+	if err := f.allowed(ctx, mode); err != nil {
+		return nil, err
+	}
+	h, err := files[f.i].open(f, mode)
+	if cerr := f.p.check(); cerr != nil { // else all of it was this one's
+		err = cerr
+	}
+	if err != nil {
+		srv.Clunk(h)
+		return nil, err
+	}
+	return h, nil
+}
+
+// allowed says whether the user may have the file open. The server's own may as the
+// mode says, whosever it is: Linux has its say then.
+func (f *file) allowed(ctx context.Context, mode p9.Mode) error {
+	var want fs.FileMode
+	if mode.Readable() {
+		want |= 4
+	}
+	if mode.Writable() {
+		want |= 2
+	}
+	perm := files[f.i].mode
+	switch u := srv.UserOf(ctx); {
+	case perm>>6&want != want:
+		return p9.ErrPerm
+	case perm&want == want || u == nil || u.Uid == uint32(os.Geteuid()):
+		return nil
+	default:
+		st, err := f.Stat(ctx)
+		if err == nil && !u.Allowed(&st, want) {
+			err = p9.ErrPerm
+		}
+		return err
+	}
+}

@@ -1,0 +1,261 @@
+package procfs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"ninespace/srv"
+	"ninespace/srv/p9"
+)
+
+// rlimits are those of getrlimit(2), as they are called in /proc/N/limits and here.
+var rlimits = []struct {
+	linux, name string
+	num         int
+}{
+	{"Max address space", "as", unix.RLIMIT_AS},
+	{"Max core file size", "core", unix.RLIMIT_CORE},
+	{"Max cpu time", "cputime", unix.RLIMIT_CPU},
+	{"Max data size", "data", unix.RLIMIT_DATA},
+	{"Max file size", "fsize", unix.RLIMIT_FSIZE},
+	{"Max locked memory", "memlock", unix.RLIMIT_MEMLOCK},
+	{"Max open files", "nofile", unix.RLIMIT_NOFILE},
+	{"Max processes", "nproc", unix.RLIMIT_NPROC},
+	{"Max stack size", "stack", unix.RLIMIT_STACK},
+}
+
+// groupLimits are those of a control group, cgroup v2 of the kernel's documentation.
+var groupLimits = []struct{ name, controller, file string }{
+	{"cpu", "cpu", "cpu.max"},
+	{"memory", "memory", "memory.max"},
+	{"pids", "pids", "pids.max"},
+}
+
+// groupRoot is where control groups of the second version are mounted, "" for nowhere.
+func groupRoot() string {
+	b, _ := os.ReadFile("/proc/self/mountinfo")
+	for l := range strings.Lines(string(b)) {
+		mount, what, _ := strings.Cut(l, " - ")
+		if f := strings.Fields(mount); strings.HasPrefix(what, "cgroup2 ") && len(f) > 4 {
+			return f[4]
+		}
+	}
+	return ""
+}
+
+// group is the directory of the process's control group.
+func (f *file) group() (string, error) {
+	b, err := os.ReadFile(f.p.path("/cgroup"))
+	if err != nil {
+		return "", f.p.cause(err)
+	}
+	for l := range strings.Lines(string(b)) {
+		if path, ok := strings.CutPrefix(l, "0::"); ok && f.r.groups != "" {
+			return filepath.Join(f.r.groups, strings.TrimSpace(path)), nil
+		}
+	}
+	return "", p9.NewError(syscall.EOPNOTSUPP, "no control groups (cgroup2)")
+}
+
+// openLimits reads lines that ctl's limit takes.
+func openLimits(f *file, _ p9.Mode) (srv.Handle, error) {
+	b, err := os.ReadFile(f.p.path("/limits"))
+	if err != nil {
+		return nil, f.p.cause(err)
+	}
+	var s strings.Builder
+	for l := range strings.Lines(string(b)) {
+		for _, r := range rlimits {
+			if rest, ok := strings.CutPrefix(l, r.linux+" "); ok {
+				if v := strings.Fields(rest); len(v) >= 2 {
+					fmt.Fprintf(&s, "%s %s:%s\n", r.name, v[0], v[1])
+				}
+			}
+		}
+	}
+	if dir, err := f.group(); err == nil {
+		for _, g := range groupLimits {
+			if v, err := os.ReadFile(filepath.Join(dir, g.file)); err == nil {
+				fmt.Fprintf(&s, "%s %s\n", g.name, groupText(g.name, strings.TrimSpace(string(v))))
+			}
+		}
+	}
+	return srv.Bytes(s.String()), nil
+}
+
+// groupText has what a control group says as limit takes it.
+func groupText(name, v string) string {
+	quota, period, _ := strings.Cut(v, " ")
+	if quota == "max" {
+		return "unlimited"
+	}
+	q, qerr := strconv.ParseFloat(quota, 64)
+	p, perr := strconv.ParseFloat(period, 64)
+	if name == "cpu" && qerr == nil && perr == nil && p > 0 {
+		return strconv.FormatFloat(100*q/p, 'f', -1, 64) + "%"
+	}
+	return quota
+}
+
+func (f *file) limit(ctx context.Context, args []string) error {
+	name, value := args[0], args[1]
+	for _, r := range rlimits {
+		if r.name == name {
+			return f.setRlimit(ctx, r.num, value)
+		}
+	}
+	for _, g := range groupLimits {
+		if g.name == name {
+			text, err := parseGroupLimit(name, value)
+			if err != nil {
+				return err
+			}
+			return f.setGroup(ctx, g.controller, g.file, text)
+		}
+	}
+	var known []string
+	for _, g := range groupLimits {
+		known = append(known, g.name)
+	}
+	for _, r := range rlimits {
+		known = append(known, r.name)
+	}
+	slices.Sort(known)
+	return invalid("unknown limit %s: not one of %s", srv.Quote(name), strings.Join(known, ", "))
+}
+
+// parseSize reads a number, in bytes where it is of those, with a k, M, G or T for a power
+// of 1024.
+func parseSize(s string) (uint64, error) {
+	digits, shift := s, 0
+	if n := len(s); n > 0 {
+		if i := strings.IndexByte("kMGT", s[n-1]); i >= 0 {
+			digits, shift = s[:n-1], 10*(i+1)
+		}
+	}
+	n, err := strconv.ParseUint(digits, 10, 64)
+	if err != nil || n<<shift>>shift != n {
+		return 0, invalid("bad value %s", srv.Quote(s))
+	}
+	return n << shift, nil
+}
+
+// parseGroupLimit gives what is written to a control group's file.
+func parseGroupLimit(name, s string) (string, error) {
+	const period = 100_000 // µs
+	if s == "unlimited" {
+		return "max", nil
+	}
+	if name != "cpu" {
+		n, err := parseSize(s)
+		return strconv.FormatUint(n, 10), err
+	}
+	percent, err := strconv.ParseFloat(strings.TrimSuffix(s, "%"), 64)
+	if err != nil || !(percent >= 1 && percent <= 1e6) {
+		return "", invalid("bad value %s: cpu wants a percentage of one processor, from 1", srv.Quote(s))
+	}
+	return fmt.Sprintf("%d %d", int(percent*period/100), period), nil
+}
+
+func (f *file) setRlimit(ctx context.Context, num int, value string) error {
+	softText, hardText, both := strings.Cut(value, ":")
+	if !both {
+		hardText = softText
+	}
+	var lim [2]uint64
+	for i, s := range []string{softText, hardText} {
+		lim[i] = unix.RLIM_INFINITY
+		if s == "unlimited" {
+			continue
+		}
+		var err error
+		if lim[i], err = parseSize(s); err != nil {
+			return err
+		}
+	}
+	if lim[0] > lim[1] {
+		return invalid("soft limit %s is above %s", softText, hardText)
+	}
+	var old unix.Rlimit
+	if err := unix.Prlimit(f.p.pid, num, nil, &old); err != nil {
+		return f.p.cause(err)
+	}
+	if err := f.p.check(); err != nil {
+		return err
+	}
+	if lim[1] > old.Max && !srv.UserOf(ctx).Host() {
+		return p9.ErrNotOwner
+	}
+	return f.p.cause(unix.Prlimit(f.p.pid, num, &unix.Rlimit{Cur: lim[0], Max: lim[1]}, nil))
+}
+
+// setGroup puts the process into a group of its own beside or, in the root, below its
+// old one, where it is not there already, and sets a limit of that.
+func (f *file) setGroup(ctx context.Context, controller, file, text string) error {
+	if !srv.UserOf(ctx).Host() {
+		return p9.ErrPerm // he could leave the limits that he was given
+	}
+	old, err := f.group()
+	if err != nil {
+		return err
+	}
+	own := fmt.Sprintf("nine.%d.%x", f.p.pid, f.p.id)
+	dir := old
+	if filepath.Base(old) != own {
+		up := filepath.Dir(old)
+		if old == f.r.groups {
+			up = old
+		}
+		dir = filepath.Join(up, own)
+		// A parent that has the controllers on for others has them on for this; where
+		// it has not and may not, the limit's file is missing.
+		_ = os.WriteFile(filepath.Join(up, "cgroup.subtree_control"), []byte("+"+controller), 0)
+		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+			return f.p.cause(err)
+		}
+	}
+	if err := writeGroup(dir, file, text); err != nil {
+		if dir != old {
+			os.Remove(dir)
+		}
+		if errors.Is(err, os.ErrNotExist) {
+			return p9.NewError(syscall.EOPNOTSUPP, "no controller "+controller+" in "+dir)
+		}
+		return f.p.cause(err)
+	}
+	if dir == old {
+		return nil
+	}
+	err = f.p.check()
+	if err == nil {
+		err = f.p.cause(writeGroup(dir, "cgroup.procs", strconv.Itoa(f.p.pid)))
+	}
+	if err != nil {
+		os.Remove(dir)
+		return err
+	}
+	f.whenEnded(func() { os.Remove(dir) })
+	return nil
+}
+
+// writeGroup writes a control file that is there.
+func writeGroup(dir, file, text string) error {
+	w, err := os.OpenFile(filepath.Join(dir, file), os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = w.WriteString(text)
+	if cerr := w.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
