@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // client is what this binary does when it is run inside a name space: file work
@@ -116,6 +118,53 @@ var work = []struct {
 		}
 		s, err := os.ReadFile(d + "/f")
 		return want(string(s), "ababab", err)
+	}},
+	{"copied by the kernel", func(d, other string) error {
+		from, err := os.OpenFile(d+"/f", os.O_CREATE|os.O_RDWR, 0o644)
+		if err != nil {
+			return err
+		}
+		defer from.Close()
+		to, err := os.OpenFile(d+"/g", os.O_CREATE|os.O_RDWR, 0o644)
+		if err != nil {
+			return err
+		}
+		defer to.Close()
+		text := make([]byte, 300<<10)
+		for i := range text {
+			text[i] = byte(i % 251)
+		}
+		from.Write(text)
+		to.Write(make([]byte, 1000))
+		if _, err := os.ReadFile(d + "/g"); err != nil { // so that the kernel knows it
+			return err
+		}
+		for _, c := range []struct{ off, at, n int }{{0, 10, 20}, {100, 500, 200 << 10}, {290 << 10, 0, 1 << 20}, {1 << 20, 0, 1}} {
+			off, at := int64(c.off), int64(c.at)
+			for n := c.n; n > 0; { // it may copy less
+				m, err := unix.CopyFileRange(int(from.Fd()), &off, int(to.Fd()), &at, n, 0)
+				if err != nil {
+					return fmt.Errorf("%v: %w", c, err)
+				}
+				if m == 0 {
+					break
+				}
+				n -= m
+			}
+		}
+		expect := make([]byte, 500+200<<10)
+		copy(expect[10:], text[:20])
+		copy(expect[500:], text[100:][:200<<10])
+		copy(expect, text[290<<10:])
+		for _, name := range []string{d, other} {
+			b, err := os.ReadFile(name + "/g")
+			if err != nil || !bytes.Equal(b, expect) {
+				return fmt.Errorf("%s: %d bytes, not the right %d (%v)", name, len(b), len(expect), err)
+			}
+		}
+		b := make([]byte, 100)
+		_, err = to.ReadAt(b, 600)
+		return want(string(b), string(expect[600:700]), err)
 	}},
 	{"removed while open", func(d, _ string) error {
 		f, err := os.OpenFile(d+"/f", os.O_CREATE|os.O_RDWR, 0o644)
