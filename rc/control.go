@@ -2,127 +2,12 @@ package rc
 
 import (
 	"slices"
-	"sync"
-	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"ninespace/rc/syntax"
 )
-
-// A group is a process group that the programs of a shell are in. The first of
-// them is its leader.
-type group struct {
-	pid      atomic.Int32
-	starting sync.Mutex
-
-	// With job control:
-	terminal Terminal
-	front    atomic.Bool   // it is to have the terminal
-	event    chan struct{} // of size 1: a program of it stopped, went on or ended
-	mu       sync.Mutex
-	live     map[int]syscall.Signal // its programs, and by what each is stopped
-	last     *stage                 // whose end is the job's, but for what is still to be waited for
-	killed   bool                   // one has died of ^C after that
-}
-
-func (sh *shell) newGroup() *group {
-	g := &group{}
-	if sh.control() {
-		g.terminal = sh.r.hooks.Terminal
-		g.event, g.live = make(chan struct{}, 1), map[int]syscall.Signal{}
-	}
-	return g
-}
-
-// get gives what a Command says.
-func (g *group) get() int {
-	if g == nil {
-		return 0
-	}
-	if pid := int(g.pid.Load()); pid != 0 {
-		return pid
-	}
-	return -1
-}
-
-// add makes a program that was started one of the group.
-func (g *group) add(pid int) {
-	first := g.pid.CompareAndSwap(0, int32(pid))
-	if g.terminal == nil {
-		return
-	}
-	if pgid, err := unix.Getpgid(pid); !first && err == nil && pgid == pid {
-		// The group had gone with the last of its programs: this is another one.
-		g.pid.Store(int32(pid))
-		first = true
-	}
-	g.mu.Lock()
-	g.live[pid] = 0
-	g.mu.Unlock()
-	if first && g.front.Load() {
-		g.terminal.Give(pid, nil)
-	}
-}
-
-// wait waits for a program, and notes its stops.
-func (g *group) wait(p Process) string {
-	pid, ok := p.(process)
-	if g == nil || g.terminal == nil || !ok {
-		return p.Wait()
-	}
-	for {
-		status, stop, ended := pid.change(unix.WUNTRACED | unix.WCONTINUED)
-		g.mu.Lock()
-		if g.live[int(pid)] = stop; ended {
-			delete(g.live, int(pid))
-			g.killed = g.killed || status == interrupted && g.last != nil && g.last.ended()
-		}
-		g.mu.Unlock()
-		select {
-		case g.event <- struct{}{}:
-		default:
-		}
-		if ended {
-			return status
-		}
-	}
-}
-
-// stops tells how many programs run, how many are stopped, and a signal that one is
-// stopped by.
-func (g *group) stops() (running, stopped int, by syscall.Signal) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, sig := range g.live {
-		if sig == 0 {
-			running++
-			continue
-		}
-		stopped++
-		if by == 0 || sig != unix.SIGTSTP {
-			by = sig
-		}
-	}
-	return running, stopped, by
-}
-
-// interrupted is the status of what ^C has ended.
-const interrupted = "signal: interrupt"
-
-// resume makes the programs go on.
-func (g *group) resume() {
-	g.mu.Lock()
-	for pid := range g.live {
-		g.live[pid] = 0
-	}
-	g.mu.Unlock()
-	if pid := int(g.pid.Load()); pid > 0 {
-		unix.Kill(-pid, unix.SIGCONT)
-	}
-}
 
 // control tells whether the programs that the shell starts are jobs: a person's who
 // can stop them.
@@ -178,18 +63,12 @@ func (sh *shell) newTask(text func() string) *task {
 	if sh.beside = nil; t.group == nil {
 		t.group = sh.newGroup()
 	}
-	t.group.front.Store(true)
-	if pid := int(t.group.pid.Load()); pid > 0 {
-		t.group.terminal.Give(pid, nil)
-	}
+	t.group.give(nil)
 	return t
 }
 
 // drop takes the terminal from what the shell does not wait for.
-func (t *task) drop() {
-	t.group.front.Store(false)
-	t.group.terminal.Take()
-}
+func (t *task) drop() { t.group.take() }
 
 // ended tells whether all of it has.
 func (t *task) ended() bool {
@@ -206,7 +85,7 @@ func (t *task) ended() bool {
 func (t *task) interrupted() bool {
 	t.group.mu.Lock()
 	defer t.group.mu.Unlock()
-	return t.group.killed || t.group.last.status == interrupted
+	return t.group.killed || t.group.last.ended() && t.group.last.status == interrupted
 }
 
 // status is that of its commands, as a pipeline's.
@@ -253,9 +132,8 @@ func (sh *shell) foreground(t *task) error {
 			unix.Kill(-pid, unix.SIGINT)
 		}
 	}
-	stopped := t.attend()
-	t.group.front.Store(false)
-	t.modes = t.group.terminal.Take()
+	stopped := sh.attend(t)
+	t.modes = t.group.take()
 	if stopped {
 		t.shown, t.told = true, true
 		sh.r.tasks.add(t)
@@ -271,9 +149,7 @@ func (sh *shell) foreground(t *task) error {
 		}
 	}
 	sh.setStatus(t.status())
-	if t.interrupted() {
-		// It was typed for all that runs, and the shell was not there to get it.
-		sh.r.Note("sigint")
+	if sh.r.interrupting() {
 		return sh.notes()
 	}
 	if sh.eflag && !isTrue(t.stages[len(t.stages)-1].status) {
@@ -283,21 +159,28 @@ func (sh *shell) foreground(t *task) error {
 }
 
 // attend waits for a job in the foreground, and tells whether it was stopped.
-func (t *task) attend() (stopped bool) {
+func (sh *shell) attend(t *task) (stopped bool) {
 	const patience = 300 * time.Millisecond
 	g := t.group
 	for _, s := range t.stages {
 		s.watch()
 	}
+	noted := false
 	var late <-chan time.Time
 	for again := 0; ; {
 		var next *stage
 		if i := slices.IndexFunc(t.stages, func(s *stage) bool { return !s.ended() }); i >= 0 {
 			next = t.stages[i]
 		}
+		if !noted && t.interrupted() {
+			// It was typed for all that runs, and the shell was not there to get it.
+			noted = true
+			sh.r.Note("sigint")
+		}
 		if next == nil {
 			return false
 		}
+		g.idle()
 		over := false
 		select {
 		case <-next.watch():
@@ -313,7 +196,7 @@ func (t *task) attend() (stopped bool) {
 		case (by == unix.SIGTTIN || by == unix.SIGTTOU) && again < 100:
 			// It was before it was given the terminal.
 			again++
-			g.terminal.Give(int(g.pid.Load()), nil)
+			g.give(t.modes)
 			g.resume()
 		case running == 0, over:
 			return true

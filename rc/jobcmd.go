@@ -163,8 +163,7 @@ func fg(sh *shell, args []string) error {
 		return nil
 	}
 	sh.say(t.command())
-	t.group.front.Store(true)
-	t.group.terminal.Give(int(t.group.pid.Load()), t.modes)
+	t.group.give(t.modes)
 	t.group.resume()
 	return sh.foreground(t)
 }

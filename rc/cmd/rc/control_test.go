@@ -123,6 +123,8 @@ func TestStopNot(t *testing.T) {
 	for name, command := range map[string]string{
 		"loop":      "while() {}",
 		"backquote": "x=`{sleep 1000}",
+		"left":      "{while() {}} | true",
+		"lefts":     "{while() sleep .01} | true",
 		"right":     "sleep 1000 | {sleep 1000; true}",
 		"wait":      "sleep 1000 & wait",
 	} {
@@ -160,7 +162,7 @@ func TestExitStopped(t *testing.T) {
 		x.send("echo be''gun; sleep 1000\n")
 		x.until("begun\n")
 		x.insist("\x1a", func() bool { return strings.Contains(x.shown(), "stopped") })
-		x.send(leave)
+		x.send("\n" + leave) // there may be a ^Z that came too early
 		x.until("there are stopped jobs\n% ")
 		x.send("echo he''re\n")
 		x.until("here\n")
