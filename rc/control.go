@@ -83,9 +83,14 @@ func (t *task) ended() bool {
 // interrupted tells whether ^C has ended it. If only others died of it than the last
 // command, while that ran, it has not: yes | less.
 func (t *task) interrupted() bool {
+	last := t.stages[len(t.stages)-1]
+	if !last.ended() {
+		return false
+	}
+	t.group.ended()
 	t.group.mu.Lock()
 	defer t.group.mu.Unlock()
-	return t.group.killed || t.group.last.ended() && t.group.last.status == interrupted
+	return t.group.killed || last.status == interrupted
 }
 
 // status is that of its commands, as a pipeline's.
@@ -123,9 +128,6 @@ func (sh *shell) program2(args []string) error {
 // foreground waits for a job that has the terminal, until it ends or is stopped. Then
 // it is to be reached by its number, and the rest of the commands is dropped.
 func (sh *shell) foreground(t *task) error {
-	t.group.mu.Lock()
-	t.group.last = t.stages[len(t.stages)-1]
-	t.group.mu.Unlock()
 	if sh.r.interrupting() {
 		// It was typed before the terminal was the job's.
 		if pid := int(t.group.pid.Load()); pid > 0 {

@@ -20,10 +20,11 @@ type group struct {
 	event    chan struct{} // of size 1: a program of it stopped, went on or ended
 	mu       sync.Mutex
 	live     map[int]syscall.Signal // its programs, and by what each is stopped
-	last     *stage                 // whose end is the job's, but for what is still to be waited for
+	over     bool                   // the job's last command has ended: others are still waited for
+	outlive  map[int]bool           // the others
 	taken    bool                   // the shell has the terminal
 	left     Modes                  // how it was left for that
-	killed   bool                   // one has died of ^C after that
+	killed   bool                   // one of those has died of ^C
 }
 
 func (sh *shell) newGroup() *group {
@@ -61,9 +62,29 @@ func (g *group) add(pid int) {
 	defer g.mu.Unlock()
 	first = first || len(g.live) == 0
 	g.live[pid] = 0
+	if g.over {
+		g.outlive[pid] = true
+	}
 	if first && g.front {
 		g.terminal.Give(int(g.pid.Load()), nil)
 		g.taken = false
+	}
+}
+
+// ended says that the job's last command has, and that those which are there yet will be
+// what ^C is for.
+func (g *group) ended() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.over {
+		return
+	}
+	g.over, g.outlive = true, map[int]bool{}
+	for pid := range g.live {
+		var dead unix.Siginfo
+		if err := unix.Waitid(unix.P_PID, pid, &dead, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil); err == nil && dead.Signo == 0 {
+			g.outlive[pid] = true
+		}
 	}
 }
 
@@ -100,7 +121,7 @@ func (g *group) wait(p Process) string {
 		g.mu.Lock()
 		if g.live[int(pid)] = stop; ended {
 			delete(g.live, int(pid))
-			g.killed = g.killed || status == interrupted && g.last != nil && g.last.ended()
+			g.killed = g.killed || status == interrupted && g.outlive[int(pid)]
 		}
 		g.mu.Unlock()
 		select {

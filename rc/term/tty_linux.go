@@ -15,18 +15,20 @@ import (
 // A TTY is a terminal that a shell is typed to. If it is the controlling terminal of
 // the process it can be an [rc.Terminal], for job control.
 type TTY struct {
-	fd      int
+	fd      int // that is read
+	out     int
 	control bool
 
 	mu    sync.Mutex
 	saved unix.Termios // how it is for commands
 }
 
-// Open gives the terminal that f is; its error is that f is none. A process in the
+// Open gives the terminal that in and out are, which may be open for reading and writing
+// only; its error is that in is none. A process in the
 // background of it is stopped, as by reading from it, until somebody brings it to
 // the foreground.
-func Open(f *os.File) (*TTY, error) {
-	t := &TTY{fd: int(f.Fd())}
+func Open(in, out *os.File) (*TTY, error) {
+	t := &TTY{fd: int(in.Fd()), out: int(out.Fd())}
 	if _, err := unix.IoctlGetTermios(t.fd, unix.TCGETS); err != nil {
 		return nil, err
 	}
@@ -112,7 +114,7 @@ func (t *TTY) modes() unix.Termios {
 	return t.saved
 }
 
-// Keep makes modes those that Reset sets.
+// Keep makes modes what the others set.
 func (t *TTY) Keep(modes rc.Modes) {
 	if m, ok := modes.(*unix.Termios); ok {
 		t.mu.Lock()
@@ -180,7 +182,7 @@ func (t *TTY) size() (width, height int) {
 	return int(ws.Col), int(ws.Row)
 }
 
-// read reads what has been typed; the error is nil, io.EOF's reasons included, while n > 0.
+// read reads what has been typed.
 func (t *TTY) read(p []byte) (int, error) {
 	for {
 		n, err := unix.Read(t.fd, p)
@@ -196,11 +198,11 @@ func (t *TTY) read(p []byte) (int, error) {
 
 func (t *TTY) Write(p []byte) (int, error) {
 	for n := 0; n < len(p); {
-		k, err := unix.Write(t.fd, p[n:])
+		k, err := unix.Write(t.out, p[n:])
 		switch {
 		case err == unix.EINTR:
 		case err == unix.EAGAIN:
-			unix.Poll([]unix.PollFd{{Fd: int32(t.fd), Events: unix.POLLOUT}}, -1)
+			unix.Poll([]unix.PollFd{{Fd: int32(t.out), Events: unix.POLLOUT}}, -1)
 		case err != nil:
 			return n, err
 		default:

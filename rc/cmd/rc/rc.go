@@ -69,7 +69,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 // atTerminal gives an interpreter the terminal that a person types at, if there is one,
 // and an editor, if it is one that can be edited on.
 func atTerminal(config *rc.Config, std [3]*os.File) *term.Editor {
-	tty, err := term.Open(std[0])
+	tty, err := term.Open(std[0], std[2])
 	if err != nil || !isTerminal(std[2]) {
 		return nil
 	}
