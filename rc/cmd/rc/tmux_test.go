@@ -350,7 +350,11 @@ func TestPasteLong(t *testing.T) {
 	w.until("%")
 	var b strings.Builder
 	n := 0
-	for ; b.Len() < 1<<20; n++ {
+	size := 1 << 20
+	if race {
+		size = 64 << 10
+	}
+	for ; b.Len() < size; n++ {
 		fmt.Fprintf(&b, "x='line %d of many'\n", n)
 	}
 	w.paste(b.String())
