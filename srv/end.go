@@ -59,17 +59,16 @@ func (c *conn) linger() {
 // reset ends all requests and clunks all fids.
 func (c *conn) reset() {
 	c.mu.Lock()
-	var queued []*req
 	for _, r := range c.reqs {
-		if r.waits > 0 {
+		if r.waits > 0 { // it ends without what it waits for
 			r.bad = p9.ErrInterrupted
-			queued = append(queued, r)
 			r.unqueue()
+			c.enqueue(r)
 		}
 		r.ctx.cancel()
 	}
-	for _, r := range queued {
-		c.hire(r)
+	if c.queue.first() != nil {
+		c.call()
 	}
 	c.mu.Unlock()
 	c.wg.Wait()

@@ -369,18 +369,14 @@ func (r *run) version(dotl bool, version string, msize uint32) {
 	if len(r.frames) > 0 {
 		r.fail("a reply after Rversion")
 	}
-	if r.msize != 0 {
-		r.dotl = dotl
-	}
+	r.dotl = dotl && r.msize != 0
 }
 
 func (r *run) versioned(x *p9.Fcall) {
 	clear(r.dups)
-	r.reset, r.reqs = false, nil
-	if x.Type == p9.Rversion {
-		if r.msize = x.Msize; x.Version == p9.VersionUnknown {
-			r.msize = 0
-		}
+	r.reset, r.reqs, r.msize = false, nil, 0
+	if x.Type == p9.Rversion && x.Version != p9.VersionUnknown {
+		r.msize = x.Msize
 	}
 	relearn := false
 	for _, f := range r.fids {

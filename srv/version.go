@@ -7,26 +7,27 @@ import (
 	"ninespace/srv/p9"
 )
 
-// version handles Tversion: whatever was before is over.
+// version handles Tversion: whatever was before is over, the version that was agreed
+// on too, unless the server is to stop and refuses for that.
 func (c *conn) version(r *req) {
 	rx := r.reply()
 	*rx = p9.Fcall{Type: p9.Rversion, Tag: r.t.Tag}
-	down := c.srv.st.down.Load()
+	down, first := c.srv.st.down.Load(), c.msize == 0
 	if !down {
 		c.reset()
+		c.msize, c.dotl = 0, false
 	}
 	msize := min(r.t.Msize, c.srv.maxMsize())
 	dialect, answer := dialectOf(r.t.Version)
 	switch {
 	case down: // what runs goes on
 		rx.Type, rx.Ename = p9.Rerror, ErrShutdown.Ename
-	case r.t.Tag != p9.NoTag && c.msize != 0: // hugelgupf/p9's client begins with tag 1
+	case r.t.Tag != p9.NoTag && !first: // hugelgupf/p9's client begins with tag 1
 		rx.Type, rx.Ename = p9.Rerror, "tag of Tversion is not NOTAG"
 	case msize < p9.MinMsize:
 		rx.Type, rx.Ename = p9.Rerror, fmt.Sprintf("msize %d is less than %d", r.t.Msize, p9.MinMsize)
 	case dialect == "":
 		rx.Msize, rx.Version = msize, answer
-		c.msize = 0
 	default:
 		c.msize, c.dotl = msize, dialect == p9.Version9P2000L
 		rx.Msize, rx.Version = msize, answer

@@ -86,6 +86,9 @@ func (p *player) play(line string) error {
 		_, err = p.c.Write(b)
 		return err
 	case "<-":
+		if strings.HasPrefix(rest, "Rerror ") { // a Tversion is refused: only 9P2000 has it
+			p.dotl = false
+		}
 		got, err := p.recv()
 		if err == nil && !Match(rest, got) {
 			err = fmt.Errorf("got %s", got)
