@@ -27,13 +27,14 @@ type shell struct {
 	grown  map[string][]string // see extend
 	env    []string            // see environ; nil: to be made
 
-	fds   files  // never changed, but replaced
-	held  []held // what process substitutions opened
-	dir   *directory
-	umask int    // -1: the process's
-	place *place // nil: any thread will do
-	group *group // nil: the process's own
-	loose bool   // programs it starts are no jobs of their own: others run beside it
+	fds    files  // never changed, but replaced
+	held   []held // what process substitutions opened
+	dir    *directory
+	umask  int     // -1: the process's
+	limits []limit // a subshell's own
+	place  *place  // nil: any thread will do
+	group  *group  // nil: the process's own
+	loose  bool    // programs it starts are no jobs of their own: others run beside it
 
 	eg    *envGroup      // nil: there is none
 	egOwn bool           // it has the shell's variables; a subshell's are no files
