@@ -34,10 +34,9 @@ const (
 
 // A conv is a conversation. It lives while one of its files is open.
 type conv struct {
-	p     *proto
-	n     int
-	user  *srv.User // whose it is; nil where no attach is behind it
-	files [len(fileNames)]file
+	p    *proto
+	n    int
+	user *srv.User // whose it is; nil where no attach is behind it
 
 	mu      sync.Mutex
 	open    int // fids
@@ -58,6 +57,14 @@ var errNotConn = p9.ErrorOfErrno(syscall.ENOTCONN)
 
 func invalid(format string, args ...any) error {
 	return p9.NewError(syscall.EINVAL, fmt.Sprintf(format, args...))
+}
+
+// of reports whether the conversation is a user's.
+func (c *conv) of(u *srv.User) bool {
+	if c.user == nil {
+		return u.Host()
+	}
+	return u != nil && u.Name == c.user.Name
 }
 
 // hold counts one more fid, unless the conversation is over.
@@ -251,6 +258,7 @@ func (c *conv) listen(ctx context.Context, u *srv.User) (*conv, error) {
 // A ctlHandle is ctl, open: of a fid of ctl, of clone or of listen.
 type ctlHandle struct {
 	*file
+	c  *conv
 	io interface {
 		srv.Reader
 		srv.Writer
@@ -274,7 +282,7 @@ func (c *conv) openCtl(ctx context.Context) (srv.Handle, error) {
 		c.release()
 		return nil, err
 	}
-	return &ctlHandle{&c.files[ctlFile], h.(interface {
+	return &ctlHandle{&c.p.slot(c.n).files[ctlFile], c, h.(interface {
 		srv.Reader
 		srv.Writer
 	})}, nil

@@ -13,7 +13,7 @@ var icmpSocket = socktype{unix.SOCK_DGRAM, unix.IPPROTO_ICMP, unix.IPPROTO_ICMPV
 // type, its identifier is the kernel's to set, and what is read are answers to it.
 func newICMP(f *FS) {
 	p := newProto(f, "icmp", append(append([]verb{
-		{"connect", " addr[!id]", 1, 1, icmpConnect},
+		{"connect", " addr", 1, 1, icmpConnect},
 	}, inetVerbs...), allVerbs...))
 	p.status = openStatus
 	p.Add("stats", statsFile("Icmp"))
@@ -28,7 +28,7 @@ func icmpConnect(ctx context.Context, c *conv, args []string) error {
 	if err != nil {
 		return err
 	}
-	return c.begin(ctx, connecting, func(ctx context.Context, s *sock) (end, string, error) {
+	return c.begin(ctx, connecting, func(ctx context.Context, _ *sock) (end, string, error) {
 		s, err := icmpSocket.dial(ctx, c.user, nil, far, 0, false)
 		return s, established, err
 	})

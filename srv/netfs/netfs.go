@@ -51,7 +51,7 @@
 //
 // Of the others:
 //
-//	connect addr[!id]                 icmp
+//	connect addr                      icmp
 //	connect path, announce path       unix; @name is an abstract one
 //	connect cid!port                  vsock; cid is a number, or host, local, hypervisor
 //	announce [cid!]port               vsock

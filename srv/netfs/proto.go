@@ -24,7 +24,7 @@ type proto struct {
 	status func(c *conv) string
 
 	mu    sync.Mutex
-	convs []*conv // by number; nil is free
+	slots []*slot // by number
 }
 
 // maxConvs is how many conversations a protocol has at once.
@@ -40,44 +40,66 @@ func newProto(f *FS, name string, verbs []verb) *proto {
 	return p
 }
 
+// A slot is a number with its directory, which is there while a conversation has the
+// number. It is the same for the next one, as in Plan 9: who remembers the directory for
+// a while, as Linux does, is not led to one that is over.
+type slot struct {
+	dir   *srv.Dir
+	files [len(fileNames)]file
+	conv  *conv // nil: free. Of proto.mu
+}
+
 // place gives a conversation the lowest number that is free.
 func (p *proto) place(c *conv) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for c.n = range p.convs {
-		if p.convs[c.n] == nil {
-			p.convs[c.n] = c
+	for c.n = range p.slots {
+		if p.slots[c.n].conv == nil {
+			p.slots[c.n].conv = c
 			return nil
 		}
 	}
-	if c.n = len(p.convs); c.n >= maxConvs {
+	if c.n = len(p.slots); c.n >= maxConvs {
 		return syscall.ENFILE
 	}
-	p.convs = append(p.convs, c)
+	s := &slot{dir: srv.NewDir(), conv: c}
+	for i := range fileNames {
+		f := &s.files[i]
+		*f = file{Node: srv.NewNode(fileNames[i].mode), p: p, n: c.n, kind: i}
+		s.dir.Add(fileNames[i].name, f)
+	}
+	p.slots = append(p.slots, s)
 	return nil
 }
 
+// free takes the number from a conversation.
 func (p *proto) free(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.convs[n] = nil
+	p.slots[n].conv = nil
+}
+
+// slot gives that of a number.
+func (p *proto) slot(n int) *slot {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.slots[n]
 }
 
 // conversation gives the one of a number, nil if there is none.
 func (p *proto) conversation(n int) *conv {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if n < 0 || n >= len(p.convs) {
+	if n < 0 || n >= len(p.slots) {
 		return nil
 	}
-	return p.convs[n]
+	return p.slots[n].conv
 }
 
 // converse makes a conversation of a user's, held once; e, if it is not nil, is what a
 // caller came in by.
 func (p *proto) converse(u *srv.User, e end, state string) (c *conv, err error) {
 	c = &conv{p: p, user: u, open: 1, end: e, state: state}
-	d := c.dir()
 	if err = p.place(c); err == nil && !p.fs.enter(c) {
 		p.free(c.n)
 		err = p9.ErrHungup
@@ -88,7 +110,7 @@ func (p *proto) converse(u *srv.User, e end, state string) (c *conv, err error) 
 		}
 		return nil, err
 	}
-	p.Add(strconv.Itoa(c.n), d)
+	p.Add(strconv.Itoa(c.n), p.slot(c.n).dir)
 	return c, nil
 }
 
@@ -126,31 +148,25 @@ var fileNames = [...]struct {
 	mode fs.FileMode
 }{{"ctl", 0o600}, {"data", 0o600}, {"err", 0o400}, {"listen", 0o600}, {"local", 0o444}, {"remote", 0o444}, {"status", 0o444}}
 
-// dir makes the conversation's directory.
-func (c *conv) dir() *srv.Dir {
-	d := srv.NewDir()
-	for i := range fileNames {
-		f := &c.files[i]
-		*f = file{Node: srv.NewNode(fileNames[i].mode), c: c, kind: i}
-		d.Add(fileNames[i].name, f)
-	}
-	return d
-}
-
-// A file is one of a conversation's, of the user who opened clone.
+// A file is one of a conversation's, whichever has the number.
 type file struct {
 	srv.Node
-	c    *conv
+	p    *proto
+	n    int
 	kind int
 }
 
 // Inline marks that opening says when it would block.
 func (f *file) Inline() {}
 
-// Stat tells the attributes.
+// Stat tells the attributes: the owner is the user who opened clone.
 func (f *file) Stat(ctx context.Context) (p9.Stat, error) {
+	c := f.p.conversation(f.n)
+	if c == nil {
+		return p9.Stat{}, p9.ErrNotExist
+	}
 	st, err := f.Node.Stat(ctx)
-	if u := f.c.user; u != nil {
+	if u := c.user; u != nil {
 		st.Uid, st.Nuid, st.Ngid = u.Name, u.Uid, u.Gid
 		if u.Gid == p9.NoUid {
 			st.Gid = u.Name
@@ -162,11 +178,18 @@ func (f *file) Stat(ctx context.Context) (p9.Stat, error) {
 // Open opens the file. That of listen waits for a caller, and is then the ctl of the
 // conversation with him.
 func (f *file) Open(ctx context.Context, _ p9.Mode) (srv.Handle, error) {
-	c := f.c
-	if !c.hold() {
-		return nil, p9.ErrHungup
+	c := f.p.conversation(f.n)
+	if c == nil || !c.hold() {
+		return nil, p9.ErrNotExist
 	}
 	var text string
+	switch f.kind {
+	case ctlFile, dataFile, listenFile, errFile:
+		if !c.of(srv.UserOf(ctx)) { // the number was another's when the engine looked
+			c.release()
+			return nil, p9.ErrPerm
+		}
+	}
 	switch f.kind {
 	case ctlFile:
 		return c.openCtl(ctx)

@@ -76,8 +76,11 @@ func TestClunkEnds(t *testing.T) {
 		if again.dir != a.dir {
 			x.Errorf("the next is %s, not %s", again.dir, a.dir)
 		}
-		if err := stale.Open(x.Context(), p9.ORDWR); !is(err, p9.ErrHungup) {
-			x.Errorf("open of a file of one that is over: %v", err)
+		if err := stale.Open(x.Context(), p9.ORDWR); err != nil {
+			x.Errorf("a number's file is not the next one's: %v", err)
+		}
+		if _, err := stale.Write(x.Context(), []byte("x"), 0); !is(err, errNotConn) {
+			x.Errorf("write to the next one: %v", err)
 		}
 	})
 }

@@ -205,7 +205,7 @@ func (c *conv) under(ctx context.Context, name string) (*conv, *sock, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if !c.user.Host() && (u.user == nil || u.user.Name != c.user.Name) {
+	if !c.user.Host() && !u.of(c.user) {
 		return nil, nil, fmt.Errorf("%s: %w", name, p9.ErrPerm)
 	}
 	if !u.hold() {

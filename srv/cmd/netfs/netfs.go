@@ -18,16 +18,19 @@ var Man string // the manual page
 // Main is the command netfs; see doc.go. It serves until ctx or a signal ends it.
 func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	var d srv.Door
+	var cfg netfs.Config
 	flags := flag.NewFlagSet("netfs", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	d.Flags(flags, "net")
+	flags.StringVar(&cfg.Ndb, "f", "/lib/ndb/local", "look up names and services in `ndbfile`")
+	flags.StringVar(&cfg.Root, "x", "/net", "say in cs that the tree is at `netmtpt`")
 	if err := flags.Parse(srv.Letters(flags, args)); err != nil {
 		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
 	}
 	if flags.NArg() != 0 {
 		return flag.ErrHelp
 	}
-	tree := netfs.New(netfs.Config{})
+	tree := netfs.New(cfg)
 	defer tree.Close()
 	return d.Serve(ctx, std, srv.New(tree))
 }
