@@ -33,7 +33,7 @@ A new group's root is a union of #/ and #U; #s is at /srv, before the host's own
 			write that fails leaves its reason to be read from the same
 			descriptor.
 	/mnt/ns/ns	the lines that build the name space
-	/mnt/bin/*	ninespace's commands
+	/mnt/bin/*	ninespace's commands: links to nine, and scripts of rc
 
 Processes enter a name space by a small program between fork and exec, `nine
 newns`; [Session] starts an engine and makes such commands.

@@ -87,6 +87,9 @@ func (sh *shell) apart(c syntax.Cmd) error {
 		return sh.failed("&", err)
 	}
 	var p Process
+	if len(sh.limits) > 0 {
+		cmd.Args = append(sh.limitArgs(), cmd.Args...)
+	}
 	sh.place.do(func() { p, err = sh.r.hooks.Self(cmd) })
 	if err != nil {
 		return sh.failed("&", err)

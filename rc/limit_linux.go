@@ -2,6 +2,7 @@ package rc
 
 import (
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,8 +25,71 @@ var limits = []struct {
 	{'v', unix.RLIMIT_AS, 1024},
 }
 
-// ulimit shows or sets a limit on what programs may use: the process's own, so that a
-// subshell cannot set one.
+// A limit is one that a subshell has, for the programs that it starts: what Linux keeps is
+// the process's.
+type limit struct {
+	resource int
+	unix.Rlimit
+}
+
+// rlimit gives the limit that programs of the shell have.
+func (sh *shell) rlimit(resource int) (lim unix.Rlimit, err error) {
+	for _, l := range sh.limits {
+		if l.resource == resource {
+			return l.Rlimit, nil
+		}
+	}
+	err = unix.Getrlimit(resource, &lim)
+	return lim, err
+}
+
+// limitFlag is by what the interpreter's own program is called to set limits, then to
+// become another: resource:soft:hard,...
+const limitFlag = "-U"
+
+// limitArgs gives the arguments that set the shell's limits.
+func (sh *shell) limitArgs() []string {
+	var b strings.Builder
+	for _, l := range sh.limits {
+		b.WriteString(itoa(l.resource) + ":" + strconv.FormatUint(l.Cur, 10) + ":" + strconv.FormatUint(l.Max, 10) + ",")
+	}
+	return []string{limitFlag, b.String()}
+}
+
+// limited gives a command that is started with them.
+func (sh *shell) limited(c *Command) *Command {
+	with := *c
+	with.Args = append(append(sh.limitArgs(), "--", c.Path), c.Args...)
+	return &with
+}
+
+// Limit sets the limits that the argument of the interpreter's flag -U says, for the
+// process to become the program that it is called for.
+func Limit(text string) error {
+	for l := range strings.SplitSeq(strings.TrimSuffix(text, ","), ",") {
+		f := strings.Split(l, ":")
+		if len(f) != 3 {
+			return strconv.ErrSyntax
+		}
+		resource, err := strconv.Atoi(f[0])
+		var lim unix.Rlimit
+		if err == nil {
+			lim.Cur, err = strconv.ParseUint(f[1], 10, 64)
+		}
+		if err == nil {
+			lim.Max, err = strconv.ParseUint(f[2], 10, 64)
+		}
+		if err == nil {
+			err = unix.Setrlimit(resource, &lim)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ulimit shows or sets a limit on what programs may use.
 func ulimit(sh *shell, args []string) error {
 	soft, hard, letter := true, true, byte('f')
 	words := args[1:]
@@ -50,8 +114,8 @@ func ulimit(sh *shell, args []string) error {
 			continue
 		}
 		known = true
-		var lim unix.Rlimit
-		if err := unix.Getrlimit(l.resource, &lim); err != nil {
+		lim, err := sh.rlimit(l.resource)
+		if err != nil {
 			return sh.failed("ulimit", err)
 		}
 		if len(words) == 1 && letter != 'a' {
@@ -91,10 +155,26 @@ func (sh *shell) setLimit(resource int, unit uint64, lim unix.Rlimit, text strin
 	if hard {
 		lim.Max = v
 	}
-	if !sh.main {
+	var err error
+	switch was, _ := sh.rlimit(resource); {
+	case sh.main:
+		err = unix.Setrlimit(resource, &lim)
+	case sh.r.hooks.Self == nil:
 		return sh.fail("ulimit: not in a subshell")
+	case lim.Cur > lim.Max:
+		err = unix.EINVAL
+	case lim.Max > was.Max && unix.Geteuid() != 0:
+		err = unix.EPERM
+	default:
+		limits := []limit{{resource, lim}}
+		for _, l := range sh.limits {
+			if l.resource != resource {
+				limits = append(limits, l)
+			}
+		}
+		sh.limits = limits
 	}
-	if err := unix.Setrlimit(resource, &lim); err != nil {
+	if err != nil {
 		sh.sayAt("ulimit: " + because(err))
 		sh.status = statusOne
 	}

@@ -228,12 +228,7 @@ func (sh *shell) matches(c *syntax.Match) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	for _, w := range c.Patterns {
-		if ok, err := sh.match(subject, w); ok || err != nil {
-			return ok, err
-		}
-	}
-	return false, nil
+	return sh.matchAny(subject, c.Patterns)
 }
 
 func (sh *shell) choose(c *syntax.Switch) error {
@@ -244,14 +239,12 @@ func (sh *shell) choose(c *syntax.Switch) error {
 		return err
 	}
 	for _, kase := range c.Cases {
-		for _, w := range kase.Patterns {
-			ok, err := sh.match(subject, w)
-			if err != nil {
-				return err
-			}
-			if ok {
-				return sh.block(kase.Cmds)
-			}
+		ok, err := sh.matchAny(subject, kase.Patterns)
+		if err != nil {
+			return err
+		}
+		if ok {
+			return sh.block(kase.Cmds)
 		}
 	}
 	return nil

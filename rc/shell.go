@@ -30,11 +30,12 @@ type shell struct {
 	fds    files  // never changed, but replaced
 	held   []held // what process substitutions opened
 	dir    *directory
-	umask  int    // -1: the process's
-	place  *place // nil: any thread will do
-	group  *group // nil: the process's own
-	beside *group // that of process substitutions of a command that is not begun
-	loose  bool   // programs it starts are no jobs of their own: others run beside it
+	umask  int     // -1: the process's
+	limits []limit // a subshell's own
+	place  *place  // nil: any thread will do
+	group  *group  // nil: the process's own
+	beside *group  // that of process substitutions of a command that is not begun
+	loose  bool    // programs it starts are no jobs of their own: others run beside it
 
 	eg    *envGroup      // nil: there is none
 	egOwn bool           // it has the shell's variables; a subshell's are no files

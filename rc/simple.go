@@ -148,7 +148,13 @@ func (sh *shell) startFile(file string, args []string) (Process, error) {
 		return nil, err
 	}
 	var p Process
-	sh.place.do(func() { p, err = sh.r.hooks.Start(c) })
+	sh.place.do(func() {
+		if len(sh.limits) > 0 {
+			p, err = sh.r.hooks.Self(sh.limited(c))
+		} else {
+			p, err = sh.r.hooks.Start(c)
+		}
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -226,6 +226,27 @@ func (sh *shell) match(subject string, w syntax.Word) (bool, error) {
 	return false, err
 }
 
+// matchAny matches a subject against the patterns of words. Those that run commands
+// are all evaluated, in rc's order.
+func (sh *shell) matchAny(subject string, ws []syntax.Word) (found bool, err error) {
+	if len(ws) > 1 && anyEffects(ws) {
+		for i := len(ws) - 1; i >= 0; i-- {
+			ok, err := sh.match(subject, ws[i])
+			if err != nil {
+				return false, err
+			}
+			found = found || ok
+		}
+		return found, nil
+	}
+	for _, w := range ws {
+		if ok, err := sh.match(subject, w); ok || err != nil {
+			return ok, err
+		}
+	}
+	return false, nil
+}
+
 // joined evaluates a word to one string.
 func (sh *shell) joined(w syntax.Word) (string, error) {
 	list, err := sh.list(w)

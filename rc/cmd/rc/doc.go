@@ -50,16 +50,18 @@ The builtins are
 	eval word ...		runs the words as a command
 	exec command		becomes the command
 	exit [status]		ends the shell
-	finit			does nothing any more: functions of the environment are there
+	finit			takes what others have written to /env: see below
 	flag f [+-]		tests, sets or clears a flag
+	read [-m] [-n lines] [file ...]	copies a line, or all or so many, and takes no more than
+		that from the input; its status is eof at the end: while(x=`{read}) echo $x
 	rfork [nNeEsfFm]	makes the shell's own: n a copy of the name space, N a clean one, m
-		mounts no more, E an empty environment, s a process group, F no descriptors but
-		0, 1 and 2; e and f are so anyway. Without letters: ens.
+		mounts no more, e a copy of /env, E an empty environment, s a process group, F no
+		descriptors but 0, 1 and 2; f is so anyway. Without letters: ens.
 	shift [n]		drops arguments
 	ulimit, umask		as the system calls
 	wait [pid]		waits for what & started
 	whatis name ...		shows variables, functions, builtins and programs as text to be read again
-	bind, mount, unmount, ns	as the commands of those names, with their -a, -b, -c and -C
+	bind, mount, unmount, ns, srv	as the commands of those names, with their flags
 
 The flags are
 
@@ -81,7 +83,29 @@ The flags are
 
 A function whose name is that of a note, sigint, sighup, sigterm, sigalrm and others,
 is run when it comes; sigexit, when the shell ends. A value too long for Linux to
-give to programs, 128 KiB, is not in their environment.
+give to programs, 128 KiB, is not in their environment, but where there is /env only a
+file of it. The number in $apid of a single program is the program's own.
+
+# NAME SPACE
+
+In a name space that has /env (up's has) the variables and functions of a shell are
+files there, for all programs: those that have changed are written when a program is
+started or such a file is used. A list is its words with a NUL after each, a function f is
+fn#f. What is local to a command, or of a subshell, is in the environment of programs
+only, and $ifs and what else is about one shell, as $pid or fn sigint, nowhere else either.
+
+A shell begins with what it is given in its environment, and takes from /env what it
+was not given and what has been written since an rc gave it. At each prompt it takes the
+variables that others have written, but never those that it goes by itself: path, cdpath,
+home and prompt. Functions it takes only then if finit says so. A script shares /env with
+the shell that runs it, and leaves there what it sets: one that should not begins with
+rfork e.
+
+Names such as '#s/ram', '#e/x', '#p' or '#U/etc' are those of devices (bind) in redirections,
+cd, patterns, as names of programs, and for the command of one dot; quote them, # begins a comment.
+The number of a descriptor that echo writes to a file of /srv is the script's.
+
+Commands that are scripts of rc are in /mnt/bin: nine man lists them.
 
 # AT A TERMINAL
 
@@ -134,10 +158,11 @@ in the beginning, or by the last command that was stty.
 
 	$home/lib/profile	read by a login shell
 	$home/lib/rchistory	what was typed, \n for a newline in it and \\ for \
+	/env/NAME, /env/fn#NAME	variables and functions, in a name space
 
 # SEE ALSO
 
-rfork, bind, newns
+rfork, bind, newns, envfs
 
 # DIAGNOSTICS
 
@@ -152,6 +177,7 @@ exits under -e all the same, as in Plan 9.
 What the shell runs itself of a pipeline that was stopped, {loop} | less, goes on, until a
 later ^C.
 
-A limit of ulimit is that of the whole shell: a subshell cannot set one.
+A value of more than 128 KiB in a local variable or in a subshell is given to no program.
+Programs that are not rc have what /env had when they were started.
 */
 package rc

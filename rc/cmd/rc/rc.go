@@ -42,6 +42,14 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	if o.check {
 		return check(std, o.args)
 	}
+	if o.limits != "" {
+		if err := rc.Limit(o.limits); err != nil {
+			return fmt.Errorf("ulimit: %w", err)
+		}
+		if o.state < 0 && len(o.args) > 1 {
+			return fmt.Errorf("%s: %w", o.args[0], unix.Exec(o.args[0], o.args[1:], os.Environ()))
+		}
+	}
 	n := newNotes()
 	config := rc.Config{Name: "rc", Args: o.args, Env: os.Environ(), Files: inherited(std), Flags: o.flags, Hooks: hooks(n)}
 	if o.state >= 0 {
@@ -89,7 +97,8 @@ type options struct {
 	hasCommand bool
 	rcmain     string
 	check      bool
-	state      int // -Z's descriptor; -1: none
+	limits     string // of ulimit, for a program that the arguments are
+	state      int    // -Z's descriptor; -1: none
 	args       []string
 }
 
@@ -103,6 +112,7 @@ func parse(args []string) (options, error) {
 	})
 	fs.StringVar(&o.rcmain, "m", "", "another rcmain's `file`")
 	fs.IntVar(&o.state, "Z", -1, "go on with the state that a `descriptor` has")
+	fs.StringVar(&o.limits, "U", "", "set `limits` and become a program")
 	fs.BoolVar(&o.check, "n", false, "only look for syntax errors")
 	letters := []struct {
 		set  *bool
