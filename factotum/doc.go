@@ -28,6 +28,7 @@
 //
 //	key attr ...     add a key for each proto=, in place of one with the same public attributes
 //	delkey attr ...  delete the keys that match, secrets being asked for as !name? only
+//	save             write the keys to the secstore, where one was opened
 //	debug            have the log tell each message of conversations, or not any more
 //
 // # Rpc

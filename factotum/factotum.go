@@ -36,6 +36,7 @@ type Factotum struct {
 	debug    atomic.Bool
 	convs    atomic.Int64
 	unlocked sync.Once
+	store    *secstore // set before it is served; nil: none
 }
 
 // New makes a factotum without keys. Close wipes those that it was given.
@@ -54,7 +55,10 @@ func New(cfg Config) *Factotum {
 }
 
 // Close deletes all keys.
-func (f *Factotum) Close() { f.ring.del(func(*key) bool { return true }) }
+func (f *Factotum) Close() {
+	f.ring.del(func(*key) bool { return true })
+	f.closeStore()
+}
 
 // whoIs tells whose a request is.
 func (f *Factotum) whoIs(ctx context.Context) who {
@@ -133,6 +137,8 @@ func (f *Factotum) Ctl(line string) error {
 	case "debug":
 		f.debug.Store(!f.debug.Load())
 		return nil
+	case "save":
+		return f.SaveStore()
 	}
-	return invalid("unknown control message: not one of debug, delkey, key")
+	return invalid("unknown control message: not one of debug, delkey, key, save")
 }

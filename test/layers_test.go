@@ -38,6 +38,7 @@ var layers = []struct {
 
 	{"factotum", "srv srv/p9 factotum/sshkey"},
 	{"factotum/auth", "srv/p9 srv/client factotum/sshkey"},
+	{"factotum/psk", ""},
 	{"factotum/sshkey", ""},
 	{"factotum/cmd/*", "srv srv/p9 srv/client factotum factotum/auth factotum/sshkey"},
 

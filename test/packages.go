@@ -19,6 +19,7 @@ var packages = []debian{
 	{"redis-server", "/usr/bin/redis-server", "the server that queues and pipes are measured beside"},
 	{"oathtool", "/usr/bin/oathtool", "the foreign one-time passwords"},
 	{"curl", "/usr/bin/curl", "the foreign HTTP digest"},
+	{"openssl", "/usr/bin/openssl", "the foreign TLS with a shared key"},
 	{"openssh-client", "/usr/bin/ssh-add", "the foreign user of the ssh-agent"},
 	{"openssh-server", "/usr/sbin/sshd", "the server that it logs in to"},
 	{"git", "/usr/bin/git", "a program in name spaces"},

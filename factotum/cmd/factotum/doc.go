@@ -7,7 +7,7 @@ factotum - authentication agent: keeps keys, and uses them for programs that hav
 
 # SYNOPSIS
 
-	nine factotum [-iD] [-s srvname] [-l dialstring] [-a dialstring] [-k] [-A socket]
+	nine factotum [-iD] [-s srvname] [-l dialstring] [-a dialstring] [-k] [-A socket] [-f file]
 	nine factotum -g [-s srvname] attr=value ... attr? ...
 
 # DESCRIPTION
@@ -28,6 +28,7 @@ Messages of ctl are
 
 	key proto=cram user=glenda server=mail.example.org !password=sesame
 	delkey server=mail.example.org
+	save
 	debug
 
 Key replaces a key with the same attributes, secrets apart. A key's role=client or
@@ -66,6 +67,11 @@ that are in hardware (sk-) are added to it. RSA signs with SHA-2 only.
 -k loads id_ed25519, id_ecdsa and id_rsa of $HOME/.ssh, and the certificates beside them.
 Passphrases are asked for on the terminal; without one, or without an answer, such keys
 are left out.
+
+-f file is a secstore: keys in a file, sealed by a passphrase, which is asked for when
+factotum starts, or is the first line of the input where that is no terminal. Ctl's
+message save writes the keys to it, those with a lifetime apart; a file that is not there
+is made. It is sealed by scrypt and XChaCha20-Poly1305.
 
 -a dialstring is where dp9ik gets tickets, at port 567 where that is not said.
 
@@ -114,7 +120,7 @@ $HOME/.ssh/id_* are keys, and id_*-cert.pub their certificates.
 
 # DIAGNOSTICS
 
-"key: protocol pass needs user": an attribute is missing. "unclosed quote": the text
+"wrong passphrase, or the file was changed": a secstore can not tell which. "key: protocol pass needs user": an attribute is missing. "unclosed quote": the text
 itself is never in an error, since it may have a secret.
 
 # BUGS

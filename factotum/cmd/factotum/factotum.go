@@ -29,6 +29,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	ask := flags.Bool("g", false, "ask for a key and give it to the factotum that is posted")
 	as := flags.String("a", "", "get dp9ik's tickets at `dialstring`")
 	agent := flags.String("A", "", "be an ssh-agent at `socket`")
+	store := flags.String("f", "", "the secstore is `file`")
 	load := flags.Bool("k", false, "load the keys of $HOME/.ssh")
 	if err := flags.Parse(srv.Letters(flags, args)); err != nil {
 		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
@@ -71,6 +72,15 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	if d.Trace {
 		d.Trace = false
 		if err := f.Ctl("debug"); err != nil {
+			return err
+		}
+	}
+	if *store != "" {
+		pass, err := prompt(std, "!passphrase")
+		if err != nil {
+			return err
+		}
+		if err := f.OpenStore(*store, []byte(pass)); err != nil {
 			return err
 		}
 	}

@@ -149,3 +149,48 @@ func TestLoad(t *testing.T) {
 		t.Error("the socket is still there")
 	}
 }
+
+// TestSecstore has the keys of one run in the next.
+func TestSecstore(t *testing.T) {
+	t.Setenv("NAMESPACE", t.TempDir())
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "in"), []byte("open sesame\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"", "key proto=pass user=u !password?\n"} {
+		in, err := os.Open(filepath.Join(dir, "in"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() {
+			done <- Main(ctx, [3]*os.File{in, os.Stdout, os.Stderr}, []string{"-f", filepath.Join(dir, "store")})
+		}()
+		var c *client.Conn
+		if !srvtest.Until(func() bool { c, err = client.Dial(t.Context(), "factotum", nil); return err == nil }) {
+			t.Fatal(err)
+		}
+		root, err := c.Attach(t.Context(), nil, "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := root.WalkOpen(t.Context(), p9.ORDWR, "ctl")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := make([]byte, 1000)
+		if n, _ := f.Read(t.Context(), b, 0); string(b[:n]) != want {
+			t.Errorf("run %d: %q", i, b[:n])
+		}
+		if _, err := f.Write(t.Context(), []byte("key proto=pass user=u !password=p\nsave"), 0); err != nil {
+			t.Error(err)
+		}
+		c.Close()
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		in.Close()
+	}
+}
