@@ -120,12 +120,15 @@ type Clone struct {
 	*Dir
 	start func(ctx context.Context, n int) (*Dir, error)
 	mu    sync.Mutex
+	next  int
 	used  map[int]*conv
 }
 
 // NewClone makes the directory. start makes conversation n: a directory that has
 // a file ctl, whose reads begin with n. ctx is the conversation's own and ends
-// after the last of its files has been clunked; the number is then free again.
+// after the last of its files has been clunked. The number is nobody else's
+// afterwards: who still has the name, as a kernel that remembers it, is not led to another
+// conversation.
 func NewClone(start func(ctx context.Context, n int) (*Dir, error)) *Clone {
 	c := &Clone{Dir: NewDir(), start: start, used: map[int]*conv{}}
 	c.Add("clone", &cloneFile{NewNode(0o666), c})
@@ -151,10 +154,8 @@ func (f *cloneFile) Open(ctx context.Context, mode p9.Mode) (Handle, error) {
 	cctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	cv := &conv{c: c, cancel: cancel, open: 1}
 	c.mu.Lock()
-	n := 0
-	for c.used[n] != nil {
-		n++
-	}
+	n := c.next
+	c.next++
 	cv.n, c.used[n] = n, cv
 	c.mu.Unlock()
 	d, err := c.start(cctx, n)

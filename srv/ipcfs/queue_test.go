@@ -263,14 +263,14 @@ func TestPipe(t *testing.T) {
 		if _, err := b.Write(x.Context(), []byte("x"), 0); !errors.Is(err, syscall.EPIPE) {
 			x.Error(err)
 		}
-		// The second pipe, and the first one's number once more.
+		// The second pipe, and a third, for the number of the first is gone with it.
 		ctl1 := x.open("pipe/clone", p9.ORDWR)
 		x.reads(ctl1, "1\n")
 		x.clunk(b)
 		x.clunk(ctl)
 		ctl = x.open("pipe/clone", p9.ORDWR)
-		x.reads(ctl, "0\n")
-		r := x.open("pipe/0/data", p9.OREAD)
+		x.reads(ctl, "2\n")
+		r := x.open("pipe/2/data", p9.OREAD)
 		p = x.start(r)
 		x.write(ctl, "hangup")
 		p.ends("")
