@@ -31,13 +31,14 @@ func client(dirs []string) int {
 		if dir[0] == '=' {
 			continue
 		}
-		for _, c := range work {
-			name := filepath.Join(dir, "w")
+		for i, c := range work {
+			w := fmt.Sprint("w", i) // by the other mount names are what they were a second ago
+			name := filepath.Join(dir, w)
 			if err := os.Mkdir(name, 0o755); err != nil {
 				fmt.Println(err)
 				return 1
 			}
-			if err := c.do(name, filepath.Join(other, "w")); err != nil {
+			if err := c.do(name, filepath.Join(other, w)); err != nil {
 				fmt.Printf("%s: %s: %v\n", dir, c.name, err)
 				status = 1
 			}
