@@ -194,7 +194,7 @@ func TestCpuTerminal(t *testing.T) {
 		close(stop)
 		tick := time.NewTicker(10 * time.Millisecond)
 		for read := false; !read; {
-			io.WriteString(slave, "\n") // wakes the reader
+			go io.WriteString(slave, "\n") // wakes the reader; if that has ended and the terminal is full, it waits for the next one
 			select {
 			case ok := <-seen:
 				if read = true; !ok {

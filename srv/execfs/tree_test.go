@@ -52,6 +52,7 @@ func each(t *testing.T, cfg Config, f func(x *tree)) {
 				r.Close()
 				w.Close()
 			}
+			unignore() // by its first use too, where the tests were started with nohup
 			before := held()
 			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			fs := New(cfg)
