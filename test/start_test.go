@@ -14,6 +14,7 @@ import (
 // not of the standard library may allocate nothing: make what a command needs when it
 // runs. Errors are an allocation each, a map one and its groups; a regexp is hundreds.
 var mostAtStart = map[string]int{
+	"golang.org/x/sys/cpu":        10, // of factotum's ciphers
 	"golang.org/x/sys/unix":       1,
 	"github.com/hashicorp/yamux":  13,
 	"ninespace/ns":                4,
@@ -21,6 +22,7 @@ var mostAtStart = map[string]int{
 	"ninespace/srv":               4,
 	"ninespace/srv/cmd/9p":        11,
 	"ninespace/srv/p9":            4,
+	"ninespace/srv/devfs":         2,
 	"ninespace/srv/execfs":        2,
 	"ninespace/srv/netfs":         11,
 	"ninespace/srv/procfs":        19,
