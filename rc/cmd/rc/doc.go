@@ -61,7 +61,8 @@ The builtins are
 	ulimit, umask		as the system calls
 	wait [pid]		waits for what & started
 	whatis name ...		shows variables, functions, builtins and programs as text to be read again
-	bind, mount, unmount, ns, srv	as the commands of those names, with their flags
+	bind, mount	as the commands of those names, with their flags -a, -b, -c and -C
+	unmount, ns, srv	as the commands of those names
 
 The flags are
 
@@ -80,6 +81,7 @@ The flags are
 	-x	prints simple commands before they run
 	-d	does nothing
 	-Z fd	is what rc calls itself by for what & left
+	-U limits	is that for a program with the limits of a subshell
 
 A function whose name is that of a note, sigint, sighup, sigterm, sigalrm and others,
 is run when it comes; sigexit, when the shell ends. A value too long for Linux to
