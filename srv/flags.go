@@ -1,6 +1,20 @@
 package srv
 
-import "flag"
+import (
+	"flag"
+	"fmt"
+	"io"
+)
+
+// Parse has f read a command's flags, which may stand together as in Letters. Of
+// what is wrong with them nothing is printed: the error is flag.ErrHelp too.
+func Parse(f *flag.FlagSet, args []string) error {
+	f.SetOutput(io.Discard)
+	if err := f.Parse(Letters(f, args)); err != nil {
+		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+	}
+	return nil
+}
 
 // Letters takes apart flags of one letter that were given together, -ab or, where
 // s is followed by a value, -absname, so that f can parse them: arg(2) of Plan 9.

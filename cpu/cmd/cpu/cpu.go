@@ -4,8 +4,6 @@ import (
 	"context"
 	_ "embed"
 	"flag"
-	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,7 +22,6 @@ var Man string
 // Main is the command.
 func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	fs := flag.NewFlagSet("cpu", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
 	addr := os.Getenv("cpu")
 	if addr == "" {
 		addr = cpu.Local
@@ -35,8 +32,8 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	nsfile := fs.String("n", "", "apply the lines of `nsfile`")
 	tree := fs.String("r", "/", "export only `tree`")
 	readOnly := fs.Bool("R", false, "export for reading only")
-	if err := fs.Parse(srv.Letters(fs, args)); err != nil {
-		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+	if err := srv.Parse(fs, args); err != nil {
+		return err
 	}
 	root, err := filepath.Abs(*tree)
 	if err != nil {

@@ -27,14 +27,13 @@ var Man string
 // Main is the command.
 func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	fs := flag.NewFlagSet("cpud", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
 	name := fs.String("s", "cpu", "post as `srvname`")
 	addr := fs.String("l", "", "listen at `dialstring`")
 	token := fs.String("k", cpu.TokenFile(), "`tokenfile` for TCP")
 	nsfile := fs.String("n", "", "build name spaces from `nsfile`")
 	one := fs.Bool("i", false, "serve standard input and output")
-	if err := fs.Parse(srv.Letters(fs, args)); err != nil {
-		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+	if err := srv.Parse(fs, args); err != nil {
+		return err
 	}
 	if fs.NArg() > 0 {
 		return flag.ErrHelp

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"strings"
@@ -24,15 +23,14 @@ var Man string // the manual page
 func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	var d srv.Door
 	flags := flag.NewFlagSet("factotum", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	d.Flags(flags, "factotum")
 	ask := flags.Bool("g", false, "ask for a key and give it to the factotum that is posted")
 	as := flags.String("a", "", "get dp9ik's tickets at `dialstring`")
 	agent := flags.String("A", "", "be an ssh-agent at `socket`")
 	store := flags.String("f", "", "the secstore is `file`")
 	load := flags.Bool("k", false, "load the keys of $HOME/.ssh")
-	if err := flags.Parse(srv.Letters(flags, args)); err != nil {
-		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+	if err := srv.Parse(flags, args); err != nil {
+		return err
 	}
 	if *ask {
 		return getKey(ctx, std, d.Srv, flags.Args())

@@ -4,8 +4,6 @@ import (
 	"context"
 	_ "embed"
 	"flag"
-	"fmt"
-	"io"
 	"os"
 	"strings"
 
@@ -21,13 +19,12 @@ var Man string
 // Main is the command.
 func Main(_ context.Context, _ [3]*os.File, args []string) error {
 	fs := flag.NewFlagSet("mount", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
 	after := fs.Bool("a", false, "after what is there")
 	before := fs.Bool("b", false, "before what is there")
 	create := fs.Bool("c", false, "new files go there")
 	cache := fs.Bool("C", false, "cache")
-	if err := fs.Parse(srv.Letters(fs, args)); err != nil {
-		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+	if err := srv.Parse(fs, args); err != nil {
+		return err
 	}
 	if fs.NArg() < 2 || fs.NArg() > 3 || *after && *before {
 		return flag.ErrHelp

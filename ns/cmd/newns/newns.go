@@ -4,7 +4,6 @@ import (
 	"context"
 	_ "embed"
 	"flag"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -23,7 +22,6 @@ var Man string
 // Main is the command.
 func Main(_ context.Context, std [3]*os.File, args []string) error {
 	fs := flag.NewFlagSet("newns", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
 	file := fs.String("n", "", "build the name space from `nsfile`")
 	noGraft := fs.Bool("N", false, "no grafts")
 	v9fs := fs.Bool("9", false, "servers by the kernel")
@@ -37,8 +35,8 @@ func Main(_ context.Context, std [3]*os.File, args []string) error {
 	})
 	dir := fs.String("d", "", "working `directory`")
 	argv0 := fs.String("a", "", "the command's `name` for itself")
-	if err := fs.Parse(srv.Letters(fs, args)); err != nil {
-		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+	if err := srv.Parse(fs, args); err != nil {
+		return err
 	}
 	args = fs.Args()
 	if len(args) == 0 {

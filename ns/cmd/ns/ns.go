@@ -22,9 +22,8 @@ var Man string
 // Main is the command.
 func Main(_ context.Context, std [3]*os.File, args []string) error {
 	fs := flag.NewFlagSet("ns", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
-	if err := fs.Parse(srv.Letters(fs, args)); err != nil {
-		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+	if err := srv.Parse(fs, args); err != nil {
+		return err
 	}
 	pid := 0
 	switch fs.NArg() {

@@ -4,7 +4,6 @@ import (
 	"context"
 	_ "embed"
 	"flag"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -29,7 +28,6 @@ var Man string
 // Main is the command.
 func Main(ctx context.Context, _ [3]*os.File, args []string) error {
 	fs := flag.NewFlagSet("nsd", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
 	control := fs.Int("e", -1, "session's `descriptor`")
 	noGraft := fs.Bool("G", false, "no grafts")
 	v9fs := fs.Bool("9", false, "servers by the kernel")
@@ -43,8 +41,8 @@ func Main(ctx context.Context, _ [3]*os.File, args []string) error {
 		o.Streams = append(o.Streams, rwc)
 		return err
 	})
-	if err := fs.Parse(srv.Letters(fs, args)); err != nil {
-		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+	if err := srv.Parse(fs, args); err != nil {
+		return err
 	}
 	if fs.NArg() > 0 || *control < 0 {
 		return flag.ErrHelp

@@ -4,8 +4,6 @@ import (
 	"context"
 	_ "embed"
 	"flag"
-	"fmt"
-	"io"
 	"os"
 	"strings"
 
@@ -21,9 +19,8 @@ var Man string
 // Main is the command.
 func Main(_ context.Context, _ [3]*os.File, args []string) error {
 	fs := flag.NewFlagSet("unmount", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
-	if err := fs.Parse(srv.Letters(fs, args)); err != nil {
-		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+	if err := srv.Parse(fs, args); err != nil {
+		return err
 	}
 	if fs.NArg() < 1 || fs.NArg() > 2 {
 		return flag.ErrHelp

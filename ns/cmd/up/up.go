@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -49,11 +48,10 @@ func Main(_ context.Context, std [3]*os.File, args []string) error {
 		return fmt.Errorf("$NINE_ARGS: %w", err)
 	}
 	fs := flag.NewFlagSet("up", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
 	command := fs.String("c", "", "run `command` in $SHELL")
 	nsfile := fs.String("n", "", "build the name space from `nsfile`")
-	if err := fs.Parse(srv.Letters(fs, append(more, args...))); err != nil {
-		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+	if err := srv.Parse(fs, append(more, args...)); err != nil {
+		return err
 	}
 	if fs.NArg() > 0 {
 		return flag.ErrHelp

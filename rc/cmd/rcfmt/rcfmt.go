@@ -22,13 +22,12 @@ var Man string
 // Main is the command.
 func Main(_ context.Context, std [3]*os.File, args []string) error {
 	fs := flag.NewFlagSet("rcfmt", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
 	f := formatter{out: std[1]}
 	fs.BoolVar(&f.diff, "d", false, "print diffs")
 	fs.BoolVar(&f.list, "l", false, "list files")
 	fs.BoolVar(&f.write, "w", false, "write files")
-	if err := fs.Parse(srv.Letters(fs, args)); err != nil {
-		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+	if err := srv.Parse(fs, args); err != nil {
+		return err
 	}
 	if fs.NArg() == 0 {
 		if f.write {

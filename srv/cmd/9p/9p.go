@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -56,14 +55,13 @@ var commands = map[string]struct {
 func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	s := &session{std: std, trees: map[string]client.Fsys{}}
 	fs := flag.NewFlagSet("9p", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
 	dotl := fs.Bool("l", false, "speak 9P2000.L")
 	trace := fs.Bool("D", false, "trace")
 	fs.StringVar(&s.dial, "a", "", "dial string")
 	fs.StringVar(&s.aname, "A", "", "attach name")
 	fs.StringVar(&s.uname, "u", "", "user name")
-	if err := fs.Parse(srv.Letters(fs, args)); err != nil {
-		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+	if err := srv.Parse(fs, args); err != nil {
+		return err
 	}
 	if fs.NArg() == 0 {
 		return flag.ErrHelp
@@ -73,15 +71,14 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 		return fmt.Errorf("%w: unknown command %s", flag.ErrHelp, fs.Arg(0))
 	}
 	sub := flag.NewFlagSet(fs.Arg(0), flag.ContinueOnError)
-	sub.SetOutput(io.Discard)
 	if strings.Contains(cmd.flags, "l") {
 		sub.BoolVar(&s.long, "l", false, "long, or by lines")
 	}
 	if strings.Contains(cmd.flags, "d") {
 		sub.BoolVar(&s.dir, "d", false, "directories themselves")
 	}
-	if err := sub.Parse(srv.Letters(sub, fs.Args()[1:])); err != nil {
-		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+	if err := srv.Parse(sub, fs.Args()[1:]); err != nil {
+		return err
 	}
 	if n := sub.NArg(); n < cmd.min || cmd.max > 0 && n > cmd.max {
 		return flag.ErrHelp

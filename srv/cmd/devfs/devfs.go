@@ -5,7 +5,6 @@ import (
 	_ "embed" // for the manual page
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
@@ -20,15 +19,14 @@ var Man string // the manual page
 func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	var d srv.Door
 	flags := flag.NewFlagSet("devfs", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	d.Flags(flags, "devfs")
 	cfg := devfs.Config{SetTime: devfs.SetTime, Adjust: devfs.Adjust, SetName: devfs.SetName, Reboot: devfs.Reboot}
 	flags.StringVar(&cfg.Cons, "c", terminal(std), "serve `tty` as cons")
 	flags.StringVar(&cfg.Dev, "d", "", "look for devices in `dir`")
 	flags.StringVar(&cfg.Proc, "p", "", "look for what /proc has in `dir`")
 	flags.StringVar(&cfg.Sys, "y", "", "look for what /sys has in `dir`")
-	if err := flags.Parse(srv.Letters(flags, args)); err != nil {
-		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+	if err := srv.Parse(flags, args); err != nil {
+		return err
 	}
 	if flags.NArg() != 0 {
 		return flag.ErrHelp

@@ -4,7 +4,6 @@ import (
 	"context"
 	_ "embed"
 	"flag"
-	"fmt"
 	"io"
 	"os"
 	"syscall"
@@ -20,12 +19,11 @@ var Man string // the manual page
 func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	var door srv.Door
 	f := flag.NewFlagSet("diskfs", flag.ContinueOnError)
-	f.SetOutput(io.Discard)
 	readOnly := f.Bool("R", false, "read only")
 	asMe := f.Bool("m", false, "all act as me")
 	door.Flags(f, "diskfs")
-	if err := f.Parse(srv.Letters(f, args)); err != nil {
-		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+	if err := srv.Parse(f, args); err != nil {
+		return err
 	}
 	if f.NArg() != 1 {
 		return flag.ErrHelp

@@ -4,8 +4,6 @@ import (
 	"context"
 	_ "embed" // for the manual page
 	"flag"
-	"fmt"
-	"io"
 	"os"
 
 	"ninespace/srv"
@@ -19,10 +17,9 @@ var Man string // the manual page
 func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	var d srv.Door
 	flags := flag.NewFlagSet("envfs", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	d.Flags(flags, "env")
-	if err := flags.Parse(srv.Letters(flags, args)); err != nil {
-		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+	if err := srv.Parse(flags, args); err != nil {
+		return err
 	}
 	if flags.NArg() != 0 {
 		return flag.ErrHelp

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -25,11 +24,10 @@ var Man string // the manual page
 func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	var d srv.Door
 	flags := flag.NewFlagSet("ipcfs", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	d.Flags(flags, "ipcfs")
 	rules := flags.String("p", "", "read the plumber's rules from `file`")
-	if err := flags.Parse(srv.Letters(flags, args)); err != nil {
-		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+	if err := srv.Parse(flags, args); err != nil {
+		return err
 	}
 	if flags.NArg() != 0 {
 		return flag.ErrHelp

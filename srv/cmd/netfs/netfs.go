@@ -4,8 +4,6 @@ import (
 	"context"
 	_ "embed" // for the manual page
 	"flag"
-	"fmt"
-	"io"
 	"os"
 
 	"ninespace/srv"
@@ -20,12 +18,11 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	var d srv.Door
 	var cfg netfs.Config
 	flags := flag.NewFlagSet("netfs", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
 	d.Flags(flags, "net")
 	flags.StringVar(&cfg.Ndb, "f", "/lib/ndb/local", "look up names and services in `ndbfile`")
 	flags.StringVar(&cfg.Root, "x", "/net", "say in cs that the tree is at `netmtpt`")
-	if err := flags.Parse(srv.Letters(flags, args)); err != nil {
-		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+	if err := srv.Parse(flags, args); err != nil {
+		return err
 	}
 	if flags.NArg() != 0 {
 		return flag.ErrHelp

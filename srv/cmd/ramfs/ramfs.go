@@ -4,8 +4,6 @@ import (
 	"context"
 	_ "embed"
 	"flag"
-	"fmt"
-	"io"
 	"os"
 	"runtime/debug"
 
@@ -20,10 +18,9 @@ var Man string // the manual page
 func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	var door srv.Door
 	f := flag.NewFlagSet("ramfs", flag.ContinueOnError)
-	f.SetOutput(io.Discard)
 	door.Flags(f, "ramfs")
-	if err := f.Parse(srv.Letters(f, args)); err != nil {
-		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+	if err := srv.Parse(f, args); err != nil {
+		return err
 	}
 	if f.NArg() != 0 {
 		return flag.ErrHelp

@@ -49,7 +49,6 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 // Do is the command in a directory that is not the process's own.
 func Do(ctx context.Context, std [3]*os.File, wd string, args []string) error {
 	f := flag.NewFlagSet("srv", flag.ContinueOnError)
-	f.SetOutput(io.Discard)
 	after := f.Bool("a", false, "after what is there")
 	before := f.Bool("b", false, "before what is there")
 	create := f.Bool("c", false, "new files go there")
@@ -57,8 +56,8 @@ func Do(ctx context.Context, std [3]*os.File, wd string, args []string) error {
 	command := f.Bool("e", false, "dialstring is a command")
 	mount := f.Bool("m", false, "mount it")
 	quiet := f.Bool("q", false, "nothing if the name is posted")
-	if err := f.Parse(srv.Letters(f, args)); err != nil {
-		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
+	if err := srv.Parse(f, args); err != nil {
+		return err
 	}
 	if f.NArg() < 1 || f.NArg() > 3 || *after && *before {
 		return flag.ErrHelp
