@@ -26,9 +26,7 @@ import (
 	"context"
 	"flag"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"ninespace/test/bench/rounds"
@@ -38,23 +36,18 @@ func main() {
 	if served() {
 		return
 	}
-	rounds.Exit("9p", run())
+	rounds.Main("9p", "short rounds: 40 s in all", "", run)
 }
 
 var oldBuild = flag.String("old", "", "compare with ours of another build of this `program`, too")
 
-func run() error {
-	o, err := rounds.Parse("short rounds: 40 s in all", "")
-	if err != nil {
-		return err
-	}
+func run(ctx context.Context, o rounds.Options) error {
 	if *oldBuild != "" { // servers have directories of their own
+		var err error
 		if *oldBuild, err = filepath.Abs(*oldBuild); err != nil {
 			return err
 		}
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
 	b := &bench{home: home(), rounds: 40, few: 5, span: 20 * time.Millisecond, row: 12 * time.Second, last: 20 * time.Minute}
 	if o.Quick {
 		b = &bench{home: home(), quick: true, rounds: 7, few: 3, span: 10 * time.Millisecond, row: time.Second, last: 40 * time.Second}

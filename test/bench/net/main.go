@@ -20,8 +20,6 @@ package main
 import (
 	"context"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"ninespace/test/bench/rounds"
 )
@@ -30,16 +28,10 @@ func main() {
 	if served() {
 		return
 	}
-	rounds.Exit("net", run())
+	rounds.Main("net", "short rounds: 40 s in all", "", run)
 }
 
-func run() error {
-	o, err := rounds.Parse("short rounds: 40 s in all", "")
-	if err != nil {
-		return err
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
+func run(ctx context.Context, o rounds.Options) error {
 	b := &bench{rounds: 9, part: 1}
 	if o.Quick {
 		b = &bench{rounds: 5, part: 8}

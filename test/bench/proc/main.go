@@ -18,8 +18,6 @@ package main
 import (
 	"context"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"ninespace/test/bench/rounds"
 )
@@ -28,16 +26,10 @@ func main() {
 	if served() {
 		return
 	}
-	rounds.Exit("proc", run())
+	rounds.Main("proc", "fewer rounds: 40 s in all", "", run)
 }
 
-func run() error {
-	o, err := rounds.Parse("fewer rounds: 40 s in all", "")
-	if err != nil {
-		return err
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
+func run(ctx context.Context, o rounds.Options) error {
 	b := &bench{rounds: 15, processes: 1000}
 	if o.Quick {
 		b.rounds = 7

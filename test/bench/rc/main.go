@@ -24,24 +24,16 @@ package main
 import (
 	"context"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"ninespace/test/bench/rounds"
 )
 
 func main() {
-	rounds.Exit("rc", run())
+	rounds.Main("rc", "fewer rounds and smaller works: 40 s in all", "count the time that processes run instead of the clock's", run)
 }
 
-func run() error {
-	o, err := rounds.Parse("fewer rounds and smaller works: 40 s in all", "count the time that processes run instead of the clock's")
-	if err != nil {
-		return err
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
+func run(ctx context.Context, o rounds.Options) error {
 	b := &bench{rounds: 7, last: 20 * time.Minute, cpu: o.CPU, scale: 1}
 	if o.Quick {
 		b.rounds, b.last, b.scale = 3, 38*time.Second, 10

@@ -1,11 +1,14 @@
 package rounds
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"regexp"
+	"syscall"
 )
 
 // Options are the flags that benchmarks have in common.
@@ -36,6 +39,18 @@ func Parse(quick, cpu string) (o Options, err error) {
 		return o, usageError{err}
 	}
 	return o, nil
+}
+
+// Main is the whole of the program name: it parses the flags, runs the benchmark until
+// it is done or a signal ends ctx, and exits.
+func Main(name, quick, cpu string, run func(ctx context.Context, o Options) error) {
+	o, err := Parse(quick, cpu)
+	if err == nil {
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+		err = run(ctx, o)
+		stop()
+	}
+	Exit(name, err)
 }
 
 // Exit ends the program name by what came of it: status 2 for wrong usage, 1 for

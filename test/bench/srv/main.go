@@ -20,8 +20,6 @@ package main
 import (
 	"context"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"ninespace/test/bench/rounds"
 )
@@ -30,16 +28,10 @@ func main() {
 	if served() {
 		return
 	}
-	rounds.Exit("srv", run())
+	rounds.Main("srv", "short rounds: 40 s in all", "", run)
 }
 
-func run() error {
-	o, err := rounds.Parse("short rounds: 40 s in all", "")
-	if err != nil {
-		return err
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
+func run(ctx context.Context, o rounds.Options) error {
 	b := &bench{rounds: 9, messages: 200000}
 	if o.Quick {
 		b = &bench{rounds: 5, messages: 40000}
