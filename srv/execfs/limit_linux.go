@@ -140,25 +140,11 @@ const groupPrefix = "nine.execfs."
 
 // ownGroup gives where control groups are mounted and this process's own, absolute there.
 func ownGroup() (mount, own string, err error) {
-	info, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		return "", "", cause(err)
-	}
-	for line := range strings.Lines(string(info)) {
-		before, after, _ := strings.Cut(line, " - ")
-		if f := strings.Fields(before); strings.HasPrefix(after, "cgroup2 ") && len(f) > 4 {
-			mount = f[4]
-		}
-	}
 	groups, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
 		return "", "", cause(err)
 	}
-	for line := range strings.Lines(string(groups)) {
-		if s, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "0::"); ok {
-			own = s
-		}
-	}
+	mount, own = srv.GroupMount(), srv.ParseGroup(string(groups))
 	if mount == "" || own == "" {
 		return "", "", p9.NewError(syscall.EOPNOTSUPP, "this machine has no control groups of version 2")
 	}

@@ -40,28 +40,14 @@ var groupLimits = []struct{ name, controller, file string }{
 	{"pids", "pids", "pids.max"},
 }
 
-// groupRoot is where control groups of the second version are mounted, "" for nowhere.
-func groupRoot() string {
-	b, _ := os.ReadFile("/proc/self/mountinfo")
-	for l := range strings.Lines(string(b)) {
-		mount, what, _ := strings.Cut(l, " - ")
-		if f := strings.Fields(mount); strings.HasPrefix(what, "cgroup2 ") && len(f) > 4 {
-			return f[4]
-		}
-	}
-	return ""
-}
-
 // group is the directory of the process's control group.
 func (f *file) group() (string, error) {
 	b, err := os.ReadFile(f.p.path("/cgroup"))
 	if err != nil {
 		return "", f.p.cause(err)
 	}
-	for l := range strings.Lines(string(b)) {
-		if path, ok := strings.CutPrefix(l, "0::"); ok && f.r.groups != "" {
-			return filepath.Join(f.r.groups, strings.TrimSpace(path)), nil
-		}
+	if path := srv.ParseGroup(string(b)); path != "" && f.r.groups != "" {
+		return filepath.Join(f.r.groups, path), nil
 	}
 	return "", p9.NewError(syscall.EOPNOTSUPP, "no control groups (cgroup2)")
 }

@@ -132,7 +132,7 @@ var (
 
 // New makes the directory of all processes that /proc shows to this one.
 func New() *FS {
-	return &FS{Node: srv.NewNode(fs.ModeDir | 0o555), groups: groupRoot(), kept: newKeeper(), tracers: map[proc]*tracer{},
+	return &FS{Node: srv.NewNode(fs.ModeDir | 0o555), groups: srv.GroupMount(), kept: newKeeper(), tracers: map[proc]*tracer{},
 		events: hub{Node: srv.NewNode(0o444)}}
 }
 
