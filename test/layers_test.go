@@ -38,6 +38,7 @@ var layers = []struct {
 
 	{"factotum", "srv srv/p9 factotum/sshkey"},
 	{"factotum/auth", "srv/p9 srv/client factotum/sshkey"},
+	{"factotum/users", "factotum/auth factotum/sshkey"},
 	{"factotum/psk", ""},
 	{"factotum/sshkey", ""},
 	{"factotum/cmd/*", "srv srv/p9 srv/client factotum factotum/auth factotum/sshkey"},
@@ -45,7 +46,7 @@ var layers = []struct {
 	{"exportfs", "srv srv/p9"},
 	{"exportfs/cmd/*", "srv srv/p9 srv/client srv/*fs ns factotum/auth exportfs"},
 
-	{"cpu", "srv srv/p9 srv/client srv/execfs ns exportfs factotum/auth"},
+	{"cpu", "srv srv/p9 srv/client srv/execfs ns exportfs factotum/auth factotum/users"},
 	{"cpu/cmd/*", "srv srv/p9 srv/client srv/*fs ns exportfs factotum/auth cpu"},
 
 	{"rc/syntax", "std"},
