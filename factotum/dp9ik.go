@@ -242,7 +242,7 @@ func dp9ikServer(c *conv) error {
 	if err != nil {
 		return err
 	}
-	c.info = &AuthInfo{Cuid: t.cuid, Suid: t.suid, Secret: secret}
+	c.info = &AuthInfo{Cuid: t.cuid, Suid: t.suid, Secret: secret, dom: req.dom}
 	return c.send(t.authenticate(nil, sealedAs, chal, nonce))
 }
 
