@@ -140,6 +140,7 @@ func TestP9anyRefuses(t *testing.T) {
 		"password": {strings.ReplaceAll(dpKey, "rabbit", "rabbjt"), dpKey, "", ""},
 		"user":     {strings.ReplaceAll(dpKey, "glenda", "eve"), dpKey, "", "error no authentication server for burrow, and the server's user is glenda, not eve"},
 		"no key":   {"", dpKey, "", "needkey proto=dp9ik role=client dom=burrow user? !password?"},
+		"domain":   {dpKey, dpKey, " dom=other", "error the server offers no protocol that both have"},
 		"other":    {dpKey, dpKey, " user=eve", "needkey proto=dp9ik role=client user=eve dom=burrow !password?"},
 	} {
 		c, s := pair(t, v.client, v.server, dpClient+v.attrs, dpServer)
