@@ -46,10 +46,11 @@ var layers = []struct {
 	{"factotum/cmd/*", "srv srv/p9 srv/client factotum factotum/auth factotum/sshkey"},
 
 	{"exportfs", "srv srv/p9"},
-	{"exportfs/cmd/*", "srv srv/p9 srv/client srv/*fs ns factotum/auth exportfs"},
+	{"exportfs/door", "srv srv/p9 factotum/auth factotum/sshkey"},
+	{"exportfs/cmd/*", "srv srv/p9 srv/client srv/*fs ns factotum/auth exportfs exportfs/door"},
 
-	{"cpu", "srv srv/p9 srv/client srv/execfs ns exportfs factotum/auth factotum/users"},
-	{"cpu/cmd/*", "srv srv/p9 srv/client srv/*fs ns exportfs factotum/auth cpu"},
+	{"cpu", "srv srv/p9 srv/client srv/execfs ns exportfs exportfs/door factotum/auth factotum/users"},
+	{"cpu/cmd/*", "srv srv/p9 srv/client srv/*fs ns exportfs exportfs/door factotum/auth factotum/users cpu"},
 
 	{"rc/syntax", "std"},
 	{"rc", "std rc/syntax golang.org/x/sys/unix"}, // syscall, frozen, has no setns, memfd_create, O_PATH's fstatat
