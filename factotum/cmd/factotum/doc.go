@@ -49,6 +49,9 @@ The protocols:
 
 	ssh         private keys: role=public reads the public ones, role=sign writes data
 	            and reads a signature; algorithm=rsa-sha2-256 or rsa-sha2-512
+	tls         proves who one is in TLS 1.3, by a key of ssh: writes what the
+	            handshake has its role sign, and nothing else, and reads the
+	            signature; client and server
 
 Where -a names no authentication server, the client of dp9ik has to have the server's own
 key.
