@@ -37,7 +37,8 @@ var layers = []struct {
 	{"ns/cmd/*", "srv srv/p9 srv/client srv/*fs ns rc/bin"},
 
 	{"factotum", "srv srv/p9 factotum/sshkey factotum/capfs"},
-	{"factotum/auth", "srv/p9 srv/client factotum/sshkey"},
+	{"factotum/auth", "srv/p9 srv/client factotum/sshkey factotum/psk"},
+	{"factotum/authtest", ""},
 	{"factotum/users", "factotum/auth factotum/sshkey"},
 	{"factotum/capfs", "srv srv/p9"},
 	{"factotum/psk", ""},
@@ -77,7 +78,7 @@ const forTests = "srv srv/p9 srv/client srv/srvtest"
 
 // forTestsOf is what the tests of one package may import besides: the trees that
 // an adapter is tried on.
-var forTestsOf = map[string]string{"srv/p9file": "srv/ramfs srv/diskfs", "factotum/auth": "factotum", "factotum/capfs": "factotum/users", "ns": "srv/ramfs srv/diskfs ns/nstest",
+var forTestsOf = map[string]string{"srv/p9file": "srv/ramfs srv/diskfs", "factotum": "factotum/authtest", "factotum/auth": "factotum factotum/authtest", "factotum/capfs": "factotum/users", "ns": "srv/ramfs srv/diskfs ns/nstest",
 	"ns/cmd/newns": "ns/nstest", "rc": "rc/rcgen", "rc/bin": "rc/syntax", "rc/cmd/rc": "rc/rcgen"}
 
 func TestLayers(t *testing.T) {
