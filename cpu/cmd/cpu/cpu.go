@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"ninespace/cpu"
+	"ninespace/exportfs/door"
 	"ninespace/srv"
 	"ninespace/srv/diskfs"
 )
@@ -24,11 +25,16 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	fs := flag.NewFlagSet("cpu", flag.ContinueOnError)
 	addr := os.Getenv("cpu")
 	if addr == "" {
-		addr = cpu.Local
+		addr = door.Local
 	}
+	var c cpu.Cmd
+	c.Env = environ()
+	c.Stderr = std[2]
 	fs.StringVar(&addr, "h", addr, "run at `addr`")
 	dir := fs.String("d", "", "start in `dir`")
-	token := fs.String("k", cpu.TokenFile(), "`tokenfile` for TCP")
+	fs.StringVar(&c.Key, "k", "", "`key` to show")
+	fs.StringVar(&c.User, "u", "", "as `user`")
+	fs.StringVar(&c.Jump, "J", "", "through `addr`")
 	nsfile := fs.String("n", "", "apply the lines of `nsfile`")
 	tree := fs.String("r", "/", "export only `tree`")
 	readOnly := fs.Bool("R", false, "export for reading only")
@@ -42,7 +48,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	if root, err = filepath.EvalSymlinks(root); err != nil {
 		return err
 	}
-	c := cpu.Cmd{Addr: addr, Token: *token, Args: fs.Args(), Dir: *dir, Env: environ()}
+	c.Addr, c.Args, c.Dir = addr, fs.Args(), *dir
 	var opts []diskfs.Option
 	if *readOnly {
 		opts = append(opts, diskfs.ReadOnly())
