@@ -65,6 +65,7 @@ func (f *Far) dial(ctx context.Context) (*yamux.Session, error) {
 		c.Close()
 		return nil, err
 	}
+	ctx = context.WithoutCancel(ctx) // it is served while there is a connection
 	go door.Serve(mux, func(stream net.Conn) {
 		if f.Tree == nil {
 			stream.Close()

@@ -32,7 +32,7 @@ type Dialer struct {
 	Known  string               // known_hosts; "" is ~/.ssh/known_hosts
 	Jump   string               // addresses to go through, parted by commas
 	SSH    []string             // the command ssh and its options; nil: ssh
-	Stderr *os.File             // ssh's; nil: none
+	Stderr io.Writer            // ssh's; nil: none
 	Log    func(string, ...any) // is told what is done; nil: nobody
 }
 

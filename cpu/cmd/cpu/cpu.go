@@ -4,6 +4,8 @@ import (
 	"context"
 	_ "embed"
 	"flag"
+	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,6 +40,8 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	nsfile := fs.String("n", "", "apply the lines of `nsfile`")
 	tree := fs.String("r", "/", "export only `tree`")
 	readOnly := fs.Bool("R", false, "export for reading only")
+	verbose := fs.Bool("v", false, "say what is done")
+	resident := fs.Bool("M", false, "keep the connection")
 	if err := srv.Parse(fs, args); err != nil {
 		return err
 	}
@@ -72,6 +76,20 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 			return err
 		}
 		c.NS = string(b)
+	}
+	if *verbose {
+		c.Log = func(format string, args ...any) { fmt.Fprintf(std[2], "cpu: "+format+"\n", args...) }
+	}
+	idle, err := idleTime()
+	if err != nil {
+		return err
+	}
+	name := keptAs(&c, root, *readOnly)
+	if *resident {
+		return keep(ctx, &c, name, idle)
+	}
+	if idle > 0 {
+		c.Resident = func(ctx context.Context) (net.Conn, error) { return kept(ctx, &c, name, args) }
 	}
 	return c.Run(ctx, std)
 }

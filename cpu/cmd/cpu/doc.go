@@ -7,7 +7,7 @@ cpu - run a command on another node, with your files along
 
 # SYNOPSIS
 
-	nine cpu [-R] [-h addr] [-u user] [-J addr] [-k key] [-d dir] [-n nsfile] [-r tree] [cmd [arg ...]]
+	nine cpu [-Rv] [-h addr] [-u user] [-J addr] [-k key] [-d dir] [-n nsfile] [-r tree] [cmd [arg ...]]
 
 # DESCRIPTION
 
@@ -54,6 +54,12 @@ The options are:
 	           error and the command does not run
 	-r tree    let the far side have only this directory, as /mnt/term
 	-R         let the far side read and not write
+	-v         say what is done: the door, who both ends are
+
+A connection is kept for the next command: for a minute after the last one, or for as
+long as $cpuidle says, a duration such as 10m; 0 keeps none. Only commands from the
+same name space which ask for the same share one. The process that keeps it is cpu -M, which
+SIGTERM ends.
 
 # EXAMPLES
 
@@ -68,6 +74,7 @@ The two outputs apart:
 # FILES
 
 	$NAMESPACE/cpu      the socket that -h local means
+	$NAMESPACE/cpu.*    connections that are kept
 	~/.ssh/known_hosts  the keys of hosts
 	/mnt/term           your files, on the far side
 
