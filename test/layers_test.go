@@ -43,6 +43,7 @@ var layers = []struct {
 	{"factotum/cmd/*", "srv srv/p9 srv/client factotum factotum/auth factotum/sshkey"},
 
 	{"exportfs", "srv srv/p9"},
+	{"exportfs/aan", ""},
 	{"exportfs/cmd/*", "srv srv/p9 srv/client srv/*fs ns factotum/auth exportfs"},
 
 	{"cpu", "srv srv/p9 srv/client srv/execfs ns exportfs factotum/auth"},
