@@ -38,13 +38,13 @@ Written to ctl, each command a line, or one write, quoted as in rc(1):
 	killonclose              end it when the conversation ends
 	uid user                 run it as this user, if root runs execfs and asks
 	nice n                   with this priority, -20 to 19, also while it runs
-	limit cpu n              at most n processors' time, such as 0.5
+	limit cpu n%             at most so much of one processor's time, such as 50%
 	limit memory n           at most n bytes (K, M, G, T); beyond, the kernel kills
 	limit pids n             at most n processes and threads
 	detach                   keep the conversation when no file of it is open
 	attach                   no longer
 
-A limit, max for none, holds for all that the command starts and may be changed while
+A limit, unlimited for none, holds for all that the command starts and may be changed while
 it runs; status tells what is used. It is a control group (cgroups(7), version 2)
 beside execfs's own: root has one, and a user whom the system's manager gives one, as
 systemd-run --user --scope -p Delegate=yes does.
