@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -555,10 +556,10 @@ func TestTiny(t *testing.T) {
 func TestGarbage(t *testing.T) {
 	p := newPlace(t, Config{}, nil)
 	msg := func(size, number, acked uint32, data string) []byte {
-		m := &message{b: make([]byte, headerSize)}
+		m := &message{b: append(make([]byte, headerSize), data...)}
 		m.header(number, acked)
-		m.b[0], m.b[1], m.b[2], m.b[3] = byte(size), byte(size>>8), byte(size>>16), byte(size>>24)
-		return append(m.b, data...)
+		binary.LittleEndian.PutUint32(m.b, size)
+		return m.b
 	}
 	for name, b := range map[string][]byte{
 		"huge":       msg(1<<30, 0, 0, "x"),

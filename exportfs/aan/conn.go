@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -40,7 +39,7 @@ func (c *Conn) Read(p []byte) (n int, err error) {
 			c.consumed()
 		}
 	}
-	if c.readCost > window/4 {
+	if c.readCost > ackEvery {
 		c.sync = true
 		c.flush()
 	}
@@ -178,7 +177,6 @@ func (c *Conn) address(i int) net.Addr {
 type deadline struct {
 	at    time.Time
 	timer *time.Timer
-	mu    sync.Mutex
 }
 
 func (d *deadline) over() bool { return !d.at.IsZero() && !time.Now().Before(d.at) }

@@ -13,10 +13,11 @@ import (
 
 const (
 	headerSize = 12
-	maxData    = 64 << 10 // of a message
-	smallData  = 4 << 10  // a message of no more has memory of its own size
-	window     = 4 << 20  // cost of what the other end has not read
-	overhead   = 128      // what a message costs besides its data
+	maxData    = 64<<10 - headerSize // of a message: with the header whole records of TLS
+	smallData  = 4 << 10             // a message of no more has memory of its own size
+	window     = 4 << 20             // cost of what the other end has not read
+	ackEvery   = 256 << 10           // bytes read are acked at the latest
+	overhead   = 128                 // what a message costs besides its data
 
 	noNumber = 1<<32 - 1 // of a message that only acks
 )
