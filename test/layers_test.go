@@ -46,8 +46,9 @@ var layers = []struct {
 	{"factotum/cmd/*", "srv srv/p9 srv/client factotum factotum/auth factotum/sshkey"},
 
 	{"exportfs", "srv srv/p9"},
+	{"exportfs/aan", ""},
 	{"exportfs/door", "srv srv/p9 factotum/auth factotum/sshkey"},
-	{"exportfs/cmd/*", "srv srv/p9 srv/client srv/*fs ns factotum/auth exportfs exportfs/door"},
+	{"exportfs/cmd/*", "srv srv/p9 srv/client srv/*fs ns factotum/auth exportfs exportfs/aan exportfs/door"},
 
 	{"cpu", "srv srv/p9 srv/client srv/execfs ns exportfs exportfs/door factotum/auth factotum/users"},
 	{"cpu/cmd/*", "srv srv/p9 srv/client srv/*fs ns exportfs exportfs/door factotum/auth factotum/users cpu"},
