@@ -28,7 +28,8 @@ var layers = []struct {
 	{"srv/client", "srv/p9"}, // never srv: a client is of any server
 	{"srv/srvtest", "srv srv/p9 srv/client"},
 	{"srv/p9file", "srv srv/p9"},
-	{"srv/*fs", "srv srv/p9"},
+	{"srv/ndb", ""},
+	{"srv/*fs", "srv srv/p9 srv/ndb"},
 	{"srv/cmd/*", "srv srv/p9 srv/client srv/*fs ns"},
 
 	{"ns", "srv srv/p9 srv/client ns/devfuse"},
