@@ -49,23 +49,25 @@ type entry struct {
 	extra      bool
 }
 
-// fixed are the files that each image has.
-var fixed = map[string]entry{
-	"init":              {mode: fs.ModeSymlink, data: "bin/nine"},
-	"etc/passwd":        {mode: 0o644, data: "root:x:0:0:root:/root:/bin/rc\nnobody:x:65534:65534:nobody:/:/bin/rc\n"},
-	"etc/group":         {mode: 0o644, data: "root:x:0:\nnogroup:x:65534:\n"},
-	"etc/hosts":         {mode: 0o644, data: "127.0.0.1 localhost\n::1 localhost\n"},
-	"etc/nsswitch.conf": {mode: 0o644, data: "hosts: files dns\n"},
-	"bin/rc":            {mode: fs.ModeSymlink, data: "nine"},
-	"dev":               {mode: fs.ModeDir | 0o755},
-	"mnt":               {mode: fs.ModeDir | 0o755},
-	"n":                 {mode: fs.ModeDir | 0o755},
-	"proc":              {mode: fs.ModeDir | 0o555},
-	"root":              {mode: fs.ModeDir | 0o700},
-	"run":               {mode: fs.ModeDir | 0o755},
-	"srv":               {mode: fs.ModeDir | 0o755},
-	"sys":               {mode: fs.ModeDir | 0o555},
-	"tmp":               {mode: fs.ModeDir | fs.ModeSticky | 0o777},
+// fixed gives the files that each image has.
+func fixed() map[string]entry {
+	return map[string]entry{
+		"init":              {mode: fs.ModeSymlink, data: "bin/nine"},
+		"etc/passwd":        {mode: 0o644, data: "root:x:0:0:root:/root:/bin/rc\nnobody:x:65534:65534:nobody:/:/bin/rc\n"},
+		"etc/group":         {mode: 0o644, data: "root:x:0:\nnogroup:x:65534:\n"},
+		"etc/hosts":         {mode: 0o644, data: "127.0.0.1 localhost\n::1 localhost\n"},
+		"etc/nsswitch.conf": {mode: 0o644, data: "hosts: files dns\n"},
+		"bin/rc":            {mode: fs.ModeSymlink, data: "nine"},
+		"dev":               {mode: fs.ModeDir | 0o755},
+		"mnt":               {mode: fs.ModeDir | 0o755},
+		"n":                 {mode: fs.ModeDir | 0o755},
+		"proc":              {mode: fs.ModeDir | 0o555},
+		"root":              {mode: fs.ModeDir | 0o700},
+		"run":               {mode: fs.ModeDir | 0o755},
+		"srv":               {mode: fs.ModeDir | 0o755},
+		"sys":               {mode: fs.ModeDir | 0o555},
+		"tmp":               {mode: fs.ModeDir | fs.ModeSticky | 0o777},
+	}
 }
 
 // Write writes the image, a cpio archive, to w.
@@ -119,7 +121,7 @@ func (c Config) files() (map[string]entry, error) {
 	if err := checkProgram(c.Nine, c.Arch); err != nil {
 		return nil, err
 	}
-	files := maps.Clone(fixed)
+	files := fixed()
 	files["bin/nine"] = entry{mode: 0o755, from: c.Nine}
 	if c.NS != "" {
 		files["lib/namespace"] = entry{mode: 0o644, data: c.NS}
@@ -150,14 +152,16 @@ func unixPerm(m fs.FileMode) fs.FileMode {
 	return p
 }
 
-// machines are the kinds of machines that images are made for.
-var machines = map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}
-
 // checkProgram refuses a program that could not run in the image.
 func checkProgram(file, arch string) error {
-	want, ok := machines[arch]
-	if !ok {
-		return fmt.Errorf("architecture %s: have %s", arch, strings.Join(slices.Sorted(maps.Keys(machines)), " "))
+	var want elf.Machine
+	switch arch {
+	case "amd64":
+		want = elf.EM_X86_64
+	case "arm64":
+		want = elf.EM_AARCH64
+	default:
+		return fmt.Errorf("architecture %s: have amd64 and arm64", arch)
 	}
 	f, err := elf.Open(file)
 	if err != nil {
