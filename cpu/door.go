@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ninespace/srv"
+	"ninespace/srv/client"
 	"ninespace/srv/p9"
 )
 
@@ -107,34 +108,23 @@ func makeToken(file string) (string, error) {
 
 // dial connects to a far side and greets it.
 func dial(ctx context.Context, addr, tokenFile string) (net.Conn, error) {
-	network, address, err := p9.ParseDial(dialstring(addr), port)
+	c, err := client.DialStream(ctx, dialstring(addr), port)
 	if err != nil {
+		if addr == Local && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)) {
+			err = fmt.Errorf("dial %s: no cpud is posted in %s", addr, p9.Namespace())
+		}
 		return nil, err
 	}
 	token := "-"
-	if network != "unix" {
-		if token, err = readToken(tokenFile); err != nil {
-			return nil, fmt.Errorf("dial %s: %w", addr, err)
-		}
-	}
-	var d net.Dialer
-	c, err := d.DialContext(ctx, network, address)
-	if err != nil {
-		var n syscall.Errno
-		switch {
-		case addr == Local && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)):
-			err = fmt.Errorf("no cpud is posted in %s", p9.Namespace())
-		case errors.As(err, &n):
-			err = n
-		}
-		return nil, fmt.Errorf("dial %s: %w", addr, err)
-	}
-	if network == "unix" {
+	if _, ok := c.(*net.UnixConn); ok {
 		// A socket in a directory that others write to may be anybody's.
-		if err := ownPeer(c); err != nil {
-			c.Close()
-			return nil, fmt.Errorf("dial %s: %w", addr, err)
-		}
+		err = ownPeer(c)
+	} else {
+		token, err = readToken(tokenFile)
+	}
+	if err != nil {
+		c.Close()
+		return nil, fmt.Errorf("dial %s: %w", addr, err)
 	}
 	stop := context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })
 	defer stop()

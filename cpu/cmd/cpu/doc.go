@@ -27,8 +27,9 @@ interrupt, hangup, quit, termination, USR1 and USR2 signals are sent on to it.
 The options are:
 
 	-h addr       where: local (the cpud of nine up, the default), or a dial
-	              string, unix!/path or tcp!host!port. $cpu, if set, is the
-	              default instead of local
+	              string, unix!/path, tcp!host!port, or /net/tcp!host!port,
+	              which goes out by the network mounted there. $cpu, if set,
+	              is the default instead of local
 	-d dir        start in dir of the far side's name space
 	-k tokenfile  the token of a cpud on TCP; default $NAMESPACE/cpu.token
 	-n nsfile     build the command's name space with the namespace(6) lines of

@@ -13,6 +13,7 @@ import (
 
 	"ninespace/factotum"
 	"ninespace/srv"
+	"ninespace/srv/client"
 	"ninespace/srv/p9"
 )
 
@@ -48,13 +49,11 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	}
 	var cfg factotum.Config
 	if *as != "" {
-		network, addr, err := p9.ParseDial(*as, "567")
-		if err != nil {
+		if _, _, err := p9.ParseDial(*as, "567"); err != nil && !client.ByFiles(*as) {
 			return fmt.Errorf("%w: %w", flag.ErrHelp, err)
 		}
 		cfg.AuthDial = func(ctx context.Context, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, network, addr)
+			return client.DialStream(ctx, *as, "567")
 		}
 	}
 	if d.Trace { // the messages themselves have secrets

@@ -116,6 +116,7 @@ A server that only the node gate reaches, whose netfs is at gate!5640:
 
 	mount 'tcp!gate!5640' /net
 	9p -a '/net/tcp!inner!564' ls /
+	mount '/net/tcp!inner!564' /n/inner
 
 # FILES
 
@@ -144,8 +145,5 @@ A write is answered when netfs has it: what of it could not be sent is the next 
 
 Announcing * takes any port that is free, not all of them. Icmp is for the groups of
 net.ipv4.ping_group_range.
-
-Of the commands 9p dials by /net; mount does not, as it has the name space's engine dial,
-which is outside of it.
 */
 package netfs
