@@ -8,7 +8,7 @@ import (
 	"ninespace/srv/p9"
 )
 
-// dialFiles connects to a server by a network of the name space's, client.ByFiles.
+// dialFiles connects to a server by a network of the name space's, client.SplitNet.
 func (g *Group) dialFiles(ctx context.Context, name, aname string) (*Dev, error) {
 	nc, err := client.DialFiles(ctx, g.opener, name, "564")
 	if err != nil {

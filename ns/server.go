@@ -51,7 +51,7 @@ func (g *Group) server(ctx context.Context, name, aname string) (*Dev, error) {
 		}
 		return g.eng.streams[i].attach(ctx, name, aname)
 	}
-	if client.ByFiles(name) {
+	if _, _, ok := client.SplitNet(name); ok {
 		return g.dialFiles(ctx, name, aname)
 	}
 	if name[0] == '/' {

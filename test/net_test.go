@@ -144,7 +144,7 @@ func TestImportNet(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("not root: no networks of our own")
 	}
-	for _, tool := range []string{"nsenter", "ip"} {
+	for _, tool := range []string{"nsenter", "ip", "ssh-keygen"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skip(err)
 		}
@@ -188,9 +188,10 @@ func TestImportNet(t *testing.T) {
 	if !srvtest.Until(func() bool { return h.inside("sh", "-c", "ss -ltn | grep -q :5640").Run() == nil }) {
 		t.Fatal("no ramfs")
 	}
-	token := filepath.Join(dir, "token")
 	a.run("ip", "link", "set", "lo", "up")
-	a.serve("cpud", "-l", "tcp!127.0.0.1!17011", "-k", token)
+	a.run("sh", "-c", `mkdir -p $0/.ssh && cd $0/.ssh && ssh-keygen -q -t ed25519 -N '' -f host && ssh-keygen -q -t ed25519 -N '' -f id_ed25519 &&
+		echo "[127.0.0.1]:17011 $(cat host.pub)" >known_hosts && cp id_ed25519.pub authorized && chmod 600 authorized`, dir)
+	a.serve("cpud", "-0", "-l", "tcp!127.0.0.1!17011", "-k", dir+"/.ssh/host", "-a", dir+"/.ssh/authorized")
 	if !srvtest.Until(func() bool { return a.inside("sh", "-c", "ss -ltn | grep -q :17011").Run() == nil }) {
 		t.Fatal("no cpud")
 	}
@@ -216,10 +217,10 @@ func TestImportNet(t *testing.T) {
 		$NINE mount '/net/tcp!10.99.0.1!5641' /n/y
 		$NINE srv '/net/tcp!10.99.0.1!5640' posted /n/y; cat /n/y/g
 		$NINE ns | grep '/n/[xy]$'
-		$NINE cpu -k $TOKEN -h '/net/tcp!127.0.0.1!17011' sh -c 'echo remote; ip route get 10.99.0.1 >/dev/null'
+		$NINE cpu -h '/net/tcp!127.0.0.1!17011' sh -c 'echo remote; ip route get 10.99.0.1 >/dev/null'
 	`
 	cmd := b.inside(binary(t), "newns", "-n", nsfile, "sh", "-c", script)
-	cmd.Env = append(os.Environ(), "A="+a.net, "NINE="+binary(t), "TOKEN="+token)
+	cmd.Env = append(os.Environ(), "A="+a.net, "NINE="+binary(t), "HOME="+dir, "NAMESPACE="+dir, "cpuidle=0", "SSH_AUTH_SOCK=")
 	out, err := cmd.CombinedOutput()
 	const want = `10.99.0.1!7
 by sh and cat

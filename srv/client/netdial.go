@@ -18,7 +18,7 @@ import (
 )
 
 // DialStream connects to a dial string, p9.ParseDial, or to one that begins with a
-// directory of networks, ByFiles: then by the files there, whoever's network it is. An
+// directory of networks, SplitNet: then by the files there, whoever's network it is. An
 // error says what was dialled. Everything of ninespace that calls out does it here, so
 // that it can do so by another node's network.
 func DialStream(ctx context.Context, dialstring, port string) (net.Conn, error) {
@@ -30,10 +30,10 @@ func DialStream(ctx context.Context, dialstring, port string) (net.Conn, error) 
 // and a write go on where the last one ended.
 type Opener func(ctx context.Context, name string, mode p9.Mode) (io.ReadWriteCloser, error)
 
-// DialFiles is DialStream for a dial string that is ByFiles, where the files are those
-// of an Opener.
+// DialFiles is DialStream for a dial string with a directory of networks, where the files
+// are those of an Opener.
 func DialFiles(ctx context.Context, open Opener, dialstring, port string) (net.Conn, error) {
-	dir, addr, _ := netDir(dialstring)
+	dir, addr, _ := SplitNet(dialstring)
 	c, err := open.dial(ctx, dir, addr, port)
 	if err != nil {
 		return nil, fmt.Errorf("dial %s: %w", dialstring, err)
@@ -41,16 +41,9 @@ func DialFiles(ctx context.Context, open Opener, dialstring, port string) (net.C
 	return c, nil
 }
 
-// ByFiles tells whether a dial string begins with a directory of networks, dial(2), as
-// /net/tcp!host!service and /net.alt/unix!/path do.
-func ByFiles(dialstring string) bool {
-	_, _, ok := netDir(dialstring)
-	return ok
-}
-
 // dialStream connects, and says what to call the other end.
 func dialStream(ctx context.Context, dialstring, port string) (c net.Conn, name string, err error) {
-	if ByFiles(dialstring) {
+	if _, _, ok := SplitNet(dialstring); ok {
 		c, err = DialFiles(ctx, openHost, dialstring, port)
 		return c, dialstring, err
 	}
@@ -79,8 +72,9 @@ func openHost(_ context.Context, name string, mode p9.Mode) (io.ReadWriteCloser,
 	return f, nil
 }
 
-// netDir takes the directory off a dial string, if it has one.
-func netDir(s string) (dir, rest string, ok bool) {
+// SplitNet takes the directory of networks off a dial string, dial(2), if it has one: of
+// /net.alt/tcp!host!service, /net.alt and tcp!host!service.
+func SplitNet(s string) (dir, rest string, ok bool) {
 	prefix, addr, ok := strings.Cut(s, "!")
 	if !ok || !strings.HasPrefix(prefix, "/") {
 		return "", "", false
