@@ -45,7 +45,7 @@ var layers = []struct {
 	{"factotum/cmd/*", "srv srv/p9 srv/client factotum factotum/auth factotum/sshkey"},
 
 	{"exportfs", "srv srv/p9"},
-	{"exportfs/door", "srv srv/p9 factotum/auth factotum/sshkey"},
+	{"exportfs/door", "srv srv/p9 factotum/auth factotum/sshkey factotum/users"},
 	{"exportfs/cmd/*", "srv srv/p9 srv/client srv/*fs ns factotum/auth exportfs exportfs/door"},
 
 	{"cpu", "srv srv/p9 srv/client srv/execfs ns exportfs exportfs/door factotum/auth factotum/users"},
