@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/user"
 	"strconv"
-	"time"
 
 	"ninespace/factotum/auth"
 	"ninespace/factotum/sshkey"
@@ -24,6 +23,9 @@ import (
 type Options struct {
 	Key   string       // file of the machine's key, or its fingerprint; "": factotum's, or sshd's, or the user's own
 	Users users.Policy // who is whom
+
+	Authorized string // instead of Users: an authorized_keys for everybody
+	Root       bool   // and whether root may come in
 }
 
 // A Listener is a door that others come through.
@@ -141,7 +143,7 @@ func (l *Listener) admit(ctx context.Context, raw net.Conn) (*Conn, error) {
 	if a, err := netip.ParseAddrPort(raw.RemoteAddr().String()); err == nil {
 		from = a.Addr()
 	}
-	u, g, err := l.o.Users.Key(w.User, pub, from, time.Now())
+	u, g, err := l.o.who(w.User, pub, from)
 	if err != nil {
 		refuse(c, "key", auth.ErrNotAuthorized.Error()) // a stranger learns nothing of who there is
 		return nil, fmt.Errorf("user %.64q, key %s: %w", w.User, pub.Fingerprint(), err)
