@@ -82,7 +82,7 @@ func (d *Dialer) dialSSH(ctx context.Context, host string, w Want) (*Conn, error
 	theirs.Close()
 	if err = askSSH(ctx, c, w); err != nil {
 		var exit *exec.ExitError
-		ended := errors.Is(err, io.EOF)
+		ended := errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 		if ended { // by itself, and the status says why
 			c.Conn.Close()
 			ended = errors.As(c.wait(), &exit)

@@ -40,6 +40,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	nsfile := fs.String("n", "", "apply the lines of `nsfile`")
 	tree := fs.String("r", "/", "export only `tree`")
 	readOnly := fs.Bool("R", false, "export for reading only")
+	install := fs.Bool("i", false, "install nine at ssh's host")
 	verbose := fs.Bool("v", false, "say what is done")
 	resident := fs.Bool("M", false, "keep the connection")
 	if err := srv.Parse(fs, args); err != nil {
@@ -79,6 +80,17 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	}
 	if *verbose {
 		c.Log = func(format string, args ...any) { fmt.Fprintf(std[2], "cpu: "+format+"\n", args...) }
+	}
+	if c.SSH, err = srv.Fields(os.Getenv("SSH")); err != nil {
+		return fmt.Errorf("$SSH: %w", err)
+	}
+	if *install && !*resident {
+		if !strings.HasPrefix(addr, "ssh!") {
+			return fmt.Errorf("%w: -i is for ssh!host", flag.ErrHelp)
+		}
+		if err := c.Install(ctx, addr, "/proc/self/exe"); err != nil {
+			return err
+		}
 	}
 	idle, err := idleTime()
 	if err != nil {
