@@ -48,11 +48,11 @@ var layers = []struct {
 
 	{"exportfs", "srv srv/p9"},
 	{"exportfs/aan", ""},
-	{"exportfs/door", "srv srv/p9 srv/client factotum/auth factotum/sshkey"},
+	{"exportfs/door", "srv srv/p9 srv/client factotum/auth factotum/sshkey factotum/users"},
 	{"exportfs/cmd/*", "srv srv/p9 srv/client srv/*fs ns factotum/auth exportfs exportfs/aan exportfs/door"},
 
-	{"cpu", "srv srv/p9 srv/client srv/execfs ns exportfs exportfs/door factotum/auth factotum/users"},
-	{"cpu/cmd/*", "srv srv/p9 srv/client srv/*fs ns exportfs exportfs/door factotum/auth factotum/users cpu"},
+	{"cpu", "srv srv/p9 srv/client srv/execfs ns exportfs exportfs/aan exportfs/door factotum/auth factotum/users"},
+	{"cpu/cmd/*", "srv srv/p9 srv/client srv/*fs ns exportfs exportfs/aan exportfs/door factotum/auth factotum/users cpu"},
 
 	{"initramfs", ""},
 	{"initramfs/node", "srv srv/p9 srv/client srv/netfs factotum/sshkey initramfs"},
