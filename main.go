@@ -59,6 +59,8 @@ import (
 
 	"ninespace/cpu/cmd/cpu"
 	"ninespace/cpu/cmd/cpud"
+	"ninespace/exportfs/cmd/exportfs"
+	imp "ninespace/exportfs/cmd/import"
 	"ninespace/factotum/cmd/factotum"
 	"ninespace/ns/cmd/bind"
 	"ninespace/ns/cmd/mount"
@@ -106,7 +108,9 @@ func commands() []command {
 		{"diskfs", diskfs.Main, diskfs.Man},
 		{"envfs", envfs.Main, envfs.Man},
 		{"execfs", execfs.Main, execfs.Man},
+		{"exportfs", exportfs.Main, exportfs.Man},
 		{"factotum", factotum.Main, factotum.Man},
+		{"import", imp.Main, imp.Man},
 		{"ipcfs", ipcfs.Main, ipcfs.Man},
 		{"man", man, page},
 		{"mount", mount.Main, mount.Man},

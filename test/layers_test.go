@@ -44,10 +44,11 @@ var layers = []struct {
 	{"factotum/sshkey", ""},
 	{"factotum/cmd/*", "srv srv/p9 srv/client factotum factotum/auth factotum/sshkey"},
 
-	{"exportfs", "srv srv/p9"},
+	{"exportfs", "srv srv/p9 exportfs/door"},
 	{"exportfs/aan", ""},
 	{"exportfs/door", "srv srv/p9 factotum/auth factotum/sshkey"},
-	{"exportfs/cmd/*", "srv srv/p9 srv/client srv/*fs ns factotum/auth exportfs exportfs/aan exportfs/door"},
+	{"exportfs/trees", "srv srv/p9 srv/client srv/*fs exportfs"},
+	{"exportfs/cmd/*", "srv srv/p9 srv/client srv/*fs ns factotum/auth exportfs exportfs/aan exportfs/door exportfs/trees"},
 
 	{"cpu", "srv srv/p9 srv/client srv/execfs ns exportfs exportfs/door factotum/auth factotum/users"},
 	{"cpu/cmd/*", "srv srv/p9 srv/client srv/*fs ns exportfs exportfs/door factotum/auth factotum/users cpu"},
