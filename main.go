@@ -62,6 +62,8 @@ import (
 	"ninespace/exportfs/cmd/exportfs"
 	imp "ninespace/exportfs/cmd/import"
 	"ninespace/factotum/cmd/factotum"
+	boot "ninespace/initramfs/cmd/init"
+	"ninespace/initramfs/cmd/initramfs"
 	"ninespace/ns/cmd/bind"
 	"ninespace/ns/cmd/mount"
 	"ninespace/ns/cmd/newns"
@@ -111,6 +113,8 @@ func commands() []command {
 		{"exportfs", exportfs.Main, exportfs.Man},
 		{"factotum", factotum.Main, factotum.Man},
 		{"import", imp.Main, imp.Man},
+		{"init", boot.Main, boot.Man},
+		{"initramfs", initramfs.Main, initramfs.Man},
 		{"ipcfs", ipcfs.Main, ipcfs.Man},
 		{"man", man, page},
 		{"mount", mount.Main, mount.Man},
