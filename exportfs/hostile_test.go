@@ -102,9 +102,8 @@ func (f *far) mux(t *testing.T) *yamux.Session {
 // raw is a conversation of messages that no honest client sends.
 type raw struct {
 	*testing.T
-	c   net.Conn
-	in  *bufio.Reader
-	tag uint16
+	c  net.Conn
+	in *bufio.Reader
 }
 
 func newRaw(t *testing.T, m *yamux.Session) *raw {
@@ -710,4 +709,3 @@ func use(ctx context.Context, i *exportfs.Import) (names []string, err error) {
 	_, err = f.Read(ctx, make([]byte, 100), 0)
 	return names, err
 }
-
