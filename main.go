@@ -60,6 +60,7 @@ import (
 	"ninespace/cpu/cmd/cpu"
 	"ninespace/cpu/cmd/cpud"
 	"ninespace/factotum/cmd/factotum"
+	"ninespace/initramfs/cmd/netboot"
 	"ninespace/ns/cmd/bind"
 	"ninespace/ns/cmd/mount"
 	"ninespace/ns/cmd/newns"
@@ -110,6 +111,7 @@ func commands() []command {
 		{"ipcfs", ipcfs.Main, ipcfs.Man},
 		{"man", man, page},
 		{"mount", mount.Main, mount.Man},
+		{"netboot", netboot.Main, netboot.Man},
 		{"netfs", netfs.Main, netfs.Man},
 		{"newns", newns.Main, newns.Man},
 		{"ns", ns.Main, ns.Man},

@@ -52,6 +52,9 @@ var layers = []struct {
 	{"cpu", "srv srv/p9 srv/client srv/execfs ns exportfs exportfs/door factotum/auth factotum/users"},
 	{"cpu/cmd/*", "srv srv/p9 srv/client srv/*fs ns exportfs exportfs/door factotum/auth factotum/users cpu"},
 
+	{"initramfs/netboot", "srv srv/p9 srv/ndb factotum/sshkey"},
+	{"initramfs/cmd/netboot", "srv factotum/sshkey initramfs/netboot"},
+
 	{"rc/syntax", "std"},
 	{"rc", "std rc/syntax golang.org/x/sys/unix"}, // syscall, frozen, has no setns, memfd_create, O_PATH's fstatat
 	{"rc/term", "std rc rc/syntax golang.org/x/sys/unix github.com/ergochat/readline"},
