@@ -60,6 +60,8 @@ import (
 	"ninespace/cpu/cmd/cpu"
 	"ninespace/cpu/cmd/cpud"
 	"ninespace/factotum/cmd/factotum"
+	boot "ninespace/initramfs/cmd/init"
+	"ninespace/initramfs/cmd/initramfs"
 	"ninespace/initramfs/cmd/netboot"
 	"ninespace/ns/cmd/bind"
 	"ninespace/ns/cmd/mount"
@@ -108,6 +110,8 @@ func commands() []command {
 		{"envfs", envfs.Main, envfs.Man},
 		{"execfs", execfs.Main, execfs.Man},
 		{"factotum", factotum.Main, factotum.Man},
+		{"init", boot.Main, boot.Man},
+		{"initramfs", initramfs.Main, initramfs.Man},
 		{"ipcfs", ipcfs.Main, ipcfs.Man},
 		{"man", man, page},
 		{"mount", mount.Main, mount.Man},
