@@ -163,7 +163,9 @@ func (s *Server) answer(p []byte, from netip.AddrPort, bound bool) *reply {
 		s.sayLocked(n, "dhcp: duplicate address: the machine %s has it and %s asks: not answered", n.uuid, a.uuid)
 		return nil
 	}
-	n.last = now()
+	if n.last = now(); n.state == "" {
+		n.first = n.last
+	}
 	if a.uuid != "" {
 		n.uuid = a.uuid
 	}

@@ -33,6 +33,9 @@ const (
 	maxAsked  = 1000             // requests of one connection
 )
 
+// times are these, but in tests.
+type times struct{ head, idle, chunk time.Duration }
+
 // serveHTTP takes connections until the listener is closed.
 func (s *Server) serveHTTP(l net.Listener, secure *tls.Config) {
 	for {
@@ -119,13 +122,13 @@ func (w *web) serve() error {
 	w.in = bufio.NewReaderSize(nil, maxHead)
 	limit := &io.LimitedReader{R: w.Conn}
 	w.in.Reset(limit)
-	w.SetDeadline(time.Now().Add(headTime))
+	w.SetDeadline(time.Now().Add(w.times.head))
 	for range maxAsked {
 		limit.N = maxHead + maxBody
 		if _, err := w.in.Peek(1); err != nil {
 			return nil // it wants no more
 		}
-		w.SetDeadline(time.Now().Add(headTime))
+		w.SetDeadline(time.Now().Add(w.times.head))
 		a, err := w.read()
 		if err != nil {
 			var st *status
@@ -143,7 +146,7 @@ func (w *web) serve() error {
 		if err := w.answer(a); err != nil || a.last {
 			return err
 		}
-		w.SetDeadline(time.Now().Add(idleTime))
+		w.SetDeadline(time.Now().Add(w.times.idle))
 	}
 	return nil
 }
@@ -236,7 +239,7 @@ func (w *web) text(a *ask, code int, text string) error {
 	if a.method == "HEAD" {
 		body = ""
 	}
-	w.SetWriteDeadline(time.Now().Add(chunkTime))
+	w.SetWriteDeadline(time.Now().Add(w.times.chunk))
 	_, err := io.WriteString(w.Conn, w.head(a, code, int64(len(text)), "Content-Type: text/plain\r\n")+body)
 	return err
 }
@@ -268,7 +271,7 @@ func (w *web) file(a *ask, f *os.File, node *node) (sent int64, err error) {
 			more += fmt.Sprintf("Content-Range: bytes %d-%d/%d\r\n", off, off+n-1, size)
 		}
 	}
-	w.SetWriteDeadline(time.Now().Add(chunkTime))
+	w.SetWriteDeadline(time.Now().Add(w.times.chunk))
 	if _, err := io.WriteString(w.Conn, w.head(a, code, n, more)); err != nil || a.method == "HEAD" {
 		return 0, err
 	}
@@ -277,7 +280,7 @@ func (w *web) file(a *ask, f *os.File, node *node) (sent int64, err error) {
 	}
 	for sent < n {
 		// A reader that takes this long for a chunk is not served on.
-		w.SetWriteDeadline(time.Now().Add(chunkTime))
+		w.SetWriteDeadline(time.Now().Add(w.times.chunk))
 		m, err := io.CopyN(w.Conn, f, min(chunk, n-sent))
 		sent += m
 		if ne, ok := err.(net.Error); ok && ne.Timeout() {
@@ -291,7 +294,7 @@ func (w *web) file(a *ask, f *os.File, node *node) (sent int64, err error) {
 }
 
 func (w *web) reply(a *ask, code int, more string) error {
-	w.SetWriteDeadline(time.Now().Add(chunkTime))
+	w.SetWriteDeadline(time.Now().Add(w.times.chunk))
 	_, err := io.WriteString(w.Conn, w.head(a, code, 0, more))
 	return err
 }

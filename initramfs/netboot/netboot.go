@@ -86,8 +86,9 @@ type Server struct {
 	count    counts
 	digests  map[string]digest
 
-	tftp transfers
-	http sources
+	tftp  transfers
+	http  sources
+	times times
 
 	end   context.CancelFunc
 	ctx   context.Context
@@ -102,7 +103,8 @@ type counts struct {
 
 // New reads the database and opens the directories.
 func New(cfg Config) (*Server, error) {
-	s := &Server{cfg: cfg, nodes: map[string]*node{}, leases: map[netip.Addr]*lease{}, digests: map[string]digest{}}
+	s := &Server{cfg: cfg, nodes: map[string]*node{}, leases: map[netip.Addr]*lease{}, digests: map[string]digest{},
+		times: times{headTime, idleTime, chunkTime}}
 	s.tftp.busy, s.http.from = map[netip.AddrPort]bool{}, map[netip.Addr]int{}
 	s.tftp.from = map[netip.Addr]int{}
 	s.ctx, s.end = context.WithCancel(context.Background())

@@ -2,6 +2,7 @@ package netboot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -48,7 +49,7 @@ func text(f func() (string, error)) srv.File {
 	return srv.Text(0o444, func(context.Context) (string, error) { return f() })
 }
 
-var errArgs = p9.ErrorOfText("wrong number of arguments")
+var errArgs = errors.New("wrong number of arguments")
 
 // nodeDir is a node's directory.
 func (s *Server) nodeDir(n *node) *srv.Dir {
