@@ -59,6 +59,8 @@ var layers = []struct {
 	{"initramfs/node", "srv srv/p9 srv/client srv/netfs factotum/sshkey initramfs"},
 	{"initramfs/cmd/init", "initramfs/node"},
 	{"initramfs/cmd/initramfs", "srv initramfs"},
+	{"initramfs/netboot", "srv srv/p9 srv/ndb factotum/sshkey"},
+	{"initramfs/cmd/netboot", "srv factotum/sshkey initramfs/netboot"},
 
 	{"rc/syntax", "std"},
 	{"rc", "std rc/syntax golang.org/x/sys/unix"}, // syscall, frozen, has no setns, memfd_create, O_PATH's fstatat
