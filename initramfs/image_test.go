@@ -48,11 +48,12 @@ func TestWrite(t *testing.T) {
 	if err != nil {
 		t.Skip("no cpio (Debian: cpio)")
 	}
+	const key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPOYZMw0pWpajyZUHi7JOyMYiWqdRFD8ajSgOfyS6J9v"
 	extra := tree(t, map[string]string{"a/b": "one", "a/c": "two"})
 	if err := os.Symlink("b", filepath.Join(extra, "a/link")); err != nil {
 		t.Fatal(err)
 	}
-	c := Config{Nine: program(t, "amd64"), Arch: "amd64", NS: "bind /a /b\n", Keys: "ssh-ed25519 AAAA\n",
+	c := Config{Nine: program(t, "amd64"), Arch: "amd64", NS: "bind /a /b\n", Keys: key + " glenda@burrow\n",
 		Files: []Extra{{extra + "/a", "/opt/a"}, {extra + "/a/b", "/etc/hosts"}}}
 	var b, again bytes.Buffer
 	if err := Write(&b, c); err != nil {
@@ -67,7 +68,7 @@ func TestWrite(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("cpio: %v\n%s", err, out)
 	}
-	for name, want := range map[string]string{"lib/namespace": c.NS, "root/.ssh/authorized_keys": c.Keys, "opt/a/c": "two", "opt/a/link": "one", "etc/hosts": "one"} {
+	for name, want := range map[string]string{"lib/namespace": c.NS, "etc/ninespace/users": "SHA256:ONVWlXym4YYbBDeLUewcyr5sqUGdntwjUi9RK5CYue8 root # glenda@burrow\n", "opt/a/c": "two", "opt/a/link": "one", "etc/hosts": "one"} {
 		if got, err := os.ReadFile(filepath.Join(dir, name)); string(got) != want || err != nil {
 			t.Errorf("%s is %q, %v", name, got, err)
 		}
@@ -77,7 +78,7 @@ func TestWrite(t *testing.T) {
 			t.Errorf("%s leads to %q, %v", name, got, err)
 		}
 	}
-	for name, want := range map[string]string{"root/.ssh": "drwx------", "root/.ssh/authorized_keys": "-rw-------", "tmp": "dtrwxrwxrwx", "bin/nine": "-rwxr-xr-x"} {
+	for name, want := range map[string]string{"root": "drwx------", "etc/ninespace/users": "-rw-r--r--", "tmp": "dtrwxrwxrwx", "bin/nine": "-rwxr-xr-x"} {
 		if fi, err := os.Lstat(filepath.Join(dir, name)); err != nil || fi.Mode().String() != want {
 			t.Errorf("%s: %v, %v", name, fi.Mode(), err)
 		}
@@ -148,6 +149,8 @@ func TestRefused(t *testing.T) {
 		"no directory of modules":   func(c *Config) { c.Load = []string{"fuse"} },
 		"bin/nine/x: ":              func(c *Config) { c.Files = []Extra{{dir + "/x", "/bin/nine/x"}} },
 		"opt/x: twice in the image": func(c *Config) { c.Files = []Extra{{dir + "/x", "/opt/x"}, {dir + "/x", "/opt/x"}} },
+		"not a type and a key":      func(c *Config) { c.Keys = "restrict\n" },
+		"key \"no-pty ssh-ed25519":  func(c *Config) { c.Keys = "no-pty ssh-ed25519 AAAA\n" },
 		"neither a file":            func(c *Config) { c.Files = []Extra{{"/dev/null", "/x"}} },
 	} {
 		c := good
