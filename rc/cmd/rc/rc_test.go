@@ -41,3 +41,22 @@ func TestUsage(t *testing.T) {
 		t.Errorf("got %+v, %v", o, err)
 	}
 }
+
+// TestPlaces: messages tell where they are, of what is typed in what was typed last.
+func TestPlaces(t *testing.T) {
+	for _, c := range []struct{ flag, text, want string }{
+		{"-i", "echo a\n\necho b; for x\n", "rc:1: token x: syntax error\n"},
+		{"-i", "echo a\n{\necho (\n", "rc:2: syntax error\n"},
+		{"-i", "nosuch\n", "rc: nosuch: no such file"},
+		{"-I", "echo a\n\nfor x\n", "/dev/stdin:3: token x: syntax error\n"},
+		{"-I", "\nulimit -n 8\n\necho a | cat | cat | cat | cat | cat | cat | cat | cat\n", "/dev/stdin:4: pipe: too many open files\n"},
+		{"-I", "\nulimit -n 16\n\nx=(<{a} <{a} <{a} <{a} <{a} <{a} <{a} <{a} <{a} <{a} <{a})\n", "/dev/stdin:4: pipe: too many open files\n"},
+	} {
+		cmd := exec.Command(shell(t), c.flag)
+		cmd.Env = []string{"PATH=/usr/bin:/bin"}
+		cmd.Stdin = strings.NewReader(c.text)
+		if out, _ := cmd.CombinedOutput(); !strings.Contains(string(out), c.want) {
+			t.Errorf("%s %q: got %s, want %s", c.flag, c.text, out, c.want)
+		}
+	}
+}
