@@ -178,8 +178,8 @@ A command that fails in a function which an if calls
 exits under -e all the same, as in Plan 9.
 
 What the shell runs itself of a pipeline that was stopped, {loop} | less, goes on, until a
-later ^C. A loop goes on whose echo nobody reads any more, as in Plan 9: while() echo y | sed 1q
-has to be interrupted, while(echo y) {} | sed 1q ends.
+later ^C. A loop goes on whose echo nobody reads any more, as in Plan 9: {while() echo y} | sed 1q
+has to be interrupted, {while(echo y) {}} | sed 1q ends.
 
 What a program in the background writes comes into the line that is edited, as in other shells:
 the shell does not see it. ^L shows the line anew.
