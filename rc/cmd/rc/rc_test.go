@@ -59,4 +59,18 @@ func TestPlaces(t *testing.T) {
 			t.Errorf("%s %q: got %s, want %s", c.flag, c.text, out, c.want)
 		}
 	}
+	out, _ := exec.Command(shell(t), "./nosuch").CombinedOutput()
+	if !strings.HasPrefix(string(out), "rc: ./nosuch: ") {
+		t.Errorf("no script: got %s", out)
+	}
+}
+
+// TestVerbose: -v shows a line before it is run.
+func TestVerbose(t *testing.T) {
+	cmd := exec.Command(shell(t), "-v")
+	cmd.Stdin = strings.NewReader("echo a\nfor(i in 1)\n\techo b\necho c")
+	const want = "echo a\na\nfor(i in 1)\n\techo b\nb\necho cc\n"
+	if out, err := cmd.CombinedOutput(); err != nil || string(out) != want {
+		t.Errorf("got %q, %v, want %q", out, err, want)
+	}
 }
