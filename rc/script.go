@@ -77,11 +77,31 @@ func (sh *shell) source(name string, src syntax.Source, args []string, interacti
 
 // A fileSource is a script's file, of which each read gives what is there.
 type fileSource struct {
-	sh *shell
-	f  *file
+	sh   *shell
+	f    *file
+	rest string // was read and is not given yet
 }
 
 func (s *fileSource) Read(more bool) (string, error) {
+	if s.rest == "" {
+		if err := s.fill(); err != nil {
+			return "", err
+		}
+	}
+	text := s.rest
+	if s.sh.flag('v') {
+		// It shows a line before what that writes.
+		text = text[:strings.IndexByte(text, '\n')+1]
+		if text == "" {
+			text = s.rest
+		}
+	}
+	s.rest = s.rest[len(text):]
+	return s.sh.echoed(text), nil
+}
+
+// fill reads what is next.
+func (s *fileSource) fill() error {
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := unix.Read(s.f.fd, buf)
@@ -92,11 +112,12 @@ func (s *fileSource) Read(more bool) (string, error) {
 			unix.Poll([]unix.PollFd{{Fd: int32(s.f.fd), Events: unix.POLLIN}}, -1)
 			continue
 		case err != nil:
-			return "", err
+			return err
 		case n <= 0:
-			return "", io.EOF
+			return io.EOF
 		}
-		return s.sh.echoed(string(buf[:n])), nil
+		s.rest = string(buf[:n])
+		return nil
 	}
 }
 
@@ -136,7 +157,7 @@ func dot(sh *shell, args []string) error {
 	}
 	f := newFile(fd)
 	defer f.release()
-	var src syntax.Source = &fileSource{sh, f}
+	var src syntax.Source = &fileSource{sh: sh, f: f}
 	switch {
 	case interactive:
 		src = &typed{sh: sh, f: f}
