@@ -19,7 +19,6 @@ var mostAtStart = map[string]int{
 	"github.com/hashicorp/yamux":  13,
 	"ninespace/ns":                4,
 	"ninespace/srv":               2,
-	"ninespace/srv/cmd/9p":        11,
 	"ninespace/srv/p9":            4,
 	"ninespace/srv/devfs":         2,
 	"ninespace/srv/execfs":        2,
