@@ -86,14 +86,14 @@ The flags are
 
 A function whose name is that of a note, sigint, sighup, sigterm, sigalrm and others,
 is run when it comes; sigexit, when the shell ends. A value too long for Linux to
-give to programs, 128 KiB, is not in their environment, but where there is /env only a
-file of it. The number in $apid of a single program is the program's own.
+give to programs, 128 KiB, is not in their environment, nor are the longest of more than
+a MiB in all; where there is /env there are files of them. The number in $apid of a single program is the program's own.
 
 # NAME SPACE
 
 In a name space that has /env (up's has) the variables and functions of a shell are
 files there, for all programs: those that have changed are written when a program is
-started or such a file is used. A list is its words with a NUL after each, a function f is
+started, such a file is used or the shell ends. A list is its words with a NUL after each, a function f is
 fn#f. What is local to a command, or of a subshell, is in the environment of programs
 only, and $ifs and what else is about one shell, as $pid or fn sigint, nowhere else either.
 
