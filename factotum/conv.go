@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+
+	"ninespace/srv"
 )
 
 // A conv is a conversation. Its protocol is a function that sends and receives as if it
@@ -58,7 +60,7 @@ func (c *conv) end(err error) {
 	}
 	c.keys = nil
 	switch {
-	case err == errClosed:
+	case err == errClosed, err == srv.ErrAgain:
 	case err != nil:
 		c.f.logf("%d: %s: %v", c.n, c.attrs, err)
 	default:
@@ -205,6 +207,7 @@ func (c *conv) key(template Attrs) (*key, error) {
 		case err == errNobody:
 			c.f.logf("%d: needkey %s", c.n, template)
 			err = c.again("needkey " + template.String())
+		case err == srv.ErrAgain:
 		default:
 			err = c.again("") // flushed
 		}
