@@ -143,7 +143,6 @@ func TestSSHAdd(t *testing.T) {
 	if strings.Contains(strings.Join(x.f.journal.lines, ""), "!key=") {
 		t.Error("the log has a key")
 	}
-	x.run(false, "ssh-add", "-h", "somewhere", x.path("ed25519")) // which we can't keep to
 }
 
 // TestAgentLock locks and unlocks it.
@@ -384,6 +383,8 @@ func FuzzAgent(f *testing.F) {
 	f.Add([]byte{agentList})
 	f.Add(append(sshkey.AppendBytes(append([]byte{agentAddBound}, wire...), "comment"), boundConfirm, boundLife, 0, 0, 0, 9))
 	f.Add(binary.BigEndian.AppendUint32(sshkey.AppendBytes(sshkey.AppendBytes([]byte{agentSign}, pub.Blob), "data"), 0))
+	f.Add(sshkey.AppendBytes(sshkey.AppendBytes(append(sshkey.AppendBytes(append([]byte{agentAddBound}, wire...), "c"), boundExtension), extensionRestrict),
+		routeTo("", nil, "u", pub, false)))
 	f.Add(sshkey.AppendBytes([]byte{agentRemove}, pub.Blob))
 	f.Add(sshkey.AppendBytes([]byte{agentLock}, "x"))
 	f.Add(sshkey.AppendBytes([]byte{agentExtension}, extensionBind))

@@ -2,6 +2,7 @@ package factotum
 
 import (
 	"encoding/base64"
+	"errors"
 	"time"
 
 	"ninespace/factotum/sshkey"
@@ -19,8 +20,12 @@ import (
 // memory, so that is where they are while they are here.
 type sshData struct {
 	*sshkey.Private
-	mem []byte
+	mem    []byte
+	routes []route // where it may be used; nil: everywhere
 }
+
+// errRouted refuses a use of which it can't be seen where it is for.
+var errRouted = errors.New("the key is for logins at its destinations only, by the ssh-agent")
 
 func (d *sshData) wipe() {
 	clear(d.mem)
@@ -49,7 +54,14 @@ func sshKeyData(_ *Factotum, k *key) error {
 		return err
 	}
 	priv.Public = *pub
-	k.data = &sshData{priv, wire}
+	d := &sshData{Private: priv, mem: wire}
+	if k.attrs.Has("restrict") {
+		if d.routes, err = parseRoutes(k.attrs.Get("restrict")); err != nil {
+			d.wipe()
+			return invalid("restrict: " + err.Error())
+		}
+	}
+	k.data = d
 	k.attrs = k.attrs.With(Attr{Name: "type", Value: priv.Type}, Attr{Name: "fp", Value: priv.Fingerprint()},
 		Attr{Name: "pub", Value: base64.StdEncoding.EncodeToString(blob)})
 	return nil
@@ -57,9 +69,12 @@ func sshKeyData(_ *Factotum, k *key) error {
 
 func sshPublic(c *conv) error {
 	for _, k := range c.f.ring.find(c.user, c.template().Without("role"), false) {
-		blob := k.data.(*sshData).Blob
+		d := k.data.(*sshData)
 		k.release()
-		if err := c.send(blob); err != nil {
+		if d.routes != nil {
+			continue
+		}
+		if err := c.send(d.Blob); err != nil {
 			return err
 		}
 	}
@@ -78,6 +93,9 @@ func sshSign(c *conv) error {
 		return err
 	}
 	d := k.data.(*sshData)
+	if d.routes != nil {
+		return errRouted
+	}
 	sig, err := d.Sign([]byte(data), algorithm)
 	if err != nil {
 		return err

@@ -63,7 +63,8 @@ them, and gives the key to the factotum that is posted.
 
 -A socket is a Unix socket at which it is an ssh-agent, for SSH_AUTH_SOCK: ssh, ssh-add,
 ssh-keygen -Y and git use the keys of protocol ssh there. Keys may have a lifetime, need
-to be confirmed (at the file confirm), have certificates, and be locked. If SSH_AUTH_SOCK
+to be confirmed (at the file confirm), be for logins at some destinations only (ssh-add -h;
+nothing else is signed by such a key), have certificates, and be locked. If SSH_AUTH_SOCK
 names another agent when factotum starts, the keys of that one are had as well, and those
 that are in hardware (sk-) are added to it. RSA signs with SHA-2 only.
 
@@ -139,7 +140,6 @@ RLIMIT_MEMLOCK allows, a line of the log says so.
 Root can read any memory. Package crypto/ed25519 keeps a copy of a key until Go's collector
 comes to it.
 
-Keys that are restricted to destinations (ssh-add -h) are refused: it could not keep to
-that. Ssh-askpass is not used.
+Ssh-askpass is not used.
 */
 package factotum
