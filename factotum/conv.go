@@ -200,6 +200,9 @@ func (c *conv) key(template Attrs) (*key, error) {
 			return nil, fmt.Errorf("%w %s", errNoKey, template)
 		}
 		_, err := c.f.needkey.ask(c.ctx, template)
+		if err == errNobody {
+			err = c.askKey(template)
+		}
 		switch {
 		case err == nil:
 			asked = true
@@ -217,6 +220,25 @@ func (c *conv) key(template Attrs) (*key, error) {
 	}
 }
 
+// askKey has Config.NeedKey give a key; errNobody says that there is none.
+func (c *conv) askKey(template Attrs) error {
+	if c.f.cfg.NeedKey == nil || !c.user.host || template.Get("proto") == "ssh" { // which nobody types
+		return errNobody
+	}
+	if srv.Nonblock(c.ctx) {
+		return srv.ErrAgain
+	}
+	a, err := c.f.cfg.NeedKey(c.ctx, template)
+	if err == nil {
+		err = c.f.AddKey(a, 0)
+	}
+	if err != nil && c.ctx.Err() == nil {
+		c.f.logf("%d: key %s: %v", c.n, template, err)
+		return errNobody
+	}
+	return err
+}
+
 // again answers the request and waits until it is made again.
 func (c *conv) again(reply string) error {
 	verb, data := c.verb, c.data
@@ -232,9 +254,21 @@ func (c *conv) again(reply string) error {
 	}
 }
 
+// speakfor is the role of a client who is himself by a key that is not his: by one of
+// factotum's owner with role=speakfor, whom the authentication server lets speak for others.
+const speakfor = "speakfor"
+
+// keyUser is whose keys are used.
+func (c *conv) keyUser() who {
+	if c.attrs.Get("role") == speakfor {
+		return who{c.f.cfg.Owner, true}
+	}
+	return c.user
+}
+
 // have is key for a key that is there now.
 func (c *conv) have(template Attrs) (*key, error) {
-	found := c.f.ring.find(c.user, template, true)
+	found := c.f.ring.find(c.keyUser(), template, true)
 	if len(found) == 0 {
 		return nil, errNoKey
 	}
@@ -261,6 +295,15 @@ func (f *Factotum) allowed(ctx context.Context, k *key) error {
 		return nil
 	}
 	ans, err := f.confirm.ask(ctx, k.attrs)
+	if err == errNobody && f.cfg.Confirm != nil {
+		if srv.Nonblock(ctx) {
+			return srv.ErrAgain
+		}
+		var yes bool
+		if yes, err = f.cfg.Confirm(ctx, k.attrs); yes {
+			return nil
+		}
+	}
 	switch {
 	case err == errNobody:
 		return errors.New("nobody is there to confirm the use of the key")

@@ -119,6 +119,11 @@ func dp9ikClient(c *conv) error {
 	}
 	req.hostid = k.attrs.Get("user")
 	req.uid = req.hostid
+	if c.attrs.Get("role") == speakfor {
+		if req.uid = c.user.name; !fits(req.uid, nameLen) {
+			return invalid("user name is too long, or empty")
+		}
+	}
 	g, err := c.tickets(k, req, y)
 	switch {
 	case errors.Is(err, errSeal):

@@ -80,6 +80,34 @@ func TestP9any(t *testing.T) {
 	}
 }
 
+// TestSpeakfor: by a key of factotum's owner that is for it a user is himself, and nobody
+// else.
+func TestSpeakfor(t *testing.T) {
+	const key = "proto=dp9ik dom=burrow user=bootes role=speakfor !password='rabbit hole'\n"
+	server := strings.Replace(key, " role=speakfor", "", 1)
+	for _, v := range []struct{ user, keys, role, want string }{
+		{"alice", key, "speakfor", "done haveai"},
+		{"bob", key, "speakfor", "done haveai"},
+		{"alice", key, "client", "needkey proto=dp9ik role=client dom=burrow user? !password?"},
+		{"alice", server, "speakfor", "needkey proto=dp9ik role=speakfor dom=burrow user? !password?"},
+		{"alice", strings.Replace(key, "speakfor", "client owner=*", 1), "speakfor", "needkey"},
+		{strings.Repeat("x", 28), key, "speakfor", "error user name is too long"},
+	} {
+		c, s := own(filled(t, Config{Owner: "bootes"}, v.keys), v.user), own(filled(t, Config{}, server), "")
+		rpcs(t, c, "start", "proto=p9any role="+v.role, "ok")
+		rpcs(t, s, "start", dpServer, "ok")
+		if r := proxy(c, s, nil); !strings.HasPrefix(r, v.want) {
+			t.Errorf("%s: %s", v.role, r)
+		} else if v.want == "done haveai" {
+			if f := info(t, s.rpc("authinfo", "")); f[0] != v.user || f[1] != v.user {
+				t.Errorf("%s is %.2q", v.user, f)
+			}
+		}
+		c.close()
+		s.close()
+	}
+}
+
 // TestCapability: a server gets a capability that a broker takes, once.
 func TestCapability(t *testing.T) {
 	var got string

@@ -162,7 +162,7 @@ func (r *ring) find(u who, template Attrs, one bool) (found []*key) {
 	defer r.mu.Unlock()
 	for _, k := range r.keys {
 		has := k.attrs.Get("role")
-		if k.disabled || k.attrs.Has("disabled") || role != "" && has != "" && has != role {
+		if k.disabled || k.attrs.Has("disabled") || role != "" && has != "" && has != role || role == speakfor && has == "" {
 			continue
 		}
 		if !u.mayUse(k) || !k.all().matches(template) || !k.until.IsZero() && now.After(k.until) || !k.hold() {

@@ -166,4 +166,3 @@ var errStale = errors.New("message of another conversation")
 func (t *ticket) secret(client, server []byte) ([]byte, error) {
 	return hkdf.Key(sha256.New, t.key[:], append(bytes.Clone(client), server...), "Plan 9 session secret", 256)
 }
-

@@ -56,6 +56,10 @@ The protocols:
 Where -a names no authentication server, the client of dp9ik has to have the server's own
 key.
 
+In the role speakfor of p9any and dp9ik a user of the machine is himself by a key of
+factotum's owner that has role=speakfor: the authentication server has to let that one
+speak for him.
+
 P9sk1 and others that rest on DES are refused.
 
 With -g it asks for the values of attributes that end in ?, secrets without showing
@@ -68,9 +72,14 @@ nothing else is signed by such a key), have certificates, and be locked. If SSH_
 names another agent when factotum starts, the keys of that one are had as well, and those
 that are in hardware (sk-) are added to it. RSA signs with SHA-2 only.
 
+Where nobody has the files confirm or needkey open, factotum asks by the program
+$SSH_ASKPASS, else /usr/bin/ssh-askpass, where there is a display or $SSH_ASKPASS_REQUIRE
+is force, and not if it is never: whether a key that has to be confirmed may be used, and
+for keys that its own user's programs miss.
+
 -k loads id_ed25519, id_ecdsa and id_rsa of $HOME/.ssh, and the certificates beside them.
-Passphrases are asked for on the terminal; without one, or without an answer, such keys
-are left out.
+Passphrases are asked for on the terminal, or by $SSH_ASKPASS; without either, or without
+an answer, such keys are left out.
 
 -f file is a secstore: keys in a file, sealed by a passphrase, which is asked for when
 factotum starts, or is the first line of the input where that is no terminal. Ctl's
@@ -139,7 +148,5 @@ RLIMIT_MEMLOCK allows, a line of the log says so.
 
 Root can read any memory. Package crypto/ed25519 keeps a copy of a key until Go's collector
 comes to it.
-
-Ssh-askpass is not used.
 */
 package factotum

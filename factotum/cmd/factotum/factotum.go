@@ -58,6 +58,10 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 			return d.DialContext(ctx, network, addr)
 		}
 	}
+	asker := newAskpass()
+	if asker != nil {
+		cfg.Confirm, cfg.NeedKey = asker.confirm, asker.needKey
+	}
 	if *broker != "" {
 		cfg.Caphash = func(ctx context.Context, hash []byte) error { return caphash(ctx, *broker, hash) }
 	}
@@ -87,7 +91,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 		}
 	}
 	if *load {
-		if err := loadKeys(std, f); err != nil {
+		if err := loadKeys(ctx, std, f, asker); err != nil {
 			return err
 		}
 	}
