@@ -2,6 +2,7 @@ package factotum
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -17,8 +18,12 @@ func (s *agentConn) add(r *sshkey.Reader, bound bool, m []byte) ([]byte, error) 
 	if typ := (&sshkey.Reader{B: start}).String(); strings.HasPrefix(typ, "sk-") {
 		return s.pass(m)
 	}
-	if _, err := sshkey.ParsePrivate(r); err != nil {
+	priv, err := sshkey.ParsePrivate(r)
+	if err != nil {
 		return nil, err
+	}
+	if _, shares := priv.Signer.(ed25519.PrivateKey); !shares { // the message's bytes, which are wiped later
+		defer priv.Wipe()
 	}
 	wire := start[:len(start)-len(r.B)]
 	comment := r.String()

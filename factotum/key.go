@@ -1,6 +1,7 @@
 package factotum
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -213,7 +214,15 @@ func (u who) mayUse(k *key) bool {
 // AddKey adds a key as ctl's message "key" does: one for each proto= of the tuple.
 // lifetime is how long it is kept, 0 for ever.
 // Errors tell what is missing or malformed, and no value.
-func (f *Factotum) AddKey(a Attrs, lifetime time.Duration) error {
+func (f *Factotum) AddKey(a Attrs, lifetime time.Duration) error { return f.addKeys(a, nil, lifetime) }
+
+// addKeys is AddKey, with more secrets, whose bytes it wipes.
+func (f *Factotum) addKeys(a Attrs, secrets map[string][]byte, lifetime time.Duration) error {
+	defer func() {
+		for _, b := range secrets {
+			clear(b)
+		}
+	}()
 	var protos []*proto
 	for _, at := range a {
 		if at.Query {
@@ -251,6 +260,13 @@ func (f *Factotum) AddKey(a Attrs, lifetime time.Duration) error {
 				break
 			}
 			k.priv = append(k.priv, private{at.Name, s})
+		}
+		for name, b := range secrets {
+			var s *secret
+			if s, err = f.secret(bytes.Clone(b)); err != nil {
+				break
+			}
+			k.priv = append(k.priv, private{name, s})
 		}
 		keys = append(keys, k)
 		if err == nil {

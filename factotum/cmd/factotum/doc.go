@@ -146,7 +146,9 @@ Go moves and copies memory: a password on its way in or out may stay in the proc
 memory, from which nobody reads, until that is used again. Where more is locked than
 RLIMIT_MEMLOCK allows, a line of the log says so.
 
-Root can read any memory. Package crypto/ed25519 keeps a copy of a key until Go's collector
-comes to it.
+Root can read any memory. Private keys of ssh are in locked pages, and in Go's memory only
+while something is signed, and wiped there; but Go's own packages make copies, which stay
+until its collector comes to them, and RSA's numbers are in Go's memory as long as the key
+is there, since to make them ready takes milliseconds.
 */
 package factotum
