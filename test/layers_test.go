@@ -48,7 +48,7 @@ var layers = []struct {
 
 	{"exportfs", "srv srv/p9"},
 	{"exportfs/aan", ""},
-	{"exportfs/door", "srv srv/p9 factotum/auth factotum/sshkey factotum/users"},
+	{"exportfs/door", "srv srv/p9 exportfs/aan factotum/auth factotum/sshkey factotum/users"},
 	{"exportfs/cmd/*", "srv srv/p9 srv/client srv/*fs ns factotum/auth exportfs exportfs/aan exportfs/door"},
 
 	{"cpu", "srv srv/p9 srv/client srv/execfs ns exportfs exportfs/aan exportfs/door factotum/auth factotum/users"},
