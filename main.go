@@ -64,6 +64,7 @@ import (
 	"ninespace/factotum/cmd/factotum"
 	boot "ninespace/initramfs/cmd/init"
 	"ninespace/initramfs/cmd/initramfs"
+	"ninespace/initramfs/cmd/netboot"
 	"ninespace/ns/cmd/bind"
 	"ninespace/ns/cmd/mount"
 	"ninespace/ns/cmd/newns"
@@ -118,6 +119,7 @@ func commands() []command {
 		{"ipcfs", ipcfs.Main, ipcfs.Man},
 		{"man", man, page},
 		{"mount", mount.Main, mount.Man},
+		{"netboot", netboot.Main, netboot.Man},
 		{"netfs", netfs.Main, netfs.Man},
 		{"newns", newns.Main, newns.Man},
 		{"ns", ns.Main, ns.Man},

@@ -48,17 +48,19 @@ var layers = []struct {
 
 	{"exportfs", "srv srv/p9 exportfs/door"},
 	{"exportfs/aan", ""},
-	{"exportfs/door", "srv srv/p9 factotum/auth factotum/sshkey"},
+	{"exportfs/door", "srv srv/p9 srv/client factotum/auth factotum/sshkey factotum/users"},
 	{"exportfs/trees", "srv srv/p9 srv/client srv/*fs exportfs"},
 	{"exportfs/cmd/*", "srv srv/p9 srv/client srv/*fs ns factotum/auth exportfs exportfs/aan exportfs/door exportfs/trees"},
 
-	{"cpu", "srv srv/p9 srv/client srv/execfs ns exportfs exportfs/door factotum/auth factotum/users"},
-	{"cpu/cmd/*", "srv srv/p9 srv/client srv/*fs ns exportfs exportfs/door factotum/auth factotum/users cpu"},
+	{"cpu", "srv srv/p9 srv/client srv/execfs ns exportfs exportfs/aan exportfs/door factotum/auth factotum/users"},
+	{"cpu/cmd/*", "srv srv/p9 srv/client srv/*fs ns exportfs exportfs/aan exportfs/door factotum/auth factotum/users cpu"},
 
 	{"initramfs", ""},
-	{"initramfs/node", "srv srv/p9 srv/client srv/netfs initramfs"},
+	{"initramfs/node", "srv srv/p9 srv/client srv/netfs factotum/sshkey initramfs"},
 	{"initramfs/cmd/init", "initramfs/node"},
 	{"initramfs/cmd/initramfs", "srv initramfs"},
+	{"initramfs/netboot", "srv srv/p9 srv/ndb factotum/sshkey"},
+	{"initramfs/cmd/netboot", "srv factotum/sshkey initramfs/netboot"},
 
 	{"rc/syntax", "std"},
 	{"rc", "std rc/syntax golang.org/x/sys/unix"}, // syscall, frozen, has no setns, memfd_create, O_PATH's fstatat
