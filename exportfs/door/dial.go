@@ -18,6 +18,7 @@ import (
 	"ninespace/exportfs/aan"
 	"ninespace/factotum/auth"
 	"ninespace/factotum/sshkey"
+	"ninespace/srv/client"
 	"ninespace/srv/p9"
 )
 
@@ -35,6 +36,8 @@ type Dialer struct {
 	SSH    []string             // the command ssh and its options; nil: ssh
 	Stderr io.Writer            // ssh's; nil: none
 	Log    func(string, ...any) // is told what is done; nil: nobody
+
+	net string // the directory of the network that is dialled by; "": the machine's own
 }
 
 func (d *Dialer) log(format string, args ...any) {
@@ -52,9 +55,16 @@ func (d *Dialer) Dial(ctx context.Context, addr string, w Want) (*Conn, error) {
 		if at == Local {
 			at = "cpu"
 		}
+		if dir, rest, ok := client.SplitNet(at); ok {
+			by := *d
+			by.net, d, at = dir, &by, rest
+		}
 		var err error
 		if network, address, err = p9.ParseDial(at, Port); err != nil {
 			return nil, err
+		}
+		if d.net != "" && network != "tcp" {
+			return nil, fmt.Errorf("dial %s: not tcp", addr)
 		}
 	}
 	c, err := d.dial(ctx, network, address, w)
@@ -320,6 +330,13 @@ func (d *Dialer) checkHost(host, port string, key *sshkey.Public) error {
 
 // stream connects to a host, through others if that is wanted.
 func (d *Dialer) stream(ctx context.Context, address string) (net.Conn, error) {
+	if d.Jump == "" && d.net != "" {
+		host, port, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		return client.DialStream(ctx, d.net+"/tcp!"+host+"!"+port, "")
+	}
 	if d.Jump == "" {
 		nd := net.Dialer{Timeout: greetLimit}
 		return nd.DialContext(ctx, "tcp", address)

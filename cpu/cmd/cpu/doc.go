@@ -29,7 +29,8 @@ Addr is one of
 	local              the cpud of nine up, or another one of yours on this machine;
 	                   the default, unless $cpu says otherwise
 	tcp!host!port      a cpud on another node; host!port, host:port and tcp!host
-	                   (17011) too
+	                   (17011) too; /net/tcp!host!port goes out by the network
+	                   mounted there
 	ssh!host           any machine that ssh(1) gets to and nine is on: your own ssh
 	                   runs cpud there; ssh!user@host and ssh!host!port too
 	unix!/path         a socket
