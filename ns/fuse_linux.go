@@ -99,7 +99,16 @@ func newFuseFS(eng *Engine) *fuseFS {
 
 // connect begins to answer the kernel on a descriptor of /dev/fuse.
 func (f *fuseFS) connect(fd int) error {
-	conn, err := devfuse.New(fd, f, devfuse.Options{MaxWrite: maxWrite, Flags: devfuse.CapAsyncRead | devfuse.CapBigWrites |
+	if err := f.agree(fd, f); err != nil {
+		return err
+	}
+	go f.conn.Serve()
+	return nil
+}
+
+// agree has what is asked on fd be answered by fs, which is f or stands before it.
+func (f *fuseFS) agree(fd int, fs devfuse.FS) error {
+	conn, err := devfuse.New(fd, fs, devfuse.Options{MaxWrite: maxWrite, Flags: devfuse.CapAsyncRead | devfuse.CapBigWrites |
 		devfuse.CapFileOps | devfuse.CapParallelDirops | devfuse.CapReaddirplus | devfuse.CapReaddirplusAuto | devfuse.CapCacheSymlinks |
 		devfuse.CapMaxPages | devfuse.CapAutoInvalData | devfuse.CapPassthrough | devfuse.CapExpireOnly | devfuse.CapAtomicTrunc |
 		devfuse.CapDirectMmap | devfuse.CapKillPriv | devfuse.CapPosixLocks | devfuse.CapFlockLocks})
@@ -108,7 +117,6 @@ func (f *fuseFS) connect(fd int) error {
 	}
 	f.conn, f.exp = conn, conn.Has(devfuse.CapExpireOnly)
 	f.alone.Store(!conn.Has(devfuse.CapPassthrough))
-	go conn.Serve()
 	return nil
 }
 
