@@ -274,3 +274,12 @@ func (f *Fid) let() {
 		f.c.discard(f.num)
 	}
 }
+
+// Drop lets a file go that was not opened, or of which nobody minds when it is closed.
+// That is sent along with what the connection is next used for, or a few milliseconds
+// later, so that it costs no message of its own.
+func (f *Fid) Drop() {
+	if !f.gone.Swap(true) {
+		f.c.endSoon(f.num)
+	}
+}
