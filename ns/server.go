@@ -33,6 +33,9 @@ func (g *Group) dial(ctx context.Context, op Op) (*Chan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
+	if op.Flag&MCACHE != 0 {
+		dev.keep(ctx)
+	}
 	to, err := dev.attach(ctx)
 	if err != nil {
 		dev.hangup()
