@@ -93,6 +93,8 @@ type node struct {
 func newFuseFS(eng *Engine) *fuseFS {
 	f := &fuseFS{eng: eng, own: myIds(),
 		nodes: map[uint64]*node{}, files: map[fileKey]*node{}, dirs: map[dirKey]map[*node]struct{}{}, handles: map[uint64]any{}, last: devfuse.RootId}
+	tell := f.forgotten
+	eng.forgotten.Store(&tell)
 	f.nodes[devfuse.RootId] = &node{id: devfuse.RootId, dir: true, lookup: 1, kids: map[string]*node{}}
 	return f
 }

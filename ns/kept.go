@@ -34,6 +34,7 @@ type cache struct {
 	noAttr bool             // ... and the server has none
 
 	lease lease
+	tell  func(paths []uint64, all bool)
 }
 
 // A kept is a file of such a tree. Its fid is not got before something needs it: until
@@ -88,8 +89,9 @@ type ticket struct {
 	clock uint64
 }
 
-// newCache makes a device's tree one that is kept.
-func (d *Dev) keep(ctx context.Context) {
+// keep makes a device's tree one that is kept. tell is told of files that others change,
+// by their qid.path, or of all.
+func (d *Dev) keep(ctx context.Context, tell func(paths []uint64, all bool)) {
 	f, ok := d.root.(*mntFile)
 	if !ok {
 		return
@@ -103,6 +105,7 @@ func (d *Dev) keep(ctx context.Context) {
 		c.lease.end()
 		hangup()
 	}
+	c.tell = tell
 	c.lease.begin(ctx, c)
 }
 

@@ -274,11 +274,9 @@ func (k *kept) Create(ctx context.Context, name string, perm fs.FileMode, mode p
 		return nil, nil, err
 	}
 	if perm.IsDir() {
-		n, err := k.made(ctx, name, func() (*client.Fid, p9.Stat, error) { return fid.MkdirStat(ctx, name, perm) })
-		if err != nil {
-			return nil, nil, err
-		}
-		return n, nil, nil
+		_, err := fid.Mkdir(ctx, name, perm)
+		n, err := k.made(ctx, fid, name, err)
+		return n, nil, err
 	}
 	g, first, err := fid.WalkCreateStat(ctx, name, perm, mode)
 	if err == nil {
@@ -295,10 +293,16 @@ func (k *kept) Create(ctx context.Context, name string, perm fs.FileMode, mode p
 	return n, n.handle(g, mode), nil
 }
 
-// made takes what was made in the directory.
-func (k *kept) made(ctx context.Context, name string, do func() (*client.Fid, p9.Stat, error)) (srv.File, error) {
-	g, st, err := do()
+// made takes what was made in the directory, of which fid is one, without being opened.
+// Servers that keep the order of requests do not keep it of these, so the name is walked
+// to afterwards.
+func (k *kept) made(ctx context.Context, fid *client.Fid, name string, err error) (srv.File, error) {
 	if err != nil {
+		return nil, err
+	}
+	g, st, err := fid.WalkStat(ctx, name)
+	if err != nil {
+		k.c.drop(k)
 		return nil, err
 	}
 	n := k.entered(name, &st)
@@ -325,7 +329,8 @@ func (k *kept) Symlink(ctx context.Context, name, target string) (srv.File, erro
 	if err != nil {
 		return nil, err
 	}
-	return k.made(ctx, name, func() (*client.Fid, p9.Stat, error) { return fid.SymlinkStat(ctx, name, target) })
+	_, err = fid.Symlink(ctx, name, target)
+	return k.made(ctx, fid, name, err)
 }
 
 // Mknod makes a device, pipe or socket.
@@ -334,12 +339,8 @@ func (k *kept) Mknod(ctx context.Context, name string, perm fs.FileMode, rdev ui
 	if err != nil {
 		return nil, err
 	}
-	return k.made(ctx, name, func() (*client.Fid, p9.Stat, error) {
-		if _, err := fid.Mknod(ctx, name, perm, rdev); err != nil {
-			return nil, p9.Stat{}, err
-		}
-		return fid.WalkStat(ctx, name)
-	})
+	_, err = fid.Mknod(ctx, name, perm, rdev)
+	return k.made(ctx, fid, name, err)
 }
 
 // there gives, held, the file that a name is known to have, and sees to it that it has

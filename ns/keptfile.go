@@ -105,17 +105,9 @@ func (k *kept) wstat(ctx context.Context, fid *client.Fid, w p9.Wstat) (err erro
 	if w.Valid == 0 {
 		return fid.Wstat(ctx, w)
 	}
+	err = fid.Wstat(ctx, w)
 	k.c.drop(k)
-	t := k.c.begin()
-	st, err := fid.WstatStat(ctx, w)
-	k.c.mu.Lock()
-	defer k.c.mu.Unlock()
-	if err != nil || !t.holds(k) {
-		k.change()
-		return err
-	}
-	k.take(&st, t)
-	return nil
+	return err
 }
 
 // Readlink gives a symbolic link's target.

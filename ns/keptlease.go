@@ -1,10 +1,50 @@
 package ns
 
-import "context"
+import (
+	"context"
+	"sync/atomic"
 
-// A lease is the server's duty to tell of changes.
-type lease struct{}
+	"ninespace/srv/client"
+)
 
-func (l *lease) begin(context.Context, *cache) {}
-func (l *lease) end()                          {}
-func (l *lease) holds() bool                   { return false }
+// A lease is the server's duty to tell of changes before they are made. The kernel is
+// told of them as well, before the server hears that they are heeded.
+type lease struct{ l atomic.Pointer[client.Lease] }
+
+// begin asks for it, of a server that may have none.
+func (l *lease) begin(ctx context.Context, c *cache) {
+	if l, err := c.conn.Lease(ctx, c.recalled); err == nil {
+		c.lease.l.Store(l)
+	}
+}
+
+// end gives it back.
+func (l *lease) end() {
+	if l := l.l.Load(); l != nil {
+		l.End()
+	}
+}
+
+// holds tells whether the server has the duty just now.
+func (l *lease) holds() bool { return l.l.Load().Holds() }
+
+// recalled forgets what is known of files that are about to be changed.
+func (c *cache) recalled(paths []uint64, all bool) {
+	c.mu.Lock()
+	if all {
+		for _, k := range c.files {
+			k.change()
+		}
+		c.lost = c.clock
+	}
+	for _, p := range paths {
+		if k := c.files[p]; k != nil {
+			k.change()
+		} else {
+			c.clock++
+			c.lost = c.clock
+		}
+	}
+	c.mu.Unlock()
+	c.tell(paths, all)
+}

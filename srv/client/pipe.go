@@ -19,7 +19,6 @@ import (
 // others, which may have a thread for each request, the same goes one by one: some
 // do the requests of one fid in any order, and some even crash on that.
 type pipe struct {
-	pre *call    // goes before the walk; nil: nothing does
 	ks  [3]*call // on the new fid, in order
 	n   int
 	may int     // how many of them, at the end, may fail
@@ -44,9 +43,6 @@ func (p *pipe) calls() []*call { return p.ks[:p.n] }
 func (p *pipe) release() {
 	for _, k := range p.calls() {
 		k.release()
-	}
-	if p.pre != nil {
-		p.pre.release()
 	}
 }
 
@@ -86,13 +82,9 @@ func (p *pipe) run(ctx context.Context, f *Fid, names []string) (*Fid, error) {
 
 // send sends the walk and the rest, and waits.
 func (p *pipe) send(ctx context.Context, g *Fid, walk *call) {
-	var all [len(p.ks) + 3]*call
-	ks := all[:0]
-	if p.pre != nil {
-		ks = append(ks, p.pre)
-	}
-	ks = append(append(ks, walk), p.calls()...)
-	for _, k := range p.calls() {
+	var all [len(p.ks) + 2]*call
+	ks := append(append(all[:0], walk), p.calls()...)
+	for _, k := range ks[1:] {
 		k.Fid = g.num
 	}
 	if p.end == 0 {
@@ -122,11 +114,6 @@ func (p *pipe) forget(ctx context.Context, g *Fid) {
 
 // slow does the same one after the other.
 func (p *pipe) slow(ctx context.Context, f *Fid, names []string) (*Fid, error) {
-	if p.pre != nil && p.pre.err == errUnsent {
-		if p.pre.err = f.c.do(ctx, p.pre); p.pre.err != nil {
-			return nil, p.pre.err
-		}
-	}
 	g, err := f.Walk(ctx, names...)
 	if err == nil {
 		p.inTurn(ctx, g)

@@ -1,0 +1,132 @@
+package ns
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"ninespace/srv"
+	"ninespace/srv/ramfs"
+	"ninespace/srv/srvtest"
+)
+
+// twoNodes mounts one server, with leases, in two name spaces.
+func twoNodes(t *testing.T, root srv.File) (a, b *mounted, l *srvtest.Link) {
+	t.Helper()
+	l = srvtest.NewLink(t, srv.New(root), 2*time.Millisecond)
+	lines := "mount -c -C " + l.Addr + " /n/x"
+	return mountGroup(t, lines), mountGroup(t, lines), l
+}
+
+// TestTwoNodes has two nodes change one tree in turn. Each sees at once what the other
+// did, and asks nobody about what did not change.
+func TestTwoNodes(t *testing.T) {
+	a, b, l := twoNodes(t, ramfs.New())
+	nodes := []*mounted{a, b}
+	a.sh(t, "/n/x", "echo 0 >f; mkdir d; echo x >d/x")
+	for i, step := range []struct{ do, look, want string }{
+		{"echo 1 >f", "cat f", "1\n"},
+		{"echo 22 >>f", "cat f", "1\n22\n"},
+		{"printf 3 | dd of=f conv=notrunc 2>/dev/null", "cat f", "3\n22\n"},
+		{"chmod 600 f", "stat -c %a f", "600\n"},
+		{"echo y >d/y", "ls d; cat d/y", "x\ny\ny\n"},
+		{"test ! -e new", "ls", "d\nf\n"},
+		{"echo new >new", "cat new", "new\n"},
+		{"mv new newer", "ls; cat newer", "d\nf\nnewer\nnew\n"},
+		{"test ! -e new", "test ! -e new && cat newer", "new\n"},
+		{"echo new >new", "cat new", "new\n"},
+		{"mv new newer", "test ! -e new && cat newer", "new\n"},
+		{"ln -s f l", "cat l", "3\n22\n"},
+		{"ln f hard", "stat -c %h f hard", "2\n2\n"},
+		{"echo 4 >hard", "cat f", "4\n"},
+		{"ln -sf newer l", "cat l", "new\n"},
+		{"rm newer", "ls", "d\nf\nhard\nl\n"},
+		{"mkdir newer; rmdir newer; mkdir newer", "ls newer", ""},
+		{"mv d newer", "cat newer/d/y", "y\n"},
+		{"rm -r newer", "ls", "f\nhard\nl\n"},
+		{"truncate -s 1 f", "cat f hard", "44"},
+		{"touch -d @7 f", "stat -c %Y hard", "7\n"},
+	} {
+		writer, reader := nodes[i%2], nodes[1-i%2]
+		reader.sh(t, "/n/x", step.look+" >/dev/null 2>&1; true") // to have something to forget
+		writer.sh(t, "/n/x", step.do)
+		for n, m := range []*mounted{reader, writer, reader, writer} {
+			if got := m.sh(t, "/n/x", step.look); got != step.want {
+				t.Errorf("%s: %s: %q, not %q (look %d)", step.do, step.look, got, step.want, n)
+			}
+		}
+		l.Traffic()
+		if got := reader.sh(t, "/n/x", step.look); got != step.want {
+			t.Errorf("%s: %s: %q, not %q", step.do, step.look, got, step.want)
+		}
+		if n := l.Traffic(); n.Trips > 1 { // and the lease's own
+			t.Errorf("%s: what was known took %v", step.look, n)
+		}
+	}
+}
+
+// TestTwoNodesOpen has a node see what the other writes to a file that it has open.
+func TestTwoNodesOpen(t *testing.T) {
+	a, b, _ := twoNodes(t, ramfs.New())
+	a.sh(t, "/n/x", "echo 00 >f")
+	f, err := os.Open(fmt.Sprintf("/proc/self/fd/%d/g%d/n/x/f", b.dir.Fd(), b.id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for i := range 20 {
+		want := fmt.Sprintf("%02d\n", i)
+		a.sh(t, "/n/x", "printf '"+want+"' | dd of=f conv=notrunc 2>/dev/null")
+		buf := make([]byte, 10)
+		n, err := f.ReadAt(buf, 0)
+		if string(buf[:n]) != want || err != io.EOF {
+			t.Errorf("%q, %v, not %q", buf[:n], err, want)
+		}
+	}
+}
+
+// TestKeptChange has every way of changing a tree on one node, without leases, be seen
+// there at once.
+func TestKeptChange(t *testing.T) {
+	s := srv.New(ramfs.New())
+	s.Leases = nil
+	l := srvtest.NewLink(t, s, time.Millisecond)
+	m := mountGroup(t, "mount -c -C "+l.Addr+" /n/x")
+	got := m.sh(t, "/n/x", `
+		set -e
+		mkdir d; ls d; echo a >d/a; ls d; cat d/a; echo bb >>d/a; cat d/a; stat -c %s d/a
+		mv d/a d/b; ls d; ! cat d/a 2>/dev/null; ln d/b d/c; ls d; stat -c %h d/b d/c
+		: >d/b; cat d/c; stat -c %s d/c; ln -s b d/l; readlink d/l; rm d/l; ln -s c d/l; readlink d/l
+		rm -r d; ls; mkdir d; ls d; echo z >d/a; cat d/a
+		exec 5>d/open; echo 1 >&5; rm d/open; echo 2 >&5; cat /proc/self/fd/5 2>/dev/null || true
+		mkdir d/e d/e/f; mv d/e g; ls g; echo q >g/f/q; mv g d/e; cat d/e/f/q`)
+	want := strings.Join(strings.Fields("a a a bb 5 b b c 2 2 0 b c z 1 2 f q"), "\n") + "\n"
+	if got != want {
+		t.Errorf("%q, not %q", got, want)
+	}
+}
+
+// TestKeptFor has another client change a tree that no leases are given of: an open sees
+// it at once, anything else when what is known is too old.
+func TestKeptFor(t *testing.T) {
+	s := srv.New(ramfs.New())
+	s.Leases = nil
+	l := srvtest.NewLink(t, s, 0)
+	lines := "mount -c -C " + l.Addr + " /n/x"
+	a, b := mountGroup(t, lines), mountGroup(t, lines)
+	a.sh(t, "/n/x", "echo 0 >f; ls -l; cat f")
+	b.sh(t, "/n/x", "ls -l; cat f; ! cat g 2>/dev/null")
+	for i := range 10 {
+		a.sh(t, "/n/x", fmt.Sprintf("echo %d >f", i))
+		if got, want := b.sh(t, "/n/x", "cat f"), fmt.Sprintln(i); got != want {
+			t.Errorf("an open finds %q, not %q", got, want)
+		}
+	}
+	a.sh(t, "/n/x", "echo 1234567 >f; echo >g")
+	if !srvtest.Until(func() bool { return b.sh(t, "/n/x", "stat -c %s f; ls") == "8\nf\ng\n" }) {
+		t.Error("a change is not seen after a while")
+	}
+}
