@@ -53,6 +53,7 @@ type kept struct {
 	told    bool    // st was told at some time
 	at      stamp
 	changed uint64 // the clock at its last change
+	never   bool   // the server gives no lease of it
 	read    bool   // the server let it be opened for reading since at
 	target  string // of a symbolic link, as of at
 	seen    uint32 // version at the last opening, plus 1: what the kernel may have pages of
@@ -199,13 +200,16 @@ func (c *cache) enter(dir *kept, name string, st *p9.Stat, t ticket) *kept {
 	return k
 }
 
+// stamp is what is put on what a request told of the file.
+func (k *kept) stamp(t ticket) stamp { return stamp{t.at, t.leased && !k.never} }
+
 // know remembers what a name of a directory leads to, nil for nothing. c.mu is held.
 func (k *kept) know(name string, file *kept, t ticket) {
 	if k.names == nil {
 		k.names = map[string]known{}
 	}
 	was, is := k.names[name]
-	n := known{none: file == nil, k: file, at: t.stamp, order: was.order}
+	n := known{none: file == nil, k: file, at: k.stamp(t), order: was.order}
 	if !is || was.none {
 		k.order++
 		n.order = k.order
@@ -223,7 +227,7 @@ func (k *kept) take(st *p9.Stat, t ticket) {
 			k.read, k.target, k.xat = false, "", stamp{}
 		}
 		k.st, k.told = *st, true
-		if k.at = t.stamp; st.Qid.Vers == 0 {
+		if k.at = k.stamp(t); st.Qid.Vers == 0 {
 			k.at = stamp{}
 		}
 	}

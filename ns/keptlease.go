@@ -29,15 +29,15 @@ func (l *lease) end() {
 func (l *lease) holds() bool { return l.l.Load().Holds() }
 
 // recalled forgets what is known of files that are about to be changed.
-func (c *cache) recalled(paths []uint64, all bool) {
+func (c *cache) recalled(ch client.Changes) {
 	c.mu.Lock()
-	if all {
+	if ch.All {
 		for _, k := range c.files {
 			k.change()
 		}
 		c.lost = c.clock
 	}
-	for _, p := range paths {
+	for _, p := range ch.Paths {
 		if k := c.files[p]; k != nil {
 			k.change()
 		} else {
@@ -45,6 +45,11 @@ func (c *cache) recalled(paths []uint64, all bool) {
 			c.lost = c.clock
 		}
 	}
+	for _, p := range ch.None {
+		k := c.file(p)
+		k.change()
+		k.never = true
+	}
 	c.mu.Unlock()
-	c.tell(paths, all)
+	c.tell(ch.Paths, ch.All)
 }

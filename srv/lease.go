@@ -18,7 +18,8 @@ import (
 // does so has a lease of each file that it looks at, from then on until it is told that
 // the file is about to be changed by another one. A read blocks until there is something
 // to tell; it gives a line for each file, the qid.path in hexadecimal digits; "all" for
-// all files; "ok" where for a third of p9.LeaseTerm there was nothing. The next read says
+// all files; "-" and the path of one of which there is no lease, as changes of it could
+// not be noticed; "ok" where for a third of p9.LeaseTerm there was nothing. The next read says
 // that what the last one gave is heeded, and only then is the file changed: or when the
 // client was silent for p9.LeaseTerm, after which it has no lease, as it knows itself.
 //
@@ -53,7 +54,7 @@ const maxLeases = 1 << 17
 type holder struct {
 	l       *Leases
 	files   map[uint64]bool
-	pending []uint64 // to be told
+	pending []notice // to be told
 	all     bool     // and all the others
 	queued  uint64   // counts what was to be told,
 	given   uint64   // what was told of it,
@@ -63,6 +64,12 @@ type holder struct {
 	gone    bool
 	wake    chan struct{} // there is something to tell
 	ack     chan struct{} // closed, and made anew, when something was heeded
+}
+
+// A notice is what a holder is told of a file.
+type notice struct {
+	path uint64
+	none bool // there is no lease of it
 }
 
 // hold makes a holder.
@@ -115,7 +122,7 @@ func (h *holder) look(path uint64, f File) {
 	}
 	if len(h.files) >= maxLeases {
 		h.clear()
-		h.tell(0, true)
+		h.tell(notice{}, true)
 	}
 	hs := l.files[path]
 	fresh := hs == nil
@@ -127,17 +134,17 @@ func (h *holder) look(path uint64, f File) {
 	l.mu.Unlock()
 	if fresh && l.Watch != nil {
 		if err := l.Watch(path, f); err != nil {
-			l.Change(path)
+			l.refuse(path)
 		}
 	}
 }
 
 // tell queues what a holder is to be told. l.mu is held.
-func (h *holder) tell(path uint64, all bool) {
+func (h *holder) tell(n notice, all bool) {
 	if h.queued++; all {
 		h.all, h.pending = true, nil
 	} else if !h.all {
-		h.pending = append(h.pending, path)
+		h.pending = append(h.pending, n)
 	}
 	select {
 	case h.wake <- struct{}{}:
@@ -160,12 +167,22 @@ func (l *Leases) recall(by *holder, paths []uint64) (ds []debtor) {
 		for h := range maps.Clone(l.files[p]) {
 			if h != by {
 				l.take(p, h)
-				h.tell(p, false)
+				h.tell(notice{path: p}, false)
 				ds = append(ds, debtor{h, h.queued})
 			}
 		}
 	}
 	return ds
+}
+
+// refuse takes the leases of a file that cannot be watched.
+func (l *Leases) refuse(path uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for h := range maps.Clone(l.files[path]) {
+		l.take(path, h)
+		h.tell(notice{path, true}, false)
+	}
 }
 
 // Change tells that files were changed behind the Servers' back. It does not wait.
@@ -179,7 +196,7 @@ func (l *Leases) await(ctx context.Context, ds []debtor) {
 			left := time.Until(d.h.heard.Add(p9.LeaseTerm))
 			if left <= 0 { // it does not believe to have any, either
 				d.h.clear()
-				d.h.tell(0, true)
+				d.h.tell(notice{}, true)
 				break
 			}
 			ack := d.h.ack
@@ -270,9 +287,12 @@ func (t *leaseTree) Read(ctx context.Context, p []byte, _ int64) (int, error) {
 		b.WriteString("ok\n")
 		h.given = h.queued
 	default:
-		n := min(len(h.pending), len(p)/17)
-		for _, path := range h.pending[:n] {
-			fmt.Fprintf(&b, "%x\n", path)
+		n := min(len(h.pending), len(p)/18)
+		for _, n := range h.pending[:n] {
+			if n.none {
+				b.WriteByte('-')
+			}
+			fmt.Fprintf(&b, "%x\n", n.path)
 		}
 		h.pending = h.pending[n:]
 		h.given = h.queued - uint64(len(h.pending))
@@ -293,7 +313,9 @@ func (r *req) leased(ctx context.Context, f *fid) (after func()) {
 	if h != nil && f.node != nil {
 		switch r.t.Type {
 		case p9.Tgetattr, p9.Tstat, p9.Topen, p9.Tlopen, p9.Treaddir, p9.Treadlink, p9.Txattrwalk:
-			h.look(f.node.path, f.node.file)
+			if _, own := f.node.file.(*leaseTree); !own {
+				h.look(f.node.path, f.node.file)
+			}
 		}
 	}
 	if !r.changes(f) || !l.others(h) {

@@ -35,10 +35,10 @@ func newHeeder(t *testing.T, s *srv.Server) *heeder {
 	if h.root, err = c.Attach(t.Context(), nil, "", ""); err != nil {
 		t.Fatal(err)
 	}
-	h.lease, err = c.Lease(t.Context(), func(paths []uint64, all bool) {
+	h.lease, err = c.Lease(t.Context(), func(c client.Changes) {
 		h.mu.Lock()
-		h.told = append(h.told, paths...)
-		if all {
+		h.told = append(h.told, c.Paths...)
+		if c.All {
 			h.told = append(h.told, ^uint64(0))
 		}
 		wait := h.wait
@@ -267,7 +267,7 @@ func TestLeaseHangup(t *testing.T) {
 	}
 	stuck := make(chan struct{})
 	told := make(chan struct{}, 1)
-	l, err := c.Lease(ctx, func([]uint64, bool) {
+	l, err := c.Lease(ctx, func(client.Changes) {
 		select {
 		case told <- struct{}{}:
 		default:

@@ -20,11 +20,17 @@ type Lease struct {
 	end   context.CancelFunc
 }
 
+// Changes are what the holder of a Lease is told: files by their qid.path.
+type Changes struct {
+	All   bool     // all that was looked at may change
+	Paths []uint64 // these may
+	None  []uint64 // of these there is no lease
+}
+
 // Lease asks the server for leases, in which what was looked at since is as it was, for
-// as long as Holds says so, but for what changed tells of: files by their qid.path, or
-// all. It is called by one goroutine, and the server waits until it returns. An error
+// as long as Holds says so, but for what changed tells of. It is called by one goroutine, and the server waits until it returns. An error
 // is that of a server which gives none, or has given it to the connection already.
-func (c *Conn) Lease(ctx context.Context, changed func(paths []uint64, all bool)) (*Lease, error) {
+func (c *Conn) Lease(ctx context.Context, changed func(Changes)) (*Lease, error) {
 	if !c.ordered { // a server that has leases keeps the order, and others are not bothered
 		return nil, p9.ErrNotSup
 	}
@@ -50,47 +56,52 @@ func (c *Conn) Lease(ctx context.Context, changed func(paths []uint64, all bool)
 		for l.next(bg, f, buf, changed) == nil {
 		}
 		l.until.Store(0)
-		changed(nil, true)
+		changed(Changes{All: true})
 		f.let()
 	}()
 	return l, nil
 }
 
 // next asks what has changed. That it asks says that what it was told is heeded.
-func (l *Lease) next(ctx context.Context, f *Fid, buf []byte, changed func([]uint64, bool)) error {
+func (l *Lease) next(ctx context.Context, f *Fid, buf []byte, changed func(Changes)) error {
 	asked := time.Now()
 	n, err := f.Read(ctx, buf, 0)
 	if err != nil {
 		return err
 	}
-	paths, all, err := parseChanges(string(buf[:n]))
+	c, err := parseChanges(string(buf[:n]))
 	if err != nil {
 		return err
 	}
-	if all || len(paths) > 0 {
-		changed(paths, all)
+	if c.All || len(c.Paths)+len(c.None) > 0 {
+		changed(c)
 	}
 	l.until.Store(int64(asked.Add(p9.LeaseTerm).Sub(l.start)))
 	return nil
 }
 
 // parseChanges reads the lines of a server.
-func parseChanges(text string) (paths []uint64, all bool, err error) {
+func parseChanges(text string) (c Changes, err error) {
 	for line := range strings.Lines(text) {
 		line, whole := strings.CutSuffix(line, "\n")
 		switch {
 		case line == "ok":
 		case line == "all":
-			all = true
+			c.All = true
 		default:
-			p, err := strconv.ParseUint(line, 16, 64)
+			path, none := strings.CutPrefix(line, "-")
+			p, err := strconv.ParseUint(path, 16, 64)
 			if err != nil || !whole {
-				return nil, false, fmt.Errorf("%w: lease says %q", p9.ErrBotch, line)
+				return c, fmt.Errorf("%w: lease says %q", p9.ErrBotch, line)
 			}
-			paths = append(paths, p)
+			if none {
+				c.None = append(c.None, p)
+			} else {
+				c.Paths = append(c.Paths, p)
+			}
 		}
 	}
-	return paths, all, nil
+	return c, nil
 }
 
 // Holds tells whether the server is bound to tell of changes just now.
