@@ -80,6 +80,9 @@ const largeDir = 512
 // directory gets all of it.
 func (k *kept) WalkStat(ctx context.Context, name string) (srv.File, p9.Stat, error) {
 	using(ctx, k.c.conn)
+	if err := srv.CheckName(name); err != nil {
+		return nil, p9.Stat{}, err
+	}
 	n, ok, many := k.find(name)
 	if !ok && many {
 		if _, err := k.load(ctx); err == nil {

@@ -36,10 +36,28 @@ type Leases struct {
 	n     atomic.Int32 // holders
 	mu    sync.Mutex
 	files map[uint64]map[*holder]bool
+	own   map[uint64]*ownChange
 }
 
+// An ownChange is that a holder has changed a file itself, of which Watch's side will
+// say that somebody has. That it was only the holder cannot be told for sure: so it is
+// told of it too, but once, when it has left the file alone for a while.
+type ownChange struct {
+	by        *holder
+	first, at time.Time
+	pending   bool // somebody has changed it
+}
+
+// How long a holder leaves a file alone before it is told, and when it is told even so.
+const (
+	ownSettles = 200 * time.Millisecond
+	ownMost    = time.Second
+)
+
 // NewLeases makes Leases for a tree that only changes through its Servers.
-func NewLeases() *Leases { return &Leases{files: map[uint64]map[*holder]bool{}} }
+func NewLeases() *Leases {
+	return &Leases{files: map[uint64]map[*holder]bool{}, own: map[uint64]*ownChange{}}
+}
 
 // A Leaser is the root of a tree of which leases can be given: see New.
 type Leaser interface {
@@ -166,8 +184,7 @@ func (l *Leases) recall(by *holder, paths []uint64) (ds []debtor) {
 	for _, p := range paths {
 		for h := range maps.Clone(l.files[p]) {
 			if h != by {
-				l.take(p, h)
-				h.tell(notice{path: p}, false)
+				h.lose(p)
 				ds = append(ds, debtor{h, h.queued})
 			}
 		}
@@ -185,8 +202,68 @@ func (l *Leases) refuse(path uint64) {
 	}
 }
 
-// Change tells that files were changed behind the Servers' back. It does not wait.
-func (l *Leases) Change(paths ...uint64) { l.recall(nil, paths) }
+// Change tells that files were changed, perhaps behind the Servers' back. It does not
+// wait.
+func (l *Leases) Change(paths ...uint64) {
+	for _, p := range paths {
+		var but *holder
+		l.mu.Lock()
+		if o := l.own[p]; o != nil {
+			o.pending = true
+			but = o.by
+		}
+		l.mu.Unlock()
+		l.recall(but, []uint64{p})
+	}
+}
+
+// owns notes that a holder has changed files itself.
+func (l *Leases) owns(h *holder, paths []uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	if len(l.own) == 0 {
+		time.AfterFunc(ownSettles, l.settle)
+	}
+	for _, p := range paths {
+		o := l.own[p]
+		if o == nil || o.by != h {
+			if o != nil && o.pending {
+				o.by.lose(p)
+			}
+			o = &ownChange{by: h, first: now}
+			l.own[p] = o
+		}
+		o.at = now
+	}
+}
+
+// settle tells those who have left files alone.
+func (l *Leases) settle() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	for p, o := range l.own {
+		if now.Sub(o.at) < ownSettles && now.Sub(o.first) < ownMost && !o.by.gone {
+			continue
+		}
+		delete(l.own, p)
+		if o.pending {
+			o.by.lose(p)
+		}
+	}
+	if len(l.own) > 0 {
+		time.AfterFunc(ownSettles, l.settle)
+	}
+}
+
+// lose takes a lease, which is told. l.mu is held.
+func (h *holder) lose(path uint64) {
+	if h.files[path] {
+		h.l.take(path, h)
+		h.tell(notice{path: path}, false)
+	}
+}
 
 // await waits until what holders were told is heeded, or they have no leases any more.
 func (l *Leases) await(ctx context.Context, ds []debtor) {
@@ -318,10 +395,27 @@ func (r *req) leased(ctx context.Context, f *fid) (after func()) {
 			}
 		}
 	}
-	if !r.changes(f) || !l.others(h) {
+	if l == nil {
+		return nil
+	}
+	own := h != nil && l.Watch != nil
+	if own && r.t.Type == p9.Tclunk && f.open && f.mode.Writable() && f.node != nil { // the end of writing is noticed as well
+		l.owns(h, []uint64{f.node.path})
+	}
+	if !r.changes(f) {
+		return nil
+	}
+	others := l.others(h)
+	if !others && !own {
 		return nil
 	}
 	paths := r.changed(ctx, f)
+	if own {
+		l.owns(h, paths)
+	}
+	if !others {
+		return nil
+	}
 	l.await(ctx, l.recall(h, paths))
 	return func() { // who looked at it meanwhile
 		l.await(ctx, l.recall(h, paths))

@@ -3,6 +3,7 @@ package srv_test
 import (
 	"context"
 	"io/fs"
+	"net"
 	"slices"
 	"sync"
 	"testing"
@@ -24,10 +25,18 @@ type heeder struct {
 	wait chan struct{} // where not nil, it heeds only once this is closed
 }
 
-func newHeeder(t *testing.T, s *srv.Server) *heeder {
+// heeders makes two of one server. Both are connected before one has a lease, whose
+// requests come and go.
+func heeders(t *testing.T, s *srv.Server) (a, b *heeder) {
+	t.Helper()
+	x, y := srvtest.Serve(t, s), srvtest.Serve(t, s)
+	return newHeeder(t, x), newHeeder(t, y)
+}
+
+func newHeeder(t *testing.T, conn net.Conn) *heeder {
 	t.Helper()
 	h := &heeder{}
-	c, err := client.New(t.Context(), srvtest.Serve(t, s), nil)
+	c, err := client.New(t.Context(), conn, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +77,7 @@ func (h *heeder) take() []uint64 {
 func TestLeases(t *testing.T) {
 	ctx := t.Context()
 	s := srv.New(ramfs.New())
-	a, b := newHeeder(t, s), newHeeder(t, s)
+	a, b := heeders(t, s)
 	if !a.lease.Holds() {
 		t.Fatal("no lease")
 	}
@@ -167,7 +176,7 @@ func TestLeases(t *testing.T) {
 func TestLeaseWaits(t *testing.T) {
 	ctx := t.Context()
 	s := srv.New(ramfs.New())
-	a, b := newHeeder(t, s), newHeeder(t, s)
+	a, b := heeders(t, s)
 	fsys := client.Fsys{Root: b.root}
 	for _, name := range []string{"f", "g"} {
 		if err := fsys.WriteFile(ctx, name, []byte("one"), 0o666); err != nil {
@@ -224,7 +233,7 @@ func TestLeaseLost(t *testing.T) {
 	}
 	ctx := t.Context()
 	s := srv.New(ramfs.New())
-	a, b := newHeeder(t, s), newHeeder(t, s)
+	a, b := heeders(t, s)
 	fsys := client.Fsys{Root: b.root}
 	if err := fsys.WriteFile(ctx, "f", []byte("one"), 0o666); err != nil {
 		t.Fatal(err)
@@ -255,8 +264,9 @@ func TestLeaseLost(t *testing.T) {
 func TestLeaseHangup(t *testing.T) {
 	ctx := t.Context()
 	s := srv.New(ramfs.New())
-	b := newHeeder(t, s)
-	c, err := client.New(ctx, srvtest.Serve(t, s), nil)
+	x, y := srvtest.Serve(t, s), srvtest.Serve(t, s)
+	b := newHeeder(t, x)
+	c, err := client.New(ctx, y, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
