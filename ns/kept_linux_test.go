@@ -143,3 +143,41 @@ func TestKeptFor(t *testing.T) {
 		t.Error("a change is not seen after a while")
 	}
 }
+
+// TestKeptStream has a long file written and read by a link that is slow: many requests
+// are under way at once.
+func TestKeptStream(t *testing.T) {
+	l := srvtest.NewLink(t, srv.New(ramfs.New()), 5*time.Millisecond)
+	lines := "mount -c -C " + l.Addr + " /n/x"
+	a, b := mountGroup(t, lines), mountGroup(t, lines)
+	const script = "seq 1 3000000 | head -c 16777216"
+	l.Traffic()
+	a.sh(t, "/n/x", script+" | dd of=f bs=128k iflag=fullblock 2>/dev/null")
+	n := l.Traffic()
+	t.Logf("16 MiB written: %v", n)
+	if n.Trips > 60 { // one after the other it is 128
+		t.Errorf("written in %d round trips", n.Trips)
+	}
+	b.sh(t, "/n/x", script+" | cmp - f")
+	n = l.Traffic()
+	t.Logf("read: %v", n)
+	if n.Trips > 40 {
+		t.Errorf("read in %d round trips", n.Trips)
+	}
+}
+
+// TestKeptFull has the error of a write that was answered too soon be told at the
+// latest when the file is closed, or synced.
+func TestKeptFull(t *testing.T) {
+	l := srvtest.NewLink(t, srv.New(ramfs.New(ramfs.Limit(1<<20))), time.Millisecond)
+	m := mountGroup(t, "mount -c -C "+l.Addr+" /n/x")
+	for _, c := range []string{
+		"dd if=/dev/zero of=f bs=64k count=64",
+		"dd if=/dev/zero of=f bs=1920k count=1", // one write: only the close can tell
+		"dd if=/dev/zero of=f bs=1920k count=1 conv=fsync",
+	} {
+		if got := m.sh(t, "/n/x", "rm -f f; if "+c+" 2>&1; then echo went well; fi"); !strings.Contains(got, "No space left") || strings.Contains(got, "went well") {
+			t.Errorf("%s: %s", c, got)
+		}
+	}
+}

@@ -102,6 +102,21 @@ func (k *kept) WalkStat(ctx context.Context, name string) (srv.File, p9.Stat, er
 			return nil, st, err
 		}
 	}
+	n, st, fresh, err := k.walkName(ctx, name)
+	if err != nil {
+		return nil, st, err
+	}
+	if !fresh { // it is being changed here
+		if st, err = n.Stat(ctx); err != nil {
+			n.Clunk()
+			return nil, st, err
+		}
+	}
+	return n, st, nil
+}
+
+// walkName asks for a name. fresh tells that nobody here was changing the file.
+func (k *kept) walkName(ctx context.Context, name string) (n *kept, st p9.Stat, fresh bool, err error) {
 	t := k.c.begin()
 	from, names, of := k.way()
 	defer of.Clunk()
@@ -112,11 +127,11 @@ func (k *kept) WalkStat(ctx context.Context, name string) (srv.File, p9.Stat, er
 		k.know(name, nil, t)
 	}
 	if err != nil {
-		return nil, st, err
+		return nil, st, false, err
 	}
 	if g.Parent().Path != k.path && len(names) > 0 {
 		g.Drop()
-		return nil, st, errMoved
+		return nil, st, false, errMoved
 	}
 	n = k.c.enter(k, name, &st, t).hold()
 	if n.fid == nil {
@@ -124,7 +139,17 @@ func (k *kept) WalkStat(ctx context.Context, name string) (srv.File, p9.Stat, er
 	} else {
 		g.Drop()
 	}
-	return n, st, nil
+	return n, st, t.holds(n) && !n.writing(), nil
+}
+
+// writing tells whether writes are under way. c.mu is held.
+func (k *kept) writing() bool {
+	for h := range k.writers {
+		if h.behind.busy() {
+			return true
+		}
+	}
+	return false
 }
 
 // find gives, held, what a name is known to lead to, nil for nothing. many tells that

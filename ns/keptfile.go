@@ -21,9 +21,6 @@ var (
 // takes no further round trip.
 const firstMost = 64 << 10
 
-// firstUnknown is how much, where the length is not known.
-const firstUnknown = 16 << 10
-
 // Open opens the file. To read one that the server must tell the changes of, and that
 // may be read, needs no word with it before something is read that the kernel has not.
 func (k *kept) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {

@@ -21,6 +21,9 @@ type keptHandle struct {
 	first []byte      // what was read when it was opened
 	whole bool        // that is all of it
 	as    uint64      // the file's change then
+
+	ahead  readAhead
+	behind writeBehind
 }
 
 // handle makes a handle. c.mu is held.
@@ -91,6 +94,12 @@ func (h *keptHandle) Read(ctx context.Context, p []byte, off int64) (int, error)
 	if err := h.settle(ctx); err != nil {
 		return 0, err
 	}
+	if !h.steady(fid) {
+		return fid.Read(ctx, p, off)
+	}
+	if n, ok, err := h.ahead.read(ctx, h, fid, p, off); ok {
+		return n, err
+	}
 	return fid.Read(ctx, p, off)
 }
 
@@ -120,14 +129,54 @@ func (h *keptHandle) Write(ctx context.Context, p []byte, off int64) (int, error
 	if err != nil {
 		return 0, err
 	}
+	alone := h.steady(fid) && h.mode&p9.OAPPEND == 0
+	if err := h.settleBut(ctx, alone, h); err != nil {
+		return 0, err
+	}
+	if alone {
+		return h.behind.write(ctx, h.kept, fid, p, off)
+	}
 	h.c.drop(h.kept)
 	n, err := fid.Write(ctx, p, off)
 	h.c.drop(h.kept) // what was asked for meanwhile may be of before
 	return n, err
 }
 
-// settle waits for what is written behind.
-func (k *kept) settle(ctx context.Context) error { return nil }
+// steady tells whether the bytes of the file stay where they are, so that they can be
+// asked for ahead and sent in any order.
+func (h *keptHandle) steady(fid *client.Fid) bool {
+	q := fid.Qid()
+	return !h.vers0 && q.Vers != 0 && q.Type&^p9.QTTMP == 0
+}
+
+// settle waits for what was written behind to the file, by whichever handle.
+func (k *kept) settle(ctx context.Context) error { return k.settleBut(ctx, false, nil) }
+
+// settleBut does so, by all but one handle if but is set.
+func (k *kept) settleBut(ctx context.Context, but bool, one *keptHandle) error {
+	k.c.mu.Lock()
+	var hs []*keptHandle
+	for h := range k.writers {
+		if !but || h != one {
+			hs = append(hs, h)
+		}
+	}
+	k.c.mu.Unlock()
+	for _, h := range hs {
+		if err := h.behind.calm(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Flush waits for what was written behind, and tells whether all went well.
+func (h *keptHandle) Flush(ctx context.Context) error {
+	if err := h.behind.calm(ctx); err != nil {
+		return err
+	}
+	return h.behind.failed()
+}
 
 // Stat gives the attributes of the file that is open.
 func (h *keptHandle) Stat(ctx context.Context) (p9.Stat, error) {
@@ -169,18 +218,28 @@ func (h *keptHandle) Sync(ctx context.Context, dataOnly bool) error {
 	if err != nil {
 		return err
 	}
-	if err := h.settle(ctx); err != nil {
+	if err := h.Flush(ctx); err != nil {
 		return err
 	}
 	return fid.Sync(ctx, dataOnly)
 }
 
+// Lock takes a lock or lets it go. What was written is with the server before others
+// can have it, and who gets it does not go by what he knew before.
 func (h *keptHandle) Lock(ctx context.Context, l p9.Flock) (uint8, error) {
 	fid, err := h.open(ctx)
 	if err != nil {
 		return 0, err
 	}
-	return fid.Lock(ctx, l)
+	if err := h.settle(ctx); err != nil {
+		return 0, err
+	}
+	status, err := fid.Lock(ctx, l)
+	if err == nil && status == p9.LockSuccess && l.Type != p9.LockUnlock {
+		h.c.drop(h.kept)
+		h.c.tell([]uint64{h.path}, false)
+	}
+	return status, err
 }
 
 func (h *keptHandle) Getlock(ctx context.Context, l p9.Flock) (p9.Flock, error) {
@@ -194,9 +253,21 @@ func (h *keptHandle) Getlock(ctx context.Context, l p9.Flock) (p9.Flock, error) 
 // Clunk closes the file. One that is only read, and whose bytes stay where they are,
 // nobody waits for.
 func (h *keptHandle) Clunk() {
+	h.ahead.drop()
 	h.mu.Lock()
 	fid := h.fid
 	h.mu.Unlock()
+	if h.behind.busy() { // who closed it did not want to wait
+		go func() {
+			h.behind.calm(context.Background())
+			h.end(fid)
+		}()
+		return
+	}
+	h.end(fid)
+}
+
+func (h *keptHandle) end(fid *client.Fid) {
 	h.c.mu.Lock()
 	delete(h.writers, h)
 	h.c.mu.Unlock()

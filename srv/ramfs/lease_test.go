@@ -1,4 +1,4 @@
-package srv_test
+package ramfs
 
 import (
 	"context"
@@ -11,7 +11,6 @@ import (
 	"ninespace/srv"
 	"ninespace/srv/client"
 	"ninespace/srv/p9"
-	"ninespace/srv/ramfs"
 	"ninespace/srv/srvtest"
 )
 
@@ -76,7 +75,7 @@ func (h *heeder) take() []uint64 {
 // them: by the time that is done the first was told.
 func TestLeases(t *testing.T) {
 	ctx := t.Context()
-	s := srv.New(ramfs.New())
+	s := srv.New(New())
 	a, b := heeders(t, s)
 	if !a.lease.Holds() {
 		t.Fatal("no lease")
@@ -175,7 +174,7 @@ func TestLeases(t *testing.T) {
 // TestLeaseWaits has a change wait for who has the lease, and not for who has none.
 func TestLeaseWaits(t *testing.T) {
 	ctx := t.Context()
-	s := srv.New(ramfs.New())
+	s := srv.New(New())
 	a, b := heeders(t, s)
 	fsys := client.Fsys{Root: b.root}
 	for _, name := range []string{"f", "g"} {
@@ -232,7 +231,7 @@ func TestLeaseLost(t *testing.T) {
 		t.Skip("takes as long as a lease holds")
 	}
 	ctx := t.Context()
-	s := srv.New(ramfs.New())
+	s := srv.New(New())
 	a, b := heeders(t, s)
 	fsys := client.Fsys{Root: b.root}
 	if err := fsys.WriteFile(ctx, "f", []byte("one"), 0o666); err != nil {
@@ -263,7 +262,7 @@ func TestLeaseLost(t *testing.T) {
 // TestLeaseHangup has a client that hangs up not be waited for.
 func TestLeaseHangup(t *testing.T) {
 	ctx := t.Context()
-	s := srv.New(ramfs.New())
+	s := srv.New(New())
 	x, y := srvtest.Serve(t, s), srvtest.Serve(t, s)
 	b := newHeeder(t, x)
 	c, err := client.New(ctx, y, nil)
