@@ -313,6 +313,9 @@ type leaseTree struct {
 // attachLeases makes the fid one of p9.LeaseTree. It needs no authentication, for it
 // tells nothing but of what the connection's other fids have looked at.
 func (r *req) attachLeases(f *fid, u *User) error {
+	if r.c.srv.Leases == nil {
+		return p9.NewError(p9.ErrNotExist.Errno, "no leases are given")
+	}
 	h := r.c.srv.Leases.hold()
 	if !r.c.holder.CompareAndSwap(nil, h) {
 		h.end()

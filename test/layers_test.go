@@ -28,7 +28,8 @@ var layers = []struct {
 	{"srv/client", "srv/p9"}, // never srv: a client is of any server
 	{"srv/srvtest", "srv srv/p9 srv/client"},
 	{"srv/p9file", "srv srv/p9"},
-	{"srv/*fs", "srv srv/p9"},
+	{"srv/ndb", ""},
+	{"srv/*fs", "srv srv/p9 srv/ndb"},
 	{"srv/cmd/*", "srv srv/p9 srv/client srv/*fs ns"},
 
 	{"ns", "srv srv/p9 srv/client ns/devfuse"},
@@ -36,17 +37,30 @@ var layers = []struct {
 	{"ns/nstest", "srv srv/p9 srv/ramfs"},
 	{"ns/cmd/*", "srv srv/p9 srv/client srv/*fs ns rc/bin"},
 
-	{"factotum", "srv srv/p9 factotum/sshkey"},
-	{"factotum/auth", "srv/p9 srv/client factotum/sshkey"},
+	{"factotum", "srv srv/p9 factotum/sshkey factotum/capfs"},
+	{"factotum/auth", "srv/p9 srv/client factotum/sshkey factotum/psk"},
+	{"factotum/authtest", ""},
+	{"factotum/users", "factotum/auth factotum/sshkey"},
+	{"factotum/capfs", "srv srv/p9"},
 	{"factotum/psk", ""},
 	{"factotum/sshkey", ""},
 	{"factotum/cmd/*", "srv srv/p9 srv/client factotum factotum/auth factotum/sshkey"},
 
-	{"exportfs", "srv srv/p9"},
-	{"exportfs/cmd/*", "srv srv/p9 srv/client srv/*fs ns factotum/auth exportfs"},
+	{"exportfs", "srv srv/p9 exportfs/door"},
+	{"exportfs/aan", ""},
+	{"exportfs/door", "srv srv/p9 srv/client factotum/auth factotum/sshkey factotum/users"},
+	{"exportfs/trees", "srv srv/p9 srv/client srv/*fs exportfs"},
+	{"exportfs/cmd/*", "srv srv/p9 srv/client srv/*fs ns factotum/auth exportfs exportfs/aan exportfs/door exportfs/trees"},
 
-	{"cpu", "srv srv/p9 srv/client srv/execfs ns exportfs factotum/auth"},
-	{"cpu/cmd/*", "srv srv/p9 srv/client srv/*fs ns exportfs factotum/auth cpu"},
+	{"cpu", "srv srv/p9 srv/client srv/execfs ns exportfs exportfs/aan exportfs/door factotum/auth factotum/users"},
+	{"cpu/cmd/*", "srv srv/p9 srv/client srv/*fs ns exportfs exportfs/aan exportfs/door factotum/auth factotum/users cpu"},
+
+	{"initramfs", ""},
+	{"initramfs/node", "srv srv/p9 srv/client srv/netfs factotum/sshkey initramfs"},
+	{"initramfs/cmd/init", "initramfs/node"},
+	{"initramfs/cmd/initramfs", "srv initramfs"},
+	{"initramfs/netboot", "srv srv/p9 srv/ndb factotum/sshkey"},
+	{"initramfs/cmd/netboot", "srv factotum/sshkey initramfs/netboot"},
 
 	{"rc/syntax", "std"},
 	{"rc", "std rc/syntax golang.org/x/sys/unix"}, // syscall, frozen, has no setns, memfd_create, O_PATH's fstatat
@@ -69,8 +83,8 @@ const forTests = "srv srv/p9 srv/client srv/srvtest"
 
 // forTestsOf is what the tests of one package may import besides: the trees that
 // an adapter is tried on.
-var forTestsOf = map[string]string{"srv/p9file": "srv/ramfs srv/diskfs", "factotum/auth": "factotum", "ns": "srv/ramfs srv/diskfs ns/nstest",
-	"ns/cmd/newns": "ns/nstest", "rc": "rc/rcgen", "rc/bin": "rc/syntax", "rc/cmd/rc": "rc/rcgen"}
+var forTestsOf = map[string]string{"srv/p9file": "srv/ramfs srv/diskfs", "factotum": "factotum/authtest", "factotum/auth": "factotum factotum/authtest", "factotum/capfs": "factotum/users", "ns": "srv/ramfs srv/diskfs ns/nstest",
+	"exportfs": "exportfs/trees exportfs/aan", "ns/cmd/newns": "ns/nstest", "rc": "rc/rcgen", "rc/bin": "rc/syntax", "rc/cmd/rc": "rc/rcgen"}
 
 func TestLayers(t *testing.T) {
 	for _, p := range list(t) {

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -52,13 +53,23 @@ func (f *Factotum) Certificate(ctx context.Context, fp string) (*tls.Certificate
 	if pick == nil {
 		return nil, errNoKey
 	}
+	return Wrap(f.Signer(pick), pick)
+}
+
+// Wrap makes the certificate of a key that TLS can use, whoever signs by it; where pub
+// has a certificate of OpenSSH, that is in it. What signs the certificate is made up, since
+// nobody looks at that: s is asked for nothing but handshakes.
+func Wrap(s crypto.Signer, pub *sshkey.Public) (*tls.Certificate, error) {
 	now := time.Now()
-	t := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: pick.Fingerprint()}, NotBefore: now.Add(-24 * time.Hour), NotAfter: now.Add(24 * 365 * time.Hour)}
-	if pick.Cert != nil {
-		t.ExtraExtensions = []pkix.Extension{{Id: certOID(), Value: pick.Blob}}
+	t := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: pub.Fingerprint()}, NotBefore: now.Add(-24 * time.Hour), NotAfter: now.Add(24 * 365 * time.Hour)}
+	if pub.Cert != nil {
+		t.ExtraExtensions = []pkix.Extension{{Id: certOID(), Value: pub.Blob}}
 	}
-	s := f.Signer(pick)
-	der, err := x509.CreateCertificate(rand.Reader, t, t, s.Public(), s)
+	_, issuer, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	der, err := x509.CreateCertificate(rand.Reader, t, t, s.Public(), issuer)
 	if err != nil {
 		return nil, err
 	}
@@ -92,17 +103,17 @@ func PeerKey(cs *tls.ConnectionState) (*sshkey.Public, error) {
 	return key, nil
 }
 
-// config is what both sides have: TLS 1.3, and each connection checked anew.
-func (f *Factotum) config(ctx context.Context, fp string, check func(*sshkey.Public) error) (*tls.Config, error) {
-	cert, err := f.Certificate(ctx, fp)
-	if err != nil {
-		return nil, err
-	}
+// Config is what both sides have that show a certificate of Wrap: TLS 1.3, and each
+// connection checked anew. It does for
+// a server, which wants the client's key, and for a client.
+func Config(cert *tls.Certificate, check func(*sshkey.Public) error) *tls.Config {
 	return &tls.Config{
 		Certificates:           []tls.Certificate{*cert},
 		MinVersion:             tls.VersionTLS13,
 		SessionTicketsDisabled: true,
 		NextProtos:             []string{"ninespace"},
+		ClientAuth:             tls.RequireAnyClientCert,
+		InsecureSkipVerify:     true, // of x509's chains: VerifyConnection does it, always
 		VerifyConnection: func(cs tls.ConnectionState) error {
 			key, err := PeerKey(&cs)
 			if err != nil {
@@ -110,27 +121,25 @@ func (f *Factotum) config(ctx context.Context, fp string, check func(*sshkey.Pub
 			}
 			return check(key)
 		},
-	}, nil
+	}
+}
+
+func (f *Factotum) config(ctx context.Context, fp string, check func(*sshkey.Public) error) (*tls.Config, error) {
+	cert, err := f.Certificate(ctx, fp)
+	if err != nil {
+		return nil, err
+	}
+	return Config(cert, check), nil
 }
 
 // ServerTLS gives the configuration of a server: check says whether a client's key is to
 // be let in, for which there is AuthorizedKeys.Check.
 func (f *Factotum) ServerTLS(ctx context.Context, fp string, check func(*sshkey.Public) error) (*tls.Config, error) {
-	c, err := f.config(ctx, fp, check)
-	if err != nil {
-		return nil, err
-	}
-	c.ClientAuth = tls.RequireAnyClientCert
-	return c, nil
+	return f.config(ctx, fp, check)
 }
 
 // ClientTLS gives that of a client: check says whether a key is the server's, for which
 // there is KnownHosts.Check.
 func (f *Factotum) ClientTLS(ctx context.Context, fp string, check func(*sshkey.Public) error) (*tls.Config, error) {
-	c, err := f.config(ctx, fp, check)
-	if err != nil {
-		return nil, err
-	}
-	c.InsecureSkipVerify = true // of x509's chains: VerifyConnection does it, always
-	return c, nil
+	return f.config(ctx, fp, check)
 }

@@ -187,7 +187,7 @@ func TestMangledOps(t *testing.T) {
 						d := newFolder()
 						d.Add("f", newBlob([]byte("f")))
 						d.Create(ctx, "g", 0o666, p9.OREAD)
-						root, _ := setup{dotl: dotl, between: func(t *testing.T, s *srv.Server) io.ReadWriteCloser {
+						root, _ := setup{dotl: dotl, lies: name == "answers twice", between: func(t *testing.T, s *srv.Server) io.ReadWriteCloser {
 							up := srvtest.Serve(t, s)
 							c, down := srvtest.Pair(t)
 							go func() { io.Copy(up, down); up.Close() }()

@@ -33,9 +33,9 @@
 //	killonclose          end the command when the conversation ends
 //	uid user             run as this user, if root serves it and asks
 //	nice n               with this priority, -20 to 19; any time until it ends
-//	limit cpu n|max      at most n processors' time, such as 0.5
-//	limit memory n|max   at most n bytes of memory (K, M, G, T), else the kernel kills
-//	limit pids n|max     at most n processes and threads
+//	limit cpu n%         at most so much of one processor's time, such as 50%
+//	limit memory n       at most n bytes of memory (K, M, G, T), else the kernel kills
+//	limit pids n         at most n processes and threads; unlimited is none, for each
 //	detach               keep the conversation when none of its files is open
 //	attach               no longer
 //

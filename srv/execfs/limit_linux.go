@@ -24,64 +24,17 @@ import (
 // What a command may take: the limits of a control group of its own (cgroups(7),
 // version 2).
 
-// A limit is one that a group has: the file that sets it and what is written there.
-type limit struct {
-	file  string
-	value func(s string) (string, error)
-}
-
-var limits = map[string]limit{
-	"cpu":    {"cpu.max", cpuMax},
-	"memory": {"memory.max", size},
-	"pids":   {"pids.max", func(s string) (string, error) { return s, whole(s) }},
-}
-
 // usage are the files that tell what a group has taken, and the name of each in status.
 var usage = []struct{ name, file string }{{"memory", "memory.current"}, {"pids", "pids.current"}}
 
-// cpuMax gives the µs of each period of 100 ms that so many processors have.
-func cpuMax(s string) (string, error) {
-	f, err := strconv.ParseFloat(s, 64)
-	if err != nil || !(f >= .01 && f <= 1e6) { // the kernel takes no less than 1 ms
-		return "", invalid("bad number of processors " + srv.Quote(s))
-	}
-	return fmt.Sprintf("%.0f 100000", f*100000), nil
-}
-
-func size(s string) (string, error) {
-	digits, shift := s, 0
-	if n := len(s) - 1; n > 0 {
-		if i := strings.IndexByte("KMGT", s[n]); i >= 0 {
-			digits, shift = s[:n], 10*(i+1)
-		}
-	}
-	if v, err := strconv.ParseUint(digits, 10, 63-shift); err == nil {
-		return strconv.FormatUint(v<<shift, 10), nil
-	}
-	return "", invalid("bad size " + srv.Quote(s))
-}
-
-func whole(s string) error {
-	_, err := number(s, 31)
-	return err
-}
-
 // setLimit is the ctl command limit: before exec and while the command runs.
 func (c *conv) setLimit(_ context.Context, args []string) error {
-	names := slices.Sorted(maps.Keys(limits))
 	if len(args) != 2 {
-		return invalid("usage: limit " + strings.Join(names, "|") + " value|max")
+		return invalid("usage: limit " + strings.Join(srv.GroupLimits(), "|") + " value")
 	}
-	l, ok := limits[args[0]]
-	if !ok {
-		return invalid("unknown limit " + srv.Quote(args[0]) + ": there are " + strings.Join(names, ", "))
-	}
-	value := args[1]
-	if value != "max" {
-		var err error
-		if value, err = l.value(value); err != nil {
-			return err
-		}
+	value, err := srv.ParseGroupLimit(args[0], args[1])
+	if err != nil {
+		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -97,7 +50,7 @@ func (c *conv) setLimit(_ context.Context, args []string) error {
 		}
 		c.group = g
 	}
-	return c.group.set(args[0], l.file, value)
+	return c.group.set(args[0], value)
 }
 
 // A group is a control group, empty but for a command and what it starts.
@@ -165,8 +118,8 @@ func sweep(parent string) {
 }
 
 // set writes a limit, having had the parent hand on its controller.
-func (g *group) set(name, file, value string) error {
-	path := filepath.Join(g.dir, file)
+func (g *group) set(name, value string) error {
+	path := filepath.Join(g.dir, name+".max")
 	if _, err := os.Stat(path); err != nil {
 		parent := filepath.Join(filepath.Dir(g.dir), "cgroup.subtree_control")
 		if err := os.WriteFile(parent, []byte("+"+name), 0); err != nil {
@@ -176,14 +129,14 @@ func (g *group) set(name, file, value string) error {
 	if err := os.WriteFile(path, []byte(value), 0); err != nil {
 		return fmt.Errorf("limit %s: %s: %w", name, path, cause(err))
 	}
-	g.said[name] = value
+	g.said[name] = srv.GroupLimitText(name, value)
 	return nil
 }
 
 // status gives a line for each limit and for what has been taken.
 func (g *group) status(line func(name string, words ...string)) {
 	for _, name := range slices.Sorted(maps.Keys(g.said)) {
-		line("limit", append([]string{name}, strings.Fields(g.said[name])...)...)
+		line("limit", name, g.said[name])
 	}
 	for _, u := range usage {
 		if b, err := os.ReadFile(filepath.Join(g.dir, u.file)); err == nil {

@@ -45,10 +45,10 @@ func TestLimit(t *testing.T) {
 	t.Run("pids", func(t *testing.T) {
 		each(t, Config{}, func(x *tree) {
 			v := x.clone()
-			v.must("limit pids 2", "limit cpu .5", "exec sh -c 'cat; cat | cat | cat'")
+			v.must("limit pids 2", "limit cpu 50%", "exec sh -c 'cat; cat | cat | cat'")
 			in := v.file("0", p9.OWRITE)
 			st := v.text("status")
-			for _, line := range []string{"limit pids 2\n", "limit cpu 50000 100000\n", "used pids "} {
+			for _, line := range []string{"limit pids 2\n", "limit cpu 50%\n", "used pids "} {
 				if !strings.Contains(st, line) {
 					x.Errorf("status has no %q:\n%s", line, st)
 				}

@@ -33,13 +33,6 @@ var rlimits = []struct {
 	{"Max stack size", "stack", unix.RLIMIT_STACK},
 }
 
-// groupLimits are those of a control group, cgroup v2 of the kernel's documentation.
-var groupLimits = []struct{ name, controller, file string }{
-	{"cpu", "cpu", "cpu.max"},
-	{"memory", "memory", "memory.max"},
-	{"pids", "pids", "pids.max"},
-}
-
 // group is the directory of the process's control group.
 func (f *file) group() (string, error) {
 	b, err := os.ReadFile(f.p.path("/cgroup"))
@@ -69,27 +62,13 @@ func openLimits(f *file, _ p9.Mode) (srv.Handle, error) {
 		}
 	}
 	if dir, err := f.group(); err == nil {
-		for _, g := range groupLimits {
-			if v, err := os.ReadFile(filepath.Join(dir, g.file)); err == nil {
-				fmt.Fprintf(&s, "%s %s\n", g.name, groupText(g.name, strings.TrimSpace(string(v))))
+		for _, name := range srv.GroupLimits() {
+			if v, err := os.ReadFile(filepath.Join(dir, name+".max")); err == nil {
+				fmt.Fprintf(&s, "%s %s\n", name, srv.GroupLimitText(name, string(v)))
 			}
 		}
 	}
 	return srv.Bytes(s.String()), nil
-}
-
-// groupText has what a control group says as limit takes it.
-func groupText(name, v string) string {
-	quota, period, _ := strings.Cut(v, " ")
-	if quota == "max" {
-		return "unlimited"
-	}
-	q, qerr := strconv.ParseFloat(quota, 64)
-	p, perr := strconv.ParseFloat(period, 64)
-	if name == "cpu" && qerr == nil && perr == nil && p > 0 {
-		return strconv.FormatFloat(100*q/p, 'f', -1, 64) + "%"
-	}
-	return quota
 }
 
 func (f *file) limit(ctx context.Context, args []string) error {
@@ -99,57 +78,19 @@ func (f *file) limit(ctx context.Context, args []string) error {
 			return f.setRlimit(ctx, r.num, value)
 		}
 	}
-	for _, g := range groupLimits {
-		if g.name == name {
-			text, err := parseGroupLimit(name, value)
-			if err != nil {
-				return err
-			}
-			return f.setGroup(ctx, g.controller, g.file, text)
+	known := srv.GroupLimits()
+	if slices.Contains(known, name) {
+		text, err := srv.ParseGroupLimit(name, value)
+		if err != nil {
+			return err
 		}
-	}
-	var known []string
-	for _, g := range groupLimits {
-		known = append(known, g.name)
+		return f.setGroup(ctx, name, text)
 	}
 	for _, r := range rlimits {
 		known = append(known, r.name)
 	}
 	slices.Sort(known)
 	return invalid("unknown limit %s: not one of %s", srv.Quote(name), strings.Join(known, ", "))
-}
-
-// parseSize reads a number, in bytes where it is of those, with a k, M, G or T for a power
-// of 1024.
-func parseSize(s string) (uint64, error) {
-	digits, shift := s, 0
-	if n := len(s); n > 0 {
-		if i := strings.IndexByte("kMGT", s[n-1]); i >= 0 {
-			digits, shift = s[:n-1], 10*(i+1)
-		}
-	}
-	n, err := strconv.ParseUint(digits, 10, 64)
-	if err != nil || n<<shift>>shift != n {
-		return 0, invalid("bad value %s", srv.Quote(s))
-	}
-	return n << shift, nil
-}
-
-// parseGroupLimit gives what is written to a control group's file.
-func parseGroupLimit(name, s string) (string, error) {
-	const period = 100_000 // µs
-	if s == "unlimited" {
-		return "max", nil
-	}
-	if name != "cpu" {
-		n, err := parseSize(s)
-		return strconv.FormatUint(n, 10), err
-	}
-	percent, err := strconv.ParseFloat(strings.TrimSuffix(s, "%"), 64)
-	if err != nil || !(percent >= 1 && percent <= 1e6) {
-		return "", invalid("bad value %s: cpu wants a percentage of one processor, from 1", srv.Quote(s))
-	}
-	return fmt.Sprintf("%d %d", int(percent*period/100), period), nil
 }
 
 func (f *file) setRlimit(ctx context.Context, num int, value string) error {
@@ -159,12 +100,8 @@ func (f *file) setRlimit(ctx context.Context, num int, value string) error {
 	}
 	var lim [2]uint64
 	for i, s := range []string{softText, hardText} {
-		lim[i] = unix.RLIM_INFINITY
-		if s == "unlimited" {
-			continue
-		}
 		var err error
-		if lim[i], err = parseSize(s); err != nil {
+		if lim[i], err = srv.ParseLimit(s); err != nil {
 			return err
 		}
 	}
@@ -186,7 +123,7 @@ func (f *file) setRlimit(ctx context.Context, num int, value string) error {
 
 // setGroup puts the process into a group of its own beside or, in the root, below its
 // old one, where it is not there already, and sets a limit of that.
-func (f *file) setGroup(ctx context.Context, controller, file, text string) error {
+func (f *file) setGroup(ctx context.Context, name, text string) error {
 	if !srv.UserOf(ctx).Host() {
 		return p9.ErrPerm // he could leave the limits that he was given
 	}
@@ -204,17 +141,17 @@ func (f *file) setGroup(ctx context.Context, controller, file, text string) erro
 		dir = filepath.Join(up, own)
 		// A parent that has the controllers on for others has them on for this; where
 		// it has not and may not, the limit's file is missing.
-		_ = os.WriteFile(filepath.Join(up, "cgroup.subtree_control"), []byte("+"+controller), 0)
+		_ = os.WriteFile(filepath.Join(up, "cgroup.subtree_control"), []byte("+"+name), 0)
 		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 			return f.p.cause(err)
 		}
 	}
-	if err := writeGroup(dir, file, text); err != nil {
+	if err := writeGroup(dir, name+".max", text); err != nil {
 		if dir != old {
 			os.Remove(dir)
 		}
 		if errors.Is(err, os.ErrNotExist) {
-			return p9.NewError(syscall.EOPNOTSUPP, "no controller "+controller+" in "+dir)
+			return p9.NewError(syscall.EOPNOTSUPP, "no controller "+name+" in "+dir)
 		}
 		return f.p.cause(err)
 	}

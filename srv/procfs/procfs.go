@@ -57,7 +57,7 @@
 // The names of getrlimit(2), as nofile, with soft:hard or one value for both; cputime
 // is RLIMIT_CPU. Cpu, as a percentage of one processor, memory and pids are the process's
 // control group's (cgroup v2), which is one of its own from the first of these on; the
-// children that it makes then are in it. A value is a number, with k, M, G or T, or unlimited.
+// children that it makes then are in it. A value is a number, with K, M, G or T, or unlimited.
 //
 // # Status
 //

@@ -12,12 +12,38 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"ninespace/initramfs"
 )
 
 // A Kernel is Debian's kernel for this kind of machine, unpacked.
 type Kernel struct {
 	Image   string // the file of the uncompressed vmlinux, which qemu's -kernel starts by its PVH entry
-	modules string // the directory of the module files, each NAME.ko, without directories
+	Modules string // the directory of the module files, each NAME.ko, without directories
+}
+
+// BzImage gives the file of the kernel as boot loaders take it. A cache that was made
+// without it has it added.
+func (k *Kernel) BzImage(ctx context.Context) (string, error) {
+	dir := filepath.Dir(k.Image)
+	file := filepath.Join(dir, "vmlinuz")
+	if _, err := os.Stat(file); err == nil {
+		return file, nil
+	}
+	tmp, err := os.MkdirTemp(filepath.Dir(dir), "new.")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(tmp)
+	deb, err := download(ctx, tmp)
+	if err != nil {
+		return "", err
+	}
+	made := filepath.Join(tmp, "kernel")
+	if err := unpack(ctx, deb, made); err != nil {
+		return "", fmt.Errorf("unpack %s: %w", filepath.Base(deb), err)
+	}
+	return file, os.Rename(filepath.Join(made, "vmlinuz"), file)
 }
 
 // DebianKernel finds Debian's kernel in the user's cache directory, below
@@ -31,7 +57,7 @@ func DebianKernel(ctx context.Context) (*Kernel, error) {
 		return nil, err
 	}
 	dir := filepath.Join(cache, "ninespace", "kernel")
-	k := &Kernel{Image: filepath.Join(dir, "vmlinux"), modules: filepath.Join(dir, "modules")}
+	k := &Kernel{Image: filepath.Join(dir, "vmlinux"), Modules: filepath.Join(dir, "modules")}
 	if _, err := os.Stat(k.Image); err == nil {
 		return k, nil
 	}
@@ -56,6 +82,20 @@ func DebianKernel(ctx context.Context) (*Kernel, error) {
 		return nil, err
 	}
 	return k, nil
+}
+
+// AddModules puts the named modules and all that they need below /modules of an image, by
+// names in the order in which to load them. What is built into the kernel must not be named.
+func (k *Kernel) AddModules(a *initramfs.Archive, names ...string) error {
+	modules, err := initramfs.OpenModules(k.Modules)
+	if err != nil {
+		return err
+	}
+	list, err := modules.With(names...)
+	for i, m := range list {
+		a.File(fmt.Sprintf("modules/%02d-%s.ko", i, m.Name), 0o644, string(m.Data))
+	}
+	return err
 }
 
 // image is the package of one kernel, as linux-image-amd64 names it.
@@ -146,6 +186,9 @@ func unpackTar(ctx context.Context, t *tar.Reader, dir string) error {
 			}
 			if err := extract(ctx, b, filepath.Join(dir, "vmlinux")); err != nil {
 				return fmt.Errorf("%s: %w", h.Name, err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, "vmlinuz"), b, 0o666); err != nil {
+				return err
 			}
 			found = true
 		case strings.HasSuffix(h.Name, ".ko") && kept.MatchString(h.Name):

@@ -13,6 +13,7 @@ import (
 
 	"ninespace/factotum"
 	"ninespace/srv"
+	"ninespace/srv/client"
 	"ninespace/srv/p9"
 )
 
@@ -26,6 +27,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	d.Flags(flags, "factotum")
 	ask := flags.Bool("g", false, "ask for a key and give it to the factotum that is posted")
 	as := flags.String("a", "", "get dp9ik's tickets at `dialstring`")
+	broker := flags.String("c", "", "write capabilities' hashes to caphash of the server at `dialstring`")
 	agent := flags.String("A", "", "be an ssh-agent at `socket`")
 	store := flags.String("f", "", "the secstore is `file`")
 	load := flags.Bool("k", false, "load the keys of $HOME/.ssh")
@@ -48,14 +50,19 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	}
 	var cfg factotum.Config
 	if *as != "" {
-		network, addr, err := p9.ParseDial(*as, "567")
-		if err != nil {
+		_, to, ok := client.SplitNet(*as)
+		if !ok {
+			to = *as
+		}
+		if _, _, err := p9.ParseDial(to, "567"); err != nil {
 			return fmt.Errorf("%w: %w", flag.ErrHelp, err)
 		}
 		cfg.AuthDial = func(ctx context.Context, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, network, addr)
+			return client.DialStream(ctx, *as, "567")
 		}
+	}
+	if *broker != "" {
+		cfg.Caphash = func(ctx context.Context, hash []byte) error { return caphash(ctx, *broker, hash) }
 	}
 	if d.Trace { // the messages themselves have secrets
 		var mu sync.Mutex

@@ -38,13 +38,13 @@ Written to ctl, each command a line, or one write, quoted as in rc(1):
 	killonclose              end it when the conversation ends
 	uid user                 run it as this user, if root runs execfs and asks
 	nice n                   with this priority, -20 to 19, also while it runs
-	limit cpu n              at most n processors' time, such as 0.5
+	limit cpu n%             at most so much of one processor's time, such as 50%
 	limit memory n           at most n bytes (K, M, G, T); beyond, the kernel kills
 	limit pids n             at most n processes and threads
 	detach                   keep the conversation when no file of it is open
 	attach                   no longer
 
-A limit, max for none, holds for all that the command starts and may be changed while
+A limit, unlimited for none, holds for all that the command starts and may be changed while
 it runs; status tells what is used. It is a control group (cgroups(7), version 2)
 beside execfs's own: root has one, and a user whom the system's manager gives one, as
 systemd-run --user --scope -p Delegate=yes does.
@@ -79,6 +79,8 @@ until the client hangs up. Told to end, it lets what runs go on for up to two
 seconds and refuses what is new with "server is shutting down"; a second signal
 ends it at once. What it has done so far, in counts and times of each message,
 is a file of the attach name stats: nine 9p -A stats read execfs/execfs.
+execfs.log there says, as it happens, who was refused, which connection broke the
+protocol, and which met a limit.
 
 # EXAMPLES
 

@@ -45,7 +45,7 @@ What is written to ctl is one of these:
 	hang, nohang      it stops after its next exec, or does not
 	kill, stop, start
 	limit name value  as nofile 100:200, or memory 1G, cpu 50%, pids 100 in a control
-	                  group of its own
+	                  group of its own; K, M, G, T are powers of 1024, unlimited is none
 	nice n            -20 to 19
 	pri n             0 to 19, 10 is nice 0
 	trace [0|1]       it and its children are in the file trace, or not
@@ -71,6 +71,8 @@ until the client hangs up. Told to end, it lets what runs go on for up to two
 seconds and refuses what is new with "server is shutting down"; a second signal
 ends it at once. What it has done so far, in counts and times of each message,
 is a file of the attach name stats: nine 9p -A stats read procfs/procfs.
+procfs.log there says, as it happens, who was refused, which connection broke the
+protocol, and which met a limit.
 
 # EXAMPLES
 

@@ -1,0 +1,315 @@
+package door
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"ninespace/factotum/auth"
+	"ninespace/factotum/sshkey"
+	"ninespace/srv/client"
+	"ninespace/srv/p9"
+)
+
+// Local is the address of this user's own cpud, posted as "cpu".
+const Local = "local"
+
+// maxKeys is how many keys are tried.
+const maxKeys = 6
+
+// A Dialer says how to get to the far side. The zero Dialer does what ssh would.
+type Dialer struct {
+	Key    string               // file of the key to show, or its fingerprint; "": any that is there
+	Known  string               // known_hosts; "" is ~/.ssh/known_hosts
+	Jump   string               // addresses to go through, parted by commas
+	SSH    []string             // the command ssh and its options; nil: ssh
+	Stderr io.Writer            // ssh's; nil: none
+	Log    func(string, ...any) // is told what is done; nil: nobody
+
+	net string // the directory of the network that is dialled by; "": the machine's own
+}
+
+func (d *Dialer) log(format string, args ...any) {
+	if d.Log != nil {
+		d.Log(format, args...)
+	}
+}
+
+// Dial connects to the far side at addr and asks for what is wanted. The Conn is as the far
+// side's Accept leaves it: what the service speaks comes next.
+func (d *Dialer) Dial(ctx context.Context, addr string, w Want) (*Conn, error) {
+	network, address := "ssh", strings.TrimPrefix(addr, "ssh!")
+	if address == addr {
+		at := addr
+		if at == Local {
+			at = "cpu"
+		}
+		if dir, rest, ok := client.SplitNet(at); ok {
+			by := *d
+			by.net, d, at = dir, &by, rest
+		}
+		var err error
+		if network, address, err = p9.ParseDial(at, Port); err != nil {
+			return nil, err
+		}
+		if d.net != "" && network != "tcp" {
+			return nil, fmt.Errorf("dial %s: not tcp", addr)
+		}
+	}
+	c, err := d.dial(ctx, network, address, w)
+	if err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return nil, fmt.Errorf("dial %s: %w", addr, err)
+	}
+	return c, nil
+}
+
+func (d *Dialer) dial(ctx context.Context, network, address string, w Want) (*Conn, error) {
+	if strings.ContainsAny(w.User+w.Arg, "\x00\n") {
+		return nil, errors.New("what is wanted has a control character")
+	}
+	switch network {
+	case "ssh":
+		return d.dialSSH(ctx, address, w)
+	case "unix":
+		return d.dialUnix(ctx, address, w)
+	}
+	if w.User == "" {
+		u, err := user.Current()
+		if err != nil {
+			return nil, err
+		}
+		w.User = u.Username
+	}
+	keys, done, err := findKeys(ctx, d.Key, false)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	for i, k := range keys {
+		c, err := d.dialTLS(ctx, address, w, k)
+		var r *refusal
+		if errors.As(err, &r) && r.key && i+1 < min(len(keys), maxKeys) {
+			d.log("key %s is refused", k.pub.Fingerprint())
+			continue
+		}
+		return c, err
+	}
+	return nil, errNoKey
+}
+
+// A refusal is the far side's no.
+type refusal struct {
+	text string
+	key  bool // another one may be let in
+}
+
+func (r *refusal) Error() string { return "refused: " + r.text }
+
+// ask says what is wanted on a stream and reads the answer.
+func ask(ctx context.Context, c io.ReadWriteCloser, w Want) (arch string, err error) {
+	deadline(c, answerLimit)
+	stop := context.AfterFunc(ctx, func() { c.Close() })
+	defer stop()
+	if _, err := io.WriteString(c, w.String()+"\n"); err != nil {
+		return "", err
+	}
+	line, err := readLine(c)
+	if err != nil {
+		return "", fmt.Errorf("no door of ninespace answers there: %w", p9.Fact(err))
+	}
+	word, text, _ := strings.Cut(line, " ")
+	switch word {
+	case "ok":
+		deadline(c, 0)
+		return text, nil
+	case "key", "no":
+		return "", &refusal{text, word == "key"}
+	}
+	return "", fmt.Errorf("no door of ninespace answers there, but %.60q", line)
+}
+
+func (d *Dialer) dialUnix(ctx context.Context, path string, w Want) (*Conn, error) {
+	var nd net.Dialer
+	c, err := nd.DialContext(ctx, "unix", path)
+	if err != nil {
+		if path == filepath.Join(p9.Namespace(), "cpu") && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)) {
+			return nil, fmt.Errorf("no cpud is posted in %s", p9.Namespace())
+		}
+		return nil, p9.Fact(err)
+	}
+	// A socket in a directory that others write to may be anybody's.
+	u, err := peerUser(c)
+	if err == nil && u.Uid != "0" && u.Uid != fmt.Sprint(os.Geteuid()) {
+		err = fmt.Errorf("the other end is user %s's, not yours", u.Username)
+	}
+	arch := ""
+	if err == nil {
+		d.log("unix socket %s of user %s", path, u.Username)
+		arch, err = ask(ctx, c, w)
+	}
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	return &Conn{ReadWriteCloser: c, Want: w, Peer: Peer{User: u.Username, Addr: "unix!" + path, Arch: arch}, dialled: true}, nil
+}
+
+// dialTLS makes a connection that shows a key.
+func (d *Dialer) dialTLS(ctx context.Context, address string, w Want, k key) (*Conn, error) {
+	cert, err := auth.Wrap(k.signer, k.pub)
+	if err != nil {
+		return nil, err
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	var shown *sshkey.Public
+	var unknown bool
+	conf := auth.Config(cert, func(key *sshkey.Public) error {
+		shown = key
+		err := d.checkHost(host, port, key)
+		unknown = err == auth.ErrUnknownHost
+		return err
+	})
+	for {
+		raw, err := d.stream(ctx, address)
+		if err != nil {
+			return nil, p9.Fact(err)
+		}
+		c := tls.Client(raw, conf)
+		deadline(raw, greetLimit)
+		err = c.HandshakeContext(ctx)
+		if err == nil {
+			d.log("host %s has the key %s; yours is %s", host, shown.Fingerprint(), k.pub.Fingerprint())
+			arch, err := ask(ctx, c, w)
+			if err != nil {
+				c.Close()
+				return nil, err
+			}
+			p := Peer{Key: shown.Fingerprint(), Addr: "tcp!" + host + "!" + port, Arch: arch}
+			return &Conn{ReadWriteCloser: c, Want: w, Peer: p, dialled: true}, nil
+		}
+		raw.Close()
+		if !unknown {
+			return nil, fact(err, host, shown)
+		}
+		// The question takes its time, so the handshake does not wait for the answer.
+		if err := auth.CheckHost(d.known(), auth.HostName(host, port), shown); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// fact says what of a handshake's failure is of use.
+func fact(err error, host string, shown *sshkey.Public) error {
+	if shown != nil {
+		return fmt.Errorf("%s (%s): %w", host, shown.Fingerprint(), err)
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
+		return errors.New("nobody there speaks TLS: the other end hung up or was silent")
+	}
+	return fmt.Errorf("TLS: %w", p9.Fact(err))
+}
+
+func (d *Dialer) known() string {
+	if d.Known != "" {
+		return d.Known
+	}
+	home, _ := os.UserHomeDir()
+	return filepath.Join(home, ".ssh", "known_hosts")
+}
+
+// checkHost checks a host's key. Whoever listens at ssh's own port is the machine itself, so
+// its key from there will do.
+func (d *Dialer) checkHost(host, port string, key *sshkey.Public) error {
+	text, err := os.ReadFile(d.known())
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if more, err := os.ReadFile("/etc/ssh/ssh_known_hosts"); err == nil && d.Known == "" {
+		text = append(append(text, '\n'), more...)
+	}
+	now := time.Now()
+	err = auth.KnownHosts(text).Check(auth.HostName(host, port), key, now)
+	if err == auth.ErrUnknownHost {
+		switch auth.KnownHosts(text).Check(auth.HostName(host, ""), key, now) {
+		case nil:
+			return nil
+		case auth.ErrHostRevoked:
+			return auth.ErrHostRevoked
+		}
+	}
+	return err
+}
+
+// stream connects to a host, through others if that is wanted.
+func (d *Dialer) stream(ctx context.Context, address string) (net.Conn, error) {
+	if d.Jump == "" && d.net != "" {
+		host, port, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		return client.DialStream(ctx, d.net+"/tcp!"+host+"!"+port, "")
+	}
+	if d.Jump == "" {
+		nd := net.Dialer{Timeout: greetLimit}
+		return nd.DialContext(ctx, "tcp", address)
+	}
+	over := *d
+	last := d.Jump
+	over.Jump = ""
+	if i := strings.LastIndexByte(d.Jump, ','); i >= 0 {
+		over.Jump, last = d.Jump[:i], d.Jump[i+1:]
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	at, w := last, Want{Service: Dial, Arg: "tcp!" + host + "!" + port}
+	if u, h, ok := strings.Cut(last, "@"); ok && !strings.HasPrefix(last, "ssh!") {
+		at, w.User = h, u
+	}
+	c, err := over.Dial(ctx, at, w)
+	if err != nil {
+		return nil, err
+	}
+	d.log("through %s", last)
+	return &netConn{ReadWriteCloser: c.ReadWriteCloser}, nil
+}
+
+// A netConn is a stream as TLS wants it.
+type netConn struct {
+	io.ReadWriteCloser
+}
+
+type nowhere string
+
+func (nowhere) Network() string  { return "door" }
+func (n nowhere) String() string { return string(n) }
+
+func (c *netConn) LocalAddr() net.Addr  { return nowhere("here") }
+func (c *netConn) RemoteAddr() net.Addr { return nowhere("through a door") }
+
+func (c *netConn) SetDeadline(t time.Time) error {
+	if s, ok := c.ReadWriteCloser.(interface{ SetDeadline(time.Time) error }); ok {
+		return s.SetDeadline(t)
+	}
+	return nil
+}
+
+func (c *netConn) SetReadDeadline(t time.Time) error  { return c.SetDeadline(t) }
+func (c *netConn) SetWriteDeadline(t time.Time) error { return c.SetDeadline(t) }

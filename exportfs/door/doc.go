@@ -1,0 +1,30 @@
+// Package door is the one way from a node to another: a stream whose ends know who each
+// other is, asked for one service, and multiplexed. cpu, import and exportfs go through it.
+//
+// There are three doors, told apart by the dial string:
+//
+//	tcp!host!17011   TLS 1.3 in which both sides show a key; the caller's has to be in the
+//	                 authorized_keys of the user asked for, the host's in known_hosts
+//	unix!/path       a socket of this machine, and a bare name a posted one (local is cpu):
+//	                 the kernel tells whose process is at the other end
+//	ssh!host         the caller's own ssh(1) runs `nine cpud -i` at the far end; ssh!user@host
+//	                 and ssh!host!port are understood
+//
+// A key is one that factotum, an ssh-agent or a file of OpenSSH has, Ed25519 or ECDSA. It
+// never leaves factotum or the agent: a certificate of auth.Wrap is signed there.
+//
+// # The wire
+//
+// After authentication (none is on the wire for unix and ssh) the caller says in a line what
+// it wants, and the far side answers in a line:
+//
+//	-> ninespace VERSION SERVICE USER ARG
+//	<- ok ARCH | key TEXT | no TEXT
+//
+// Words are quoted as rc(1) has it. USER is as whom, SERVICE one of cpu, export and dial, ARG
+// the service's own: a tree's name, a dial string. ARCH is the far side's kind of processor,
+// in the words of GOARCH. "key" says that another key may be let in.
+// What follows ok is yamux, whose client is the caller (but for dial, which is that
+// stream itself): each stream inside it, whichever end opened it, is a conversation
+// of 9P whose client is the opener.
+package door

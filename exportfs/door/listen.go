@@ -1,0 +1,226 @@
+package door
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"os/user"
+	"strconv"
+
+	"ninespace/factotum/auth"
+	"ninespace/factotum/sshkey"
+	"ninespace/factotum/users"
+	"ninespace/srv"
+	"ninespace/srv/p9"
+)
+
+// Options say who is let in, and by which key the machine is known.
+type Options struct {
+	Key   string       // file of the machine's key, or its fingerprint; "": factotum's, or sshd's, or the user's own
+	Users users.Policy // who is whom
+
+	Authorized string // instead of Users: an authorized_keys for everybody
+	Root       bool   // and whether root may come in
+}
+
+// A Listener is a door that others come through.
+type Listener struct {
+	net.Listener
+	o      Options
+	conf   *tls.Config   // nil for a Unix socket
+	done   func()        // the key's
+	places chan struct{} // of those who are not yet known
+}
+
+// maxStrangers is how many may be about to say who they are.
+const maxStrangers = 100
+
+// Listen opens a door at a dial string.
+func Listen(addr string, o Options) (*Listener, error) {
+	network, address, err := p9.ParseDial(addr, Port)
+	if err != nil {
+		return nil, err
+	}
+	l := &Listener{o: o, done: func() {}, places: make(chan struct{}, maxStrangers)}
+	if network != "unix" {
+		keys, done, err := findKeys(context.Background(), o.Key, true)
+		if err != nil {
+			return nil, fmt.Errorf("announce %s: %w", addr, err)
+		}
+		cert, err := auth.Wrap(keys[0].signer, keys[0].pub)
+		if err != nil {
+			done()
+			return nil, fmt.Errorf("announce %s: %w", addr, err)
+		}
+		// Whose the key may be is asked when it is known which user is wanted.
+		l.conf, l.done = auth.Config(cert, func(*sshkey.Public) error { return nil }), done
+		host, port, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, fmt.Errorf("announce %s: %w", addr, err)
+		}
+		if host == "" {
+			host = "*"
+		}
+		addr = "tcp!" + host + "!" + port
+	}
+	if l.Listener, err = srv.Announce(addr); err != nil {
+		l.done()
+		return nil, err
+	}
+	return l, nil
+}
+
+// Post opens a door on a socket of the given name in the name space directory.
+func Post(name string) (*Listener, error) {
+	l, err := srv.Post(name)
+	if err != nil {
+		return nil, err
+	}
+	return &Listener{Listener: l, done: func() {}, places: make(chan struct{}, maxStrangers)}, nil
+}
+
+// Close closes the door. Who came through it is not concerned.
+func (l *Listener) Close() error {
+	err := l.Listener.Close()
+	l.done()
+	return err
+}
+
+// ErrLeft says that a caller hung up before it had said anything.
+var ErrLeft = errors.New("hung up")
+
+// Admit finds out who a caller is that Accept gave, and what it wants: it is for Conn.Accept
+// or Refuse to say whether it gets that. Whoever may not come in has been told, the
+// connection is closed, and the error says why.
+func (l *Listener) Admit(ctx context.Context, raw net.Conn) (*Conn, error) {
+	stop := context.AfterFunc(ctx, func() { raw.Close() })
+	defer stop()
+	c, err := l.admit(ctx, raw)
+	if err != nil {
+		raw.Close()
+		if errors.Is(err, io.EOF) {
+			return nil, ErrLeft
+		}
+		return nil, err
+	}
+	return c, nil
+}
+
+func (l *Listener) admit(ctx context.Context, raw net.Conn) (*Conn, error) {
+	select {
+	case l.places <- struct{}{}:
+		defer func() { <-l.places }()
+	default:
+		return nil, errors.New("too many callers who have not said who they are")
+	}
+	deadline(raw, greetLimit)
+	if l.conf == nil {
+		u, err := peerUser(raw)
+		if err != nil {
+			return nil, err
+		}
+		return admitUnix(raw, u)
+	}
+	c := tls.Server(raw, l.conf)
+	if err := c.HandshakeContext(ctx); err != nil {
+		return nil, fmt.Errorf("TLS: %w", err)
+	}
+	w, err := readWant(c)
+	if err != nil {
+		return nil, err
+	}
+	cs := c.ConnectionState()
+	pub, err := auth.PeerKey(&cs)
+	if err != nil {
+		return nil, err
+	}
+	var from netip.Addr
+	if a, err := netip.ParseAddrPort(raw.RemoteAddr().String()); err == nil {
+		from = a.Addr()
+	}
+	u, g, err := l.o.who(w.User, pub, from)
+	if err != nil {
+		refuse(c, "key", auth.ErrNotAuthorized.Error()) // a stranger learns nothing of who there is
+		return nil, fmt.Errorf("user %.64q, key %s: %w", w.User, pub.Fingerprint(), err)
+	}
+	p := Peer{User: u.Name, Key: pub.Fingerprint(), Addr: raw.RemoteAddr().String(), Command: g.Command, Restrict: g.Restrict}
+	return &Conn{ReadWriteCloser: c, Want: w, Peer: p}, nil
+}
+
+func readWant(c io.ReadWriter) (Want, error) {
+	line, err := readLine(c)
+	if err != nil {
+		return Want{}, err
+	}
+	w, err := ParseWant(line)
+	if err != nil {
+		refuse(c, "no", err.Error())
+	}
+	return w, err
+}
+
+// admitUnix is for a caller whom the kernel names: the user who serves here, or anybody if
+// that is root.
+func admitUnix(raw net.Conn, u *user.User) (*Conn, error) {
+	me := strconv.Itoa(os.Geteuid())
+	if me != "0" && u.Uid != me {
+		refuse(raw, "no", "this is another user's door")
+		return nil, fmt.Errorf("user %s is not who serves here", u.Username)
+	}
+	w, err := readWant(raw)
+	if err != nil {
+		return nil, err
+	}
+	if w.User != "" && w.User != u.Username {
+		err := fmt.Errorf("user %s cannot be %.64q on a unix socket", u.Username, w.User)
+		refuse(raw, "no", err.Error())
+		return nil, err
+	}
+	return &Conn{ReadWriteCloser: raw, Want: w, Peer: Peer{User: u.Username, Addr: "unix"}}, nil
+}
+
+// peerUser is whose process is at the other end of a Unix socket.
+func peerUser(c net.Conn) (*user.User, error) {
+	uid, ok := srv.PeerOf(c)
+	if !ok {
+		return nil, errors.New("not a unix socket")
+	}
+	n := strconv.FormatUint(uint64(uid), 10)
+	u, err := user.LookupId(n)
+	if err != nil { // a number without a name is one too
+		u = &user.User{Uid: n, Username: n}
+	}
+	return u, nil
+}
+
+// Stdio is the far side's end where somebody else has let the caller in, sshd or a Listener
+// in another process: rwc leads to the caller. line is what it wants, or "" where that is to be
+// read first.
+func Stdio(rwc io.ReadWriteCloser, line string) (*Conn, error) {
+	var w Want
+	var err error
+	if line != "" {
+		w, err = ParseWant(line)
+	} else {
+		w, err = readWant(rwc)
+	}
+	if err != nil {
+		return nil, err
+	}
+	u, err := user.LookupId(strconv.Itoa(os.Geteuid()))
+	if err != nil {
+		u = &user.User{Username: strconv.Itoa(os.Geteuid())}
+	}
+	c := &Conn{ReadWriteCloser: rwc, Want: w, Peer: Peer{User: u.Username}}
+	if w.User != "" && w.User != u.Username && w.User != u.Uid {
+		err := fmt.Errorf("this is user %s and not %.64q", u.Username, w.User)
+		c.Refuse(err)
+		return nil, err
+	}
+	return c, nil
+}
