@@ -59,6 +59,8 @@ import (
 
 	"ninespace/cpu/cmd/cpu"
 	"ninespace/cpu/cmd/cpud"
+	"ninespace/exportfs/cmd/exportfs"
+	imp "ninespace/exportfs/cmd/import"
 	"ninespace/factotum/cmd/factotum"
 	boot "ninespace/initramfs/cmd/init"
 	"ninespace/initramfs/cmd/initramfs"
@@ -109,7 +111,9 @@ func commands() []command {
 		{"diskfs", diskfs.Main, diskfs.Man},
 		{"envfs", envfs.Main, envfs.Man},
 		{"execfs", execfs.Main, execfs.Man},
+		{"exportfs", exportfs.Main, exportfs.Man},
 		{"factotum", factotum.Main, factotum.Man},
+		{"import", imp.Main, imp.Man},
 		{"init", boot.Main, boot.Man},
 		{"initramfs", initramfs.Main, initramfs.Man},
 		{"ipcfs", ipcfs.Main, ipcfs.Man},

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"ninespace/srv"
+	"ninespace/srv/client"
 	"ninespace/srv/p9"
 )
 
@@ -49,6 +50,9 @@ func (g *Group) server(ctx context.Context, name, aname string) (*Dev, error) {
 			return nil, fmt.Errorf("%s: the engine has no such stream: %w", name, p9.ErrNotExist)
 		}
 		return g.eng.streams[i].attach(ctx, name, aname)
+	}
+	if _, _, ok := client.SplitNet(name); ok {
+		return g.dialFiles(ctx, name, aname)
 	}
 	if name[0] == '/' {
 		if dev, err := g.open(ctx, name, aname); dev != nil || err != nil {

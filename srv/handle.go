@@ -127,9 +127,14 @@ func (r *req) route(ctx context.Context) (err error) {
 	return err
 }
 
-func (r *req) attach(ctx context.Context, f *fid) error {
+func (r *req) attach(ctx context.Context, f *fid) (err error) {
 	t := &r.t
 	u := r.user()
+	defer func() {
+		if err != nil && ctx.Err() == nil {
+			r.c.say("attach by %s to %q refused: %v", Quote(u.Name), t.Aname, err)
+		}
+	}()
 	switch af := r.need[1]; {
 	case af != nil && af.auth == nil:
 		return p9.ErrBadUseFid

@@ -39,6 +39,10 @@ type Server struct {
 	// Trace, where set, is given each message in the text form of p9.Fcall, by
 	// many goroutines at once.
 	Trace func(line string)
+	// Log, where set, is told by many goroutines at once what the server's keeper may
+	// want to know: who was refused, which connection broke the protocol or was cut
+	// off, and, once for each, which may have no more of what all share. It must not wait.
+	Log func(line string)
 
 	once sync.Once
 	st   *state
@@ -256,6 +260,7 @@ func (s *Server) cutSlow(limit int64) {
 		st.mu.Unlock()
 		for _, c := range conns {
 			if since := c.out.since.Load(); since != 0 && clock()-since > int64(st.stalled) {
+				c.say("cut off: its client has taken nothing for %v", st.stalled)
 				go c.rwc.Close() // which may take its time, where it is not a socket
 			}
 		}

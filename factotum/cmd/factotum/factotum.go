@@ -13,6 +13,7 @@ import (
 
 	"ninespace/factotum"
 	"ninespace/srv"
+	"ninespace/srv/client"
 	"ninespace/srv/p9"
 )
 
@@ -49,13 +50,15 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	}
 	var cfg factotum.Config
 	if *as != "" {
-		network, addr, err := p9.ParseDial(*as, "567")
-		if err != nil {
+		_, to, ok := client.SplitNet(*as)
+		if !ok {
+			to = *as
+		}
+		if _, _, err := p9.ParseDial(to, "567"); err != nil {
 			return fmt.Errorf("%w: %w", flag.ErrHelp, err)
 		}
 		cfg.AuthDial = func(ctx context.Context, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, network, addr)
+			return client.DialStream(ctx, *as, "567")
 		}
 	}
 	if *broker != "" {

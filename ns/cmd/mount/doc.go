@@ -18,6 +18,8 @@ of the group see it at once, and no others. Server is one of
 
 	name, /srv/name, #s/name	a posted server or descriptor, see srv
 	tcp!host!port, host:port	one on the network; the port is 564 if not given
+	/net/tcp!host!port		one on the network whose files are there, another
+					node's perhaps (see netfs)
 	unix!/path, /path, ./path	a Unix socket
 	/path				any other file of the name space that is not the
 					host's: a pipe's data1, say
@@ -36,6 +38,7 @@ When the server ends, every use of the tree is an error, until it is unmounted.
 
 	mount ram /n/ram
 	mount -a 'tcp!fs!564' /n/tools tools
+	mount '/net.alt/tcp!fs!564' /n/fs
 
 # FILES
 
