@@ -197,7 +197,9 @@ func TestNetwork(t *testing.T) {
 			}
 		})
 	}
-	c.in(func() { ip(t, "addr flush dev c0", "link set c0 down", "link set c0 address 02:00:00:00:00:09", "link set c0 up") })
+	c.in(func() {
+		ip(t, "addr flush dev c0", "link set c0 down", "link set c0 address 02:00:00:00:00:09", "link set c0 up")
+	})
 	if r, err := c.lease(iPXE()...); !errors.Is(err, nclient4.ErrNoResponse) && !strings.Contains(fmt.Sprint(err), "deadline") {
 		t.Errorf("unknown: %v, %v", r, err)
 	}
