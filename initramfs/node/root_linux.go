@@ -59,13 +59,15 @@ func (n *node) root(ctx context.Context) error {
 	if err := unix.Mount("root", root, "overlay", 0, opts); err != nil {
 		return undo(fmt.Errorf("mount the layer over %s: %w", n.params.Root, err))
 	}
-	// What this system's own files say of its network goes along.
-	for _, name := range []string{"/etc/resolv.conf", "/etc/ninespace/users"} {
-		if b, err := os.ReadFile(name); err == nil {
-			os.MkdirAll(filepath.Dir(root+name), 0o755)
-			if err := os.WriteFile(root+name, b, 0o644); err != nil {
-				return undo(err)
-			}
+	// What the image says of the network and of who may come in goes along, and users where
+	// there are none.
+	for name, instead := range map[string]bool{"/etc/resolv.conf": true, "/etc/ninespace/users": true, "/etc/passwd": false, "/etc/group": false} {
+		b, err := os.ReadFile(name)
+		if _, there := os.Stat(root + name); err != nil || there == nil && !instead {
+			continue
+		}
+		if err := errors.Join(os.MkdirAll(filepath.Dir(root+name), 0o755), os.WriteFile(root+name, b, 0o644)); err != nil {
+			return undo(err)
 		}
 	}
 	for _, d := range []string{"proc", "sys", "dev", "run", "tmp"} {
