@@ -1,7 +1,6 @@
 package execfs
 
 import (
-	"path/filepath"
 	"testing"
 
 	"ninespace/srv"
@@ -10,31 +9,31 @@ import (
 )
 
 func TestTranscripts(t *testing.T) {
-	names, err := filepath.Glob("testdata/*.9p")
-	if err != nil || len(names) == 0 {
-		t.Fatal(names, err)
-	}
-	for _, name := range names {
-		t.Run(filepath.Base(name), func(t *testing.T) {
-			fs := New(Config{})
-			defer fs.Close()
-			srvtest.Transcript(t, srv.New(fs), name)
-		})
-	}
+	srvtest.Transcripts(t, func(t *testing.T) srv.File {
+		fs := New(Config{})
+		t.Cleanup(func() { fs.Close() })
+		return fs
+	})
 }
 
-// TestTree holds the tree to the rules, with a conversation in it.
-func TestTree(t *testing.T) {
-	srvtest.Test(t, func() srv.File {
-		fs := New(Config{})
-		ctl, err := openFile(t.Context(), fs, "clone", p9.ORDWR)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			ctl.Clunk(t.Context())
-			fs.Close()
-		})
-		return fs
-	}, "clone", "0/[012]", "0/wait")
+// busy makes a tree with a conversation in it.
+func busy(t *testing.T) *FS {
+	t.Helper()
+	fs := New(Config{})
+	ctl, err := openFile(t.Context(), fs, "clone", p9.ORDWR)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctl.Clunk(t.Context())
+		fs.Close()
+	})
+	return fs
 }
+
+// TestTree holds the tree to the rules.
+func TestTree(t *testing.T) {
+	srvtest.Test(t, func() srv.File { return busy(t) }, "clone", "0/[012]", "0/wait")
+}
+
+func TestDrawing(t *testing.T) { srvtest.Drawing(t, "execfs.go", busy(t)) }
