@@ -110,6 +110,86 @@ func TestInterfaces(t *testing.T) {
 	}
 }
 
+// TestPackets is the far side of an interface, by its data: it sends back what comes.
+func TestPackets(t *testing.T) {
+	if !inNetns(t) {
+		return
+	}
+	if f, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0); err != nil {
+		t.Skip(err)
+	} else {
+		f.Close()
+	}
+	x := served(t)
+	ctl := x.Open("ipifc/clone", p9.ORDWR)
+	p := make([]byte, 100)
+	if _, err := ctl.Read(t.Context(), p, 0); err == nil {
+		t.Error("the number of an interface that is not bound")
+	}
+	for _, bad := range []string{"up", "bind", "bind disk", "bind ether", "bind ether nosuch", "bind pkt name-that-is-too-long", "bind pkt a b"} {
+		if _, err := ctl.Write(t.Context(), []byte(bad), 0); err == nil {
+			t.Errorf("%s: no error", bad)
+		}
+	}
+	x.say(ctl, "bind pkt far")
+	x.say(ctl, "up\nadd 10.5.0.1 /24")
+	dir := "ipifc/" + strings.TrimSpace(x.Read(ctl))
+	if got := x.Text(dir + "/status"); !strings.HasPrefix(got, "device far maxtu 1500 up ") {
+		t.Error(got)
+	}
+	same := x.Open("ipifc/clone", p9.ORDWR)
+	x.say(same, "bind ether far\nmtu 1400")
+	if got := "ipifc/" + strings.TrimSpace(x.Read(same)); got != dir {
+		t.Errorf("%s is %s too", dir, got)
+	}
+	data := x.Open(dir+"/data", p9.ORDWR)
+	ctl.Clunk(t.Context())
+	c := x.clone("udp")
+	c.must("connect 10.5.0.2!7")
+	d := c.data()
+	x.Write(d, "hello")
+	for { // an IPv6 router solicitation may be before it
+		if n, err := data.Read(t.Context(), p, 0); err != nil {
+			t.Fatal(err)
+		} else if p = p[:n]; p[0] == 0x45 {
+			break
+		}
+		p = p[:cap(p)]
+	}
+	swap := func(i, j, n int) {
+		for k := range n {
+			p[i+k], p[j+k] = p[j+k], p[i+k]
+		}
+	}
+	swap(12, 16, 4) // the addresses
+	swap(20, 22, 2) // the ports; no sum changes
+	x.Write(data, string(p))
+	if got := x.Read(d); got != "hello" {
+		t.Errorf("read %q", got)
+	}
+	data.Clunk(t.Context())
+	if _, err := x.Root.Walk(t.Context(), strings.Split(dir, "/")...); err == nil {
+		t.Error("the interface is there without its last file")
+	}
+	if _, err := srvtest.Open(t.Context(), x.Root, x.ifc("lo")+"/data", p9.ORDWR); err == nil {
+		t.Error("lo has data")
+	}
+	other := x.Open("ipifc/clone", p9.ORDWR)
+	if _, err := other.Write(t.Context(), []byte("bind loopback"), 0); err != nil {
+		t.Logf("no dummy in this kernel: %v", err)
+		return
+	}
+	n := "ipifc/" + strings.TrimSpace(x.Read(other))
+	other.Clunk(t.Context())
+	if got := x.Text(n + "/status"); !strings.HasPrefix(got, "device dummy0 ") {
+		t.Error(got)
+	}
+	x.say(x.Open(n+"/ctl", p9.OWRITE), "unbind")
+	if _, err := x.Root.Walk(t.Context(), strings.Split(n, "/")...); err == nil {
+		t.Error("the interface is there after unbind")
+	}
+}
+
 func TestRoutes(t *testing.T) {
 	if !inNetns(t) {
 		return

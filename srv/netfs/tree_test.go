@@ -132,7 +132,7 @@ func TestTree(t *testing.T) {
 			f.Close()
 		})
 		return f
-	}, "*/clone", "*/0/data", "*/0/listen", "log")
+	}, "*/clone", "ipifc/*/data", "*/0/data", "*/0/listen", "log")
 }
 
 func openClone(t *testing.T, f *FS, proto string) srv.Handle {
