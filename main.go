@@ -59,9 +59,12 @@ import (
 
 	"ninespace/cpu/cmd/cpu"
 	"ninespace/cpu/cmd/cpud"
+	"ninespace/exportfs/cmd/exportfs"
+	imp "ninespace/exportfs/cmd/import"
 	"ninespace/factotum/cmd/factotum"
 	boot "ninespace/initramfs/cmd/init"
 	"ninespace/initramfs/cmd/initramfs"
+	"ninespace/initramfs/cmd/netboot"
 	"ninespace/ns/cmd/bind"
 	"ninespace/ns/cmd/mount"
 	"ninespace/ns/cmd/newns"
@@ -108,12 +111,15 @@ func commands() []command {
 		{"diskfs", diskfs.Main, diskfs.Man},
 		{"envfs", envfs.Main, envfs.Man},
 		{"execfs", execfs.Main, execfs.Man},
+		{"exportfs", exportfs.Main, exportfs.Man},
 		{"factotum", factotum.Main, factotum.Man},
+		{"import", imp.Main, imp.Man},
 		{"init", boot.Main, boot.Man},
 		{"initramfs", initramfs.Main, initramfs.Man},
 		{"ipcfs", ipcfs.Main, ipcfs.Man},
 		{"man", man, page},
 		{"mount", mount.Main, mount.Man},
+		{"netboot", netboot.Main, netboot.Man},
 		{"netfs", netfs.Main, netfs.Man},
 		{"newns", newns.Main, newns.Man},
 		{"ns", ns.Main, ns.Man},

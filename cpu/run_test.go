@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -128,8 +129,8 @@ func TestServices(t *testing.T) {
 	}
 	ok := func(c net.Conn) {
 		t.Helper()
-		b := make([]byte, 3)
-		if _, err := io.ReadFull(c, b); err != nil || string(b) != "ok\n" {
+		b := make([]byte, len("ok "+runtime.GOARCH+"\n"))
+		if _, err := io.ReadFull(c, b); err != nil || string(b) != "ok "+runtime.GOARCH+"\n" {
 			t.Fatalf("%q, %v", b, err)
 		}
 	}

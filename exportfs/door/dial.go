@@ -119,26 +119,26 @@ type refusal struct {
 func (r *refusal) Error() string { return "refused: " + r.text }
 
 // ask says what is wanted on a stream and reads the answer.
-func ask(ctx context.Context, c io.ReadWriteCloser, w Want) error {
+func ask(ctx context.Context, c io.ReadWriteCloser, w Want) (arch string, err error) {
 	deadline(c, answerLimit)
 	stop := context.AfterFunc(ctx, func() { c.Close() })
 	defer stop()
 	if _, err := io.WriteString(c, w.String()+"\n"); err != nil {
-		return err
+		return "", err
 	}
 	line, err := readLine(c)
 	if err != nil {
-		return fmt.Errorf("no door of ninespace answers there: %w", p9.Fact(err))
+		return "", fmt.Errorf("no door of ninespace answers there: %w", p9.Fact(err))
 	}
 	word, text, _ := strings.Cut(line, " ")
 	switch word {
 	case "ok":
 		deadline(c, 0)
-		return nil
+		return text, nil
 	case "key", "no":
-		return &refusal{text, word == "key"}
+		return "", &refusal{text, word == "key"}
 	}
-	return fmt.Errorf("no door of ninespace answers there, but %.60q", line)
+	return "", fmt.Errorf("no door of ninespace answers there, but %.60q", line)
 }
 
 func (d *Dialer) dialUnix(ctx context.Context, path string, w Want) (*Conn, error) {
@@ -155,15 +155,16 @@ func (d *Dialer) dialUnix(ctx context.Context, path string, w Want) (*Conn, erro
 	if err == nil && u.Uid != "0" && u.Uid != fmt.Sprint(os.Geteuid()) {
 		err = fmt.Errorf("the other end is user %s's, not yours", u.Username)
 	}
+	arch := ""
 	if err == nil {
 		d.log("unix socket %s of user %s", path, u.Username)
-		err = ask(ctx, c, w)
+		arch, err = ask(ctx, c, w)
 	}
 	if err != nil {
 		c.Close()
 		return nil, err
 	}
-	return &Conn{ReadWriteCloser: c, Want: w, Peer: Peer{User: u.Username, Addr: "unix!" + path}, dialled: true}, nil
+	return &Conn{ReadWriteCloser: c, Want: w, Peer: Peer{User: u.Username, Addr: "unix!" + path, Arch: arch}, dialled: true}, nil
 }
 
 // dialTLS makes a connection that shows a key.
@@ -194,11 +195,13 @@ func (d *Dialer) dialTLS(ctx context.Context, address string, w Want, k key) (*C
 		err = c.HandshakeContext(ctx)
 		if err == nil {
 			d.log("host %s has the key %s; yours is %s", host, shown.Fingerprint(), k.pub.Fingerprint())
-			if err = ask(ctx, c, w); err == nil {
-				return &Conn{ReadWriteCloser: c, Want: w, Peer: Peer{Key: shown.Fingerprint(), Addr: "tcp!" + host + "!" + port}, dialled: true}, nil
+			arch, err := ask(ctx, c, w)
+			if err != nil {
+				c.Close()
+				return nil, err
 			}
-			c.Close()
-			return nil, err
+			p := Peer{Key: shown.Fingerprint(), Addr: "tcp!" + host + "!" + port, Arch: arch}
+			return &Conn{ReadWriteCloser: c, Want: w, Peer: p, dialled: true}, nil
 		}
 		raw.Close()
 		if !unknown {

@@ -19,10 +19,11 @@
 // it wants, and the far side answers in a line:
 //
 //	-> ninespace VERSION SERVICE USER ARG
-//	<- ok | key TEXT | no TEXT
+//	<- ok ARCH | key TEXT | no TEXT
 //
 // Words are quoted as rc(1) has it. USER is as whom, SERVICE one of cpu, export and dial, ARG
-// the service's own: a tree's name, a dial string. "key" says that another key may be let in.
+// the service's own: a tree's name, a dial string. ARCH is the far side's kind of processor,
+// in the words of GOARCH. "key" says that another key may be let in.
 // What follows ok is yamux, whose client is the caller (but for dial, which is that
 // stream itself): each stream inside it, whichever end opened it, is a conversation
 // of 9P whose client is the opener.

@@ -14,10 +14,22 @@ import (
 
 	"ninespace/factotum/auth"
 	"ninespace/factotum/sshkey"
+	"ninespace/factotum/users"
 )
 
 // errRoot refuses root's sessions where they were not asked for.
-var errRoot = errors.New("no sessions of root (cpud -0 allows them)")
+var errRoot = errors.New("no sessions of root")
+
+func (o *Options) who(name string, key *sshkey.Public, from netip.Addr) (*users.User, *auth.Grant, error) {
+	if o.Authorized == "" && !o.Root {
+		return o.Users.Key(name, key, from, time.Now())
+	}
+	u, g, err := o.grant(name, key, from)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &users.User{Name: u.Username}, g, nil
+}
 
 // grant says whether a key is let in as a user of this machine: by the user's own
 // authorized_keys, or by Options.Authorized. Somebody who is not root serves nobody else.

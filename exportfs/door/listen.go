@@ -14,15 +14,18 @@ import (
 
 	"ninespace/factotum/auth"
 	"ninespace/factotum/sshkey"
+	"ninespace/factotum/users"
 	"ninespace/srv"
 	"ninespace/srv/p9"
 )
 
 // Options say who is let in, and by which key the machine is known.
 type Options struct {
-	Key        string // file of the machine's key, or its fingerprint; "": factotum's, or sshd's, or the user's own
-	Authorized string // an authorized_keys for everybody; "": each user's own
-	Root       bool   // root may come in too
+	Key   string       // file of the machine's key, or its fingerprint; "": factotum's, or sshd's, or the user's own
+	Users users.Policy // who is whom
+
+	Authorized string // instead of Users: an authorized_keys for everybody
+	Root       bool   // and whether root may come in
 }
 
 // A Listener is a door that others come through.
@@ -140,17 +143,12 @@ func (l *Listener) admit(ctx context.Context, raw net.Conn) (*Conn, error) {
 	if a, err := netip.ParseAddrPort(raw.RemoteAddr().String()); err == nil {
 		from = a.Addr()
 	}
-	u, g, err := l.o.grant(w.User, pub, from)
+	u, g, err := l.o.who(w.User, pub, from)
 	if err != nil {
-		// A stranger learns nothing of who there is.
-		text := auth.ErrNotAuthorized.Error()
-		if err == errRoot {
-			text = err.Error()
-		}
-		refuse(c, "key", text)
+		refuse(c, "key", auth.ErrNotAuthorized.Error()) // a stranger learns nothing of who there is
 		return nil, fmt.Errorf("user %.64q, key %s: %w", w.User, pub.Fingerprint(), err)
 	}
-	p := Peer{User: u.Username, Key: pub.Fingerprint(), Addr: raw.RemoteAddr().String(), Command: g.Command, Restrict: g.Restrict}
+	p := Peer{User: u.Name, Key: pub.Fingerprint(), Addr: raw.RemoteAddr().String(), Command: g.Command, Restrict: g.Restrict}
 	return &Conn{ReadWriteCloser: c, Want: w, Peer: p}, nil
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"ninespace/cpu"
 	"ninespace/exportfs/door"
+	"ninespace/factotum/users"
 	"ninespace/ns"
 	"ninespace/srv"
 )
@@ -33,8 +34,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	name := fs.String("s", "cpu", "post as `srvname`")
 	addr := fs.String("l", "", "listen at `dialstring`")
 	fs.StringVar(&d.door.Key, "k", "", "`key` of this machine")
-	fs.StringVar(&d.door.Authorized, "a", "", "who may come in, a `file`")
-	fs.BoolVar(&d.door.Root, "0", false, "root may come in")
+	fs.StringVar(&d.door.Users.File, "a", users.File, "who is whom, a `file`")
 	fs.StringVar(&d.nsfile, "n", "", "build name spaces from `nsfile`")
 	one := fs.Bool("i", false, "serve standard input and output")
 	want := fs.String("w", "", "what the caller wants, a `line`")
