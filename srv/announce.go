@@ -135,9 +135,7 @@ func (d *Door) Flags(fs *flag.FlagSet, name string) {
 // Serve serves until ctx ends or, with -i, the client hangs up. SIGINT, SIGTERM
 // or SIGHUP shuts the server down in order, a second one or grace's end at once;
 // a signal after that is no longer Serve's, and ends the process.
-// To the attach name "stats" it gives a directory with the files Server.Stats, called
-// as the server is by -s, Server.Metrics, with .prom behind that, and a Log of what
-// Server.Log says, with .log, unless that goes elsewhere.
+// To the attach name "stats" it gives the directory that statsdir.go draws.
 func (d *Door) Serve(ctx context.Context, std [3]*os.File, s *Server) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -164,12 +162,7 @@ func (d *Door) Serve(ctx context.Context, std [3]*os.File, s *Server) error {
 		cancel()
 	}()
 	attach := s.Attach
-	stats := NewDir().Add(d.Srv, s.Stats()).Add(d.Srv+".prom", s.Metrics(d.Srv))
-	if s.Log == nil {
-		log := NewLog(0o444)
-		s.Log = log.Say
-		stats.Add(d.Srv+".log", log)
-	}
+	stats := s.statsDir(d.Srv)
 	s.Attach = func(ctx context.Context, uname, aname string) (File, error) {
 		if aname == StatsName {
 			return stats, nil

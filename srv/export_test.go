@@ -26,6 +26,9 @@ func (s *Server) Writes() (l []int64) {
 // Waiting gives how many bytes of replies wait for clients.
 func (s *Server) Waiting() int64 { return s.state().mem.Load() }
 
+// StatsDir is what the attach name stats gives.
+func (s *Server) StatsDir(name string) File { return s.statsDir(name) }
+
 // Clock gives the time that Writes is in.
 func Clock() int64 { return clock() }
 

@@ -88,6 +88,10 @@ func TestLog(t *testing.T) {
 	}
 }
 
+func TestStatsDrawing(t *testing.T) {
+	srvtest.Drawing(t, "statsdir.go", srv.New(srv.NewDir()).StatsDir("ram"))
+}
+
 // TestServerLog: what the keeper of a server should know is said, once.
 func TestServerLog(t *testing.T) {
 	lines := make(chan string, 100)

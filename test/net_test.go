@@ -190,8 +190,8 @@ func TestImportNet(t *testing.T) {
 	}
 	a.run("ip", "link", "set", "lo", "up")
 	a.run("sh", "-c", `mkdir -p $0/.ssh && cd $0/.ssh && ssh-keygen -q -t ed25519 -N '' -f host && ssh-keygen -q -t ed25519 -N '' -f id_ed25519 &&
-		echo "[127.0.0.1]:17011 $(cat host.pub)" >known_hosts && cp id_ed25519.pub authorized && chmod 600 authorized`, dir)
-	a.serve("cpud", "-0", "-l", "tcp!127.0.0.1!17011", "-k", dir+"/.ssh/host", "-a", dir+"/.ssh/authorized")
+		echo "[127.0.0.1]:17011 $(cat host.pub)" >known_hosts && echo "$(ssh-keygen -lf id_ed25519.pub | cut -d " " -f 2) $(id -un)" >users && chmod 600 users`, dir)
+	a.serve("cpud", "-l", "tcp!127.0.0.1!17011", "-k", dir+"/.ssh/host", "-a", dir+"/.ssh/users")
 	if !srvtest.Until(func() bool { return a.inside("sh", "-c", "ss -ltn | grep -q :17011").Run() == nil }) {
 		t.Fatal("no cpud")
 	}

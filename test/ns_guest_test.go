@@ -20,14 +20,14 @@ import (
 )
 
 var (
-	nsGuestRun   = flag.String("nsguest", "newns:^TestV9fs$ newns:^TestTable$/^(root|user|root,v9fs)$ execfs:^TestLimit$", "the tests that the guest runs, each a package's name and a pattern, blanks between; none: none")
+	nsGuestRun   = flag.String("nsguest", "newns:^TestV9fs$ newns:^TestTable$/^(root|user|root,v9fs)$ execfs:^TestLimit$ netfs:^TestVsock$", "the tests that the guest runs, each a package's name and a pattern, blanks between; none: none")
 	nsGuestBench = flag.Bool("nsguest.bench", false, "measure name spaces beside v9fs there")
 	nsGuestTime  = flag.Duration("nsguest.time", 5*time.Minute, "when to give the guest up")
 )
 
 // TestNsGuest runs, in a guest with Debian's kernel, the rules of name spaces as root
 // and as another user, through FUSE and, as root, with servers mounted by v9fs; and
-// what wants control groups of version 2.
+// what wants control groups of version 2, or vsock within one machine.
 func TestNsGuest(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can put together what a guest runs") // ldd of root's own programs
@@ -69,12 +69,12 @@ var nsPrograms = []string{"sh", "ls", "cat", "mkdir", "rm", "rmdir", "tee", "hea
 
 // nsImage makes the guest's initramfs.
 func nsImage(ctx context.Context, k *guest.Kernel, dir, file string) error {
-	programs := map[string]string{"init": filepath.Join(dir, "init"), "bin/nine": filepath.Join(dir, "nine"), "tests/newns": filepath.Join(dir, "newns"), "tests/execfs": filepath.Join(dir, "execfs")}
+	programs := map[string]string{"init": filepath.Join(dir, "init"), "bin/nine": filepath.Join(dir, "nine"), "tests/newns": filepath.Join(dir, "newns"), "tests/execfs": filepath.Join(dir, "execfs"), "tests/netfs": filepath.Join(dir, "netfs")}
 	err := errors.Join(guest.Build(ctx, "ninespace/test/guest/ns", programs["init"]), guest.Build(ctx, "ninespace", programs["bin/nine"]))
 	if err != nil {
 		return err
 	}
-	for name, pkg := range map[string]string{"tests/newns": "ninespace/ns/cmd/newns", "tests/execfs": "ninespace/srv/execfs"} {
+	for name, pkg := range map[string]string{"tests/newns": "ninespace/ns/cmd/newns", "tests/execfs": "ninespace/srv/execfs", "tests/netfs": "ninespace/srv/netfs"} {
 		cmd := exec.CommandContext(ctx, "go", "test", "-c", "-o", programs[name], pkg)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -113,5 +113,5 @@ func nsImage(ctx context.Context, k *guest.Kernel, dir, file string) error {
 	for lib := range libs {
 		a.Copy(strings.TrimPrefix(lib, "/"), 0o755, lib)
 	}
-	return errors.Join(k.AddModules(a, "virtio_pci", "virtio_net", "9pnet_fd", "9p", "fuse"), a.Close())
+	return errors.Join(k.AddModules(a, "virtio_pci", "virtio_net", "9pnet_fd", "9p", "fuse", "vsock_loopback"), a.Close())
 }

@@ -106,51 +106,6 @@ func TestRealTree(t *testing.T) {
 
 func TestDrawing(t *testing.T) { srvtest.Drawing(t, "devfs.go", New(makeTree(t))) }
 
-func open(t *testing.T, root *client.Fid, mode p9.Mode, name string) (*client.Fid, error) {
-	t.Helper()
-	f, err := root.Walk(t.Context(), strings.Split(name, "/")...)
-	if err != nil {
-		return nil, err
-	}
-	if err := f.Open(t.Context(), mode); err != nil {
-		f.Clunk(t.Context())
-		return nil, err
-	}
-	return f, nil
-}
-
-func read(t *testing.T, root *client.Fid, name string) (string, error) {
-	t.Helper()
-	f, err := open(t, root, p9.OREAD, name)
-	if err != nil {
-		return "", err
-	}
-	defer f.Clunk(t.Context())
-	var b []byte
-	for {
-		p := make([]byte, 8192)
-		n, err := f.Read(t.Context(), p, int64(len(b)))
-		b = append(b, p[:n]...)
-		if err == io.EOF || err == nil && n == 0 {
-			return string(b), nil
-		}
-		if err != nil {
-			return "", err
-		}
-	}
-}
-
-func write(t *testing.T, root *client.Fid, name, text string) error {
-	t.Helper()
-	f, err := open(t, root, p9.OWRITE, name)
-	if err != nil {
-		return err
-	}
-	defer f.Clunk(t.Context())
-	_, err = f.Write(t.Context(), []byte(text), 0)
-	return err
-}
-
 func TestTexts(t *testing.T) {
 	cfg := makeTree(t)
 	srvtest.Each(t, func() srv.File { return New(cfg) }, func(t *testing.T, root *client.Fid) {
@@ -169,7 +124,7 @@ func TestTexts(t *testing.T) {
 			"sda/ctl":   "inquiry ACME Disk 1 sda\nconfig removable\ngeometry 2048 512\npart data 0 2048\npart p2 64 192\n",
 			"sdvdb/ctl": "inquiry vdb\nconfig\ngeometry 512 4096\npart data 0 512\n",
 		} {
-			if s, err := read(t, root, name); err != nil || s != want {
+			if s, err := srvtest.ReadFile(t.Context(), root, name); err != nil || s != want {
 				t.Errorf("%s: %q, %v; want %q", name, s, err, want)
 			}
 		}
@@ -178,7 +133,7 @@ func TestTexts(t *testing.T) {
 				`          1          60          24           0           0           0           4           0          80           0 \n$`,
 			"time": `^ *\d{9,} +\d{18,} +\d+ +1000000000 +\d+ $`,
 		} {
-			if s, err := read(t, root, name); err != nil || !regexp.MustCompile(want).MatchString(s) {
+			if s, err := srvtest.ReadFile(t.Context(), root, name); err != nil || !regexp.MustCompile(want).MatchString(s) {
 				t.Errorf("%s: %q, %v", name, s, err)
 			}
 		}
@@ -193,7 +148,7 @@ func TestTexts(t *testing.T) {
 // TestMemoryFiles: what is not Linux's.
 func TestMemoryFiles(t *testing.T) {
 	srvtest.Each(t, func() srv.File { return New(Config{}) }, func(t *testing.T, root *client.Fid) {
-		f, err := open(t, root, p9.OREAD, "bintime")
+		f, err := srvtest.Open(t.Context(), root, "bintime", p9.OREAD)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -207,7 +162,7 @@ func TestMemoryFiles(t *testing.T) {
 			t.Errorf("%d of 15 bytes, %v", n, err)
 		}
 		for _, name := range []string{"zero", "full", "random"} {
-			f, err := open(t, root, p9.OREAD, name)
+			f, err := srvtest.Open(t.Context(), root, name, p9.OREAD)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -219,7 +174,7 @@ func TestMemoryFiles(t *testing.T) {
 			f.Clunk(t.Context())
 		}
 		for name, want := range map[string]error{"null": nil, "zero": nil, "full": unix.ENOSPC} {
-			if err := write(t, root, name, "text"); !errors.Is(err, want) {
+			if err := srvtest.WriteFile(t.Context(), root, name, "text"); !errors.Is(err, want) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}

@@ -75,12 +75,12 @@ func TestDisk(t *testing.T) {
 		dir := "sd" + name
 		has := func(want string) {
 			t.Helper()
-			if s, err := read(t, root, dir+"/ctl"); err != nil || !strings.HasSuffix(s, want) || !strings.Contains(s, "\ngeometry 2048 512\n") {
+			if s, err := srvtest.ReadFile(t.Context(), root, dir+"/ctl"); err != nil || !strings.HasSuffix(s, want) || !strings.Contains(s, "\ngeometry 2048 512\n") {
 				t.Errorf("%q, %v; want %q", s, err, want)
 			}
 		}
 		has("\npart data 0 2048\n")
-		data, err := open(t, root, p9.ORDWR, dir+"/data")
+		data, err := srvtest.Open(t.Context(), root, dir+"/data", p9.ORDWR)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,14 +98,14 @@ func TestDisk(t *testing.T) {
 			t.Errorf("%d bytes behind the end", n)
 		}
 		data.Clunk(t.Context()) // so that it is on the disk
-		if err := write(t, root, dir+"/ctl", "part p3 64 128"); err != nil {
+		if err := srvtest.WriteFile(t.Context(), root, dir+"/ctl", "part p3 64 128"); err != nil {
 			t.Fatal(err)
 		}
 		has("\npart data 0 2048\npart p3 64 128\n")
 		if !srvtest.Until(func() bool { _, err := os.Stat("/dev/" + name + "p3"); return err == nil }) {
 			t.Fatal("Linux has no file for the partition")
 		}
-		if s, err := read(t, root, dir+"/p3"); err != nil || len(s) != 64*512 || s[7:1007] != string(want) {
+		if s, err := srvtest.ReadFile(t.Context(), root, dir+"/p3"); err != nil || len(s) != 64*512 || s[7:1007] != string(want) {
 			t.Errorf("%d bytes, %v", len(s), err)
 		}
 		if _, st, err := root.WalkStat(t.Context(), dir, "p3"); err != nil || st.Length != 64*512 {
@@ -116,24 +116,24 @@ func TestDisk(t *testing.T) {
 			"part p4 x 1": "start x", "part p4 0 9999": "end 9999 is not from 0 to 2048", "part p4 5 5": "end 5 is not behind start 5",
 			"delpart": "usage: delpart name", "delpart 3": "bad partition 3", "format": "not one of delpart, part",
 		} {
-			if err := write(t, root, dir+"/ctl", bad); err == nil || !root.Conn().DotL() && !strings.Contains(err.Error(), says) {
+			if err := srvtest.WriteFile(t.Context(), root, dir+"/ctl", bad); err == nil || !root.Conn().DotL() && !strings.Contains(err.Error(), says) {
 				t.Errorf("%s: %v", bad, err)
 			}
 		}
-		if err := write(t, root, dir+"/ctl", "part p4 100 200"); err == nil { // overlaps
+		if err := srvtest.WriteFile(t.Context(), root, dir+"/ctl", "part p4 100 200"); err == nil { // overlaps
 			t.Error("partitions overlap")
 		}
-		if err := write(t, root, dir+"/ctl", "delpart p3"); err != nil {
+		if err := srvtest.WriteFile(t.Context(), root, dir+"/ctl", "delpart p3"); err != nil {
 			t.Error(err)
 		}
 		has("\npart data 0 2048\n")
-		if err := write(t, root, dir+"/raw", "\x12\x00\x00\x00\x24\x00"); err != nil { // an inquiry
+		if err := srvtest.WriteFile(t.Context(), root, dir+"/raw", "\x12\x00\x00\x00\x24\x00"); err != nil { // an inquiry
 			t.Error(err)
 		}
-		if err := write(t, root, dir+"/raw", "short"); err == nil {
+		if err := srvtest.WriteFile(t.Context(), root, dir+"/raw", "short"); err == nil {
 			t.Error("a command of 5 bytes")
 		}
-		raw, err := open(t, root, p9.ORDWR, dir+"/raw")
+		raw, err := srvtest.Open(t.Context(), root, dir+"/raw", p9.ORDWR)
 		if err != nil {
 			t.Fatal(err)
 		}

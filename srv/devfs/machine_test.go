@@ -37,7 +37,7 @@ func TestMachine(t *testing.T) {
 	srvtest.Each(t, func() srv.File { return New(cfg) }, func(t *testing.T, root *client.Fid) {
 		for _, a := range asked {
 			did = nil
-			err := write(t, root, a.file, a.text)
+			err := srvtest.WriteFile(t.Context(), root, a.file, a.text)
 			if a.text == "" && a.does == "" {
 				err = errors.New("nothing was written")
 			}
@@ -45,14 +45,14 @@ func TestMachine(t *testing.T) {
 				t.Errorf("%s %q: %q, %v", a.file, a.text, did, err)
 			}
 		}
-		err := write(t, root, "reboot", "rebot")
+		err := srvtest.WriteFile(t.Context(), root, "reboot", "rebot")
 		if !root.Conn().DotL() && (err == nil || !strings.Contains(err.Error(), "rebot: not one of reboot, halt, poweroff")) {
 			t.Error(err)
 		}
 	})
 	root := srvtest.Mount(t, New(makeTree(t)), true)
 	for _, a := range asked {
-		if err := write(t, root, a.file, a.text); a.does != "" && !errors.Is(err, os.ErrPermission) {
+		if err := srvtest.WriteFile(t.Context(), root, a.file, a.text); a.does != "" && !errors.Is(err, os.ErrPermission) {
 			t.Errorf("%s %q: %v", a.file, a.text, err)
 		}
 	}
@@ -100,20 +100,20 @@ func TestRights(t *testing.T) {
 func TestAttributes(t *testing.T) {
 	cfg := makeTree(t)
 	root := srvtest.Mount(t, New(cfg), false)
-	if err := write(t, root, "leds/input::caps/brightness", "1\n"); err != nil {
+	if err := srvtest.WriteFile(t.Context(), root, "leds/input::caps/brightness", "1\n"); err != nil {
 		t.Error(err)
 	}
 	file := cfg.Sys + "/class/leds/input::caps/brightness"
 	if b, err := os.ReadFile(file); err != nil || string(b) != "1" {
 		t.Errorf("%q, %v", b, err)
 	}
-	if err := write(t, root, "hwmon/hwmon0/temp1", "1"); !errors.Is(err, os.ErrPermission) {
+	if err := srvtest.WriteFile(t.Context(), root, "hwmon/hwmon0/temp1", "1"); !errors.Is(err, os.ErrPermission) {
 		t.Errorf("a sensor: %v", err)
 	}
-	if err := write(t, root, "sysstat", "0"); err != nil {
+	if err := srvtest.WriteFile(t.Context(), root, "sysstat", "0"); err != nil {
 		t.Error(err)
 	}
-	if s, err := read(t, root, "sysstat"); err != nil || strings.Fields(s)[1] != "0" || strings.Fields(s)[4] != "0" {
+	if s, err := srvtest.ReadFile(t.Context(), root, "sysstat"); err != nil || strings.Fields(s)[1] != "0" || strings.Fields(s)[4] != "0" {
 		t.Errorf("reset: %q, %v", s, err)
 	}
 }
@@ -129,28 +129,28 @@ func TestWatchdog(t *testing.T) {
 			t.Errorf("%q, %v; want %q", b, err, want)
 		}
 	}
-	if err := write(t, root, ctl, "keepalive"); err == nil || !strings.Contains(err.Error(), "not started") {
+	if err := srvtest.WriteFile(t.Context(), root, ctl, "keepalive"); err == nil || !strings.Contains(err.Error(), "not started") {
 		t.Error(err)
 	}
 	for _, word := range []string{"start", "start", "keepalive", "keepalive"} {
-		if err := write(t, root, ctl, word); err != nil {
+		if err := srvtest.WriteFile(t.Context(), root, ctl, word); err != nil {
 			t.Error(word, err)
 		}
 	}
-	if s, err := read(t, root, ctl); err != nil || s != "started\n" {
+	if s, err := srvtest.ReadFile(t.Context(), root, ctl); err != nil || s != "started\n" {
 		t.Errorf("%q, %v", s, err)
 	}
 	has("kk")
 	for bad, says := range map[string]string{"timeout x": "seconds x", "timeout": "usage: timeout seconds", "start 1": "usage: start", "bark": "not one of keepalive, start, stop, timeout"} {
-		if err := write(t, root, ctl, bad); err == nil || !strings.Contains(err.Error(), says) {
+		if err := srvtest.WriteFile(t.Context(), root, ctl, bad); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", bad, err)
 		}
 	}
-	if err := write(t, root, ctl, "stop"); err != nil {
+	if err := srvtest.WriteFile(t.Context(), root, ctl, "stop"); err != nil {
 		t.Error(err)
 	}
 	has("kkV")
-	if err := write(t, root, ctl, "start"); err != nil {
+	if err := srvtest.WriteFile(t.Context(), root, ctl, "start"); err != nil {
 		t.Error(err)
 	}
 	tree.Close()

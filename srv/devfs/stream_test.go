@@ -58,7 +58,7 @@ func TestCons(t *testing.T) {
 	}
 	cooked := lflag()
 	srvtest.Each(t, func() srv.File { return New(Config{Cons: name}) }, func(t *testing.T, root *client.Fid) {
-		cons, err := open(t, root, p9.ORDWR, "cons")
+		cons, err := srvtest.Open(t.Context(), root, "cons", p9.ORDWR)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -69,7 +69,7 @@ func TestCons(t *testing.T) {
 		if n, err := cons.Read(ctx, p, 0); err == nil {
 			t.Errorf("%d bytes before any were typed", n)
 		}
-		ctl, err := open(t, root, p9.OWRITE, "consctl")
+		ctl, err := srvtest.Open(t.Context(), root, "consctl", p9.OWRITE)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,7 +104,7 @@ func TestCons(t *testing.T) {
 	})
 	root := srvtest.Mount(t, New(Config{}), true)
 	for _, name := range []string{"cons", "consctl"} {
-		if _, err := open(t, root, p9.OWRITE, name); !errors.Is(err, unix.ENXIO) {
+		if _, err := srvtest.Open(t.Context(), root, name, p9.OWRITE); !errors.Is(err, unix.ENXIO) {
 			t.Errorf("%s without a terminal: %v", name, err)
 		}
 	}
@@ -114,7 +114,7 @@ func TestKmesg(t *testing.T) {
 	if s := messageText([]byte("30,7,5140900,-;two words\n SUBSYSTEM=acpi\n DEVICE=+acpi:x\n")); s != "[    5.140900] two words\n" {
 		t.Errorf("%q", s)
 	}
-	if s, err := read(t, srvtest.Mount(t, New(makeTree(t)), true), "kmesg"); err != nil || s != "[    1.500000] hello\n" {
+	if s, err := srvtest.ReadFile(t.Context(), srvtest.Mount(t, New(makeTree(t)), true), "kmesg"); err != nil || s != "[    1.500000] hello\n" {
 		t.Errorf("%q, %v", s, err)
 	}
 	if _, err := os.Open("/dev/kmsg"); err != nil {
@@ -122,7 +122,7 @@ func TestKmesg(t *testing.T) {
 	}
 	srvtest.CheckFiles(t)
 	srvtest.Each(t, func() srv.File { return New(Config{}) }, func(t *testing.T, root *client.Fid) {
-		f, err := open(t, root, p9.OREAD, "kmesg")
+		f, err := srvtest.Open(t.Context(), root, "kmesg", p9.OREAD)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +145,7 @@ func TestInput(t *testing.T) {
 	}
 	defer keys.Close()
 	srvtest.Each(t, func() srv.File { return New(cfg) }, func(t *testing.T, root *client.Fid) {
-		f, err := open(t, root, p9.OREAD, "input/event0/event")
+		f, err := srvtest.Open(t.Context(), root, "input/event0/event", p9.OREAD)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"ninespace/srv/client"
 	"ninespace/srv/p9"
+	"ninespace/srv/srvtest"
 )
 
 func TestCtl(t *testing.T) {
@@ -38,17 +39,17 @@ func TestCtl(t *testing.T) {
 			{"queue 'a", "unclosed quote"},
 		} {
 			x.fails(x.echo(c.line, "ctl"), c.err)
-			if s := x.cat("status"); !strings.Contains(s, "err ") || !strings.Contains(strings.ReplaceAll(s, "''", "'"), c.err) {
+			if s := x.Text("status"); !strings.Contains(s, "err ") || !strings.Contains(strings.ReplaceAll(s, "''", "'"), c.err) {
 				x.Errorf("%s: status %q, want %q", c.line, s, c.err)
 			}
 		}
 		x.must("queue q\nqueue 'a b' 5 work\nsem s 3\nmutex m\nevent e 7\nsegment h 4097\n\n", "ctl")
 		want := "queue q 64\nqueue 'a b' 5 work\nsem s 3\nmutex m\nevent e 7\nsegment g 0\nsegment h 8192\n"
-		if s := x.cat("ctl"); s != want {
+		if s := x.Text("ctl"); s != want {
 			x.Errorf("ctl reads %q, want %q", s, want)
 		}
 		x.must("queue 'a b' 2 nonblock", "ctl")
-		if s := x.cat("ctl"); !strings.Contains(s, "queue 'a b' 2 nonblock\n") {
+		if s := x.Text("ctl"); !strings.Contains(s, "queue 'a b' 2 nonblock\n") {
 			x.Errorf("ctl reads %q", s)
 		}
 	})
@@ -57,11 +58,11 @@ func TestCtl(t *testing.T) {
 // TestOwners: objects are of who makes them, and only he changes and removes them.
 func TestOwners(t *testing.T) {
 	each(t, Config{}, func(x tree) {
-		glenda, err := x.root.Conn().Attach(x.Context(), nil, "glenda", "")
+		glenda, err := x.Root.Conn().Attach(x.Context(), nil, "glenda", "")
 		if err != nil {
 			x.Fatal(err)
 		}
-		hers := tree{x.T, glenda, x.fs}
+		hers := tree{srvtest.Tree{T: x.T, Root: glenda}, x.fs}
 		f, err := x.create("q", "mine", p9.OWRITE)
 		if err != nil {
 			x.Fatal(err)
@@ -69,8 +70,8 @@ func TestOwners(t *testing.T) {
 		x.clunk(f)
 		x.must("queue open", "ctl")
 		hers.must("queue hers", "ctl")
-		st, err := client.Fsys{Root: x.root}.Lstat(x.Context(), "q/hers")
-		if err != nil || !x.root.Conn().DotL() && st.Uid != "glenda" {
+		st, err := client.Fsys{Root: x.Root}.Lstat(x.Context(), "q/hers")
+		if err != nil || !x.Root.Conn().DotL() && st.Uid != "glenda" {
 			x.Errorf("%+v, %v", st, err)
 		}
 		for _, line := range []string{"queue open 3", "close open"} {
@@ -80,7 +81,7 @@ func TestOwners(t *testing.T) {
 		if err := fsys.Remove(x.Context(), "q/open"); !errors.Is(err, fs.ErrPermission) {
 			x.Errorf("remove of another's: %v", err)
 		}
-		if err := (client.Fsys{Root: x.root}).Wstat(x.Context(), "q/open", p9.Wstat{Valid: p9.WMode, Mode: 0o600}); err != nil {
+		if err := (client.Fsys{Root: x.Root}).Wstat(x.Context(), "q/open", p9.Wstat{Valid: p9.WMode, Mode: 0o600}); err != nil {
 			x.Error(err)
 		}
 		if d, err := glenda.Walk(x.Context(), "q", "open"); err != nil {
@@ -97,7 +98,7 @@ func TestOwners(t *testing.T) {
 		if err := fsys.Remove(x.Context(), "q/hers"); err != nil {
 			x.Error(err)
 		}
-		if err := (client.Fsys{Root: x.root}).Remove(x.Context(), "q/open"); err != nil {
+		if err := (client.Fsys{Root: x.Root}).Remove(x.Context(), "q/open"); err != nil {
 			x.Error(err)
 		}
 	})

@@ -17,28 +17,28 @@ func TestHangup(t *testing.T) {
 	f := New(Config{})
 	defer f.Close()
 	s := srv.New(f)
-	stay := tree{t, srvtest.MountServer(t, s, true), f}
-	goes := tree{t, srvtest.MountServer(t, s, true), f}
+	stay := tree{srvtest.Tree{T: t, Root: srvtest.MountServer(t, s, true)}, f}
+	goes := tree{srvtest.Tree{T: t, Root: srvtest.MountServer(t, s, true)}, f}
 	stay.must("queue w 1 work\nmutex m\nsem s\nevent e", "ctl")
 	stay.must("job", "q/w")
-	goes.reads(goes.open("q/w", p9.OREAD), "job")
-	goes.reads(goes.open("mutex/m", p9.OREAD), acquired)
-	goes.open("event/e", p9.OREAD)
+	goes.reads(goes.Open("q/w", p9.OREAD), "job")
+	goes.reads(goes.Open("mutex/m", p9.OREAD), acquired)
+	goes.Open("event/e", p9.OREAD)
 	var waiting []*pending
 	for _, name := range []string{"sem/s", "q/w", "event/e"} {
-		waiting = append(waiting, goes.start(goes.open(name, p9.OREAD)))
+		waiting = append(waiting, goes.start(goes.Open(name, p9.OREAD)))
 	}
 	stay.status("sem/s value 0 waiting 1")
 	stay.status("q/w depth 1 messages 0 leased 1 readers 1 writers 0 work")
 	stay.status("event/e backlog 1024 readers 2")
-	m := stay.start(stay.open("mutex/m", p9.OREAD))
+	m := stay.start(stay.Open("mutex/m", p9.OREAD))
 	stay.status("mutex/m held by " + me(stay) + " waiting 1")
-	goes.root.Conn().Close()
+	goes.Root.Conn().Close()
 	m.ends(acquired)
 	stay.status("sem/s value 0 waiting 0")
 	stay.status("event/e backlog 1024 readers 0")
 	stay.status("q/w depth 1 messages 1 leased 0 readers 0 writers 0 work")
-	stay.reads(stay.open("q/w", p9.OREAD), "job")
+	stay.reads(stay.Open("q/w", p9.OREAD), "job")
 	stay.must("1", "sem/s")
 	stay.status("sem/s value 1 waiting 0")
 	for _, p := range waiting {
@@ -55,13 +55,13 @@ func TestClose(t *testing.T) {
 		x.must("plumb to p\n", "plumb/rules")
 		var ps []*pending
 		for _, name := range []string{"q/q", "sem/s", "event/e", "plumb/p"} {
-			ps = append(ps, x.start(x.open(name, p9.OREAD)))
+			ps = append(ps, x.start(x.Open(name, p9.OREAD)))
 		}
 		x.status("sem/s value 0 waiting 1")
 		x.status("q/q depth 64 messages 0 leased 0 readers 1 writers 0")
 		w := make(chan error, 1)
 		go func() {
-			f := x.open("q/full", p9.OWRITE)
+			f := x.Open("q/full", p9.OWRITE)
 			_, err := f.Write(x.Context(), []byte("y"), 0)
 			w <- err
 		}()

@@ -144,11 +144,11 @@ func TestPlumb(t *testing.T) {
 	s := &started{}
 	each(t, Config{Start: s.start}, func(x tree) {
 		x.must(basic, "plumb/rules")
-		if text := x.cat("plumb/rules"); strings.TrimSpace(text) != strings.TrimSpace(basic) {
+		if text := x.Text("plumb/rules"); strings.TrimSpace(text) != strings.TrimSpace(basic) {
 			x.Errorf("rules read %q", text)
 		}
-		edit, again := x.open("plumb/edit", p9.OREAD), x.open("plumb/edit", p9.OREAD)
-		dirs := x.open("plumb/dirs", p9.OREAD)
+		edit, again := x.Open("plumb/edit", p9.OREAD), x.Open("plumb/edit", p9.OREAD)
+		dirs := x.Open("plumb/dirs", p9.OREAD)
 		for _, c := range []struct{ in, out string }{
 			{msgText("sh", "", dir, "text", "", "file.c:12"), msgText("sh", "edit", dir, "text", "addr=12 by='the rules'", dir+"/file.c")},
 			{msgText("sh", "edit", "/", "text", "secret=x a=b", dir+"/file.c"), msgText("sh", "edit", "/", "text", "a=b addr= by='the rules'", dir+"/file.c")},
@@ -166,10 +166,10 @@ func TestPlumb(t *testing.T) {
 		x.must(msgText("sh", "", dir, "text", "", "."), "plumb/send")
 		x.reads(dirs, msgText("sh.1", "dirs", "/", "directory", "", "."))
 		// In pieces, and several at once.
-		w := x.open("plumb/send", p9.OWRITE)
+		w := x.Open("plumb/send", p9.OWRITE)
 		in := msgText("sh", "", dir, "text", "", "file.c")
 		for _, part := range []string{in[:3], in[3 : len(in)-1], in[len(in)-1:] + in + in[:9], in[9:]} {
-			x.write(w, part)
+			x.Write(w, part)
 		}
 		out := msgText("sh", "edit", dir, "text", "addr= by='the rules'", dir+"/file.c")
 		for range 3 {
@@ -185,7 +185,7 @@ func TestPlumb(t *testing.T) {
 		if want := fmt.Sprintf("%q in %s", []string{"browse", "ftp://a"}, dir); s.last() != want {
 			x.Errorf("started %s, want %s", s.last(), want)
 		}
-		web := x.open("plumb/web", p9.OREAD)
+		web := x.Open("plumb/web", p9.OREAD)
 		x.reads(web, msgText("sh", "web", dir, "text", "", "http://a.b/c"))
 		x.reads(web, msgText("sh", "web", dir, "text", "", "ftp://a"))
 		x.clunk(edit)
@@ -208,12 +208,12 @@ func TestRulesFile(t *testing.T) {
 		return []byte("v=2\ntype is included\nplumb to inc$v"), nil
 	}
 	each(t, Config{Include: include}, func(x tree) {
-		f := x.open("plumb/rules", p9.OWRITE)
+		f := x.Open("plumb/rules", p9.OWRITE)
 		// A write may end anywhere; sets are in force once they can be.
 		for _, part := range []string{"v=1\nty", "pe is a\nplu", "mb to p$v\n", "\ninclude more rules\ntype is b\nplumb to p$v"} {
-			x.write(f, part)
+			x.Write(f, part)
 		}
-		p1 := x.open("plumb/p1", p9.OREAD)
+		p1 := x.Open("plumb/p1", p9.OREAD)
 		x.must(msgText("", "", "", "a", "", "1"), "plumb/send")
 		x.reads(p1, msgText("", "p1", "", "a", "", "1"))
 		if _, err := f.Write(x.Context(), []byte("\nbad line\n"), 0); err == nil {
@@ -223,10 +223,10 @@ func TestRulesFile(t *testing.T) {
 		}
 		x.clunk(f)
 		x.fails(x.echo("include none\n", "plumb/rules"), "include none")
-		f = x.open("plumb/rules", p9.OWRITE)
-		x.write(f, "type is c\n") // and never an action
+		f = x.Open("plumb/rules", p9.OWRITE)
+		x.Write(f, "type is c\n") // and never an action
 		x.clunk(f)
-		if s := x.cat("status"); !strings.Contains(s, "plumb/rules err ") || !strings.Contains(s, "without an action") {
+		if s := x.Text("status"); !strings.Contains(s, "plumb/rules err ") || !strings.Contains(s, "without an action") {
 			x.Errorf("status %q", s)
 		}
 		x.must("type is d\nplumb to p1\n", "plumb/rules")
@@ -235,14 +235,14 @@ func TestRulesFile(t *testing.T) {
 		x.must(msgText("", "", "", "a", "", "3"), "plumb/send")
 		x.reads(p1, msgText("", "p1", "", "a", "", "3"))
 		// Cleared, the ports stay.
-		x.clunk(x.open("plumb/rules", p9.OWRITE|p9.OTRUNC))
-		if s := x.cat("plumb/rules"); s != "" {
+		x.clunk(x.Open("plumb/rules", p9.OWRITE|p9.OTRUNC))
+		if s := x.Text("plumb/rules"); s != "" {
 			x.Errorf("%q", s)
 		}
 		x.fails(x.echo(msgText("", "", "", "a", "", "3"), "plumb/send"), "no rule for 3")
 		x.must(msgText("", "p1", "", "a", "", "4"), "plumb/send")
 		x.reads(p1, msgText("", "p1", "", "a", "", "4"))
-		if glenda, err := x.root.Conn().Attach(x.Context(), nil, "glenda", ""); err != nil {
+		if glenda, err := x.Root.Conn().Attach(x.Context(), nil, "glenda", ""); err != nil {
 			x.Error(err)
 		} else if r, err := glenda.Walk(x.Context(), "plumb", "rules"); err != nil {
 			x.Error(err)

@@ -22,14 +22,14 @@ func TestQueueOrder(t *testing.T) {
 		if err != nil {
 			x.Fatal(err)
 		}
-		r := x.open("q/a", p9.OREAD)
+		r := x.Open("q/a", p9.OREAD)
 		for i := range 10 {
-			x.write(w, fmt.Sprintf("message %d", i))
+			x.Write(w, fmt.Sprintf("message %d", i))
 		}
 		for i := range 5 {
 			x.reads(r, fmt.Sprintf("message %d", i))
 		}
-		other := x.open("q/a", p9.OREAD)
+		other := x.Open("q/a", p9.OREAD)
 		if s, err := read(x.Context(), r, 3); s != "mes" || err != nil {
 			x.Error(s, err)
 		}
@@ -57,27 +57,27 @@ func TestQueueWaits(t *testing.T) {
 		x.must("queue a 2", "ctl")
 		var rs []*pending
 		for i := range 3 {
-			rs = append(rs, x.start(x.open("q/a", p9.OREAD)))
+			rs = append(rs, x.start(x.Open("q/a", p9.OREAD)))
 			x.status(fmt.Sprintf("q/a depth 2 messages 0 leased 0 readers %d writers 0", i+1))
 		}
 		rs[1].flushed()
 		x.status("q/a depth 2 messages 0 leased 0 readers 2 writers 0")
-		w := x.open("q/a", p9.OWRITE)
-		x.write(w, "1")
+		w := x.Open("q/a", p9.OWRITE)
+		x.Write(w, "1")
 		rs[0].ends("1")
-		x.write(w, "2")
+		x.Write(w, "2")
 		rs[2].ends("2")
-		x.write(w, "3")
-		x.write(w, "4")
+		x.Write(w, "3")
+		x.Write(w, "4")
 		var wg sync.WaitGroup
 		for i := range 2 {
 			wg.Go(func() {
-				w := x.open("q/a", p9.OWRITE)
-				x.write(w, fmt.Sprint(5+i))
+				w := x.Open("q/a", p9.OWRITE)
+				x.Write(w, fmt.Sprint(5+i))
 			})
 			x.status(fmt.Sprintf("q/a depth 2 messages 2 leased 0 readers 0 writers %d", i+1))
 		}
-		r := x.open("q/a", p9.OREAD)
+		r := x.Open("q/a", p9.OREAD)
 		for i := 3; i <= 6; i++ {
 			x.reads(r, fmt.Sprint(i))
 		}
@@ -85,7 +85,7 @@ func TestQueueWaits(t *testing.T) {
 		// One that goes away.
 		p := x.start(r)
 		x.status("q/a depth 2 messages 0 leased 0 readers 1 writers 0")
-		if err := (client.Fsys{Root: x.root}).Remove(x.Context(), "q/a"); err != nil {
+		if err := (client.Fsys{Root: x.Root}).Remove(x.Context(), "q/a"); err != nil {
 			x.Fatal(err)
 		}
 		if <-p.done; !errors.Is(p.err, syscall.EIDRM) {
@@ -98,20 +98,20 @@ func TestQueueWaits(t *testing.T) {
 func TestNonblock(t *testing.T) {
 	each(t, Config{}, func(x tree) {
 		x.must("queue a 1 nonblock", "ctl")
-		f := x.open("q/a", p9.ORDWR)
+		f := x.Open("q/a", p9.ORDWR)
 		_, err := read(x.Context(), f, 10)
 		x.fails(err, "queue a is empty: Resource temporarily unavailable")
-		x.write(f, "x")
+		x.Write(f, "x")
 		_, err = f.Write(x.Context(), []byte("y"), 0)
 		x.fails(err, "queue a is full: Resource temporarily unavailable")
 		x.must("queue b\nsem s\nmutex m\nevent e", "ctl")
-		if !x.root.Conn().DotL() {
+		if !x.Root.Conn().DotL() {
 			return // no such mode
 		}
-		m := x.open("mutex/m", p9.OREAD)
+		m := x.Open("mutex/m", p9.OREAD)
 		x.reads(m, acquired)
 		for _, name := range []string{"q/b", "sem/s", "mutex/m", "event/e"} {
-			f := x.open(name, p9.OREAD|p9.ONONBLOCK)
+			f := x.Open(name, p9.OREAD|p9.ONONBLOCK)
 			if _, err := read(x.Context(), f, 10); !errors.Is(err, syscall.EAGAIN) {
 				x.Errorf("%s: %v", name, err)
 			}
@@ -122,11 +122,11 @@ func TestNonblock(t *testing.T) {
 func TestWorkQueue(t *testing.T) {
 	each(t, Config{}, func(x tree) {
 		x.must("queue w 10 work", "ctl")
-		put := x.open("q/w", p9.OWRITE)
+		put := x.Open("q/w", p9.OWRITE)
 		for _, m := range []string{"a", "b", "c", "d", "e"} {
-			x.write(put, m)
+			x.Write(put, m)
 		}
-		r1, r2, r3 := x.open("q/w", p9.OREAD), x.open("q/w", p9.OREAD), x.open("q/w", p9.ORDWR)
+		r1, r2, r3 := x.Open("q/w", p9.OREAD), x.Open("q/w", p9.OREAD), x.Open("q/w", p9.ORDWR)
 		x.reads(r1, "a")
 		x.reads(r2, "b")
 		x.reads(r3, "c")
@@ -134,11 +134,11 @@ func TestWorkQueue(t *testing.T) {
 		x.status("q/w depth 10 messages 3 leased 2 readers 0 writers 0 work")
 		x.reads(r1, "b") // done with a
 		x.clunk(r1)
-		r1 = x.open("q/w", p9.OREAD)
+		r1 = x.Open("q/w", p9.OREAD)
 		x.reads(r1, "b")
-		x.write(r3, "back\n")
+		x.Write(r3, "back\n")
 		x.reads(r3, "c")
-		x.write(r3, "ack")
+		x.Write(r3, "ack")
 		x.fails(func() error { _, err := r3.Write(x.Context(), []byte("ack"), 0); return err }(), "no message is leased")
 		x.fails(func() error { _, err := r3.Write(x.Context(), []byte("job"), 0); return err }(), "who reads a work queue writes ack or back")
 		x.reads(r3, "d")
@@ -159,7 +159,7 @@ func TestLeaseToWaiting(t *testing.T) {
 	each(t, Config{}, func(x tree) {
 		x.must("queue w 10 work", "ctl")
 		x.must("job", "q/w")
-		r1, r2 := x.open("q/w", p9.OREAD), x.open("q/w", p9.OREAD)
+		r1, r2 := x.Open("q/w", p9.OREAD), x.Open("q/w", p9.OREAD)
 		if s, err := read(x.Context(), r1, 2); s != "jo" || err != nil {
 			x.Error(s, err)
 		}
@@ -179,7 +179,7 @@ func TestQueueMany(t *testing.T) {
 			x.must("queue a 5"+work, "ctl")
 			var wg, rg sync.WaitGroup
 			for i := range writers {
-				w := x.open("q/a", p9.OWRITE)
+				w := x.Open("q/a", p9.OWRITE)
 				wg.Go(func() {
 					for j := range messages {
 						if _, err := w.Write(x.Context(), fmt.Appendf(nil, "%d %04d", i, j), 0); err != nil {
@@ -192,7 +192,7 @@ func TestQueueMany(t *testing.T) {
 			var mu sync.Mutex
 			var got []string
 			for i := range readers {
-				r := x.open("q/a", p9.OREAD)
+				r := x.Open("q/a", p9.OREAD)
 				rg.Go(func() {
 					for n := 0; ; n++ {
 						p := x.start(r)
@@ -224,12 +224,12 @@ func TestQueueMany(t *testing.T) {
 
 func TestPipe(t *testing.T) {
 	each(t, Config{}, func(x tree) {
-		ctl := x.open("pipe/clone", p9.ORDWR)
+		ctl := x.Open("pipe/clone", p9.ORDWR)
 		x.reads(ctl, "0\n")
-		a, b := x.open("pipe/0/data", p9.ORDWR), x.open("pipe/0/data1", p9.ORDWR)
-		x.write(a, "one")
-		x.write(a, "two")
-		x.write(b, "three")
+		a, b := x.Open("pipe/0/data", p9.ORDWR), x.Open("pipe/0/data1", p9.ORDWR)
+		x.Write(a, "one")
+		x.Write(a, "two")
+		x.Write(b, "three")
 		x.reads(b, "one")
 		if s, err := read(x.Context(), b, 1); s != "t" || err != nil {
 			x.Error(s, err)
@@ -237,9 +237,9 @@ func TestPipe(t *testing.T) {
 		x.reads(b, "wo")
 		x.reads(a, "three")
 		p := x.start(b)
-		x.write(a, "four")
+		x.Write(a, "four")
 		p.ends("four")
-		x.write(ctl, "nonblock")
+		x.Write(ctl, "nonblock")
 		_, err := read(x.Context(), b, 10)
 		x.fails(err, "pipe 0 is empty")
 		big := strings.Repeat("x", 8000)
@@ -252,7 +252,7 @@ func TestPipe(t *testing.T) {
 			}
 		}
 		x.fails(err, "pipe 0 is full")
-		x.write(ctl, "block")
+		x.Write(ctl, "block")
 		x.fails(func() error { _, err := ctl.Write(x.Context(), []byte("nonblok"), 0); return err }(), `"nonblok"`)
 		x.fails(func() error { _, err := ctl.Write(x.Context(), []byte("block 1"), 0); return err }(), "usage: block")
 		x.clunk(a)
@@ -264,15 +264,15 @@ func TestPipe(t *testing.T) {
 			x.Error(err)
 		}
 		// The second pipe, and a third, for the number of the first is gone with it.
-		ctl1 := x.open("pipe/clone", p9.ORDWR)
+		ctl1 := x.Open("pipe/clone", p9.ORDWR)
 		x.reads(ctl1, "1\n")
 		x.clunk(b)
 		x.clunk(ctl)
-		ctl = x.open("pipe/clone", p9.ORDWR)
+		ctl = x.Open("pipe/clone", p9.ORDWR)
 		x.reads(ctl, "2\n")
-		r := x.open("pipe/2/data", p9.OREAD)
+		r := x.Open("pipe/2/data", p9.OREAD)
 		p = x.start(r)
-		x.write(ctl, "hangup")
+		x.Write(ctl, "hangup")
 		p.ends("")
 	})
 }

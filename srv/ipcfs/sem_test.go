@@ -19,28 +19,28 @@ func TestSem(t *testing.T) {
 		if err != nil {
 			x.Fatal(err)
 		}
-		x.write(f, "2\n")
+		x.Write(f, "2\n")
 		for range 2 {
-			if s := x.cat("sem/s"); s != acquired {
+			if s := x.Text("sem/s"); s != acquired {
 				x.Errorf("%q", s)
 			}
 		}
 		var ps []*pending
 		for i := range 3 {
-			ps = append(ps, x.start(x.open("sem/s", p9.OREAD)))
+			ps = append(ps, x.start(x.Open("sem/s", p9.OREAD)))
 			x.status("sem/s value 0 waiting " + string(rune('1'+i)))
 		}
 		ps[0].flushed()
 		x.status("sem/s value 0 waiting 2")
-		x.write(f, "\n")
+		x.Write(f, "\n")
 		ps[1].ends(acquired)
-		x.write(f, "5")
+		x.Write(f, "5")
 		ps[2].ends(acquired)
 		x.status("sem/s value 4 waiting 0")
 		x.fails(x.echo("-1", "sem/s"), "bad count -1")
 		x.fails(x.echo("4611686018427387904", "sem/s"), "bad count")
 		x.fails(x.echo("4611686018427387903", "sem/s"), "are more than")
-		r := x.open("sem/s", p9.OREAD)
+		r := x.Open("sem/s", p9.OREAD)
 		for range 4 {
 			x.reads(r, acquired) // each at offset 0
 		}
@@ -50,7 +50,7 @@ func TestSem(t *testing.T) {
 		p.ends(acquired)
 		p = x.start(r)
 		x.status("sem/s value 0 waiting 1")
-		if err := (client.Fsys{Root: x.root}).Remove(x.Context(), "sem/s"); err != nil {
+		if err := (client.Fsys{Root: x.Root}).Remove(x.Context(), "sem/s"); err != nil {
 			x.Fatal(err)
 		}
 		if <-p.done; !errors.Is(p.err, syscall.EIDRM) {
@@ -66,14 +66,14 @@ func TestSem(t *testing.T) {
 func TestMutex(t *testing.T) {
 	each(t, Config{}, func(x tree) {
 		x.must("mutex m", "ctl")
-		a, b, c := x.open("mutex/m", p9.ORDWR), x.open("mutex/m", p9.ORDWR), x.open("mutex/m", p9.OREAD)
+		a, b, c := x.Open("mutex/m", p9.ORDWR), x.Open("mutex/m", p9.ORDWR), x.Open("mutex/m", p9.OREAD)
 		x.reads(a, acquired)
 		x.reads(a, acquired) // it has it
 		p := x.start(b)
 		x.status("mutex/m held by " + me(x) + " waiting 1")
 		x.fails(func() error { _, err := b.Write(x.Context(), []byte("release"), 0); return err }(), "mutex m is not held by this fid")
 		x.fails(func() error { _, err := a.Write(x.Context(), []byte("free"), 0); return err }(), "who has a mutex writes release")
-		x.write(a, "release\n")
+		x.Write(a, "release\n")
 		p.ends(acquired)
 		p = x.start(c)
 		x.status("mutex/m held by " + me(x) + " waiting 1")
@@ -106,7 +106,7 @@ func TestMutexMany(t *testing.T) {
 		for range 8 {
 			wg.Go(func() {
 				for range 50 {
-					f := x.open("mutex/m", p9.OREAD)
+					f := x.Open("mutex/m", p9.OREAD)
 					if _, err := read(x.Context(), f, 100); err != nil {
 						x.Error(err)
 					}
@@ -126,11 +126,11 @@ func TestEvent(t *testing.T) {
 	each(t, Config{}, func(x tree) {
 		x.must("event e 3", "ctl")
 		x.must("nobody hears", "event/e")
-		a, b := x.open("event/e", p9.OREAD), x.open("event/e", p9.ORDWR)
-		x.write(b, "one")
-		c := x.open("event/e", p9.OREAD)
+		a, b := x.Open("event/e", p9.OREAD), x.Open("event/e", p9.ORDWR)
+		x.Write(b, "one")
+		c := x.Open("event/e", p9.OREAD)
 		p := x.start(c)
-		x.write(b, "two")
+		x.Write(b, "two")
 		p.ends("two")
 		x.reads(a, "one")
 		if s, err := read(x.Context(), a, 1); s != "t" || err != nil {
@@ -139,7 +139,7 @@ func TestEvent(t *testing.T) {
 		x.reads(a, "wo")
 		x.reads(b, "one")
 		for _, m := range []string{"3", "4", "5", "6"} {
-			x.write(b, m)
+			x.Write(b, m)
 		}
 		_, err := read(x.Context(), b, 10)
 		x.fails(err, "2 messages lost")
@@ -154,7 +154,7 @@ func TestEvent(t *testing.T) {
 		x.clunk(c)
 		x.status("event/e backlog 3 readers 2")
 		p = x.start(b)
-		if err := (client.Fsys{Root: x.root}).Remove(x.Context(), "event/e"); err != nil {
+		if err := (client.Fsys{Root: x.Root}).Remove(x.Context(), "event/e"); err != nil {
 			x.Fatal(err)
 		}
 		if <-p.done; !errors.Is(p.err, syscall.EIDRM) {
@@ -166,14 +166,14 @@ func TestEvent(t *testing.T) {
 
 func TestSegment(t *testing.T) {
 	each(t, Config{}, func(x tree) {
-		fsys := client.Fsys{Root: x.root}
+		fsys := client.Fsys{Root: x.Root}
 		if err := fsys.Mkdir(x.Context(), "segment/g", 0o700); err != nil {
 			x.Fatal(err)
 		}
-		if s := x.cat("segment/g/ctl"); s != "" {
+		if s := x.Text("segment/g/ctl"); s != "" {
 			x.Errorf("ctl reads %q", s)
 		}
-		d := x.open("segment/g/data", p9.ORDWR)
+		d := x.Open("segment/g/data", p9.ORDWR)
 		_, err := d.Write(x.Context(), []byte("x"), 0)
 		x.fails(err, "segment g has no memory yet")
 		for _, c := range []struct{ line, err string }{
@@ -183,7 +183,7 @@ func TestSegment(t *testing.T) {
 		}
 		x.must("va 0x10000000 0x1001", "segment/g/ctl")
 		x.fails(x.echo("va 0 4096", "segment/g/ctl"), "segment g has its memory already")
-		ctl := x.cat("segment/g/ctl")
+		ctl := x.Text("segment/g/ctl")
 		va, path, ok := strings.Cut(strings.TrimSpace(ctl), "\npath ")
 		if va != "va 0x10000000 0x2000" || !ok {
 			x.Fatalf("ctl reads %q", ctl)
@@ -191,7 +191,7 @@ func TestSegment(t *testing.T) {
 		if n, err := d.Write(x.Context(), []byte("hello"), 8189); n != 3 || err != nil {
 			x.Error(n, err)
 		}
-		if _, err := d.Write(x.Context(), []byte("hello"), 8192); !errors.Is(err, syscall.EFBIG) && x.root.Conn().DotL() {
+		if _, err := d.Write(x.Context(), []byte("hello"), 8192); !errors.Is(err, syscall.EFBIG) && x.Root.Conn().DotL() {
 			x.Error(err)
 		}
 		st, err := d.Stat(x.Context())

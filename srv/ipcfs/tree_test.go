@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -66,24 +65,17 @@ func TestTree(t *testing.T) {
 func TestDrawing(t *testing.T) { srvtest.Drawing(t, "ipcfs.go", full(t)) }
 
 func TestTranscripts(t *testing.T) {
-	names, err := filepath.Glob("testdata/*.9p")
-	if err != nil || len(names) == 0 {
-		t.Fatal(names, err)
-	}
-	for _, name := range names {
-		t.Run(filepath.Base(name), func(t *testing.T) {
-			f := New(Config{})
-			defer f.Close()
-			srvtest.Transcript(t, srv.New(f), name)
-		})
-	}
+	srvtest.Transcripts(t, func(t *testing.T) srv.File {
+		f := New(Config{})
+		t.Cleanup(f.Close)
+		return f
+	})
 }
 
 // A tree is one that is served, in one dialect.
 type tree struct {
-	*testing.T
-	root *client.Fid
-	fs   *FS
+	srvtest.Tree
+	fs *FS
 }
 
 // each runs a test in both dialects.
@@ -93,27 +85,14 @@ func each(t *testing.T, cfg Config, test func(x tree)) {
 	srvtest.CheckFiles(t)
 	srvtest.Each(t, func() srv.File { f = New(cfg); return f }, func(t *testing.T, root *client.Fid) {
 		t.Cleanup(f.Close)
-		test(tree{t, root, f})
+		test(tree{srvtest.Tree{T: t, Root: root}, f})
 	})
-}
-
-// open opens a file.
-func (x tree) open(name string, mode p9.Mode) *client.Fid {
-	x.Helper()
-	f, err := x.root.Walk(x.Context(), strings.Split(name, "/")...)
-	if err == nil {
-		err = f.Open(x.Context(), mode)
-	}
-	if err != nil {
-		x.Fatalf("%s: %v", name, err)
-	}
-	return f
 }
 
 // create creates a file in a directory.
 func (x tree) create(dir, name string, mode p9.Mode) (*client.Fid, error) {
 	x.Helper()
-	d, err := x.root.Walk(x.Context(), dir)
+	d, err := x.Root.Walk(x.Context(), dir)
 	if err != nil {
 		x.Fatal(err)
 	}
@@ -128,26 +107,16 @@ func (x tree) clunk(f *client.Fid) {
 	}
 }
 
-// ctl writes to a file.
+// echo writes to a file.
 func (x tree) echo(text, name string) error {
 	x.Helper()
-	f := x.open(name, p9.OWRITE)
-	defer x.clunk(f)
-	_, err := f.Write(x.Context(), []byte(text), 0)
-	return err
+	return srvtest.WriteFile(x.Context(), x.Root, name, text)
 }
 
 func (x tree) must(text, name string) {
 	x.Helper()
 	if err := x.echo(text, name); err != nil {
 		x.Fatalf("%s: %s: %v", name, text, err)
-	}
-}
-
-func (x tree) write(f *client.Fid, text string) {
-	x.Helper()
-	if n, err := f.Write(x.Context(), []byte(text), 0); n != len(text) || err != nil {
-		x.Fatalf("write %q: %d, %v", text, n, err)
 	}
 }
 
@@ -165,31 +134,12 @@ func read(ctx context.Context, f *client.Fid, n int) (string, error) {
 	return string(p[:n]), err
 }
 
-// cat reads a file to its end.
-func (x tree) cat(name string) string {
-	x.Helper()
-	f := x.open(name, p9.OREAD)
-	defer x.clunk(f)
-	var b []byte
-	p := make([]byte, 1000)
-	for {
-		n, err := f.Read(x.Context(), p, int64(len(b)))
-		b = append(b, p[:n]...)
-		if errors.Is(err, io.EOF) {
-			return string(b)
-		}
-		if err != nil {
-			x.Fatalf("%s: %v", name, err)
-		}
-	}
-}
-
 // status waits until status has a line.
 func (x tree) status(line string) {
 	x.Helper()
 	var text string
 	if !srvtest.Until(func() bool {
-		text = x.cat("status")
+		text = x.Text("status")
 		return strings.Contains("\n"+text, "\n"+line+"\n")
 	}) {
 		x.Fatalf("status has no line %q:\n%s", line, text)
@@ -199,7 +149,7 @@ func (x tree) status(line string) {
 // fails wants an error that says something.
 func (x tree) fails(err error, text string) {
 	x.Helper()
-	if err == nil || !x.root.Conn().DotL() && !strings.Contains(err.Error(), text) {
+	if err == nil || !x.Root.Conn().DotL() && !strings.Contains(err.Error(), text) {
 		x.Errorf("error %v, want %q", err, text)
 	}
 }

@@ -35,7 +35,7 @@ func (x tree) opener(ctx context.Context, name string, mode p9.Mode) (io.ReadWri
 	if !ok {
 		return nil, p9.ErrNotExist
 	}
-	f, err := x.tryOpen(ctx, name, mode)
+	f, err := srvtest.Open(ctx, x.Root, name, mode)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func TestDialFiles(t *testing.T) {
 		b := l.listen()
 		bd := b.data()
 		io.WriteString(c, "hello")
-		if got := x.read(bd); got != "hello" {
+		if got := x.Read(bd); got != "hello" {
 			x.Errorf("read %q", got)
 		}
 		done := make(chan error, 1)
@@ -70,7 +70,7 @@ func TestDialFiles(t *testing.T) {
 		if err := <-done; !errors.Is(err, os.ErrDeadlineExceeded) {
 			x.Errorf("a read at its deadline: %v", err)
 		}
-		if got := x.read(bd); got != "" {
+		if got := x.Read(bd); got != "" {
 			x.Errorf("after the deadline, %q", got)
 		}
 		c.Close()
@@ -87,7 +87,7 @@ func TestDialFiles(t *testing.T) {
 			x.Error("a read of what was closed: no error")
 		}
 		gone := func() bool {
-			f, err := x.root.Walk(x.Context(), "tcp", strings.TrimPrefix(l.dir, "tcp/"))
+			f, err := x.Root.Walk(x.Context(), "tcp", strings.TrimPrefix(l.dir, "tcp/"))
 			if err == nil {
 				f.Clunk(x.Context())
 			}

@@ -150,12 +150,16 @@ func selfText(context.Context) (string, error) {
 // An ifcDir is the directory of interfaces, by the kernel's numbers.
 type ifcDir struct {
 	srv.Node
-	mu   sync.Mutex
-	dirs map[int]*srv.Dir
+	clone *ifcClone
+	mu    sync.Mutex
+	dirs  map[int]*srv.Dir
+	tuns  map[int]*packets // by the interface's number
 }
 
 func newIfcDir() *ifcDir {
-	return &ifcDir{Node: srv.NewNode(fs.ModeDir | 0o555), dirs: map[int]*srv.Dir{}}
+	d := &ifcDir{Node: srv.NewNode(fs.ModeDir | 0o555), dirs: map[int]*srv.Dir{}, tuns: map[int]*packets{}}
+	d.clone = &ifcClone{srv.NewNode(0o600), d}
+	return d
 }
 
 // dir gives an interface's directory, the same each time.
@@ -174,6 +178,7 @@ func (d *ifcDir) dir(index int) *srv.Dir {
 		}
 		d.dirs[index] = srv.NewDir().
 			Add("ctl", table(text(func(*ifc) string { return fmt.Sprintln(index) }), ifcCmds(index))).
+			Add("data", &packetFile{srv.NewNode(0o600), d, index}).
 			Add("local", srv.Text(0o444, text((*ifc).local))).
 			Add("status", srv.Text(0o444, text((*ifc).status)))
 	}
@@ -182,6 +187,9 @@ func (d *ifcDir) dir(index int) *srv.Dir {
 
 // Walk finds an interface by its number.
 func (d *ifcDir) Walk(_ context.Context, name string) (srv.File, error) {
+	if name == "clone" {
+		return d.clone, nil
+	}
 	n, err := strconv.Atoi(name)
 	if err != nil || strconv.Itoa(n) != name {
 		return nil, p9.ErrNotExist
@@ -192,7 +200,10 @@ func (d *ifcDir) Walk(_ context.Context, name string) (srv.File, error) {
 	return d.dir(n), nil
 }
 
-// List gives the interfaces.
+// cloneCookie is behind all interfaces.
+const cloneCookie = 1 << 32
+
+// List gives the interfaces, and clone.
 func (d *ifcDir) List(ctx context.Context, cookie uint64) iter.Seq2[p9.Dirent, error] {
 	return func(yield func(p9.Dirent, error) bool) {
 		list, err := interfaces()
@@ -208,6 +219,9 @@ func (d *ifcDir) List(ctx context.Context, cookie uint64) iter.Seq2[p9.Dirent, e
 			if !yield(p9.Dirent{Qid: st.Qid, Cookie: uint64(i.index), Mode: fs.ModeDir, Name: strconv.Itoa(i.index)}, err) {
 				return
 			}
+		}
+		if st, err := d.clone.Stat(ctx); cookie < cloneCookie {
+			yield(p9.Dirent{Qid: st.Qid, Cookie: cloneCookie, Name: "clone"}, err)
 		}
 	}
 }
@@ -258,8 +272,14 @@ func ifcCmds(index int) map[string]func(ctx context.Context, args []string) erro
 	return map[string]func(ctx context.Context, args []string) error{
 		"add":    change(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL, "add addr [mask [remote]]", true),
 		"remove": change(unix.RTM_DELADDR, 0, "remove addr [mask]", false),
-		"up":     set(unix.IFF_UP),
-		"down":   set(0),
+		"unbind": func(_ context.Context, args []string) error {
+			if len(args) != 0 {
+				return invalid("usage: unbind, without more")
+			}
+			return newRequest(unix.IfInfomsg{Index: int32(index)}).do(unix.RTM_DELLINK, 0)
+		},
+		"up":   set(unix.IFF_UP),
+		"down": set(0),
 		"mtu": func(_ context.Context, args []string) error {
 			if len(args) != 1 {
 				return invalid("usage: mtu bytes")

@@ -61,7 +61,7 @@ func TestCs(t *testing.T) {
 		t.Fatal(err)
 	}
 	each(t, Config{Ndb: file}, func(x tree) {
-		f := x.open("cs", p9.ORDWR)
+		f := x.Open("cs", p9.ORDWR)
 		for _, c := range []struct{ q, a string }{
 			{"tcp!1.2.3.4!80", "/net/tcp/clone 1.2.3.4!80"},
 			{"net!1.2.3.4!http", "/net/tcp/clone 1.2.3.4!80"},
@@ -95,16 +95,16 @@ func TestCs(t *testing.T) {
 			{"tcp!a!b!c!d", "tcp!a!b!c!d: bad dial string: too many fields"},
 		} {
 			_, err := x.ask(f, c.q)
-			if err == nil || !strings.Contains(err.Error(), c.says) && x.root.Conn() != nil && !is(err, p9.ErrNotExist) && !strings.Contains(err.Error(), "nvalid argument") {
+			if err == nil || !strings.Contains(err.Error(), c.says) && x.Root.Conn() != nil && !is(err, p9.ErrNotExist) && !strings.Contains(err.Error(), "nvalid argument") {
 				x.Errorf("%s: %v", c.q, err)
 			}
 		}
-		w := x.open("ndb", p9.OWRITE|p9.OTRUNC)
-		x.write(w, "sys=here ip=10.7.7.7\n")
+		w := x.Open("ndb", p9.OWRITE|p9.OTRUNC)
+		x.Write(w, "sys=here ip=10.7.7.7\n")
 		if got, err := x.ask(f, "tcp!here!1"); err != nil || got[0] != "/net/tcp/clone 10.7.7.7!1" {
 			x.Errorf("%q, %v", got, err)
 		}
-		if got := x.text("ndb"); got != "sys=here ip=10.7.7.7\n" {
+		if got := x.Text("ndb"); got != "sys=here ip=10.7.7.7\n" {
 			x.Errorf("%q", got)
 		}
 	})
@@ -192,7 +192,7 @@ func TestDns(t *testing.T) {
 		s.mu.Lock()
 		s.records = records
 		s.mu.Unlock()
-		f := x.open("dns", p9.ORDWR)
+		f := x.Open("dns", p9.ORDWR)
 		for _, c := range []struct{ q, a string }{
 			{"example.com", "example.com ip 192.0.2.1,example.com ip 192.0.2.2"},
 			{"example.com ip", "example.com ip 192.0.2.1,example.com ip 192.0.2.2"},
@@ -210,7 +210,7 @@ func TestDns(t *testing.T) {
 				x.Errorf("%s: %q, %v", c.q, got, err)
 			}
 		}
-		cs := x.open("cs", p9.ORDWR)
+		cs := x.Open("cs", p9.ORDWR)
 		got, err := x.ask(cs, "tcp!example.com!80")
 		slices.Sort(got)
 		if want := []string{"/net/tcp/clone 192.0.2.1!80", "/net/tcp/clone 192.0.2.2!80", "/net/tcp/clone 2001:db8::1!80"}; err != nil || !slices.Equal(got, want) {
@@ -247,20 +247,20 @@ func TestReversed(t *testing.T) {
 
 func TestLog(t *testing.T) {
 	each(t, Config{}, func(x tree) {
-		l := x.open("log", p9.ORDWR)
+		l := x.Open("log", p9.ORDWR)
 		if _, err := l.Write(x.Context(), []byte("set tcp nosuch"), 0); err == nil {
 			x.Error("set a protocol that is none")
 		}
-		x.write(l, "set tcp")
+		x.Write(l, "set tcp")
 		_, a, _ := x.tcpPair()
 		var got string
 		for strings.Count(got, "\n") < 3 {
-			got += x.read(l)
+			got += x.Read(l)
 		}
 		if want := "tcp/1 Established at " + a.file("local") + ", other side " + a.file("remote") + "\n"; !strings.Contains(got, want) || !strings.Contains(got, "tcp/0 call 2 from "+a.file("local")+"\n") {
 			x.Errorf("%s\nwant %s", got, want)
 		}
-		x.write(l, "clear")
+		x.Write(l, "clear")
 		a.end()
 	})
 }

@@ -9,8 +9,10 @@
 //	    ipselftab       0444  the machine's own addresses
 //	    log             0600  each event is read once; accepts set, clear
 //	    ipifc/          0555
+//	        clone       0600  after bind it is the ctl of another interface: see below
 //	        N/          0555  the interface with the kernel's number N
-//	            ctl     0644  reads as N; accepts add, remove, up, down, mtu, iprouting
+//	            ctl     0644  reads as N; accepts add, remove, up, down, mtu, iprouting, unbind
+//	            data    0600  the packets of an interface that is bound to pkt
 //	            local   0444  its addresses
 //	            status  0444  device, mtu, counts; a line for each address
 //	    PROTO/          0555  tcp, udp, icmp, unix, vsock, tls
@@ -94,6 +96,18 @@
 //
 // With ca or fingerprint, a server has its callers show certificates. The text of a
 // file can take the file's place, quoted.
+//
+// # Interfaces
+//
+// The number of an interface is the kernel's, so that clone reads as one only after one of
+//
+//	bind pkt [name]       a new one, tun(4): what is sent by it is read from data, what is
+//	                      written there it receives, a packet each, beginning with IP's head;
+//	                      it goes with the last fid of clone and data
+//	bind loopback [name]  a new one that drops what is sent by it, and stays
+//	bind ether name       one that is there
+//
+// and then takes what ctl takes. Unbind removes an interface that was made.
 //
 // # Names
 //

@@ -44,7 +44,7 @@ func served(t *testing.T) tree {
 	f := New(Config{})
 	root := srvtest.Mount(t, f, true)
 	t.Cleanup(f.Close)
-	return tree{t, root, f}
+	return tree{srvtest.Tree{T: t, Root: root}, f}
 }
 
 func (x tree) say(f *client.Fid, line string) {
@@ -58,10 +58,10 @@ func (x tree) say(f *client.Fid, line string) {
 func (x tree) ifc(name string) string {
 	x.Helper()
 	for _, n := range []string{"1", "2", "3", "4", "5", "6", "7", "8", "9"} {
-		if _, err := x.root.Walk(x.Context(), "ipifc", n); err != nil {
+		if _, err := x.Root.Walk(x.Context(), "ipifc", n); err != nil {
 			continue
 		}
-		if strings.HasPrefix(x.text("ipifc/"+n+"/status"), "device "+name+" ") {
+		if strings.HasPrefix(x.Text("ipifc/"+n+"/status"), "device "+name+" ") {
 			return "ipifc/" + n
 		}
 	}
@@ -75,28 +75,28 @@ func TestInterfaces(t *testing.T) {
 	}
 	x := served(t)
 	lo := x.ifc("lo")
-	if got := x.text(lo + "/status"); !strings.HasPrefix(got, "device lo maxtu 65536 down pktin 0 pktout 0 ") {
+	if got := x.Text(lo + "/status"); !strings.HasPrefix(got, "device lo maxtu 65536 down pktin 0 pktout 0 ") {
 		t.Error(got)
 	}
-	ctl := x.open(lo+"/ctl", p9.ORDWR)
-	if got := x.read(ctl); got != strings.TrimPrefix(lo, "ipifc/")+"\n" {
+	ctl := x.Open(lo+"/ctl", p9.ORDWR)
+	if got := x.Read(ctl); got != strings.TrimPrefix(lo, "ipifc/")+"\n" {
 		t.Errorf("%q", got)
 	}
 	x.say(ctl, "up\nmtu 1400\nadd 10.1.0.1 255.255.255.0\nadd 10.2.0.1 /112\nadd 10.3.0.1 /30 10.3.0.2\nadd fd00::1 /64\n")
-	got := x.text(lo + "/status")
+	got := x.Text(lo + "/status")
 	for _, want := range []string{"device lo maxtu 1400 up ", "\t10.1.0.1 ", " /120 ", " 10.1.0.0 ", "\t10.2.0.1 ", " /112 ", "\tfd00::1 ", " /64 ", " fd00:: "} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is not in\n%s", want, got)
 		}
 	}
-	if got := x.text(lo + "/local"); !strings.Contains(got, "10.1.0.1\n10.2.0.1\n10.3.0.1\n") {
+	if got := x.Text(lo + "/local"); !strings.Contains(got, "10.1.0.1\n10.2.0.1\n10.3.0.1\n") {
 		t.Error(got)
 	}
-	if got := x.text("ipselftab"); !strings.Contains(got, "10.2.0.1                                    01    u\n") || !strings.Contains(got, "fd00::1                                     01   6u\n") {
+	if got := x.Text("ipselftab"); !strings.Contains(got, "10.2.0.1                                    01    u\n") || !strings.Contains(got, "fd00::1                                     01   6u\n") {
 		t.Errorf("%s", got)
 	}
 	x.say(ctl, "remove 10.2.0.1\nremove 10.1.0.1 /24")
-	if got := x.text(lo + "/local"); strings.Contains(got, "10.2.0.1") || strings.Contains(got, "10.1.0.1") {
+	if got := x.Text(lo + "/local"); strings.Contains(got, "10.2.0.1") || strings.Contains(got, "10.1.0.1") {
 		t.Error(got)
 	}
 	for _, bad := range []string{"add", "add x", "add 1.2.3.4 /33", "add 1.2.3.4 255.0.255.0", "remove 1.2.3.4", "mtu x", "mtu", "up 1", "nosuch", "add fd00::1 /64"} {
@@ -110,6 +110,86 @@ func TestInterfaces(t *testing.T) {
 	}
 }
 
+// TestPackets is the far side of an interface, by its data: it sends back what comes.
+func TestPackets(t *testing.T) {
+	if !inNetns(t) {
+		return
+	}
+	if f, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0); err != nil {
+		t.Skip(err)
+	} else {
+		f.Close()
+	}
+	x := served(t)
+	ctl := x.Open("ipifc/clone", p9.ORDWR)
+	p := make([]byte, 100)
+	if _, err := ctl.Read(t.Context(), p, 0); err == nil {
+		t.Error("the number of an interface that is not bound")
+	}
+	for _, bad := range []string{"up", "bind", "bind disk", "bind ether", "bind ether nosuch", "bind pkt name-that-is-too-long", "bind pkt a b"} {
+		if _, err := ctl.Write(t.Context(), []byte(bad), 0); err == nil {
+			t.Errorf("%s: no error", bad)
+		}
+	}
+	x.say(ctl, "bind pkt far")
+	x.say(ctl, "up\nadd 10.5.0.1 /24")
+	dir := "ipifc/" + strings.TrimSpace(x.Read(ctl))
+	if got := x.Text(dir + "/status"); !strings.HasPrefix(got, "device far maxtu 1500 up ") {
+		t.Error(got)
+	}
+	same := x.Open("ipifc/clone", p9.ORDWR)
+	x.say(same, "bind ether far\nmtu 1400")
+	if got := "ipifc/" + strings.TrimSpace(x.Read(same)); got != dir {
+		t.Errorf("%s is %s too", dir, got)
+	}
+	data := x.Open(dir+"/data", p9.ORDWR)
+	ctl.Clunk(t.Context())
+	c := x.clone("udp")
+	c.must("connect 10.5.0.2!7")
+	d := c.data()
+	x.Write(d, "hello")
+	for { // an IPv6 router solicitation may be before it
+		if n, err := data.Read(t.Context(), p, 0); err != nil {
+			t.Fatal(err)
+		} else if p = p[:n]; p[0] == 0x45 {
+			break
+		}
+		p = p[:cap(p)]
+	}
+	swap := func(i, j, n int) {
+		for k := range n {
+			p[i+k], p[j+k] = p[j+k], p[i+k]
+		}
+	}
+	swap(12, 16, 4) // the addresses
+	swap(20, 22, 2) // the ports; no sum changes
+	x.Write(data, string(p))
+	if got := x.Read(d); got != "hello" {
+		t.Errorf("read %q", got)
+	}
+	data.Clunk(t.Context())
+	if _, err := x.Root.Walk(t.Context(), strings.Split(dir, "/")...); err == nil {
+		t.Error("the interface is there without its last file")
+	}
+	if _, err := srvtest.Open(t.Context(), x.Root, x.ifc("lo")+"/data", p9.ORDWR); err == nil {
+		t.Error("lo has data")
+	}
+	other := x.Open("ipifc/clone", p9.ORDWR)
+	if _, err := other.Write(t.Context(), []byte("bind loopback"), 0); err != nil {
+		t.Logf("no dummy in this kernel: %v", err)
+		return
+	}
+	n := "ipifc/" + strings.TrimSpace(x.Read(other))
+	other.Clunk(t.Context())
+	if got := x.Text(n + "/status"); !strings.HasPrefix(got, "device dummy0 ") {
+		t.Error(got)
+	}
+	x.say(x.Open(n+"/ctl", p9.OWRITE), "unbind")
+	if _, err := x.Root.Walk(t.Context(), strings.Split(n, "/")...); err == nil {
+		t.Error("the interface is there after unbind")
+	}
+}
+
 func TestRoutes(t *testing.T) {
 	if !inNetns(t) {
 		return
@@ -120,13 +200,13 @@ func TestRoutes(t *testing.T) {
 	x := served(t)
 	v := x.ifc("veth0")
 	n := strings.TrimPrefix(v, "ipifc/")
-	x.say(x.open(v+"/ctl", p9.OWRITE), "up\nadd 10.1.0.1 /24\nadd fd00::1 /64")
-	x.say(x.open(x.ifc("veth1")+"/ctl", p9.OWRITE), "up")
-	f := x.open("iproute", p9.OWRITE)
+	x.say(x.Open(v+"/ctl", p9.OWRITE), "up\nadd 10.1.0.1 /24\nadd fd00::1 /64")
+	x.say(x.Open(x.ifc("veth1")+"/ctl", p9.OWRITE), "up")
+	f := x.Open("iproute", p9.OWRITE)
 	x.say(f, "add 10.9.0.0 255.255.0.0 10.1.0.7\nadd default /0 10.1.0.8\nadd 10.8.0.0 /120 0.0.0.0 "+n+"\nadd fd09:: /16 fd00::7")
 	has := func(line string, want bool) {
 		t.Helper()
-		got := strings.Join(strings.Fields(x.text("iproute")), " ")
+		got := strings.Join(strings.Fields(x.Text("iproute")), " ")
 		if strings.Contains(got, line+" none "+n) != want {
 			t.Errorf("%q is %v of\n%s", line, !want, got)
 		}
@@ -136,7 +216,7 @@ func TestRoutes(t *testing.T) {
 	has("10.8.0.0 /120 10.8.0.0 4i", true)
 	has("10.1.0.0 /120 10.1.0.0 4i", true)
 	has("fd09:: /16 fd00::7 6", true)
-	if got := x.text("ndb"); !strings.HasPrefix(got, "ip=10.1.0.1 ipmask=/120 ipgw=10.1.0.8\n\tsys=") {
+	if got := x.Text("ndb"); !strings.HasPrefix(got, "ip=10.1.0.1 ipmask=/120 ipgw=10.1.0.8\n\tsys=") {
 		t.Error(got)
 	}
 	x.say(f, "remove 10.9.0.0 /16")
@@ -150,13 +230,13 @@ func TestRoutes(t *testing.T) {
 			t.Errorf("%s: no error", bad)
 		}
 	}
-	a := x.open("arp", p9.OWRITE)
+	a := x.Open("arp", p9.OWRITE)
 	x.say(a, "add ether 10.1.0.5 0123456789ab\nadd 10.1.0.6 00:11:22:33:44:55 "+n)
-	if got := strings.Join(strings.Fields(x.text("arp")), " "); !strings.Contains(got, "ether PERM 10.1.0.5 0123456789ab") || !strings.Contains(got, "ether PERM 10.1.0.6 001122334455") {
+	if got := strings.Join(strings.Fields(x.Text("arp")), " "); !strings.Contains(got, "ether PERM 10.1.0.5 0123456789ab") || !strings.Contains(got, "ether PERM 10.1.0.6 001122334455") {
 		t.Error(got)
 	}
 	x.say(a, "del 10.1.0.5")
-	if got := x.text("arp"); strings.Contains(got, "10.1.0.5") {
+	if got := x.Text("arp"); strings.Contains(got, "10.1.0.5") {
 		t.Error(got)
 	}
 	for _, bad := range []string{"add 10.1.0.5", "add 10.1.0.5 xyz", "add 192.0.2.1 0123456789ab", "del 10.1.0.77", "flush 1"} {
@@ -175,13 +255,13 @@ func TestPing(t *testing.T) {
 		t.Fatal(err)
 	}
 	x := served(t)
-	x.say(x.open(x.ifc("lo")+"/ctl", p9.OWRITE), "up")
+	x.say(x.Open(x.ifc("lo")+"/ctl", p9.OWRITE), "up")
 	for addr, types := range map[string]string{"127.0.0.1": "\x08\x00", "::1": "\x80\x81"} {
 		c := x.clone("icmp")
 		c.must("connect " + addr)
 		d := c.data()
-		x.write(d, types[:1]+"\x00\x00\x00\x00\x00\x00\x07hello")
-		if got := x.read(d); len(got) != 13 || got[0] != types[1] || got[7] != 7 || got[8:] != "hello" {
+		x.Write(d, types[:1]+"\x00\x00\x00\x00\x00\x00\x07hello")
+		if got := x.Read(d); len(got) != 13 || got[0] != types[1] || got[7] != 7 || got[8:] != "hello" {
 			t.Errorf("%q", got)
 		}
 		if got := c.file("remote"); got != addr+"!1" {

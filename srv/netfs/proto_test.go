@@ -28,8 +28,8 @@ func TestUDPCalls(t *testing.T) {
 					c := x.clone("udp")
 					c.must("connect " + to)
 					d := c.data()
-					x.write(d, name+"1")
-					x.write(d, name+"2")
+					x.Write(d, name+"1")
+					x.Write(d, name+"2")
 					callers[c.file("local")] = name
 					t.Cleanup(func() { d.Clunk(t.Context()) })
 				}
@@ -39,7 +39,7 @@ func TestUDPCalls(t *testing.T) {
 					delete(callers, n.file("remote"))
 					d := n.data()
 					for _, want := range []string{name + "1", name + "2"} {
-						if got := x.read(d); got != want {
+						if got := x.Read(d); got != want {
 							x.Errorf("%s: read %q, want %q", name, got, want)
 						}
 					}
@@ -68,8 +68,8 @@ func TestUDPHeaders(t *testing.T) {
 		c := x.clone("udp")
 		c.must("connect 127.0.0.1!" + port(s.file("local")))
 		cd, sd := c.data(), s.data()
-		x.write(cd, "ask")
-		got := x.read(sd)
+		x.Write(cd, "ask")
+		got := x.Read(sd)
 		if len(got) != 52+3 || got[52:] != "ask" {
 			x.Fatalf("%q", got)
 		}
@@ -81,8 +81,8 @@ func TestUDPHeaders(t *testing.T) {
 		if p := binary.BigEndian.Uint16([]byte(got[48:])); x.textOf(p) != port(c.file("local")) {
 			x.Errorf("port %d, not %s", p, c.file("local"))
 		}
-		x.write(sd, got[:52]+"answer")
-		if got := x.read(cd); got != "answer" {
+		x.Write(sd, got[:52]+"answer")
+		if got := x.Read(cd); got != "answer" {
 			x.Errorf("%q", got)
 		}
 		if _, err := sd.Write(x.Context(), []byte("short"), 0); err == nil {
@@ -109,8 +109,8 @@ func TestUnix(t *testing.T) {
 		if err != nil || fi.Mode().Perm() != 0o600 {
 			x.Errorf("%v, %v", fi, err)
 		}
-		x.write(a.data(), "hello")
-		if got := x.read(b.data()); got != "hello" {
+		x.Write(a.data(), "hello")
+		if got := x.Read(b.data()); got != "hello" {
 			x.Errorf("%q", got)
 		}
 		if a.file("remote") != path || b.file("local") != path || b.file("remote") != "" {
@@ -154,8 +154,8 @@ func TestVsock(t *testing.T) {
 			x.Skipf("no vsock within this machine: %v", err)
 		}
 		_, a, b := x.pair("vsock", "local!7777", func(talk) string { return "local!7777" })
-		x.write(a.data(), "hello")
-		if got := x.read(b.data()); got != "hello" {
+		x.Write(a.data(), "hello")
+		if got := x.Read(b.data()); got != "hello" {
 			x.Errorf("%q", got)
 		}
 		if a.file("remote") != "1!7777" {

@@ -18,11 +18,11 @@ import (
 // as gives the tree as a user has it who attached by name.
 func (x tree) as(name string) tree {
 	x.Helper()
-	root, err := x.root.Conn().Attach(x.Context(), nil, name, "")
+	root, err := x.Root.Conn().Attach(x.Context(), nil, name, "")
 	if err != nil {
 		x.Fatal(err)
 	}
-	x.root = root
+	x.Root = root
 	return x
 }
 
@@ -52,12 +52,12 @@ func TestOthers(t *testing.T) {
 		}
 		mine := x.clone("tcp")
 		for _, file := range []string{"ctl", "data", "listen", "err"} {
-			if _, err := n.tryOpen(x.Context(), mine.dir+"/"+file, p9.OREAD); !is(err, p9.ErrPerm) {
+			if _, err := srvtest.Open(x.Context(), n.Root, mine.dir+"/"+file, p9.OREAD); !is(err, p9.ErrPerm) {
 				x.Errorf("%s of another's: %v", file, err)
 			}
 		}
 		for _, file := range []string{"iproute", "arp", "ipifc/1/ctl", "ndb"} {
-			if _, err := n.tryOpen(x.Context(), file, p9.OWRITE); !is(err, p9.ErrPerm) {
+			if _, err := srvtest.Open(x.Context(), n.Root, file, p9.OWRITE); !is(err, p9.ErrPerm) {
 				x.Errorf("%s: %v", file, err)
 			}
 		}
@@ -147,8 +147,8 @@ func TestGiveUp(t *testing.T) {
 			x.Error(c.file("status"))
 		}
 		done = connect(x.Context())
-		again := x.open(c.dir+"/ctl", p9.OWRITE)
-		x.write(again, "hangup")
+		again := x.Open(c.dir+"/ctl", p9.OWRITE)
+		x.Write(again, "hangup")
 		if err := <-done; err == nil {
 			x.Error("a connect that was hung up succeeded")
 		}
@@ -156,7 +156,7 @@ func TestGiveUp(t *testing.T) {
 		l, a, _ := x.tcpPair()
 		waits := make(chan error, 2)
 		go func() {
-			_, err := x.tryOpen(x.Context(), l.dir+"/listen", p9.ORDWR)
+			_, err := srvtest.Open(x.Context(), x.Root, l.dir+"/listen", p9.ORDWR)
 			waits <- err
 		}()
 		d := a.data()
@@ -175,7 +175,7 @@ func TestGiveUp(t *testing.T) {
 		if err := <-waits; err != nil {
 			x.Errorf("a read at the end: %v", err)
 		}
-		if _, err := x.tryOpen(x.Context(), "tcp/clone", p9.ORDWR); !is(err, p9.ErrHungup) {
+		if _, err := srvtest.Open(x.Context(), x.Root, "tcp/clone", p9.ORDWR); !is(err, p9.ErrHungup) {
 			x.Errorf("a conversation after the end: %v", err)
 		}
 	})

@@ -24,22 +24,22 @@ func TestTCP(t *testing.T) {
 			x.Errorf("remote %s, local there %s", got, want)
 		}
 		ad, bd := a.data(), b.data()
-		x.write(ad, "hello")
-		if got := x.read(bd); got != "hello" {
+		x.Write(ad, "hello")
+		if got := x.Read(bd); got != "hello" {
 			x.Errorf("read %q", got)
 		}
-		x.write(bd, "there")
+		x.Write(bd, "there")
 		if !strings.HasPrefix(a.file("status"), "Established qin ") {
 			x.Error(a.file("status"))
 		}
-		if got := x.read(ad); got != "there" {
+		if got := x.Read(ad); got != "there" {
 			x.Errorf("read %q", got)
 		}
 		a.must("hangup")
-		if got := x.read(bd); got != "" {
+		if got := x.Read(bd); got != "" {
 			x.Errorf("read %q after hangup", got)
 		}
-		if got := x.read(ad); got != "" {
+		if got := x.Read(ad); got != "" {
 			x.Errorf("read %q after own hangup", got)
 		}
 		if _, err := ad.Write(x.Context(), []byte("x"), 0); !is(err, errHungup) {
@@ -57,19 +57,19 @@ func TestClunkEnds(t *testing.T) {
 		_, a, b := x.tcpPair()
 		bd, ad := b.data(), a.data()
 		a.end()
-		x.write(ad, "still")
-		if got := x.read(bd); got != "still" {
+		x.Write(ad, "still")
+		if got := x.Read(bd); got != "still" {
 			x.Errorf("read %q", got)
 		}
-		stale, err := x.root.Walk(x.Context(), "tcp", a.dir[4:], "data")
+		stale, err := x.Root.Walk(x.Context(), "tcp", a.dir[4:], "data")
 		if err != nil {
 			x.Fatal(err)
 		}
 		ad.Clunk(x.Context())
-		if got := x.read(bd); got != "" {
+		if got := x.Read(bd); got != "" {
 			x.Errorf("read %q, not the end", got)
 		}
-		if _, err := x.root.Walk(x.Context(), "tcp", a.dir[4:]); !errors.Is(err, os.ErrNotExist) {
+		if _, err := x.Root.Walk(x.Context(), "tcp", a.dir[4:]); !errors.Is(err, os.ErrNotExist) {
 			x.Errorf("the conversation is still there: %v", err)
 		}
 		again := x.clone("tcp")
@@ -97,7 +97,7 @@ func TestFlush(t *testing.T) {
 			done <- err
 		}()
 		go func() {
-			_, err := x.tryOpen(ctx, l.dir+"/listen", p9.ORDWR)
+			_, err := srvtest.Open(ctx, x.Root, l.dir+"/listen", p9.ORDWR)
 			done <- err
 		}()
 		cancel()
@@ -106,8 +106,8 @@ func TestFlush(t *testing.T) {
 				x.Error("no error")
 			}
 		}
-		x.write(ad, "kept")
-		if got := x.read(bd); got != "kept" {
+		x.Write(ad, "kept")
+		if got := x.Read(bd); got != "kept" {
 			x.Errorf("read %q", got)
 		}
 		c := x.clone("tcp")
@@ -186,7 +186,7 @@ func TestTCPErrors(t *testing.T) {
 				x.Errorf("%s:\n%s\nwant %s", bad.line, got, says)
 			}
 		}
-		if _, err := x.tryOpen(x.Context(), c.dir+"/listen", p9.ORDWR); err == nil {
+		if _, err := srvtest.Open(x.Context(), x.Root, c.dir+"/listen", p9.ORDWR); err == nil {
 			x.Error("listen, not announced")
 		}
 		d := c.data()
@@ -249,7 +249,7 @@ func TestThousand(t *testing.T) {
 		}
 		for i, c := range all {
 			if i%2 == 0 {
-				x.write(c.data(), "bye")
+				x.Write(c.data(), "bye")
 			}
 			c.end()
 		}

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"ninespace/srv/p9"
+	"ninespace/srv/srvtest"
 )
 
 // certificate makes one for localhost and 127.0.0.1, its key with it, both as a text.
@@ -63,8 +64,8 @@ func TestTLS(t *testing.T) {
 				x.Fatal(err)
 			}
 			ad, bd := a.data(), b.data()
-			x.write(ad, "secret")
-			if got := x.read(bd); got != "secret" {
+			x.Write(ad, "secret")
+			if got := x.Read(bd); got != "secret" {
 				x.Errorf("%q", got)
 			}
 			want := "Established version 1.3 cipher TLS_AES_128_GCM_SHA256 alpn other peer 'CN=localhost' sha256 " + sum
@@ -76,7 +77,7 @@ func TestTLS(t *testing.T) {
 			}
 			ad.Clunk(x.Context())
 			a.end()
-			if got := x.read(bd); got != "" {
+			if got := x.Read(bd); got != "" {
 				x.Errorf("%q, not the end", got)
 			}
 		}
@@ -91,7 +92,7 @@ func TestTLSRefused(t *testing.T) {
 		l.must("cert '" + text + "'")
 		l.must("announce 127.0.0.1!0")
 		go func() { // who has not shaken hands is no caller
-			f, err := x.tryOpen(x.Context(), l.dir+"/listen", p9.ORDWR)
+			f, err := srvtest.Open(x.Context(), x.Root, l.dir+"/listen", p9.ORDWR)
 			if err == nil {
 				f.Clunk(x.Context())
 			}
@@ -142,8 +143,8 @@ func TestTLSPush(t *testing.T) {
 	text, sum := certificate(t)
 	each(t, Config{}, func(x tree) {
 		_, a, b := x.tcpPair()
-		x.write(a.data(), "STARTTLS\n")
-		if got := x.read(b.data()); got != "STARTTLS\n" {
+		x.Write(a.data(), "STARTTLS\n")
+		if got := x.Read(b.data()); got != "STARTTLS\n" {
 			x.Fatalf("%q", got)
 		}
 		at, bt := x.clone("tls"), x.clone("tls")
@@ -178,7 +179,7 @@ func TestTLSPush(t *testing.T) {
 			x.Errorf("%d of %d bytes: %v", len(got), len(much), err)
 		}
 		at.must("hangup")
-		if got := x.read(bd); got != "" {
+		if got := x.Read(bd); got != "" {
 			x.Errorf("%q after hangup", got)
 		}
 	})

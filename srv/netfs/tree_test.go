@@ -1,10 +1,7 @@
 package netfs
 
 import (
-	"context"
 	"errors"
-	"io"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -16,9 +13,8 @@ import (
 
 // A tree is one that is served, in one dialect.
 type tree struct {
-	*testing.T
-	root *client.Fid
-	fs   *FS
+	srvtest.Tree
+	fs *FS
 }
 
 // each runs a test in both dialects.
@@ -28,41 +24,8 @@ func each(t *testing.T, cfg Config, test func(x tree)) {
 	srvtest.CheckFiles(t)
 	srvtest.Each(t, func() srv.File { f = New(cfg); return f }, func(t *testing.T, root *client.Fid) {
 		t.Cleanup(f.Close)
-		test(tree{t, root, f})
+		test(tree{srvtest.Tree{T: t, Root: root}, f})
 	})
-}
-
-// open opens a file.
-func (x tree) open(name string, mode p9.Mode) *client.Fid {
-	x.Helper()
-	f, err := x.tryOpen(x.Context(), name, mode)
-	if err != nil {
-		x.Fatalf("%s: %v", name, err)
-	}
-	return f
-}
-
-func (x tree) tryOpen(ctx context.Context, name string, mode p9.Mode) (*client.Fid, error) {
-	f, err := x.root.Walk(x.Context(), strings.Split(name, "/")...)
-	if err == nil {
-		if err = f.Open(ctx, mode); err != nil {
-			f.Clunk(x.Context())
-		}
-	}
-	return f, err
-}
-
-// text is what a file reads as.
-func (x tree) text(name string) string {
-	x.Helper()
-	f := x.open(name, p9.OREAD)
-	defer f.Clunk(x.Context())
-	p := make([]byte, 8192)
-	n, err := f.Read(x.Context(), p, 0)
-	if err != nil && err != io.EOF {
-		x.Fatalf("%s: %v", name, err)
-	}
-	return string(p[:n])
 }
 
 // A talk is a conversation as a client has it.
@@ -75,7 +38,7 @@ type talk struct {
 // clone makes a conversation.
 func (x tree) clone(proto string) talk {
 	x.Helper()
-	return x.made(proto, x.open(proto+"/clone", p9.ORDWR))
+	return x.made(proto, x.Open(proto+"/clone", p9.ORDWR))
 }
 
 func (x tree) made(proto string, ctl *client.Fid) talk {
@@ -104,40 +67,22 @@ func (c talk) must(line string) {
 
 func (c talk) file(name string) string {
 	c.Helper()
-	return strings.TrimSuffix(c.text(c.dir+"/"+name), "\n")
+	return strings.TrimSuffix(c.Text(c.dir+"/"+name), "\n")
 }
 
 func (c talk) data() *client.Fid {
 	c.Helper()
-	return c.open(c.dir+"/data", p9.ORDWR)
+	return c.Open(c.dir+"/data", p9.ORDWR)
 }
 
 // listen waits for a caller.
 func (c talk) listen() talk {
 	c.Helper()
-	return c.made(c.dir[:strings.Index(c.dir, "/")], c.open(c.dir+"/listen", p9.ORDWR))
+	return c.made(c.dir[:strings.Index(c.dir, "/")], c.Open(c.dir+"/listen", p9.ORDWR))
 }
 
 // end lets go of ctl.
 func (c talk) end() { c.ctl.Clunk(c.Context()) }
-
-// read is one read.
-func (x tree) read(f *client.Fid) string {
-	x.Helper()
-	p := make([]byte, 8192)
-	n, err := f.Read(x.Context(), p, 0)
-	if err != nil && err != io.EOF {
-		x.Fatal(err)
-	}
-	return string(p[:n])
-}
-
-func (x tree) write(f *client.Fid, s string) {
-	x.Helper()
-	if _, err := f.Write(x.Context(), []byte(s), 0); err != nil {
-		x.Fatal(err)
-	}
-}
 
 // port is that of an address.
 func port(addr string) string { return addr[strings.LastIndex(addr, "!")+1:] }
@@ -163,17 +108,11 @@ func (x tree) tcpPair() (l, a, b talk) {
 }
 
 func TestTranscripts(t *testing.T) {
-	names, err := filepath.Glob("testdata/*.9p")
-	if err != nil || len(names) == 0 {
-		t.Fatal(names, err)
-	}
-	for _, name := range names {
-		t.Run(filepath.Base(name), func(t *testing.T) {
-			f := New(Config{})
-			defer f.Close()
-			srvtest.Transcript(t, srv.New(f), name)
-		})
-	}
+	srvtest.Transcripts(t, func(t *testing.T) srv.File {
+		f := New(Config{})
+		t.Cleanup(f.Close)
+		return f
+	})
 }
 
 // is reports whether an error is the one that is meant, by number in 9P2000.L and by
@@ -193,7 +132,7 @@ func TestTree(t *testing.T) {
 			f.Close()
 		})
 		return f
-	}, "*/clone", "*/0/data", "*/0/listen", "log")
+	}, "*/clone", "ipifc/*/data", "*/0/data", "*/0/listen", "log")
 }
 
 func openClone(t *testing.T, f *FS, proto string) srv.Handle {

@@ -2,7 +2,6 @@ package procfs
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,48 +41,15 @@ func start(t *testing.T, cmd *exec.Cmd) *exec.Cmd {
 }
 
 func open(t *testing.T, root *client.Fid, mode p9.Mode, names ...string) (*client.Fid, error) {
-	t.Helper()
-	f, err := root.Walk(t.Context(), names...)
-	if err != nil {
-		return nil, err
-	}
-	if err := f.Open(t.Context(), mode); err != nil {
-		f.Clunk(t.Context())
-		return nil, err
-	}
-	return f, nil
+	return srvtest.Open(t.Context(), root, strings.Join(names, "/"), mode)
 }
 
 func read(t *testing.T, root *client.Fid, pid int, name string) (string, error) {
-	t.Helper()
-	f, err := open(t, root, p9.OREAD, strconv.Itoa(pid), name)
-	if err != nil {
-		return "", err
-	}
-	defer f.Clunk(t.Context())
-	var b []byte
-	for {
-		p := make([]byte, 8192)
-		n, err := f.Read(t.Context(), p, int64(len(b)))
-		b = append(b, p[:n]...)
-		if err == io.EOF || err == nil && n == 0 {
-			return string(b), nil
-		}
-		if err != nil {
-			return "", err
-		}
-	}
+	return srvtest.ReadFile(t.Context(), root, strconv.Itoa(pid)+"/"+name)
 }
 
 func write(t *testing.T, root *client.Fid, pid int, name, text string) error {
-	t.Helper()
-	f, err := open(t, root, p9.OWRITE, strconv.Itoa(pid), name)
-	if err != nil {
-		return err
-	}
-	defer f.Clunk(t.Context())
-	_, err = f.Write(t.Context(), []byte(text), 0)
-	return err
+	return srvtest.WriteFile(t.Context(), root, strconv.Itoa(pid)+"/"+name, text)
 }
 
 func TestStatus(t *testing.T) {

@@ -21,10 +21,17 @@ with another node's /net mounted over one's own, whatever uses /net goes out of 
 	arp          the neighbours; accepts add addr hwaddr, del addr, flush
 	iproute      the routes; accepts add target mask nexthop, remove target mask, flush
 	ipselftab    the machine's own addresses
-	ipifc/N/     the interface with the kernel's number N: ctl, local, status
+	ipifc/N/     the interface with the kernel's number N: ctl, data, local, status
+	ipifc/clone  the ctl of an interface, after bind pkt, bind loopback or bind ether
 	log          events, each read once; accepts set and clear, with names of protocols
 	tcp/ udp/ icmp/ unix/ vsock/ tls/
 	             the protocols
+
+An interface's ctl accepts add addr [mask [remote]], remove addr [mask], up, down, mtu
+bytes, iprouting [0|1] and unbind, which removes one that was made. Written to ipifc/clone,
+bind pkt [name] makes one of packets, which are read from and written to its data, and
+which goes with the last who has clone or data open; bind loopback [name] makes one that
+drops what it is given, where the kernel has dummy; bind ether name takes one that is there.
 
 A protocol's directory has the file clone. Opening it makes a conversation, a directory
 with a number for a name, and is its ctl, which reads as the number. A conversation lives

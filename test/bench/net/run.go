@@ -24,42 +24,34 @@ type bench struct {
 
 // A row is one thing that is measured.
 type row struct {
-	work, config string
-	role         byte // of the far process
-	size         int  // of each read or write
-	bytes        int64
-	conns        int     // at once
-	ahead        int     // requests of netfs that are on their way; 0: by package client, one
-	goal         float64 // what the ratio is to reach; 0: none is set
+	rounds.Row
+	role  byte // of the far process
+	size  int  // of each read or write
+	bytes int64
+	conns int // at once
+	ahead int // requests of netfs that are on their way; 0: by package client, one
 }
-
-func (r *row) name() string { return r.work + ", " + r.config }
 
 func rows() []row {
 	return []row{
-		{"write", "128 KiB, 4 ahead", sink, 128 << 10, 2 << 30, 1, 4, .6},
-		{"read", "128 KiB, 4 ahead", source, 128 << 10, 2 << 30, 1, 4, .6},
-		{"write", "128 KiB", sink, 128 << 10, 2 << 30, 1, 0, 0},
-		{"read", "128 KiB", source, 128 << 10, 2 << 30, 1, 0, 0},
-		{"write", "4 KiB, 16 ahead", sink, 4 << 10, 256 << 20, 1, 16, 0},
-		{"read", "4 KiB, 16 ahead", source, 4 << 10, 256 << 20, 1, 16, 0},
-		{"echo", "100 B", echo, 100, 4 << 20, 1, 0, 0},
-		{"echo", "1,000 at once, 128 KiB", echo, 128 << 10, 1 << 30, 1000, 0, .6},
-		{"echo", "1,000 at once, 1 KiB", echo, 1 << 10, 32 << 20, 1000, 0, 0},
+		{ratio("write", "128 KiB, 4 ahead", .6), sink, 128 << 10, 2 << 30, 1, 4},
+		{ratio("read", "128 KiB, 4 ahead", .6), source, 128 << 10, 2 << 30, 1, 4},
+		{ratio("write", "128 KiB", 0), sink, 128 << 10, 2 << 30, 1, 0},
+		{ratio("read", "128 KiB", 0), source, 128 << 10, 2 << 30, 1, 0},
+		{ratio("write", "4 KiB, 16 ahead", 0), sink, 4 << 10, 256 << 20, 1, 16},
+		{ratio("read", "4 KiB, 16 ahead", 0), source, 4 << 10, 256 << 20, 1, 16},
+		{ratio("echo", "100 B", 0), echo, 100, 4 << 20, 1, 0},
+		{ratio("echo", "1,000 at once, 128 KiB", .6), echo, 128 << 10, 1 << 30, 1000, 0},
+		{ratio("echo", "1,000 at once, 1 KiB", 0), echo, 1 << 10, 32 << 20, 1000, 0},
 	}
 }
 
-// Ways to the far process.
-var ways = [...]string{"netfs", "socket"}
-
-// A result is what one way gave in one row: MB a second, by round.
-type result struct {
-	values rounds.Values
-	err    error
+func ratio(work, config string, goal float64) rounds.Row {
+	return rounds.Row{Work: work, Config: config, Goal: goal}
 }
 
 // run measures the rows that match and reports each as it is done.
-func (b *bench) run(ctx context.Context, match *regexp.Regexp, report func(*row, []result)) error {
+func (b *bench) run(ctx context.Context, match *regexp.Regexp, report func(rounds.Row, [2]rounds.Result)) error {
 	tmp, err := os.MkdirTemp("", "net.")
 	if err != nil {
 		return err
@@ -75,41 +67,24 @@ func (b *bench) run(ctx context.Context, match *regexp.Regexp, report func(*row,
 		return err
 	}
 	defer stop(fs.cmd)
-	dial := [len(ways)]func(r *row) (io.ReadWriteCloser, error){
-		func(r *row) (io.ReadWriteCloser, error) {
-			if r.ahead > 0 {
-				return fs.dialAhead(addr, r.ahead, r.size)
-			}
-			return fs.dial(ctx, addr)
-		},
-		func(*row) (io.ReadWriteCloser, error) { return dialSocket(ctx, addr) },
+	byNetfs := func(r *row) (io.ReadWriteCloser, error) {
+		if r.ahead > 0 {
+			return fs.dialAhead(addr, r.ahead, r.size)
+		}
+		return fs.dial(ctx, addr)
 	}
+	bySocket := func(*row) (io.ReadWriteCloser, error) { return dialSocket(ctx, addr) }
 	for _, r := range rows() {
-		if !match.MatchString(r.name()) {
+		if !match.MatchString(r.Name()) {
 			continue
 		}
 		if b.most > 0 {
 			r.conns = min(r.conns, b.most)
 		}
-		results := make([]result, len(ways))
-		for n := -1; n < b.rounds; n++ { // one to warm up
-			b.turn++
-			for i := range ways {
-				i = (i + b.turn) % len(ways)
-				res := &results[i]
-				if res.err == nil {
-					res.err = ctx.Err()
-				}
-				if res.err != nil {
-					continue
-				}
-				var v float64
-				if v, res.err = b.round(&r, dial[i]); n >= 0 && res.err == nil {
-					res.values = append(res.values, v)
-				}
-			}
-		}
-		report(&r, results)
+		report(r.Row, rounds.Alternate(ctx, &b.turn, b.rounds, [2]func() (float64, error){
+			func() (float64, error) { return b.round(&r, byNetfs) },
+			func() (float64, error) { return b.round(&r, bySocket) },
+		}))
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

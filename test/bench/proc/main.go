@@ -34,5 +34,5 @@ func run(ctx context.Context, o rounds.Options) error {
 	if o.Quick {
 		b.rounds = 7
 	}
-	return b.run(ctx, o.Only, reporter(os.Stdout, o.JSON))
+	return b.run(ctx, o.Only, table.Reporter(os.Stdout, o.JSON))
 }

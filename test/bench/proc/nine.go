@@ -100,36 +100,33 @@ func startServer(ctx context.Context, dir string) (stop func(), err error) {
 }
 
 // start has a worker measure, in a process of its own and, for mount, in a name space.
-func (w *work) start(ctx context.Context, dir string) (r result) {
+func (w *work) start(ctx context.Context, dir string) (m measured, err error) {
 	text, err := json.Marshal(w)
 	if err != nil {
-		return result{err: err}
+		return m, err
 	}
 	args := []string{"-work", string(text)}
 	if w.Way == "mount" {
 		nsfile := filepath.Join(dir, "nsfile")
 		if err := os.WriteFile(nsfile, []byte("mount #s/proc /mnt/proc\n"), 0o600); err != nil {
-			return result{err: err}
+			return m, err
 		}
 		exe, err := os.Executable()
 		if err != nil {
-			return result{err: err}
+			return m, err
 		}
 		args = append([]string{"newns", "-n", nsfile, exe}, args...)
 	}
 	cmd, err := command(ctx, dir, args...)
 	if err != nil {
-		return result{err: err}
+		return m, err
 	}
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return result{err: fmt.Errorf("%w: %s", err, bytes.TrimSpace(stderr.Bytes()))}
+		return m, fmt.Errorf("%w: %s", err, bytes.TrimSpace(stderr.Bytes()))
 	}
-	var m measured
-	if err := json.Unmarshal(out, &m); err != nil {
-		return result{err: err}
-	}
-	return result{ours: m.Ours, direct: m.Direct}
+	err = json.Unmarshal(out, &m)
+	return m, err
 }

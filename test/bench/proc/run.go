@@ -20,32 +20,23 @@ type bench struct {
 
 // A row is one way to read status.
 type row struct {
-	work, config string
-	way          string  // which worker measures it
-	at           int     // goroutines
-	goal         float64 // what the ratio is to reach; 0: none is set
+	rounds.Row
+	way string // which worker measures it
+	at  int    // goroutines
 }
-
-func (r *row) name() string { return r.work + ", " + r.config }
 
 func rows() []row {
 	return []row{
-		{"served", "1 at once", "served", 1, 1 / 1.3},
-		{"9P", "1 at once", "9p", 1, 0},
-		{"9P", "8 at once", "9p", 8, 0},
-		{"mount", "1 at once", "mount", 1, .5},
-		{"mount", "8 at once", "mount", 8, .5},
+		{rounds.Row{Work: "served", Config: "1 at once", Goal: 1 / 1.3}, "served", 1},
+		{rounds.Row{Work: "9P", Config: "1 at once"}, "9p", 1},
+		{rounds.Row{Work: "9P", Config: "8 at once"}, "9p", 8},
+		{rounds.Row{Work: "mount", Config: "1 at once", Goal: .5}, "mount", 1},
+		{rounds.Row{Work: "mount", Config: "8 at once", Goal: .5}, "mount", 8},
 	}
 }
 
-// A result is files a second, by round.
-type result struct {
-	ours, direct rounds.Values
-	err          error
-}
-
 // run measures the rows that match and reports each as it is done.
-func (b *bench) run(ctx context.Context, match *regexp.Regexp, report func(*row, result)) error {
+func (b *bench) run(ctx context.Context, match *regexp.Regexp, report func(rounds.Row, [2]rounds.Result)) error {
 	tmp, err := os.MkdirTemp("", "proc.")
 	if err != nil {
 		return err
@@ -62,11 +53,12 @@ func (b *bench) run(ctx context.Context, match *regexp.Regexp, report func(*row,
 	}
 	defer server()
 	for _, r := range rows() {
-		if !match.MatchString(r.name()) {
+		if !match.MatchString(r.Name()) {
 			continue
 		}
 		w := work{Way: r.way, At: r.at, Rounds: b.rounds, Pids: pids, Socket: tmp + "/proc"}
-		report(&r, w.start(ctx, tmp))
+		m, err := w.start(ctx, tmp)
+		report(r.Row, [2]rounds.Result{{Values: m.Ours, Err: err}, {Values: m.Direct}})
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

@@ -36,5 +36,5 @@ func run(ctx context.Context, o rounds.Options) error {
 	if o.Quick {
 		b = &bench{rounds: 5, messages: 40000}
 	}
-	return b.run(ctx, o.Only, reporter(os.Stdout, o.JSON))
+	return b.run(ctx, o.Only, table.Reporter(os.Stdout, o.JSON))
 }

@@ -18,14 +18,11 @@ type bench struct {
 
 // A row is one thing that is measured.
 type row struct {
-	work, config string
-	depth        int     // requests that each client has on their way
-	part         int     // a round has so many times fewer messages than others
-	goal         float64 // messages a second that ours is to reach; 0: none is set
-	peers        []peer  // ours first
+	rounds.Row         // the goal is messages a second
+	depth      int     // requests that each client has on their way
+	part       int     // a round has so many times fewer messages than others
+	peers      [2]peer // ours first
 }
-
-func (r *row) name() string { return r.work + ", " + r.config }
 
 // A peer is a way that messages take: a server of that name, and a channel in it.
 type peer struct {
@@ -47,23 +44,22 @@ func (c *channel) close() {
 
 func rows() []row {
 	const second = 200000
+	ipcfs := func(open func(*server) (*channel, error)) [2]peer { return [2]peer{{"ipcfs", open}, {"redis", list}} }
 	return []row{
-		{"queue", "100 B, 64 at once", 64, 1, second, []peer{{"ipcfs", queue("queue q 1024")}, {"redis", list}}},
-		{"queue", "100 B, 16 at once", 16, 1, 0, []peer{{"ipcfs", queue("queue q 1024")}, {"redis", list}}},
-		{"queue", "100 B, 1 at once", 1, 10, 0, []peer{{"ipcfs", queue("queue q 1024")}, {"redis", list}}},
-		{"work queue", "100 B, 64 at once", 64, 1, 0, []peer{{"ipcfs", queue("queue q 1024 work")}, {"redis", list}}},
-		{"pipe", "100 B, 64 at once", 64, 1, second, []peer{{"ipcfs", pipe}, {"redis", list}}},
+		{rate("queue", "100 B, 64 at once", second), 64, 1, ipcfs(queue("queue q 1024"))},
+		{rate("queue", "100 B, 16 at once", 0), 16, 1, ipcfs(queue("queue q 1024"))},
+		{rate("queue", "100 B, 1 at once", 0), 1, 10, ipcfs(queue("queue q 1024"))},
+		{rate("work queue", "100 B, 64 at once", 0), 64, 1, ipcfs(queue("queue q 1024 work"))},
+		{rate("pipe", "100 B, 64 at once", second), 64, 1, ipcfs(pipe)},
 	}
 }
 
-// A result is what one peer gave in one row: messages a second, by round.
-type result struct {
-	values rounds.Values
-	err    error
+func rate(work, config string, goal float64) rounds.Row {
+	return rounds.Row{Work: work, Config: config, Goal: goal, Rate: true}
 }
 
 // run measures the rows that match and reports each as it is done.
-func (b *bench) run(ctx context.Context, match *regexp.Regexp, report func(*row, []result)) error {
+func (b *bench) run(ctx context.Context, match *regexp.Regexp, report func(rounds.Row, [2]rounds.Result)) error {
 	tmp, err := os.MkdirTemp("", "srv.")
 	if err != nil {
 		return err
@@ -76,7 +72,7 @@ func (b *bench) run(ctx context.Context, match *regexp.Regexp, report func(*row,
 		}
 	}()
 	for _, r := range rows() {
-		if !match.MatchString(r.name()) {
+		if !match.MatchString(r.Name()) {
 			continue
 		}
 		for _, p := range r.peers {
@@ -84,34 +80,16 @@ func (b *bench) run(ctx context.Context, match *regexp.Regexp, report func(*row,
 				running[p.name] = startServer(ctx, tmp, p.name)
 			}
 		}
-		report(&r, b.measure(ctx, &r, running))
+		var ways [2]func() (float64, error)
+		for i, p := range r.peers {
+			ways[i] = func() (float64, error) { return b.round(ctx, &r, running[p.name], p) }
+		}
+		report(r.Row, rounds.Alternate(ctx, &b.turn, b.rounds, ways))
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 	}
 	return nil
-}
-
-func (b *bench) measure(ctx context.Context, r *row, running map[string]*server) []result {
-	results := make([]result, len(r.peers))
-	for n := -1; n < b.rounds; n++ { // one to warm up
-		b.turn++
-		for i := range r.peers {
-			i = (i + b.turn) % len(r.peers)
-			res := &results[i]
-			if res.err == nil {
-				res.err = ctx.Err()
-			}
-			if res.err != nil {
-				continue
-			}
-			var v float64
-			if v, res.err = b.round(ctx, r, running[r.peers[i].name], r.peers[i]); n >= 0 && res.err == nil {
-				res.values = append(res.values, v)
-			}
-		}
-	}
-	return results
 }
 
 // round sends messages through a channel of its own.
