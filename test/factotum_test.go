@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,6 +12,11 @@ import (
 	"syscall"
 	"testing"
 
+	"ninespace/factotum/auth"
+	"ninespace/factotum/authtest"
+	"ninespace/factotum/capfs"
+	"ninespace/factotum/users"
+	"ninespace/srv"
 	"ninespace/srv/client"
 	"ninespace/srv/p9"
 	"ninespace/srv/srvtest"
@@ -111,5 +119,141 @@ func TestFactotumMemory(t *testing.T) {
 	ents, err := filepath.Glob(dir + "/*core*")
 	if err != nil || len(ents) > 0 {
 		t.Errorf("%v, %v", ents, err)
+	}
+}
+
+// TestFactotumDoor goes all the way of Plan 9's door: a client proves to be glenda@burrow
+// to a factotum that is a user's without rights, the broker starts what it lets in as the
+// Linux user that the machine's file names, once.
+func TestFactotumDoor(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to be other users")
+	}
+	nine := binary(t)
+	dir, err := os.MkdirTemp("/tmp", "9d.")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(nine) // where others reach it
+	if err == nil {
+		nine = filepath.Join(dir, "nine")
+		err = os.WriteFile(nine, text, 0o755)
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "users"), []byte("glenda@burrow made\n"), 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	const keeper, made = 54350, 54351
+	policy := users.Policy{File: filepath.Join(dir, "users"), Lookup: func(name string) (*users.User, error) {
+		if name != "made" {
+			return nil, users.ErrUnknown
+		}
+		return &users.User{Name: name, Uid: made, Gid: made, Groups: []uint32{made}, Home: "/"}, nil
+	}}
+	var out bytes.Buffer
+	broker := capfs.NewBroker(capfs.Config{Trusted: []uint32{keeper}, Start: func(_ context.Context, _, to string) error {
+		name, dom, _ := strings.Cut(to, "@")
+		u, err := policy.Name(name, dom)
+		if err != nil {
+			return err
+		}
+		cmd := exec.Command("sh", "-c", "id -u; id -G; echo $USER")
+		u.As(cmd)
+		cmd.Stdout = &out
+		return cmd.Run()
+	}})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	sock := "unix!" + filepath.Join(dir, "caps")
+	l, err := srv.Announce(sock)
+	if err == nil {
+		err = os.Chmod(sock[5:], 0o777)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- srv.New(broker).Serve(ctx, l) }()
+	defer func() {
+		cancel()
+		<-served
+	}()
+	keys := exec.Command(nine, "factotum", "-c", sock)
+	(&users.User{Name: "54350", Uid: keeper, Gid: keeper, Home: "/"}).As(keys)
+	ns := filepath.Join(dir, "ns")
+	if err := errors.Join(os.Mkdir(ns, 0o700), os.Chown(ns, keeper, keeper)); err != nil {
+		t.Fatal(err)
+	}
+	keys.Env = append(keys.Env, "NAMESPACE="+ns)
+	var log bytes.Buffer
+	keys.Stderr = &log
+	if err := keys.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		keys.Process.Kill()
+		keys.Wait()
+	}()
+	posted := "unix!" + filepath.Join(ns, "factotum")
+	var c *client.Conn
+	if !srvtest.Until(func() bool { c, err = client.Dial(t.Context(), posted, nil); return err == nil }) {
+		t.Fatal(err, log.String())
+	}
+	defer c.Close()
+	write := func(c *client.Conn, name, text string) error {
+		root, err := c.Attach(t.Context(), nil, "", "")
+		if err != nil {
+			return err
+		}
+		f, err := root.WalkOpen(t.Context(), p9.OWRITE, name)
+		if err != nil {
+			return err
+		}
+		defer f.Clunk(t.Context())
+		_, err = f.Write(t.Context(), []byte(text), 0)
+		return err
+	}
+	// The keys are the keeper's; root, who listens here, may use this one.
+	add := exec.Command(nine, "factotum", "-g", "-s", posted, "proto=dp9ik", "dom=burrow", "user=glenda", "owner=root", "!password?")
+	(&users.User{Name: "54350", Uid: keeper, Gid: keeper, Home: "/"}).As(add)
+	add.Stdin = strings.NewReader("rabbit hole\n")
+	if out, err := add.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	f, err := auth.Dial(t.Context(), posted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	a, b := srvtest.Pair(t)
+	went := make(chan error, 1)
+	go func() {
+		_, _, err := authtest.Peer{User: "glenda", Dom: "burrow", Password: "rabbit hole", Suite: 0xccab}.Client(b)
+		went <- err
+	}()
+	conn, info, err := f.Plan9Server(t.Context(), a)
+	if err := errors.Join(err, <-went); err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if info.Suid != "glenda" || info.Dom != "burrow" || !strings.HasPrefix(info.Cap, "root@glenda@burrow@") {
+		t.Fatalf("%+v", info)
+	}
+	bc, err := client.Dial(t.Context(), sock, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer bc.Close()
+	if err := write(bc, "capuse", info.Cap); err != nil || out.String() != "54351\n54351\nmade\n" {
+		t.Errorf("%v: %s", err, out.String())
+	}
+	if err := write(bc, "capuse", info.Cap); err == nil {
+		t.Error("used twice")
 	}
 }

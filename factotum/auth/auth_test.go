@@ -195,6 +195,14 @@ func TestTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	old, err := sshkey.WithCert(clientWire, certify(t, caKey, clientPub, sshkey.UserCert, "glenda", time.Now().Add(-time.Minute), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	oldHost, err := sshkey.WithCert(serverWire, certify(t, caKey, serverPub, sshkey.HostCert, "node", time.Now().Add(-time.Minute), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
 	host := HostName("node", "17011")
 	for name, v := range map[string]struct {
 		server, client    []byte
@@ -205,6 +213,8 @@ func TestTLS(t *testing.T) {
 		"keys":          {serverWire, clientWire, line(clientPub), host + " " + line(serverPub), "", true},
 		"command":       {serverWire, clientWire, `command="ls \"a\"",restrict ` + line(clientPub), host + " " + line(serverPub), `ls "a"`, true},
 		"certificates":  {hostCert, userCert, "cert-authority " + line(ca), "@cert-authority [node]:* " + line(ca), "date", true},
+		"expired":       {hostCert, old, "cert-authority " + line(ca), "@cert-authority * " + line(ca), "", false},
+		"host expired":  {oldHost, userCert, "cert-authority " + line(ca), "@cert-authority * " + line(ca), "", false},
 		"stranger":      {serverWire, clientWire, line(serverPub), host + " " + line(serverPub), "", false},
 		"changed":       {serverWire, clientWire, line(clientPub), host + " " + line(clientPub), "", false},
 		"unknown":       {serverWire, clientWire, line(clientPub), "", "", false},
