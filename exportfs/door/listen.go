@@ -29,9 +29,6 @@ type Options struct {
 	// Keep is how long a TCP connection is kept whose link is lost, until the caller has made
 	// another one; 0: an hour.
 	Keep time.Duration
-
-	Authorized string // instead of Users: an authorized_keys for everybody
-	Root       bool   // and whether root may come in
 }
 
 // A Listener is a door that others come through.
@@ -158,7 +155,7 @@ func (l *Listener) admit(ctx context.Context, raw net.Conn) (*Conn, error) {
 	if a, err := netip.ParseAddrPort(raw.RemoteAddr().String()); err == nil {
 		from = a.Addr()
 	}
-	u, g, err := l.o.who(w.User, pub, from)
+	u, g, err := l.o.Users.Key(w.User, pub, from, time.Now())
 	if err != nil {
 		refuse(c, "key", auth.ErrNotAuthorized.Error()) // a stranger learns nothing of who there is
 		return nil, fmt.Errorf("user %.64q, key %s: %w", w.User, pub.Fingerprint(), err)

@@ -39,7 +39,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	fs.StringVar(&d.nsfile, "n", "", "build name spaces from `nsfile`")
 	one := fs.Bool("i", false, "serve standard input and output")
 	want := fs.String("w", "", "what the caller wants, a `line`")
-	cfg := cpu.Config{Stderr: std[2], Export: export}
+	cfg := cpu.Config{Stderr: std[2]}
 	fs.StringVar(&cfg.Command, "c", "", "run this `command` only")
 	fs.BoolVar(&cfg.Restrict, "R", false, "no terminal")
 	if err := srv.Parse(fs, args); err != nil {
