@@ -62,11 +62,10 @@ func twice(dir, command string) string {
 	return fmt.Sprintf(`cd '%s' || exit 1
 for i in 1 2; do
 	t0=$(date +%%s%%N)
-	{ %s; } >/dev/null 2>/tmp/cpub.err.$$ || { tail -1 /tmp/cpub.err.$$ >&2; rm -f /tmp/cpub.err.$$; exit 1; }
+	said=$({ %s; } 2>&1 >/dev/null) || { echo "$said" >&2; exit 1; }
 	t1=$(date +%%s%%N)
 	echo $((t1-t0))
-done
-rm -f /tmp/cpub.err.$$`, dir, command)
+done`, dir, command)
 }
 
 // times are the last lines of such a script's output.
