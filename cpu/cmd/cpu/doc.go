@@ -7,7 +7,7 @@ cpu - run a command on another node, with your files along
 
 # SYNOPSIS
 
-	nine cpu [-NRilv] [-h addr,...] [-u user] [-J addr] [-k key] [-d dir] [-e var] [-n nsfile] [-r tree] [[-c] cmd [arg ...]]
+	nine cpu [-NRilv] [-h addr,...] [-u user] [-J addr] [-k key] [-d dir] [-e var] [-n nsfile] [-r tree] [-P file] [[-c] cmd [arg ...]]
 
 # DESCRIPTION
 
@@ -65,6 +65,8 @@ The options are:
 	           this file of yours; a line that cannot be applied is an
 	           error and the command does not run
 	-r tree    let the far side have only this directory, as /mnt/term
+	-P file    let the far side have of that only what this patternfile says, as
+	           exportfs does
 	-R         let the far side read and not write
 	-N         let your root be the command's root: / with /usr, /etc and all, but for
 	           the far side's own /dev, /proc, /sys and /tmp and what ninespace has.
