@@ -201,10 +201,10 @@ func (c *cache) enter(dir *kept, name string, st *p9.Stat, t ticket) *kept {
 	return k
 }
 
-// is gives the version of what is known since before a request was made, 0 for nothing.
-// c.mu is held.
+// is gives the version that the file had when a request was made, by a lease; 0 where that
+// is not known for sure. c.mu is held.
 func (k *kept) is(t ticket) uint32 {
-	if !t.holds(k) || !k.told {
+	if !t.holds(k) || !k.at.leased || !k.c.good(k.at) {
 		return 0
 	}
 	return k.st.Qid.Vers
