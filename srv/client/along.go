@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"syscall"
 
 	"ninespace/srv/p9"
 )
@@ -117,7 +118,7 @@ type Entry struct {
 }
 
 // ErrLong says that a directory has more entries than were wanted.
-var ErrLong = p9.NewError(p9.ErrNotSup.Errno, "directory has too many entries")
+var ErrLong = &p9.Error{Ename: "directory has too many entries", Errno: syscall.EOPNOTSUPP}
 
 // A Listing says what ListStat asks for.
 type Listing struct {
