@@ -46,6 +46,7 @@ type kept struct {
 
 	// All else is under c.mu.
 	refs    int // Chans and handles
+	opens   int // handles
 	dir     *kept
 	name    string
 	fid     *client.Fid
@@ -198,6 +199,23 @@ func (c *cache) enter(dir *kept, name string, st *p9.Stat, t ticket) *kept {
 	k.take(st, t)
 	c.trim()
 	return k
+}
+
+// is gives the version that the file had when a request was made, by a lease; 0 where that
+// is not known for sure. c.mu is held.
+func (k *kept) is(t ticket) uint32 {
+	if !t.holds(k) || !k.at.leased || !k.c.good(k.at) {
+		return 0
+	}
+	return k.st.Qid.Vers
+}
+
+// became takes the attributes that were asked for behind a change that was made here. If
+// they are another version than was known before, they are of after it. c.mu is held.
+func (k *kept) became(was uint32, now client.Behind, t ticket) {
+	if was != 0 && now.Ok && now.Stat.Qid.Path == k.path && now.Stat.Qid.Vers != was && now.Stat.Qid.Vers != 0 {
+		k.st, k.at = now.Stat, k.stamp(t)
+	}
 }
 
 // stamp is what is put on what a request told of the file.

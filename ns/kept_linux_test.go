@@ -181,3 +181,21 @@ func TestKeptFull(t *testing.T) {
 		}
 	}
 }
+
+// TestKeptBehind has attributes that come behind a change be of after it, though the
+// server may do the two in any order and what was known before is old.
+func TestKeptBehind(t *testing.T) {
+	root, err := diskfs.New(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { root.(io.Closer).Close() })
+	l := srvtest.NewLink(t, srv.New(root), 0)
+	m := mountGroup(t, "mount -c -C "+l.Addr+" /n/x")
+	m.sh(t, "/n/x", `for i in $(seq 100 140); do
+		printf text | dd of=f bs=1 seek=1$i conv=notrunc 2>/dev/null
+		truncate -s $i f; test $(stat -c %s f) = $i || { stat f; exit 1; }
+		printf text | dd of=f bs=1 seek=2000 conv=notrunc 2>/dev/null
+		chmod 6$((i%8))0 f; test $(stat -c %s.%a f) = 2004.6$((i%8))0 || { stat f; exit 1; }
+	done`)
+}

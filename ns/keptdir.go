@@ -306,6 +306,7 @@ func (k *kept) Create(ctx context.Context, name string, perm fs.FileMode, mode p
 		n, err := k.made(ctx, fid, name, err)
 		return n, nil, err
 	}
+	t := k.c.begin()
 	g, first, err := fid.WalkCreateStat(ctx, name, perm, mode)
 	if err == nil {
 		if err = first.StatErr; err != nil {
@@ -315,9 +316,13 @@ func (k *kept) Create(ctx context.Context, name string, perm fs.FileMode, mode p
 	if err != nil {
 		return nil, nil, err
 	}
+	k.c.mu.Lock()
+	was := k.is(t)
+	k.c.mu.Unlock()
 	n := k.entered(name, &first.Stat)
 	k.c.mu.Lock()
 	defer k.c.mu.Unlock()
+	k.became(was, first.Dir, t)
 	return n, n.handle(g, mode), nil
 }
 
@@ -372,7 +377,7 @@ func (k *kept) Mknod(ctx context.Context, name string, perm fs.FileMode, rdev ui
 }
 
 // there gives, held, the file that a name is known to have, and sees to it that it has
-// a fid if it is in use: its name is about to go.
+// a fid if it is open: its name is about to go.
 func (k *kept) there(ctx context.Context, name string) *kept {
 	k.c.mu.Lock()
 	n := k.names[name].k
@@ -380,7 +385,7 @@ func (k *kept) there(ctx context.Context, name string) *kept {
 		k.c.mu.Unlock()
 		return nil
 	}
-	used := n.refs > 0
+	used := n.opens > 0
 	n.hold()
 	k.c.mu.Unlock()
 	if used {
@@ -397,13 +402,16 @@ func (k *kept) Unlink(ctx context.Context, name string, isDir bool) error {
 		return err
 	}
 	n := k.there(ctx, name)
-	err = fid.Unlink(ctx, name, isDir)
+	t := k.c.begin()
+	now, err := fid.UnlinkStat(ctx, name, isDir)
 	k.c.mu.Lock()
 	if n != nil {
 		n.change()
 	}
 	if err == nil {
+		was := k.is(t)
 		k.cut(name)
+		k.became(was, now, t)
 	}
 	k.c.mu.Unlock()
 	if n != nil {

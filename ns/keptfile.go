@@ -102,8 +102,20 @@ func (k *kept) wstat(ctx context.Context, fid *client.Fid, w p9.Wstat) (err erro
 	if w.Valid == 0 {
 		return fid.Wstat(ctx, w)
 	}
-	err = fid.Wstat(ctx, w)
-	k.c.drop(k)
+	t := k.c.begin()
+	now, err := fid.WstatStat(ctx, w)
+	k.c.mu.Lock()
+	defer k.c.mu.Unlock()
+	was := k.is(t)
+	read, target := k.read, k.target
+	k.touch()
+	if w.Valid&p9.WLength != 0 && now.Stat.Length != w.Length || w.Valid&p9.WMode != 0 && now.Stat.Mode.Perm() != w.Mode.Perm() {
+		now.Ok = false
+	}
+	k.became(was, now, t)
+	if k.read = false; err == nil && w.Valid&(p9.WMode|p9.WUid|p9.WGid) == 0 {
+		k.read, k.target = read, target
+	}
 	return err
 }
 

@@ -28,6 +28,7 @@ type keptHandle struct {
 
 // handle makes a handle. c.mu is held.
 func (k *kept) handle(g *client.Fid, mode p9.Mode) *keptHandle {
+	k.opens++
 	h := &keptHandle{kept: k.hold(), mode: mode, fid: g, as: k.changed}
 	if mode.Writable() {
 		if k.writers == nil {
@@ -270,6 +271,7 @@ func (h *keptHandle) Clunk() {
 func (h *keptHandle) end(fid *client.Fid) {
 	h.c.mu.Lock()
 	delete(h.writers, h)
+	h.opens--
 	h.c.mu.Unlock()
 	switch {
 	case fid == nil:

@@ -51,7 +51,7 @@ type ownChange struct {
 // How long a holder leaves a file alone before it is told, and when it is told even so.
 const (
 	ownSettles = 200 * time.Millisecond
-	ownMost    = time.Second
+	ownMost    = 3 * time.Second
 )
 
 // NewLeases makes Leases for a tree that only changes through its Servers.

@@ -12,10 +12,13 @@ import (
 // What is asked along with something else, in one round trip.
 
 // WalkCreateStat makes a file in the directory and opens it as WalkCreate does, and
-// asks for its attributes.
+// asks for its attributes and the directory's.
 func (f *Fid) WalkCreateStat(ctx context.Context, name string, perm fs.FileMode, mode p9.Mode) (*Fid, First, error) {
-	var first First
-	p := pipe{may: 1}
+	first, p := First{}, pipe{may: 1}
+	if f.c.dotl && f.c.ordered {
+		p.also = f.behind()
+		p.also.err = errUnsent
+	}
 	defer p.release()
 	k := p.add(f.c.createType())
 	if err := k.create(f.c, name, perm, mode); err != nil {
@@ -33,11 +36,77 @@ func (f *Fid) WalkCreateStat(ctx context.Context, name string, perm fs.FileMode,
 		return f.WalkOpenStat(ctx, mode, nil, name)
 	}
 	g.opened(k, mode)
-	g.parent, g.name = f.qid, name
+	if g.parent, g.name = f.qid, name; p.also != nil && p.also.err != errUnsent {
+		first.Dir = f.told(p.also)
+	}
 	if first.StatErr = stat.err; stat.err == nil {
 		first.Stat, first.StatErr = g.statted(stat)
 	}
 	return g, first, nil
+}
+
+// A Behind is the attributes of a file that were asked for right behind a request that
+// changes it. They may be of before, as a server may do the two in any order, or be
+// missing: then Ok is false.
+type Behind struct {
+	Stat p9.Stat
+	Ok   bool
+}
+
+// behind makes a call that asks for the file's attributes.
+func (f *Fid) behind() *call {
+	k := f.start(p9.Tgetattr)
+	k.Mask = p9.GetattrAll
+	return k
+}
+
+// told takes its answer.
+func (f *Fid) told(k *call) (b Behind) {
+	if k.err == nil {
+		st, err := f.statted(k)
+		b = Behind{st, err == nil}
+	}
+	return b
+}
+
+// both does a request and asks for the attributes, in one round trip.
+func (f *Fid) both(ctx context.Context, k *call) (Behind, error) {
+	if err := ctx.Err(); err != nil {
+		return Behind{}, err
+	}
+	stat := f.behind()
+	defer stat.release()
+	f.c.send(ctx, k, stat)
+	f.c.wait(ctx, k, stat)
+	return f.told(stat), k.err
+}
+
+// WstatStat changes attributes as Wstat does, and asks for all.
+func (f *Fid) WstatStat(ctx context.Context, w p9.Wstat) (Behind, error) {
+	if !f.c.dotl || !f.c.ordered || w.Valid == 0 || w.Valid&p9.WName != 0 || w.Uid != "" || w.Gid != "" {
+		return Behind{}, f.Wstat(ctx, w)
+	}
+	k := f.start(p9.Tsetattr)
+	defer k.release()
+	k.Setattr = p9.SetattrOf(&w)
+	return f.both(ctx, k)
+}
+
+// UnlinkStat removes an entry as Unlink does, and asks for the directory's attributes.
+func (f *Fid) UnlinkStat(ctx context.Context, name string, isDir bool) (Behind, error) {
+	if !f.c.dotl || !f.c.ordered {
+		return Behind{}, f.Unlink(ctx, name, isDir)
+	}
+	k := f.start(p9.Tunlinkat)
+	defer k.release()
+	if k.Name, k.Flags = name, 0; isDir {
+		k.Flags = atRemoveDir
+	}
+	b, err := f.both(ctx, k)
+	if unsupported(err) {
+		return Behind{}, f.Unlink(ctx, name, isDir)
+	}
+	return b, err
 }
 
 // An Entry is a directory's entry with what else is known of its file.

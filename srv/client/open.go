@@ -84,6 +84,7 @@ type First struct {
 	StatErr error
 	N       int // how many bytes were read
 	ReadErr error
+	Dir     Behind // of the directory, where a file was made
 }
 
 // WalkOpenStat opens the file at the end of a path as WalkOpen does, and asks for its

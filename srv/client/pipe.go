@@ -19,12 +19,13 @@ import (
 // others, which may have a thread for each request, the same goes one by one: some
 // do the requests of one fid in any order, and some even crash on that.
 type pipe struct {
-	ks  [3]*call // on the new fid, in order
-	n   int
-	may int     // how many of them, at the end, may fail
-	end p9.Type // what then ends the fid, Tclunk or Tremove; 0: it stays
-	err error   // of that
-	own bool    // the fid's number is ours to give back: the end's reply is there
+	ks   [3]*call // on the new fid, in order
+	n    int
+	also *call   // on another fid, sent last; nil: nothing is
+	may  int     // how many of them, at the end, may fail
+	end  p9.Type // what then ends the fid, Tclunk or Tremove; 0: it stays
+	err  error   // of that
+	own  bool    // the fid's number is ours to give back: the end's reply is there
 }
 
 var errUnsent = errors.New("not sent")
@@ -43,6 +44,9 @@ func (p *pipe) calls() []*call { return p.ks[:p.n] }
 func (p *pipe) release() {
 	for _, k := range p.calls() {
 		k.release()
+	}
+	if p.also != nil {
+		p.also.release()
 	}
 }
 
@@ -82,10 +86,13 @@ func (p *pipe) run(ctx context.Context, f *Fid, names []string) (*Fid, error) {
 
 // send sends the walk and the rest, and waits.
 func (p *pipe) send(ctx context.Context, g *Fid, walk *call) {
-	var all [len(p.ks) + 2]*call
+	var all [len(p.ks) + 3]*call
 	ks := append(append(all[:0], walk), p.calls()...)
 	for _, k := range ks[1:] {
 		k.Fid = g.num
+	}
+	if p.also != nil {
+		ks = append(ks, p.also)
 	}
 	if p.end == 0 {
 		g.c.send(ctx, ks...)
