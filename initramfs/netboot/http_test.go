@@ -88,11 +88,11 @@ func TestHTTP(t *testing.T) {
 	if r, body := fetch(t, "GET", at+"/f/more"); r.StatusCode != 200 || body != "" {
 		t.Errorf("an empty file: %s, %q", r.Status, body)
 	}
-	if r, body := fetch(t, "GET", at+"/f/ipxe.efi"); r.StatusCode != 200 || !strings.HasPrefix(body, "ipxe.efi") {
+	if r, body := fetch(t, "GET", at+"/f/ipxe.efi"); r.StatusCode != 200 || !strings.HasPrefix(body, "boot.efi") {
 		t.Errorf("a loader: %s", r.Status)
 	}
 	for path, code := range map[string]int{"/f/none": 404, "/f/": 403, "/f/../secret": 403, "/f/%2e%2e/secret": 403, "/f/link": 403, "/f/.": 403, "/f/a%00b": 403,
-		"/f//etc/passwd": 404, "/f/..%5csecret": 403, "/": 404, "/boot/x": 404, "/join": 405} {
+		"/f//etc/passwd": 404, "/f/..%5csecret": 403, "/f/..": 403, "/": 404, "/boot/x": 404, "/join": 405} {
 		req := &http.Request{Method: "GET", Host: addr, Header: http.Header{}}
 		var err error
 		if req.URL, err = req.URL.Parse(at); err == nil {

@@ -69,7 +69,6 @@ type Server struct {
 	cfg  Config
 	root *srv.Dir
 	dir  *os.Root
-	more *os.Root // loaders, nil for none
 
 	ifindex int
 	addr    netip.Addr
@@ -111,12 +110,6 @@ func New(cfg Config) (*Server, error) {
 	var err error
 	if s.dir, err = os.OpenRoot(cfg.Dir); err != nil {
 		return nil, err
-	}
-	if cfg.Loaders != "" {
-		if s.more, err = os.OpenRoot(cfg.Loaders); err != nil {
-			s.dir.Close()
-			return nil, err
-		}
 	}
 	s.root = s.tree()
 	if err := s.reload(); err != nil {
@@ -202,9 +195,6 @@ func (s *Server) Close() {
 	}
 	s.wg.Wait()
 	s.dir.Close()
-	if s.more != nil {
-		s.more.Close()
-	}
 }
 
 // device finds the interface and its first IPv4 address.
