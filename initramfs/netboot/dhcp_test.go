@@ -192,6 +192,9 @@ func TestProxy(t *testing.T) {
 		!bytes.Equal(r.Options.Get(dhcpv4.OptionVendorSpecificInformation), []byte{6, 1, 8, 255}) || r.Options.Has(dhcpv4.OptionIPAddressLeaseTime) {
 		t.Errorf("%v", r)
 	}
+	if r := s.ask(t, discover, "525400123456", iPXE()...); r == nil || r.ClassIdentifier() != "PXEClient" || r.BootFileName != "http://10.9.0.1/boot/525400123456" {
+		t.Errorf("iPXE: %v", r)
+	}
 	if r := s.ask(t, discover, "525400123456"); r != nil {
 		t.Errorf("who does not boot: %v", r)
 	}

@@ -143,6 +143,18 @@ func TestScript(t *testing.T) {
 	s.says(t, "http: from 127.0.0.1: script for 020000000009: unknown node")
 }
 
+// TestProxyAddress: beside another DHCP server a machine's address is learned from the
+// script that it asks for.
+func TestProxyAddress(t *testing.T) {
+	s, addr := served(t, func(cfg *Config) { cfg.Proxy = true })
+	fetch(t, "GET", "http://"+addr+"/boot/525400123456")
+	fetch(t, "GET", "http://"+addr+"/f/kernel")
+	s.says(t, `525400123456 http: "kernel" to 127.0.0.1: 600000 bytes`)
+	if got := s.nodeText(s.nodes["525400123456"]); !strings.Contains(got, "ip=127.0.0.1 class=worker\n\tstate=kernel ") {
+		t.Error(got)
+	}
+}
+
 // TestBadHTTP: what is malformed is refused, said, and ends the connection.
 func TestBadHTTP(t *testing.T) {
 	srvtest.CheckGoroutines(t)

@@ -106,6 +106,10 @@ func (w *web) boot(a *ask, text string) error {
 		}
 	}
 	n.last = now()
+	if s.cfg.Proxy { // this is how its address is learned
+		s.release(n)
+		n.addr, s.leases[w.from] = w.from, &lease{ether, n.last.Add(leaseTime)}
+	}
 	// A token is for the machine alone, as far as an address tells.
 	mine := !n.addr.IsValid() || n.addr == w.from
 	_, n.known = s.db.find(n.machine)
