@@ -26,6 +26,7 @@ package netboot
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -34,8 +35,6 @@ import (
 	"os"
 	"sync"
 	"time"
-
-	"crypto/tls"
 
 	"ninespace/factotum/sshkey"
 	"ninespace/srv"
@@ -70,9 +69,8 @@ type Server struct {
 	root *srv.Dir
 	dir  *os.Root
 
-	ifindex int
-	addr    netip.Addr
-	net     netip.Prefix
+	addr netip.Addr // our own, and the network that it is of
+	net  netip.Prefix
 
 	mu       sync.Mutex
 	db       *db
@@ -130,7 +128,7 @@ func (s *Server) Start() error {
 		return err
 	}
 	s.mu.Lock()
-	s.ifindex, s.addr, s.net = ifc.Index, prefix.Addr(), prefix.Masked()
+	s.addr, s.net = prefix.Addr(), prefix.Masked()
 	s.mu.Unlock()
 	if s.cfg.Pools > 0 && !s.net.Contains(s.cfg.Pool) {
 		return fmt.Errorf("%s: not an address of the network of %s, %s", s.cfg.Pool, ifc.Name, s.net)

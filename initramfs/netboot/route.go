@@ -51,7 +51,7 @@ func (w *web) answer(a *ask) error {
 	s.mu.Lock()
 	n := s.at(w.from)
 	s.mu.Unlock()
-	sent, err := w.file(a, f, n)
+	sent, err := w.file(a, f)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.count.bytes += uint64(sent)
