@@ -65,10 +65,11 @@ func (r *Resident) Serve(ctx context.Context, first net.Conn, l net.Listener) {
 	r.moved = time.Now()
 	open := map[net.Conn]bool{}
 	add := func(c net.Conn) {
+		alone := len(open) == 0
 		open[c] = true
 		alive := time.Since(r.moved) < fresh
 		go func() {
-			r.stream(c, alive)
+			r.stream(c, alive, alone)
 			r.went <- c
 		}()
 	}
@@ -110,18 +111,18 @@ const (
 )
 
 // stream gives a caller a stream to the far side.
-func (r *Resident) stream(c net.Conn, alive bool) {
+func (r *Resident) stream(c net.Conn, alive, alone bool) {
 	defer c.Close()
 	if uid, ok := srv.PeerOf(c); !ok || uid != uint32(os.Geteuid()) {
 		return
 	}
-	if !alive {
-		// Both ends may have slept, and the far one be gone for good.
-		limit := time.AfterFunc(aLive, func() { r.mux.Close() })
-		_, err := r.mux.Ping()
-		if limit.Stop(); err != nil {
-			return
+	if !alive && !r.there() {
+		// Both ends may have slept, and the far one be gone for good. Others may
+		// wait for it.
+		if alone {
+			r.mux.Close()
 		}
+		return
 	}
 	s, err := r.mux.Open()
 	if err != nil {
@@ -132,6 +133,21 @@ func (r *Resident) stream(c net.Conn, alive bool) {
 		return
 	}
 	relay(c, s)
+}
+
+// there asks the far side whether it is.
+func (r *Resident) there() bool {
+	answer := make(chan error, 1)
+	go func() {
+		_, err := r.mux.Ping()
+		answer <- err
+	}()
+	select {
+	case err := <-answer:
+		return err == nil
+	case <-time.After(aLive):
+		return false
+	}
 }
 
 // Ask takes the stream that a Resident gives, and says which processor is at its end: c is

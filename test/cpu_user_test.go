@@ -22,6 +22,7 @@ type fleet struct {
 	home       string // of the caller, with a key that is glenda's
 	glenda     string // her home
 	log        string
+	restart    func() // ends the cpud and starts another one
 }
 
 const glendaUid = 54321
@@ -88,6 +89,13 @@ func (f *fleet) serve(args ...string) *exec.Cmd {
 			f.Logf("cpud: %s", f.read("log"))
 		}
 	})
+	f.restart = func() {
+		f.Helper()
+		cmd.Process.Kill()
+		cmd.Wait()
+		os.Remove(filepath.Join(f.dir, "fuse"))
+		f.serve(args...)
+	}
 	waitFor(f.T, f.ctx, func() bool {
 		c, err := net.Dial("tcp", "127.0.0.1:"+f.port)
 		if err == nil {

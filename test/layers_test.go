@@ -48,14 +48,14 @@ var layers = []struct {
 
 	{"exportfs", "srv srv/p9 exportfs/door"},
 	{"exportfs/aan", ""},
-	{"exportfs/door", "srv srv/p9 srv/client factotum/auth factotum/sshkey factotum/users"},
+	{"exportfs/door", "srv srv/p9 srv/client exportfs/aan factotum/auth factotum/sshkey factotum/users"},
 	{"exportfs/trees", "srv srv/p9 srv/client srv/*fs exportfs"},
-	{"exportfs/cmd/*", "srv srv/p9 srv/client srv/*fs ns factotum/auth exportfs exportfs/aan exportfs/door exportfs/trees"},
+	{"exportfs/cmd/*", "srv srv/p9 srv/client srv/*fs ns factotum/auth factotum/users exportfs exportfs/aan exportfs/door exportfs/trees"},
 
 	{"cpu", "srv srv/p9 srv/client srv/execfs ns exportfs exportfs/aan exportfs/door factotum/auth factotum/users"},
-	{"cpu/cmd/*", "srv srv/p9 srv/client srv/*fs ns exportfs exportfs/aan exportfs/door factotum/auth factotum/users cpu"},
+	{"cpu/cmd/*", "srv srv/p9 srv/client srv/*fs ns exportfs exportfs/aan exportfs/door exportfs/trees factotum/auth factotum/users cpu"},
 
-	{"initramfs", ""},
+	{"initramfs", "factotum/sshkey"},
 	{"initramfs/node", "srv srv/p9 srv/client srv/netfs factotum/sshkey initramfs"},
 	{"initramfs/cmd/init", "initramfs/node"},
 	{"initramfs/cmd/initramfs", "srv initramfs"},

@@ -24,6 +24,7 @@ var packages = []debian{
 	{"openssl", "/usr/bin/openssl", "the foreign TLS with a shared key"},
 	{"openssh-client", "/usr/bin/ssh-add", "the foreign user of the ssh-agent"},
 	{"openssh-server", "/usr/sbin/sshd", "the server that it logs in to"},
+	{"sshfs", "/usr/bin/sshfs", "files along with ssh, that cpu is measured beside"},
 	{"git", "/usr/bin/git", "a program in name spaces"},
 	{"make", "/usr/bin/make", "another"},
 	{"python3", "/usr/bin/python3", "another"},

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"ninespace/exportfs/aan"
 	"ninespace/factotum/auth"
 	"ninespace/factotum/sshkey"
 	"ninespace/srv/client"
@@ -119,13 +120,18 @@ type refusal struct {
 func (r *refusal) Error() string { return "refused: " + r.text }
 
 // ask says what is wanted on a stream and reads the answer.
-func ask(ctx context.Context, c io.ReadWriteCloser, w Want) (arch string, err error) {
+func ask(ctx context.Context, c io.ReadWriteCloser, w Want) (text string, err error) {
 	deadline(c, answerLimit)
 	stop := context.AfterFunc(ctx, func() { c.Close() })
 	defer stop()
 	if _, err := io.WriteString(c, w.String()+"\n"); err != nil {
 		return "", err
 	}
+	return answer(c)
+}
+
+// answer reads the answer.
+func answer(c io.ReadWriteCloser) (text string, err error) {
 	line, err := readLine(c)
 	if err != nil {
 		return "", fmt.Errorf("no door of ninespace answers there: %w", p9.Fact(err))
@@ -167,15 +173,83 @@ func (d *Dialer) dialUnix(ctx context.Context, path string, w Want) (*Conn, erro
 	return &Conn{ReadWriteCloser: c, Want: w, Peer: Peer{User: u.Username, Addr: "unix!" + path, Arch: arch}, dialled: true}, nil
 }
 
-// dialTLS makes a connection that shows a key.
+// dialTLS makes a connection that shows a key and goes on over further links when that is lost.
 func (d *Dialer) dialTLS(ctx context.Context, address string, w Want, k key) (*Conn, error) {
-	cert, err := auth.Wrap(k.signer, k.pub)
+	first, shown, err := d.link(ctx, address, w, k)
 	if err != nil {
 		return nil, err
 	}
-	host, port, err := net.SplitHostPort(address)
+	var refused time.Time // since when nobody listens there
+	link := func(ctx context.Context) (net.Conn, error) {
+		if c := first; c != nil {
+			first = nil
+			return c, nil
+		}
+		c, err := d.again(ctx, address, w, k.pub, shown)
+		switch {
+		case !errors.Is(err, syscall.ECONNREFUSED):
+			refused = time.Time{}
+		case refused.IsZero():
+			refused = time.Now()
+		case time.Since(refused) > refusedLimit:
+			err = aan.Permanent(err)
+		}
+		return c, err
+	}
+	c, err := aan.Dial(ctx, link, aan.Config{Log: func(what string) { d.log("%s", what) }})
 	if err != nil {
 		return nil, err
+	}
+	c.SetDeadline(time.Now().Add(answerLimit))
+	stop := context.AfterFunc(ctx, func() { c.Abort(ctx.Err()) })
+	defer stop()
+	arch, err := answer(c)
+	if err != nil {
+		c.Abort(err)
+		return nil, err
+	}
+	p := Peer{Key: shown.Fingerprint(), Addr: "tcp!" + strings.Replace(address, ":", "!", 1), Arch: arch}
+	return &Conn{ReadWriteCloser: c, Want: w, Peer: p, dialled: true}, nil
+}
+
+// refusedLimit is how long a host may be there without anybody who listens: its cpud has
+// ended, and with it what the connection was to.
+const refusedLimit = 30 * time.Second
+
+// again makes one more link, to the same host and by the same key.
+func (d *Dialer) again(ctx context.Context, address string, w Want, mine, host *sshkey.Public) (net.Conn, error) {
+	want := d.Key
+	if want == "" {
+		want = mine.Fingerprint()
+	}
+	keys, done, err := findKeys(ctx, want, false)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	c, shown, err := d.link(ctx, address, w, keys[0])
+	var r *refusal
+	switch {
+	case errors.As(err, &r):
+		return nil, aan.Permanent(err)
+	case err != nil:
+		return nil, err
+	case !shown.Equal(host):
+		c.Close()
+		return nil, aan.Permanent(errors.New("the host has another key than before"))
+	}
+	return c, nil
+}
+
+// link makes one connection: the host is known, and lets us in.
+func (d *Dialer) link(ctx context.Context, address string, w Want, k key) (net.Conn, *sshkey.Public, error) {
+	cert, err := auth.Wrap(k.signer, k.pub)
+	if err != nil {
+		return nil, nil, err
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, nil, err
 	}
 	var shown *sshkey.Public
 	var unknown bool
@@ -188,28 +262,26 @@ func (d *Dialer) dialTLS(ctx context.Context, address string, w Want, k key) (*C
 	for {
 		raw, err := d.stream(ctx, address)
 		if err != nil {
-			return nil, p9.Fact(err)
+			return nil, nil, p9.Fact(err)
 		}
 		c := tls.Client(raw, conf)
 		deadline(raw, greetLimit)
 		err = c.HandshakeContext(ctx)
 		if err == nil {
 			d.log("host %s has the key %s; yours is %s", host, shown.Fingerprint(), k.pub.Fingerprint())
-			arch, err := ask(ctx, c, w)
-			if err != nil {
+			if _, err := ask(ctx, c, w); err != nil {
 				c.Close()
-				return nil, err
+				return nil, nil, err
 			}
-			p := Peer{Key: shown.Fingerprint(), Addr: "tcp!" + host + "!" + port, Arch: arch}
-			return &Conn{ReadWriteCloser: c, Want: w, Peer: p, dialled: true}, nil
+			return c, shown, nil
 		}
 		raw.Close()
 		if !unknown {
-			return nil, fact(err, host, shown)
+			return nil, nil, fact(err, host, shown)
 		}
 		// The question takes its time, so the handshake does not wait for the answer.
 		if err := auth.CheckHost(d.known(), auth.HostName(host, port), shown); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 }

@@ -27,4 +27,9 @@
 // What follows ok is yamux, whose client is the caller (but for dial, which is that
 // stream itself): each stream inside it, whichever end opened it, is a conversation
 // of 9P whose client is the opener.
+//
+// A TCP connection may be lost and the conversation not: TLS carries package aan, which goes
+// on over the next one. Each says who it is and what it wants as above, by the same keys, and
+// is answered "ok" or let go; then it is aan's, and the service's answer, ok with ARCH or no,
+// is the first that comes through it.
 package door

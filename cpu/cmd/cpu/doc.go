@@ -44,7 +44,9 @@ On TCP you prove who you are by a key, as with ssh: one that factotum has, or yo
 ssh-agent, or ~/.ssh/id_ed25519 or id_ecdsa with its certificate. The host's key has to be in
 your ~/.ssh/known_hosts (or the machine's own file), under the name [host]:17011 or, as sshd's
 key will do, host. You are asked about a host that is not there, on the terminal;
-without one you are refused, and so is a host whose key has changed.
+without one you are refused, and so is a host whose key has changed. When the link is lost
+(a network that changes, a machine that sleeps), cpu makes another one and goes on where
+it was: nothing is lost and nothing done twice. The far side waits an hour for that.
 
 The options are:
 

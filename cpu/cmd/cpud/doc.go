@@ -7,14 +7,14 @@ cpud - run commands for cpu of other nodes
 
 # SYNOPSIS
 
-	nine cpud [-s srvname] [-l dialstring] [-k key] [-a file] [-n nsfile]
+	nine cpud [-s srvname] [-l dialstring] [-k key] [-a file] [-t time] [-n nsfile]
 	nine cpud -i [-n nsfile]
 
 # DESCRIPTION
 
 Cpud waits for callers and gives each a session: a tree of files by which
 commands are run (see execfs), and a name space for each command in which the
-caller's files are mounted at /mnt/term. When a caller hangs up, or cpud ends, what it
+caller's files are mounted at /mnt/term. When a caller hangs up (which is not to lose the link: cpu makes another), or cpud ends, what it
 ran is sent a hangup and then killed, with all that it left in the background.
 
 By default cpud is posted in $NAMESPACE as cpu. On a Unix socket the caller must be
@@ -49,6 +49,8 @@ The options are:
 	-k key         the file of this machine's key, or the fingerprint of one of
 	               factotum's (SHA256:...)
 	-a file        who is whom, instead of /etc/ninespace/users
+	-t time        keep the session of a TCP caller whose link is lost for so long,
+	               such as 10m, until the caller has made another; default 1h
 	-n nsfile      build each name space from this namespace(6) file before the
 	               caller's own lines; the default is newns's
 	-i             serve one session on standard input and output, for whoever

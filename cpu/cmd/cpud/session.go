@@ -13,10 +13,9 @@ import (
 
 	"ninespace/cpu"
 	"ninespace/exportfs/door"
+	"ninespace/exportfs/trees"
 	"ninespace/factotum/users"
 	"ninespace/ns"
-	"ninespace/srv"
-	"ninespace/srv/diskfs"
 )
 
 // session serves one caller on standard input and output.
@@ -38,15 +37,9 @@ func session(ctx context.Context, std [3]*os.File, nsfile, want string, cfg cpu.
 	if err != nil {
 		return err
 	}
+	give := trees.Config{Restricted: cfg.Restrict}
+	cfg.Export = give.Export().Serve
 	return cpu.Serve(ctx, c, cfg)
-}
-
-// export gives a directory of this machine.
-func export(_ context.Context, aname string) (srv.File, error) {
-	if aname == "" {
-		aname = "/"
-	}
-	return diskfs.New(aname)
 }
 
 // stdio is a stream of standard input and output, which are one where that is a socket.

@@ -3,17 +3,15 @@ package exportfs
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
-	"os/user"
 	"syscall"
 	"time"
 
 	"ninespace/exportfs"
 	"ninespace/exportfs/door"
-	"ninespace/srv"
+	"ninespace/factotum/users"
 )
 
 // become serves a caller by a process that is his, so that what he may do is the kernel's
@@ -76,17 +74,12 @@ func (o *options) start(ctx context.Context, c *door.Conn, theirs *os.File) erro
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirs, theirs, os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGTERM}
-	u, err := user.Lookup(c.Peer.User)
+	u, err := users.Lookup(c.Peer.User)
 	if err != nil {
 		return err
 	}
-	if u.Uid != "0" {
-		cred := srv.NewUser(u.Username, 0)
-		if fmt.Sprint(cred.Uid) != u.Uid {
-			return fmt.Errorf("user %s: uids %s and %d", u.Username, u.Uid, cred.Uid)
-		}
-		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: cred.Uid, Gid: cred.Gid, Groups: cred.Groups()}
-		cmd.Env = []string{"USER=" + u.Username, "HOME=" + u.HomeDir, "PATH=/usr/local/bin:/usr/bin:/bin"}
+	if _, local := c.ReadWriteCloser.(*net.UnixConn); !local || u.Uid != 0 { // else he is at home here already
+		u.As(cmd)
 	}
 	cmd.Dir = "/"
 	if err := cmd.Start(); err != nil {

@@ -7,7 +7,7 @@ exportfs - give a tree of files to other nodes
 
 # SYNOPSIS
 
-	nine exportfs [-R0] [-r tree] [-P patternfile] [-S srvname] [-s srvname | -l dialstring]
+	nine exportfs [-Rx] [-r tree] [-P patternfile] [-S srvname] [-s srvname | -l dialstring]
 		[-k key] [-a file]
 
 # DESCRIPTION
@@ -36,8 +36,7 @@ Else it posts a server in $NAMESPACE that gives tree to its own user over 9P.
 	-s srvname      post as srvname; default exportfs
 	-l dialstring   listen here instead: tcp!*!17011, unix!/path
 	-k key          the machine's key, a file or a fingerprint; default as sshd's
-	-a file         an authorized_keys for all users; default each one's own
-	-0              let root in too
+	-a file         who is whom, instead of /etc/ninespace/users
 	-x              no /net
 
 Nothing beyond tree can be reached: symbolic links are given as they are, for the
@@ -60,7 +59,7 @@ All but hidden files and what is called secret:
 
 # FILES
 
-~/.ssh/authorized_keys: who may come in as a user
+~/.ssh/authorized_keys, /etc/ninespace/users: who may come in as a user
 
 # SEE ALSO
 

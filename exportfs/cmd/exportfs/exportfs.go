@@ -16,6 +16,7 @@ import (
 	"ninespace/exportfs"
 	"ninespace/exportfs/door"
 	"ninespace/exportfs/trees"
+	"ninespace/factotum/users"
 	"ninespace/srv"
 )
 
@@ -46,8 +47,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	f.StringVar(&o.post, "s", "exportfs", "post as `srvname`")
 	f.StringVar(&o.listen, "l", "", "listen at `dialstring`")
 	f.StringVar(&o.door.Key, "k", "", "`key` of this machine")
-	f.StringVar(&o.door.Authorized, "a", "", "who may come in, a `file`")
-	f.BoolVar(&o.door.Root, "0", false, "root may come in")
+	f.StringVar(&o.door.Users.File, "a", users.File, "who is whom, a `file`")
 	f.BoolVar(&o.one, "i", false, "serve standard input and output")
 	f.StringVar(&o.want, "w", "", "what the caller wants, a `line`")
 	f.BoolVar(&o.Restricted, "x", false, "no network")
