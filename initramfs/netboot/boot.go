@@ -15,6 +15,13 @@ func (s *Server) bootOptions(a *asking, n *node, p plan, r *dhcpv4.DHCPv4) strin
 	switch a.by {
 	case ipxe: // has what is next told by a script
 		file = s.url(false) + "/boot/" + n.ether
+		if s.cfg.Proxy { // it heeds no other beside the one that gives the address
+			r.UpdateOption(dhcpv4.OptClassIdentifier("PXEClient"))
+		} else {
+			// Its own option no-pxedhcp: it need not wait, for three seconds, for another
+			// server that knows what to boot.
+			r.UpdateOption(dhcpv4.OptGeneric(dhcpv4.GenericOptionCode(175), []byte{176, 1, 1}))
+		}
 	case uefi:
 		r.UpdateOption(dhcpv4.OptClassIdentifier("HTTPClient"))
 		file = s.url(true) + "/f/" + escape(s.firstFile(n, p))

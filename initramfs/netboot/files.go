@@ -6,28 +6,24 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 )
 
 // open opens a file that is served: of the directory, or else a loader. os.Root has
-// names that lead out of there refused, by .. as by links.
+// names that lead out of there refused, by .. as by links. Of the loaders a name is that
+// of a file in their directory itself, where Debian has a link out of it.
 func (s *Server) open(name string) (*os.File, error) {
 	name = strings.TrimLeft(name, "/")
 	if name == "" || strings.ContainsAny(name, "\x00\\") {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
 	}
-	f, err := openFile(s.dir, name)
-	if errors.Is(err, fs.ErrNotExist) && s.more != nil {
-		if g, err1 := openFile(s.more, name); err1 == nil {
-			return g, nil
-		}
+	const flags = os.O_RDONLY | syscall.O_NONBLOCK // it may be a pipe
+	f, err := s.dir.OpenFile(name, flags, 0)
+	if errors.Is(err, fs.ErrNotExist) && s.cfg.Loaders != "" && !strings.Contains(name, "/") && filepath.IsLocal(name) {
+		f, err = os.OpenFile(filepath.Join(s.cfg.Loaders, name), flags, 0)
 	}
-	return f, err
-}
-
-func openFile(dir *os.Root, name string) (*os.File, error) {
-	f, err := dir.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // it may be a pipe
 	if err != nil {
 		return nil, err
 	}

@@ -254,7 +254,7 @@ func (w *web) head(a *ask, code int, n int64, more string) string {
 }
 
 // file answers with a file, or the range of it that is asked for.
-func (w *web) file(a *ask, f *os.File, node *node) (sent int64, err error) {
+func (w *web) file(a *ask, f *os.File) (sent int64, err error) {
 	fi, err := f.Stat()
 	if err != nil {
 		return 0, err

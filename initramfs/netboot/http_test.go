@@ -88,11 +88,11 @@ func TestHTTP(t *testing.T) {
 	if r, body := fetch(t, "GET", at+"/f/more"); r.StatusCode != 200 || body != "" {
 		t.Errorf("an empty file: %s, %q", r.Status, body)
 	}
-	if r, body := fetch(t, "GET", at+"/f/ipxe.efi"); r.StatusCode != 200 || !strings.HasPrefix(body, "ipxe.efi") {
+	if r, body := fetch(t, "GET", at+"/f/ipxe.efi"); r.StatusCode != 200 || !strings.HasPrefix(body, "boot.efi") {
 		t.Errorf("a loader: %s", r.Status)
 	}
 	for path, code := range map[string]int{"/f/none": 404, "/f/": 403, "/f/../secret": 403, "/f/%2e%2e/secret": 403, "/f/link": 403, "/f/.": 403, "/f/a%00b": 403,
-		"/f//etc/passwd": 404, "/f/..%5csecret": 403, "/": 404, "/boot/x": 404, "/join": 405} {
+		"/f//etc/passwd": 404, "/f/..%5csecret": 403, "/f/..": 403, "/": 404, "/boot/x": 404, "/join": 405} {
 		req := &http.Request{Method: "GET", Host: addr, Header: http.Header{}}
 		var err error
 		if req.URL, err = req.URL.Parse(at); err == nil {
@@ -141,6 +141,18 @@ func TestScript(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 	s.says(t, "http: from 127.0.0.1: script for 020000000009: unknown node")
+}
+
+// TestProxyAddress: beside another DHCP server a machine's address is learned from the
+// script that it asks for.
+func TestProxyAddress(t *testing.T) {
+	s, addr := served(t, func(cfg *Config) { cfg.Proxy = true })
+	fetch(t, "GET", "http://"+addr+"/boot/525400123456")
+	fetch(t, "GET", "http://"+addr+"/f/kernel")
+	s.says(t, `525400123456 http: "kernel" to 127.0.0.1: 600000 bytes`)
+	if got := s.nodeText(s.nodes["525400123456"]); !strings.Contains(got, "ip=127.0.0.1 class=worker\n\tstate=kernel ") {
+		t.Error(got)
+	}
 }
 
 // TestBadHTTP: what is malformed is refused, said, and ends the connection.

@@ -97,8 +97,13 @@ func proof(key [32]byte, words ...string) string {
 	return hex.EncodeToString(m.Sum(nil))
 }
 
-// join does what a request asks for and gives the answer, or errJoin.
-func (s *Server) join(request string, from netip.Addr) (string, error) {
+// join does what a request asks for and gives the answer, or errJoin. addr is not valid
+// for one by the file join.
+func (s *Server) join(request string, addr netip.Addr) (string, error) {
+	from := "the file join"
+	if addr.IsValid() {
+		from = addr.String()
+	}
 	s.mu.Lock()
 	n, key, err := s.admit(request)
 	if err != nil {

@@ -146,9 +146,9 @@ func TestJoinRefused(t *testing.T) {
 	token := arm()
 	good := JoinRequest(node1, token, &key.Public)
 	for request, says := range map[string]string{
-		"":        "- join: from invalid IP: refused: malformed request",
+		"":        "- join: from the file join: refused: malformed request",
 		"ether=x": "refused: malformed request",
-		strings.Replace(good, node1, "020000000001", 1):                                                                      "- join: from invalid IP: refused: unknown node 020000000001",
+		strings.Replace(good, node1, "020000000001", 1):                                                                      "- join: from the file join: refused: unknown node 020000000001",
 		strings.Replace(good, base64.StdEncoding.EncodeToString(key.Blob), "AAAA", 1):                                        "refused: unknown type of ssh key",
 		strings.Replace(good, base64.StdEncoding.EncodeToString(key.Blob), base64.StdEncoding.EncodeToString(other.Blob), 1): "refused: wrong token",
 		good + strings.Repeat("#\n", maxBody):                                                                                "refused: malformed request",

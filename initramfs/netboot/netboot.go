@@ -26,6 +26,7 @@ package netboot
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -34,8 +35,6 @@ import (
 	"os"
 	"sync"
 	"time"
-
-	"crypto/tls"
 
 	"ninespace/factotum/sshkey"
 	"ninespace/srv"
@@ -69,11 +68,9 @@ type Server struct {
 	cfg  Config
 	root *srv.Dir
 	dir  *os.Root
-	more *os.Root // loaders, nil for none
 
-	ifindex int
-	addr    netip.Addr
-	net     netip.Prefix
+	addr netip.Addr // our own, and the network that it is of
+	net  netip.Prefix
 
 	mu       sync.Mutex
 	db       *db
@@ -112,12 +109,6 @@ func New(cfg Config) (*Server, error) {
 	if s.dir, err = os.OpenRoot(cfg.Dir); err != nil {
 		return nil, err
 	}
-	if cfg.Loaders != "" {
-		if s.more, err = os.OpenRoot(cfg.Loaders); err != nil {
-			s.dir.Close()
-			return nil, err
-		}
-	}
 	s.root = s.tree()
 	if err := s.reload(); err != nil {
 		s.Close()
@@ -137,7 +128,7 @@ func (s *Server) Start() error {
 		return err
 	}
 	s.mu.Lock()
-	s.ifindex, s.addr, s.net = ifc.Index, prefix.Addr(), prefix.Masked()
+	s.addr, s.net = prefix.Addr(), prefix.Masked()
 	s.mu.Unlock()
 	if s.cfg.Pools > 0 && !s.net.Contains(s.cfg.Pool) {
 		return fmt.Errorf("%s: not an address of the network of %s, %s", s.cfg.Pool, ifc.Name, s.net)
@@ -202,9 +193,6 @@ func (s *Server) Close() {
 	}
 	s.wg.Wait()
 	s.dir.Close()
-	if s.more != nil {
-		s.more.Close()
-	}
 }
 
 // device finds the interface and its first IPv4 address.

@@ -51,8 +51,14 @@ func newServer(t testing.TB, change func(*Config)) *Server {
 	if err := os.Symlink("../secret", filepath.Join(dir, "files", "link")); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"undionly.kpxe", "ipxe.efi", "ipxe-arm64.efi"} {
+	for _, name := range []string{"undionly.kpxe", "boot.efi", "ipxe-arm64.efi"} {
 		put(t, dir, "loaders/"+name, strings.Repeat(name, 5000))
+	}
+	if err := os.Rename(filepath.Join(dir, "loaders/boot.efi"), filepath.Join(dir, "boot.efi")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join(dir, "boot.efi"), filepath.Join(dir, "loaders/ipxe.efi")); err != nil { // as Debian has it
+		t.Fatal(err)
 	}
 	cfg := Config{Ndb: filepath.Join(dir, "ndb"), Dir: filepath.Join(dir, "files"), Loaders: filepath.Join(dir, "loaders")}
 	if change != nil {

@@ -51,7 +51,7 @@ func (w *web) answer(a *ask) error {
 	s.mu.Lock()
 	n := s.at(w.from)
 	s.mu.Unlock()
-	sent, err := w.file(a, f, n)
+	sent, err := w.file(a, f)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.count.bytes += uint64(sent)
@@ -106,6 +106,10 @@ func (w *web) boot(a *ask, text string) error {
 		}
 	}
 	n.last = now()
+	if s.cfg.Proxy { // this is how its address is learned
+		s.release(n)
+		n.addr, s.leases[w.from] = w.from, &lease{ether, n.last.Add(leaseTime)}
+	}
 	// A token is for the machine alone, as far as an address tells.
 	mine := !n.addr.IsValid() || n.addr == w.from
 	_, n.known = s.db.find(n.machine)

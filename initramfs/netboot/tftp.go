@@ -3,6 +3,7 @@ package netboot
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -97,6 +98,8 @@ func (s *Server) at(a netip.Addr) *node {
 	return nil
 }
 
+var errAbort = errors.New("ended by the client")
+
 // A tftpError is one that goes over the wire.
 type tftpError struct {
 	code uint16
@@ -160,6 +163,10 @@ func (s *Server) transfer(name string, opts map[string]string, to netip.AddrPort
 	if node != nil {
 		node.bytes += uint64(n)
 		node.state = "loader"
+	}
+	if _, ok := opts["tsize"]; ok && n == 0 && errors.Is(err, errAbort) { // UEFI asks so how large it is
+		s.sayLocked(node, "tftp: %q to %s: its size", clean(name, 100), to.Addr())
+		return
 	}
 	if err != nil {
 		s.sayLocked(node, "tftp: %q to %s: %v after %d bytes", clean(name, 100), to.Addr(), err, n)
@@ -244,7 +251,7 @@ func (s *Server) exchange(c *net.UDPConn, p []byte, block uint16, wait time.Dura
 			switch op := binary.BigEndian.Uint16(in); {
 			case op == opError:
 				text, _, _ := bytes.Cut(in[4:n], []byte{0})
-				return fmt.Errorf("refused by the client: %s", clean(string(text), 100))
+				return fmt.Errorf("%w: %s", errAbort, clean(string(text), 100))
 			case op == opAck && binary.BigEndian.Uint16(in[2:]) == block:
 				return nil
 			}

@@ -40,10 +40,11 @@ network can read all of them.
 	ip, ipgw, ipmask, dns, ntp, dnsdomain, sys, dom
 	             what DHCP answers; dom is a name for certificates too
 
-An address that is in no entry is given out only with address n: the n addresses from
-that one on are for machines without ip=, known or not. Who is unknown boots nothing.
+An address that is in no entry is given out only with address n: the n addresses, at
+most 4096, from that one on are for machines without ip=, known or not. Who is unknown boots nothing.
 
-With -p another DHCP server gives the addresses, and netboot what to boot.
+With -p another DHCP server gives the addresses, and netboot what to boot. A machine's
+address is then the one that it asks for its script from.
 
 # The tree
 
@@ -117,7 +118,7 @@ goes before.
 
 -S file signs manifests with that private key, prints their names and ends.
 
--v prints the log to standard error.
+-v prints the log to standard error, too, and waits until it is taken.
 
 -s srvname posts under this name instead of netboot.
 

@@ -105,8 +105,8 @@ func pool(cfg *netboot.Config, args []string) (err error) {
 	if cfg.Pool, err = netip.ParseAddr(args[0]); err != nil || !cfg.Pool.Is4() {
 		return fmt.Errorf("%s: not an IPv4 address", srv.Quote(args[0]))
 	}
-	if cfg.Pools, err = strconv.Atoi(args[1]); err != nil || cfg.Pools < 1 || cfg.Pools > 1<<16 {
-		return fmt.Errorf("%s: not a number of addresses, 1 to 65536", srv.Quote(args[1]))
+	if cfg.Pools, err = strconv.Atoi(args[1]); err != nil || cfg.Pools < 1 || cfg.Pools > 1<<12 {
+		return fmt.Errorf("%s: not a number of addresses, 1 to 4096", srv.Quote(args[1]))
 	}
 	return nil
 }

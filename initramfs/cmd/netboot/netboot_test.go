@@ -1,0 +1,88 @@
+package netboot
+
+import (
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"ninespace/srv/srvtest"
+)
+
+// run calls Main, which ends by itself, and gives what it printed.
+func run(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	err = Main(t.Context(), [3]*os.File{nil, w, nil}, args)
+	w.Close()
+	out, _ := io.ReadAll(r)
+	return string(out), err
+}
+
+func TestSign(t *testing.T) {
+	keygen, err := exec.LookPath("ssh-keygen")
+	if err != nil {
+		t.Skip("Debian's openssh-client is missing: ", err)
+	}
+	srvtest.CheckFiles(t)
+	dir := t.TempDir()
+	file := func(name string) string { return filepath.Join(dir, name) }
+	for name, text := range map[string]string{"ndb": "class=a manifest=m kernel=k image=i cmdline=quiet\n", "k": "kernel", "i": "image", "bad": "x"} {
+		if err := os.WriteFile(file(name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, phrase := range map[string]string{"key": "", "sealed": "a phrase"} {
+		if out, err := exec.Command(keygen, "-q", "-t", "ed25519", "-N", phrase, "-f", file(name)).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	if out, err := run(t, "-S", file("key"), "-f", file("ndb"), "-d", dir); err != nil || out != "m\n" {
+		t.Errorf("%q, %v", out, err)
+	}
+	for _, name := range []string{"m", "m.sig"} {
+		if _, err := os.Stat(file(name)); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, c := range []struct{ args, says string }{
+		{"-S none", "no such file"},
+		{"-S bad", "not a private key in OpenSSH's format"},
+		{"-S sealed", "wrong passphrase"},
+		{"-S key -f none", "no such file"},
+		{"-S key -f k", "no entry has manifest="},
+		{"-c none", "no such file"},
+		{"-k bad", "malformed ssh data"},
+		{"-k ndb", "malformed"},
+		{"-t key", "key"},
+		{"-d none", "no such file"},
+		{"-e nosuch", "nosuch: no interface with an IPv4 address"},
+	} {
+		args := []string{"-f", file("ndb"), "-d", dir}
+		for i, a := range strings.Fields(c.args) {
+			if i%2 == 1 && a != "nosuch" {
+				a = file(a)
+			}
+			args = append(args, a)
+		}
+		if _, err := run(t, args...); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", c.args, err)
+		}
+	}
+}
+
+func TestUsage(t *testing.T) {
+	for args, usage := range map[string]bool{"-q": true, "10.9.0.1": true, "a b c": true, "-S x y": true, "x 1": false, "::1 1": false, "10.9.0.1 0": false, "10.9.0.1 5000": false} {
+		if _, err := run(t, strings.Fields(args)...); err == nil || errors.Is(err, flag.ErrHelp) != usage {
+			t.Errorf("%s: %v", args, err)
+		}
+	}
+}
