@@ -96,6 +96,9 @@ func (t *tally) all(noTests bool, run string) error {
 	t.step("gofmt", "-l", ".")
 	t.step("go", "vet", "./...")
 	t.step("go", "tool", "staticcheck", "./...")
+	for _, system := range []string{"darwin", "freebsd"} { // what a client needs is to be had there
+		t.step("env", "CGO_ENABLED=0", "GOOS="+system, "go", "vet", ".")
+	}
 	if noTests {
 		return nil
 	}
