@@ -28,5 +28,8 @@ man:V:
 install:V:
 	mkdir -p $PREFIX/bin && CGO_ENABLED=0 go build -o $PREFIX/bin/nine .
 
+release:V:
+	go run ./test/release
+
 nuke:V:
-	rm -f nine
+	rm -rf nine release
