@@ -47,6 +47,8 @@ import (
 	"ninespace/cpu/cmd/cpu"
 	"ninespace/cpu/cmd/cpud"
 	"ninespace/factotum/cmd/factotum"
+	boot "ninespace/initramfs/cmd/init"
+	"ninespace/initramfs/cmd/initramfs"
 	"ninespace/ns/cmd/bind"
 	"ninespace/ns/cmd/mount"
 	"ninespace/ns/cmd/newns"
@@ -86,6 +88,8 @@ func commands() []command {
 		{"execfs", execfs.Main, execfs.Man},
 		{"factotum", factotum.Main, factotum.Man},
 		{"help", help, helpPage},
+		{"init", boot.Main, boot.Man},
+		{"initramfs", initramfs.Main, initramfs.Man},
 		{"ipcfs", ipcfs.Main, ipcfs.Man},
 		{"man", man, manPage},
 		{"mount", mount.Main, mount.Man},

@@ -8,13 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
-	"github.com/hashicorp/yamux"
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
@@ -26,13 +24,12 @@ import (
 
 // A Cmd is a command to run on another node.
 type Cmd struct {
-	Addr  string   // dial string of its cpud, or Local
-	Token string   // token file of a TCP door
-	Args  []string // the command and its arguments; none: the far side's shell
-	Dir   string   // where it runs; "" is the far side's choice
-	Env   []string // added to its environment, name=value
-	NS    string   // namespace(6) lines for its name space, each of which must hold
-	Tree  srv.File // the caller's tree, seen at /mnt/term; nil: none
+	Far
+	Args []string // the command and its arguments; none: the far side's shell
+	Dir  string   // where it runs; "" is the far side's choice
+	Env  []string // added to its environment, name=value
+	NS   string   // namespace(6) lines for its name space, each of which must hold
+	Root string   // such lines to add where the far side does not have the command; "": none
 }
 
 // Run runs the command with std as its standard files and returns when it has
@@ -40,37 +37,19 @@ type Cmd struct {
 // std[1] are terminals, it runs on a pseudo-terminal that follows this one's
 // size; else SIGINT, SIGTERM, SIGHUP and SIGQUIT go to it as notes. The end of ctx hangs up.
 func (c *Cmd) Run(ctx context.Context, std [3]*os.File) error {
-	conn, err := dial(ctx, c.Addr, c.Token)
+	stream, err := c.connect(ctx)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stream.Close()
+	stop := context.AfterFunc(ctx, func() { stream.Close() })
 	defer stop()
-	mux, err := yamux.Client(conn, muxConfig())
-	if err != nil {
-		return err
-	}
-	defer mux.Close()
-	go serveTree(ctx, mux, c.Tree)
-
-	s, err := newSession(ctx, mux)
+	s, err := newSession(ctx, stream)
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.Addr, err)
 	}
 	defer s.conn.Close()
 	return s.run(ctx, c, std)
-}
-
-// serveTree serves the caller's tree on each stream that the far side opens.
-func serveTree(ctx context.Context, mux *yamux.Session, tree srv.File) {
-	accept(mux, new(sync.WaitGroup), func(stream *yamux.Stream) {
-		if tree == nil {
-			stream.Close()
-			return
-		}
-		srv.New(tree).ServeConn(ctx, stream)
-	})
 }
 
 // A session is one conversation of the far side's execfs.
@@ -81,20 +60,19 @@ type session struct {
 }
 
 // newSession makes a conversation, with a far side that answers soon.
-func newSession(ctx context.Context, mux *yamux.Session) (*session, error) {
-	limit := time.AfterFunc(greetLimit, func() { mux.Close() })
-	s, err := converse(ctx, mux)
+func newSession(ctx context.Context, stream io.ReadWriteCloser) (*session, error) {
+	limit := time.AfterFunc(greetLimit, func() { stream.Close() })
+	s, err := converse(ctx, stream)
 	if !limit.Stop() {
 		return nil, fmt.Errorf("no answer within %v", greetLimit)
 	}
 	return s, err
 }
 
-func converse(ctx context.Context, mux *yamux.Session) (s *session, err error) {
-	stream, err := mux.Open()
-	if err != nil {
-		return nil, err
-	}
+// greetLimit is how long the far side may take to answer at first.
+var greetLimit = 10 * time.Second
+
+func converse(ctx context.Context, stream io.ReadWriteCloser) (s *session, err error) {
 	cc, err := client.New(ctx, stream, nil)
 	if err != nil {
 		return nil, err
@@ -108,11 +86,8 @@ func converse(ctx context.Context, mux *yamux.Session) (s *session, err error) {
 	if err != nil {
 		return nil, err
 	}
-	ctl, err := root.Walk(ctx, "clone")
+	ctl, err := root.WalkOpen(ctx, p9.ORDWR, "clone")
 	if err != nil {
-		return nil, err
-	}
-	if err := ctl.Open(ctx, p9.ORDWR); err != nil {
 		return nil, err
 	}
 	var b [16]byte
@@ -128,40 +103,41 @@ func converse(ctx context.Context, mux *yamux.Session) (s *session, err error) {
 }
 
 func (s *session) open(ctx context.Context, name string, mode p9.Mode) (*client.Fid, error) {
-	f, err := s.dir.Walk(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	return f, f.Open(ctx, mode)
+	return s.dir.WalkOpen(ctx, mode, name)
 }
 
-func (s *session) ctlf(ctx context.Context, words ...string) error {
+// line is a command for ctl.
+func line(words ...string) string {
 	for i, w := range words {
 		words[i] = srv.Quote(w)
 	}
-	_, err := s.ctl.Write(ctx, []byte(strings.Join(words, " ")), 0)
+	return strings.Join(words, " ") + "\n"
+}
+
+func (s *session) ctlf(ctx context.Context, lines string) error {
+	_, err := s.ctl.Write(ctx, []byte(lines), 0)
 	return err
 }
 
-// setup tells the far side all that it must know before the command starts.
-func (s *session) setup(ctx context.Context, c *Cmd, tty bool, std [3]*os.File) error {
+// setup is all that the far side must know before the command starts.
+func (c *Cmd) setup(tty bool, in *os.File) string {
+	var b strings.Builder
 	if c.Dir != "" {
-		if err := s.ctlf(ctx, "dir", c.Dir); err != nil {
-			return err
-		}
+		b.WriteString(line("dir", c.Dir))
 	}
 	if len(c.Env) > 0 {
-		if err := s.ctlf(ctx, append([]string{"env"}, c.Env...)...); err != nil {
-			return err
-		}
+		b.WriteString(line(append([]string{"env"}, c.Env...)...))
 	}
 	if tty {
-		if err := s.ctlf(ctx, "pty", os.Getenv("TERM")); err != nil {
-			return err
-		}
-		s.winsize(ctx, std[0])
+		b.WriteString(line("pty", os.Getenv("TERM")))
+		b.WriteString(winsize(in))
 	}
-	if c.NS == "" {
+	return b.String()
+}
+
+// names gives the conversation lines of namespace(6).
+func (s *session) names(ctx context.Context, lines string) error {
+	if lines == "" {
 		return nil
 	}
 	f, err := s.open(ctx, "ns", p9.OWRITE)
@@ -169,40 +145,69 @@ func (s *session) setup(ctx context.Context, c *Cmd, tty bool, std [3]*os.File) 
 		return err
 	}
 	defer f.Clunk(ctx)
-	_, err = f.Write(ctx, []byte(c.NS), 0)
+	_, err = f.Write(ctx, []byte(lines), 0)
 	return err
 }
 
-func (s *session) winsize(ctx context.Context, tty *os.File) {
-	if ws, err := unix.IoctlGetWinsize(int(tty.Fd()), unix.TIOCGWINSZ); err == nil {
-		s.ctlf(ctx, "winsize", strconv.Itoa(int(ws.Row)), strconv.Itoa(int(ws.Col)),
-			strconv.Itoa(int(ws.Xpixel)), strconv.Itoa(int(ws.Ypixel)))
+// files opens the command's files, all at once.
+func (s *session) files(ctx context.Context) (files [4]*client.Fid, err error) {
+	var errs [4]error
+	var wg sync.WaitGroup
+	for i, name := range [...]string{"0", "1", "2", "wait"} {
+		wg.Go(func() {
+			mode := p9.OREAD
+			if i == 0 {
+				mode = p9.OWRITE
+			}
+			files[i], errs[i] = s.open(ctx, name, mode)
+		})
 	}
+	wg.Wait()
+	return files, errors.Join(errs[:]...)
 }
 
-func (s *session) run(ctx context.Context, c *Cmd, std [3]*os.File) error {
-	tty := term.IsTerminal(int(std[0].Fd())) && term.IsTerminal(int(std[1].Fd()))
-	if err := s.setup(ctx, c, tty, std); err != nil {
+// start starts the command, with the caller's root as the root where the far side does not
+// have the command.
+func (s *session) start(ctx context.Context, c *Cmd, setup string) error {
+	if err := s.names(ctx, c.NS); err != nil {
 		return err
-	}
-	var files [4]*client.Fid
-	for i, name := range []string{"0", "1", "2", "wait"} {
-		mode := p9.OREAD
-		if name == "0" {
-			mode = p9.OWRITE
-		}
-		f, err := s.open(ctx, name, mode)
-		if err != nil {
-			return err
-		}
-		files[i] = f
 	}
 	args := c.Args
 	if len(args) == 0 {
 		args = []string{"/bin/sh", "-c", `exec "${SHELL:-/bin/sh}"`}
 	}
-	if err := s.ctlf(ctx, append([]string{"exec"}, args...)...); err != nil {
-		return s.startError(ctx, err)
+	run := line(append([]string{"exec"}, args...)...)
+	err := s.ctlf(ctx, setup+run)
+	if c.Root != "" && errors.Is(err, fs.ErrNotExist) && !strings.Contains(args[0], "/") {
+		c.log("%s is not there: with the root from here", args[0])
+		if err = s.names(ctx, c.Root); err != nil {
+			return err
+		}
+		err = s.ctlf(ctx, run)
+	}
+	if err != nil {
+		return s.startError(ctx, err, "exec "+strings.Join(args, " ")+": ")
+	}
+	return nil
+}
+
+// winsize is the line with a terminal's size.
+func winsize(tty *os.File) string {
+	ws, err := unix.IoctlGetWinsize(int(tty.Fd()), unix.TIOCGWINSZ)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("winsize %d %d %d %d\n", ws.Row, ws.Col, ws.Xpixel, ws.Ypixel)
+}
+
+func (s *session) run(ctx context.Context, c *Cmd, std [3]*os.File) error {
+	tty := term.IsTerminal(int(std[0].Fd())) && term.IsTerminal(int(std[1].Fd()))
+	files, err := s.files(ctx)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.Addr, err)
+	}
+	if err := s.start(ctx, c, c.setup(tty, std[0])); err != nil {
+		return err
 	}
 	if tty {
 		old, err := term.MakeRaw(int(std[0].Fd()))
@@ -270,7 +275,8 @@ func (c *Cmd) lost(err error) error { return fmt.Errorf("%s: connection lost: %w
 
 // startError says why a command could not be started, with a shell's status.
 // 9P2000.L carries only a number, so the words are in the conversation's status.
-func (s *session) startError(ctx context.Context, err error) error {
+// What the file server puts before them is left away.
+func (s *session) startError(ctx context.Context, err error, before string) error {
 	code := 1
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -284,7 +290,7 @@ func (s *session) startError(ctx context.Context, err error) error {
 		f.Clunk(ctx)
 		for line := range strings.Lines(string(b)) {
 			if w, _ := srv.Fields(strings.TrimSpace(line)); len(w) > 1 && w[0] == "err" {
-				text = strings.Join(w[1:], " ")
+				text = strings.TrimPrefix(strings.Join(w[1:], " "), before)
 			}
 		}
 	}
@@ -308,9 +314,9 @@ func (s *session) signals(ctx context.Context, tty bool, in *os.File) func() {
 			select {
 			case sig := <-ch:
 				if sig == syscall.SIGWINCH {
-					s.winsize(ctx, in)
+					s.ctlf(ctx, winsize(in))
 				} else {
-					s.ctlf(ctx, "note", notes[sig])
+					s.ctlf(ctx, line("note", notes[sig]))
 				}
 			case <-done:
 				return

@@ -1,6 +1,8 @@
 package cpu
 
 import (
+	"context"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -9,93 +11,152 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hashicorp/yamux"
-
+	"ninespace/exportfs/door"
+	"ninespace/srv"
 	"ninespace/srv/client"
+	"ninespace/srv/srvtest"
 )
 
-// TestSilent: a far side that greets and then says nothing is given up.
+// TestSilent: a far side that lets us in and then says nothing is given up.
 func TestSilent(t *testing.T) {
+	srvtest.CheckGoroutines(t)
 	defer func(d time.Duration) { greetLimit = d }(greetLimit)
 	greetLimit = 100 * time.Millisecond
-	for _, greets := range []bool{false, true} {
-		socket := filepath.Join(t.TempDir(), "s")
-		l, err := net.Listen("unix", socket)
-		if err != nil {
-			t.Fatal(err)
-		}
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			defer c.Close()
-			if greets {
-				io.WriteString(c, "ok\n")
-			}
-			io.Copy(io.Discard, c)
-		}()
-		cmd := Cmd{Addr: "unix!" + socket, Args: []string{"true"}}
-		err = cmd.Run(t.Context(), [3]*os.File{os.Stdin, os.Stdout, os.Stderr})
-		if err == nil || !strings.Contains(err.Error(), "timeout") && !strings.Contains(err.Error(), "no answer within 100ms") {
-			t.Errorf("greets %v: %v", greets, err)
-		}
-		l.Close()
-		<-done
-	}
-}
-
-// TestManyStreams: a session takes so many conversations and no more.
-func TestManyStreams(t *testing.T) {
-	near, far := net.Pipe()
-	served := make(chan error, 1)
-	go func() { served <- Serve(t.Context(), far, Config{}) }()
-	mux, err := yamux.Client(near, muxConfig())
+	socket := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range 2 * maxStreams {
-		stream, err := mux.Open()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c, err := l.Accept()
 		if err != nil {
-			t.Fatal(i, err)
+			return
 		}
-		c, err := client.New(t.Context(), stream, nil)
-		if taken := err == nil; taken != (i < maxStreams) {
-			t.Errorf("stream %d: %v", i, err)
-		}
-		if c != nil {
-			defer c.Close()
-		}
-	}
-	mux.Close()
-	if err := <-served; err != nil {
+		defer c.Close()
+		io.WriteString(c, "ok\n")
+		io.Copy(io.Discard, c)
+	}()
+	cmd := Cmd{Far: Far{Addr: "unix!" + socket}, Args: []string{"true"}}
+	err = cmd.Run(t.Context(), [3]*os.File{os.Stdin, os.Stdout, os.Stderr})
+	if err == nil || !strings.Contains(err.Error(), "no answer within 100ms") {
 		t.Error(err)
+	}
+	l.Close()
+	<-done
+}
+
+// serve serves a caller who wants something, in this process.
+func serve(t *testing.T, want door.Want, cfg Config) (c net.Conn, served chan error) {
+	t.Helper()
+	near, far := srvtest.Pair(t)
+	served = make(chan error, 1)
+	go func() {
+		c, err := door.Stdio(far, want.String())
+		if err == nil {
+			err = Serve(t.Context(), c, cfg)
+		}
+		served <- err
+	}()
+	return near, served
+}
+
+// TestRefused: who does not get what it wants is told why.
+func TestRefused(t *testing.T) {
+	tree := func(context.Context, string) (srv.File, error) { return nil, errors.New("no such tree") }
+	for _, c := range []struct {
+		want door.Want
+		cfg  Config
+		says string
+	}{
+		{door.Want{Service: "nosuch"}, Config{}, `no there is no service "nosuch" here`},
+		{door.Want{Service: door.Export}, Config{}, `no there is no service "export" here`},
+		{door.Want{Service: door.Export, Arg: "x"}, Config{Export: tree}, "no no such tree"},
+		{door.Want{Service: door.Export}, Config{Export: tree, Command: "date"}, `no the key is not for service "export"`},
+		{door.Want{Service: door.Dial, Arg: "unix!/nosuch"}, Config{Restrict: true}, `no the key is not for service "dial"`},
+		{door.Want{Service: door.Dial, Arg: "unix!/nosuch"}, Config{}, "no dial unix!/nosuch: "},
+		{door.Want{Service: door.CPU, User: "nosuch"}, Config{}, "no this is user "},
+	} {
+		near, served := serve(t, c.want, c.cfg)
+		said, _ := io.ReadAll(near)
+		if !strings.HasPrefix(string(said), c.says) {
+			t.Errorf("%v: %q", c.want, said)
+		}
+		if err := <-served; err == nil {
+			t.Errorf("%v: no error", c.want)
+		}
+		near.Close()
 	}
 }
 
-// TestToken: a token file is whole when it is there, whoever makes it.
-func TestToken(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "token")
-	tokens := make(chan string)
-	for range 20 {
-		go func() {
-			token, err := makeToken(file)
-			if err != nil {
-				t.Error(err)
-			}
-			tokens <- token
-		}()
+// TestServices: a tree, and a connection to somebody else.
+func TestServices(t *testing.T) {
+	srvtest.CheckGoroutines(t)
+	socket := filepath.Join(t.TempDir(), "s")
+	l, err := srv.Announce("unix!" + socket)
+	if err != nil {
+		t.Fatal(err)
 	}
-	first := <-tokens
-	for range 19 {
-		if token := <-tokens; token != first {
-			t.Errorf("%q and %q", first, token)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	hello := srv.NewDir().Add("hello", srv.Const("hello\n"))
+	go func() { done <- srv.New(hello).Serve(ctx, l) }()
+	defer func() {
+		cancel()
+		<-done
+	}()
+	read := func(stream io.ReadWriteCloser) {
+		t.Helper()
+		c, err := client.New(t.Context(), stream, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		root, err := c.Attach(t.Context(), nil, "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := root.WalkOpen(t.Context(), 0, "hello")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := make([]byte, 10)
+		if n, err := f.Read(t.Context(), b, 0); err != nil || string(b[:n]) != "hello\n" {
+			t.Errorf("%q, %v", b[:n], err)
 		}
 	}
-	ents, err := os.ReadDir(filepath.Dir(file))
-	if err != nil || len(ents) != 1 {
-		t.Error(ents, err)
+	ok := func(c net.Conn) {
+		t.Helper()
+		b := make([]byte, 3)
+		if _, err := io.ReadFull(c, b); err != nil || string(b) != "ok\n" {
+			t.Fatalf("%q, %v", b, err)
+		}
+	}
+	near, served := serve(t, door.Want{Service: door.Dial, Arg: "unix!" + socket}, Config{})
+	ok(near)
+	read(near)
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	near, served = serve(t, door.Want{Service: door.Export, Arg: "x"}, Config{Export: func(_ context.Context, aname string) (srv.File, error) {
+		if aname != "x" {
+			t.Error(aname)
+		}
+		return hello, nil
+	}})
+	ok(near)
+	mux, err := (&door.Conn{ReadWriteCloser: near}).Dialled().Mux()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, err := mux.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read(stream)
+	mux.Close()
+	if err := <-served; err != nil {
+		t.Error(err)
 	}
 }

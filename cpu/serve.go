@@ -3,57 +3,125 @@ package cpu
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 
 	"github.com/hashicorp/yamux"
 
+	"ninespace/exportfs/door"
 	"ninespace/ns"
 	"ninespace/srv"
+	"ninespace/srv/client"
 	"ninespace/srv/execfs"
+	"ninespace/srv/p9"
 )
 
-// A Config says how a session's commands are run.
+// A Config says what a session gives its caller.
 type Config struct {
-	NS     ns.Source // lines that build every name space, before the caller's own
-	Stderr *os.File  // where the name space's engine tells its troubles
-	Reap   func()    // ends what commands left behind; nil: nothing
+	NS       ns.Source // lines that build every name space, before the caller's own
+	Stderr   *os.File  // where the name space's engine tells its troubles
+	Reap     func()    // ends what commands left behind; nil: nothing
+	Command  string    // what the shell is given instead of any command of the caller's, who has no say in its name space either
+	Restrict bool      // no terminals, and no connections from here
+
+	// Export gives the tree of a name; nil: none is given.
+	Export func(ctx context.Context, aname string) (srv.File, error)
 }
 
-// Serve runs a session on a stream whose caller has been let in: it serves the
-// running of commands until the caller hangs up, then ends what still runs. The
-// process must be able to mount (ns.Privileged).
-func Serve(ctx context.Context, rwc io.ReadWriteCloser, cfg Config) error {
-	mux, err := yamux.Server(rwc, muxConfig())
+// Serve gives a caller who has been let in what it wants, as the user that this process
+// runs as, until the caller hangs up. For commands the process must be able to mount
+// (ns.Privileged); what still runs then is ended.
+func Serve(ctx context.Context, c *door.Conn, cfg Config) error {
+	defer c.Close()
+	if c.Want.Service != door.CPU && (cfg.Command != "" || cfg.Restrict && c.Want.Service == door.Dial) {
+		err := fmt.Errorf("the key is not for service %.20q", c.Want.Service)
+		c.Refuse(err)
+		return err
+	}
+	switch c.Want.Service {
+	case door.CPU:
+		return serveCommands(ctx, c, cfg)
+	case door.Dial:
+		return serveDial(ctx, c)
+	case door.Export:
+		if cfg.Export != nil {
+			return serveExport(ctx, c, cfg)
+		}
+	}
+	err := fmt.Errorf("there is no service %.20q here", c.Want.Service)
+	c.Refuse(err)
+	return err
+}
+
+// serveExport gives a tree on each stream that the caller opens.
+func serveExport(ctx context.Context, c *door.Conn, cfg Config) error {
+	tree, err := cfg.Export(ctx, c.Want.Arg)
+	if err != nil {
+		c.Refuse(err)
+		return err
+	}
+	mux, err := begin(c)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	stop := context.AfterFunc(ctx, func() { mux.Close() })
 	defer stop()
-	s := &server{mux: mux, cfg: cfg, fail: cancel}
-	fs := execfs.New(execfs.Config{Start: s.start, KillOnClose: true})
-	var wg sync.WaitGroup
-	defer func() {
-		mux.Close()
-		fs.Close()
-		s.close()
-		if cfg.Reap != nil { // before the wait, as a read may wait for what was left
-			cfg.Reap()
-		}
-		wg.Wait()
-	}()
-	err = accept(mux, &wg, func(stream *yamux.Stream) { srv.New(fs).ServeConn(ctx, stream) })
-	if errors.Is(context.Cause(ctx), errNoSpace) {
-		return errNoSpace
+	return left(ctx, door.Serve(mux, func(stream net.Conn) { srv.New(tree).ServeConn(ctx, stream) }))
+}
+
+// serveDial connects the caller to somebody else, whose stream it then is.
+func serveDial(ctx context.Context, c *door.Conn) error {
+	to, err := client.DialStream(ctx, c.Want.Arg, door.Port)
+	if err != nil {
+		c.Refuse(err)
+		return err
 	}
-	// A caller that has what it wanted leaves as it likes.
-	for _, end := range []error{io.EOF, yamux.ErrSessionShutdown, syscall.ECONNRESET, syscall.EPIPE} {
+	defer to.Close()
+	if err := c.Accept(); err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { c.Close(); to.Close() })
+	defer stop()
+	relay(c, to)
+	return nil
+}
+
+// relay copies both ways until both have ended, and each end as it comes.
+func relay(a, b io.ReadWriteCloser) {
+	var wg sync.WaitGroup
+	one := func(dst, src io.ReadWriteCloser) {
+		io.Copy(dst, src)
+		if w, ok := dst.(interface{ CloseWrite() error }); !ok || w.CloseWrite() != nil {
+			dst.Close()
+		}
+	}
+	wg.Go(func() { one(a, b) })
+	one(b, a)
+	wg.Wait()
+	a.Close()
+	b.Close()
+}
+
+// begin says yes and multiplexes.
+func begin(c *door.Conn) (*yamux.Session, error) {
+	if err := c.Accept(); err != nil {
+		return nil, err
+	}
+	return c.Mux()
+}
+
+// left tells whether a connection ended as the caller liked: one that has what it wanted
+// leaves without a word.
+func left(ctx context.Context, err error) error {
+	for _, end := range []error{io.EOF, yamux.ErrSessionShutdown, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE} {
 		if errors.Is(err, end) {
 			return nil
 		}
@@ -64,48 +132,118 @@ func Serve(ctx context.Context, rwc io.ReadWriteCloser, cfg Config) error {
 	return err
 }
 
+func serveCommands(ctx context.Context, c *door.Conn, cfg Config) error {
+	mux, err := begin(c)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stop := context.AfterFunc(ctx, func() { mux.Close() })
+	defer stop()
+	s := &server{mux: mux, cfg: cfg, fail: cancel}
+	s.space = sync.OnceValues(s.begin)
+	go s.space() // while the caller makes up its mind
+	fs := execfs.New(execfs.Config{Start: s.start, KillOnClose: true, Env: append(os.Environ(), "objtype="+runtime.GOARCH)})
+	defer func() {
+		mux.Close()
+		fs.Close()
+		s.close()
+		if cfg.Reap != nil {
+			cfg.Reap()
+		}
+	}()
+	err = door.Serve(mux, func(stream net.Conn) { srv.New(fs).ServeConn(ctx, stream) })
+	if errors.Is(context.Cause(ctx), errNoSpace) {
+		return errNoSpace
+	}
+	return left(ctx, err)
+}
+
 var errNoSpace = errors.New("the name space's engine (nsd) has ended")
 
 type server struct {
-	mux  *yamux.Session
-	cfg  Config
-	fail context.CancelCauseFunc // ends the session
-
-	mu    sync.Mutex
-	space *ns.Session // nil before the first command
+	mux   *yamux.Session
+	cfg   Config
+	fail  context.CancelCauseFunc     // ends the session
+	space func() (*ns.Session, error) // the name space's engine, begun once
 	pumps sync.WaitGroup
 }
 
 // start runs a command in a name space of its own.
-func (s *server) start(_ context.Context, cmd *exec.Cmd, text string) error {
-	sp, err := s.session()
+func (s *server) start(ctx context.Context, cmd *exec.Cmd, text string) error {
+	sources := []ns.Source{s.cfg.NS}
+	if s.cfg.Restrict && cmd.SysProcAttr.Setctty {
+		return p9.NewError(syscall.EPERM, "the key is not for terminals")
+	}
+	if s.cfg.Command != "" {
+		// What the caller may not choose it may not hide behind a name space, a
+		// directory or a variable either.
+		cmd.Env = append(words(cmd.Env), "SSH_ORIGINAL_COMMAND="+strings.Join(cmd.Args, " "))
+		cmd.Path, cmd.Args, cmd.Dir = "/bin/sh", []string{"sh", "-c", s.cfg.Command}, ""
+	} else {
+		sources = append(sources, ns.Source{Name: "cpud", Text: "mount -c #d/0 /mnt/term"}, ns.Source{Name: "nsfile", Text: text})
+	}
+	sp, err := s.space()
 	if err != nil {
 		return err
 	}
-	tree := ns.Source{Name: "cpud", Text: "mount -c #d/0 /mnt/term"}
-	if err := sp.Command(cmd, s.cfg.NS, tree, ns.Source{Name: "nsfile", Text: text}); err != nil {
+	path := cmd.Path
+	err = sp.Start(ctx, cmd, sources...)
+	var exit *ns.ExitError
+	if !errors.As(err, &exit) {
 		return err
 	}
-	return cmd.Start()
+	switch text := exit.Error(); {
+	case exit.Code == 127 && !strings.Contains(path, "/"):
+		return p9.NewError(syscall.ENOENT, text+" in "+ns.Bin+":"+pathOf(cmd.Env))
+	case exit.Code == 127:
+		return p9.NewError(syscall.ENOENT, text)
+	case exit.Code == 126:
+		return p9.NewError(syscall.EACCES, text)
+	default:
+		return p9.NewError(syscall.EINVAL, text)
+	}
 }
 
-// session starts the name space's engine, around the caller's tree.
-func (s *server) session() (*ns.Session, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.space != nil {
-		return s.space, nil
+// pathOf gives the PATH of an environment, in which the last one counts.
+func pathOf(env []string) string {
+	for _, v := range slices.Backward(env) {
+		if path, ok := strings.CutPrefix(v, "PATH="); ok {
+			return path
+		}
 	}
-	tree, err := s.tree()
+	return ""
+}
+
+// words gives of an environment this process's own, and how the caller's speaks and what
+// its terminal is.
+func words(env []string) []string {
+	out := os.Environ()
+	for _, v := range env {
+		name, _, _ := strings.Cut(v, "=")
+		if name == "TERM" || name == "LANG" || name == "TZ" || strings.HasPrefix(name, "LC_") {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// begin starts the name space's engine, around the caller's tree.
+func (s *server) begin() (*ns.Session, error) {
+	o := ns.Options{Stderr: s.cfg.Stderr}
+	if s.cfg.Command == "" {
+		tree, err := s.tree()
+		if err != nil {
+			return nil, err
+		}
+		defer tree.Close()
+		o.Streams = []*os.File{tree}
+	}
+	space, err := ns.Start(o)
 	if err != nil {
 		return nil, err
 	}
-	defer tree.Close()
-	space, err := ns.Start(ns.Options{Stderr: s.cfg.Stderr, Streams: []*os.File{tree}})
-	if err != nil {
-		return nil, err
-	}
-	s.space = space
 	go func() {
 		<-space.Done()
 		s.fail(errNoSpace) // no command has files any more
@@ -134,23 +272,18 @@ func (s *server) tree() (*os.File, error) {
 		return nil, err
 	}
 	pump := func(dst io.WriteCloser, src io.ReadCloser) {
-		defer s.pumps.Done()
 		io.Copy(dst, src)
 		dst.Close()
 		src.Close()
 	}
-	s.pumps.Add(2)
-	go pump(conn, stream)
-	go pump(stream, conn)
+	s.pumps.Go(func() { pump(conn, stream) })
+	s.pumps.Go(func() { pump(stream, conn) })
 	return os.NewFile(uintptr(fds[1]), "tree"), nil
 }
 
 func (s *server) close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.space != nil {
-		s.space.Close()
+	if space, err := s.space(); err == nil {
+		space.Close()
 	}
-	s.mux.Close()
 	s.pumps.Wait()
 }

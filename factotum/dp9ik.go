@@ -203,6 +203,7 @@ func dp9ikServer(c *conv) error {
 		return err
 	}
 	req := ticketReq{kind: authPAK, authid: k.attrs.Get("user"), dom: k.attrs.Get("dom")}
+	c.attrs = c.attrs.With(Attr{Name: "dom", Value: req.dom})
 	rand.Read(req.chal[:])
 	p, err := c.bytesN(chalLen)
 	if err != nil {
@@ -242,7 +243,7 @@ func dp9ikServer(c *conv) error {
 	if err != nil {
 		return err
 	}
-	c.info = &AuthInfo{Cuid: t.cuid, Suid: t.suid, Secret: secret}
+	c.info = &AuthInfo{Cuid: t.cuid, Suid: t.suid, Secret: secret, dom: req.dom}
 	return c.send(t.authenticate(nil, sealedAs, chal, nonce))
 }
 

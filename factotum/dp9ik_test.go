@@ -5,9 +5,14 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"net"
 	"strings"
 	"testing"
+
+	"ninespace/factotum/capfs"
+	"ninespace/srv/p9"
+	"ninespace/srv/srvtest"
 )
 
 func unhex(t testing.TB, s string) []byte {
@@ -75,11 +80,67 @@ func TestP9any(t *testing.T) {
 	}
 }
 
+// TestCapability: a server gets a capability that a broker takes, once.
+func TestCapability(t *testing.T) {
+	var got string
+	b := capfs.NewBroker(capfs.Config{Start: func(_ context.Context, _, to string) error { got = to; return nil }})
+	root := srvtest.Mount(t, b, true)
+	write := func(ctx context.Context, name string, p []byte) error {
+		f, err := root.WalkOpen(ctx, p9.OWRITE, name)
+		if err != nil {
+			return err
+		}
+		defer f.Clunk(ctx)
+		_, err = f.Write(ctx, p, 0)
+		return err
+	}
+	var down error
+	cfg := Config{Caphash: func(ctx context.Context, hash []byte) error {
+		if down != nil {
+			return down
+		}
+		return write(ctx, "caphash", hash)
+	}}
+	once := func() string {
+		t.Helper()
+		c, s := own(filled(t, Config{}, dpKey), ""), own(filled(t, cfg, dpKey), "")
+		defer c.close()
+		defer s.close()
+		s.r.user.name = s.r.f.cfg.Owner
+		if a, b := c.rpc("start", dpClient), s.rpc("start", dpServer); a != "ok" || b != "ok" {
+			t.Fatal(a, b)
+		}
+		if r := proxy(c, s, nil); r != "done haveai" {
+			t.Fatal(r)
+		}
+		if mine := info(t, c.rpc("authinfo", "")); mine[2] != "" {
+			t.Errorf("the client has a capability: %s", mine[2])
+		}
+		capability := info(t, s.rpc("authinfo", ""))[2]
+		if again := info(t, s.rpc("authinfo", ""))[2]; again != capability && down == nil {
+			t.Errorf("another one each time: %s, %s", capability, again)
+		}
+		return capability
+	}
+	c := once()
+	if err := write(t.Context(), "capuse", []byte(c)); err != nil || got != "glenda@burrow" {
+		t.Errorf("%s: %q, %v", c, got, err)
+	}
+	if err := write(t.Context(), "capuse", []byte(c)); err == nil {
+		t.Error("used twice")
+	}
+	down = errors.New("no broker")
+	if c := once(); c != "" {
+		t.Errorf("without a broker: %s", c)
+	}
+}
+
 func TestP9anyRefuses(t *testing.T) {
 	for name, v := range map[string]struct{ client, server, attrs, c string }{
 		"password": {strings.ReplaceAll(dpKey, "rabbit", "rabbjt"), dpKey, "", ""},
 		"user":     {strings.ReplaceAll(dpKey, "glenda", "eve"), dpKey, "", "error no authentication server for burrow, and the server's user is glenda, not eve"},
 		"no key":   {"", dpKey, "", "needkey proto=dp9ik role=client dom=burrow user? !password?"},
+		"domain":   {dpKey, dpKey, " dom=other", "error the server offers no protocol that both have"},
 		"other":    {dpKey, dpKey, " user=eve", "needkey proto=dp9ik role=client user=eve dom=burrow !password?"},
 	} {
 		c, s := pair(t, v.client, v.server, dpClient+v.attrs, dpServer)

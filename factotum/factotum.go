@@ -22,6 +22,9 @@ type Config struct {
 	// AuthDial connects to the authentication server of a domain, for dp9ik; nil: there
 	// is none, and only who has the server's own key can be its client.
 	AuthDial func(ctx context.Context, dom string) (net.Conn, error)
+	// Caphash writes the hash of a capability to a broker (package capfs), so that a server
+	// of dp9ik gets one to become the user by; nil: it gets none.
+	Caphash func(ctx context.Context, hash []byte) error
 }
 
 // A Factotum has keys, and is the root of the tree to serve.

@@ -72,7 +72,8 @@ func p9anyClient(c *conv) error {
 	var known []offer
 	for _, n := range negotiable {
 		for _, w := range words {
-			if name, dom, _ := strings.Cut(w, "@"); name == n && fits(dom, domLen) {
+			name, dom, _ := strings.Cut(w, "@")
+			if want := c.attrs.Get("dom"); name == n && fits(dom, domLen) && (want == "" || want == dom) {
 				known = append(known, offer{name, dom})
 			}
 		}

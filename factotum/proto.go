@@ -34,6 +34,7 @@ func protos() []proto {
 		{"p9any", []role{{"client", p9anyClient}, {"server", p9anyServer}}, "", nil},
 		{"pass", []role{{"client", passClient}}, "user? !password?", plain},
 		{"ssh", []role{{"sign", sshSign}, {"public", sshPublic}}, "!key?", sshKeyData},
+		{"tls", []role{{"client", tlsSign}, {"server", tlsSign}}, "", nil},
 		{"totp", []role{{"client", totpClient}, {"server", totpServer}}, "!secret?", totpKey},
 	}
 }

@@ -123,7 +123,7 @@ func (r *rpc) do(ctx context.Context, req []byte) string {
 		case r.conv.info == nil:
 			return "error no authinfo available"
 		}
-		return "ok " + string(r.f.authinfo(r.conv))
+		return "ok " + string(r.f.authinfo(ctx, r.conv))
 	case "attr":
 		if r.conv == nil {
 			return "protocol not started"

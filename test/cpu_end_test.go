@@ -44,7 +44,7 @@ func newNode(t *testing.T) *node {
 	n.ctx, cancel = context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
 	n.mark = "LC_NINETEST=" + n.nine // which cpu passes on
-	n.env = append(os.Environ(), "NAMESPACE="+n.dir, "TMPDIR="+n.dir, "SHELL=/bin/sh", n.mark)
+	n.env = append(os.Environ(), "NAMESPACE="+n.dir, "TMPDIR="+n.dir, "SHELL=/bin/sh", "cpuidle=0", n.mark)
 	return n
 }
 

@@ -27,7 +27,7 @@ func TestCpuLeavesNothing(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	env := append(os.Environ(), "NAMESPACE="+dir)
+	env := append(os.Environ(), "NAMESPACE="+dir, "cpuidle=0")
 
 	var stderr bytes.Buffer
 	cpud := exec.CommandContext(ctx, nine, "cpud")
@@ -52,6 +52,8 @@ func TestCpuLeavesNothing(t *testing.T) {
 	quiet := func() bool { return len(processes(nine)) == 1 } // cpud alone
 	waitFor(t, ctx, quiet)
 	before := state(t, cpud.Process.Pid, dir)
+	run(100)
+	env = append(env, "cpuidle=100ms") // and by a connection that is kept
 	run(100)
 	waitFor(t, ctx, quiet)
 	var after string

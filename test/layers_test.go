@@ -28,7 +28,8 @@ var layers = []struct {
 	{"srv/client", "srv/p9"}, // never srv: a client is of any server
 	{"srv/srvtest", "srv srv/p9 srv/client"},
 	{"srv/p9file", "srv srv/p9"},
-	{"srv/*fs", "srv srv/p9"},
+	{"srv/ndb", ""},
+	{"srv/*fs", "srv srv/p9 srv/ndb"},
 	{"srv/cmd/*", "srv srv/p9 srv/client srv/*fs ns"},
 
 	{"ns", "srv srv/p9 srv/client ns/devfuse"},
@@ -37,7 +38,8 @@ var layers = []struct {
 	{"ns/cmd/*", "srv srv/p9 srv/client srv/*fs ns rc/bin"},
 
 	{"factotum", "srv srv/p9 factotum/sshkey factotum/capfs"},
-	{"factotum/auth", "srv/p9 srv/client factotum/sshkey"},
+	{"factotum/auth", "srv/p9 srv/client factotum/sshkey factotum/psk"},
+	{"factotum/authtest", ""},
 	{"factotum/users", "factotum/auth factotum/sshkey"},
 	{"factotum/capfs", "srv srv/p9"},
 	{"factotum/psk", ""},
@@ -45,11 +47,17 @@ var layers = []struct {
 	{"factotum/cmd/*", "srv srv/p9 srv/client factotum factotum/auth factotum/sshkey"},
 
 	{"exportfs", "srv srv/p9"},
+	{"exportfs/aan", ""},
 	{"exportfs/door", "srv srv/p9 factotum/auth factotum/sshkey"},
-	{"exportfs/cmd/*", "srv srv/p9 srv/client srv/*fs ns factotum/auth exportfs exportfs/door"},
+	{"exportfs/cmd/*", "srv srv/p9 srv/client srv/*fs ns factotum/auth exportfs exportfs/aan exportfs/door"},
 
 	{"cpu", "srv srv/p9 srv/client srv/execfs ns exportfs exportfs/door factotum/auth factotum/users"},
 	{"cpu/cmd/*", "srv srv/p9 srv/client srv/*fs ns exportfs exportfs/door factotum/auth factotum/users cpu"},
+
+	{"initramfs", ""},
+	{"initramfs/node", "srv srv/p9 srv/client srv/netfs initramfs"},
+	{"initramfs/cmd/init", "initramfs/node"},
+	{"initramfs/cmd/initramfs", "srv initramfs"},
 
 	{"rc/syntax", "std"},
 	{"rc", "std rc/syntax golang.org/x/sys/unix"}, // syscall, frozen, has no setns, memfd_create, O_PATH's fstatat
@@ -72,7 +80,7 @@ const forTests = "srv srv/p9 srv/client srv/srvtest"
 
 // forTestsOf is what the tests of one package may import besides: the trees that
 // an adapter is tried on.
-var forTestsOf = map[string]string{"srv/p9file": "srv/ramfs srv/diskfs", "factotum/auth": "factotum", "factotum/capfs": "factotum/users", "ns": "srv/ramfs srv/diskfs ns/nstest",
+var forTestsOf = map[string]string{"srv/p9file": "srv/ramfs srv/diskfs", "factotum": "factotum/authtest", "factotum/auth": "factotum factotum/authtest", "factotum/capfs": "factotum/users", "ns": "srv/ramfs srv/diskfs ns/nstest",
 	"ns/cmd/newns": "ns/nstest", "rc": "rc/rcgen", "rc/bin": "rc/syntax", "rc/cmd/rc": "rc/rcgen"}
 
 func TestLayers(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"ninespace/initramfs"
 	"ninespace/srv/srvtest"
 	"ninespace/test/guest"
 )
@@ -80,16 +81,12 @@ func nsImage(ctx context.Context, k *guest.Kernel, dir, file string) error {
 			return fmt.Errorf("%s: %w\n%s", cmd, err, out)
 		}
 	}
-	modules, err := k.Modules("virtio_pci", "virtio_net", "9pnet_fd", "9p", "fuse")
-	if err != nil {
-		return err
-	}
 	f, err := os.Create(file)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	a := guest.NewArchive(f)
+	a := initramfs.NewArchive(f)
 	libs := map[string]bool{}
 	for _, name := range nsPrograms {
 		path, err := exec.LookPath(name)
@@ -105,17 +102,8 @@ func nsImage(ctx context.Context, k *guest.Kernel, dir, file string) error {
 			libs[lib[1]] = true
 		}
 	}
-	dirs := map[string]bool{}
-	mkdir := func(name string) {
-		for i, c := range name + "/" {
-			if c == '/' && i > 0 && !dirs[name[:i]] {
-				dirs[name[:i]] = true
-				a.Dir(name[:i], 0o755)
-			}
-		}
-	}
-	for _, d := range []string{"bin", "dev", "etc", "mnt", "modules", "n", "proc", "srv", "sys", "tests", "tmp"} {
-		mkdir(d)
+	for _, d := range []string{"bin", "dev", "etc", "mnt", "n", "proc", "srv", "sys", "tests", "tmp"} {
+		a.Dir(d, 0o755)
 	}
 	a.File("etc/passwd", 0o644, "root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n")
 	a.File("etc/group", 0o644, "root:x:0:\nnogroup:x:65534:\n")
@@ -123,11 +111,7 @@ func nsImage(ctx context.Context, k *guest.Kernel, dir, file string) error {
 		a.Copy(name, 0o755, file)
 	}
 	for lib := range libs {
-		mkdir(strings.TrimPrefix(filepath.Dir(lib), "/"))
 		a.Copy(strings.TrimPrefix(lib, "/"), 0o755, lib)
 	}
-	for i, file := range modules {
-		a.Copy(fmt.Sprintf("modules/%02d-%s", i, filepath.Base(file)), 0o644, file)
-	}
-	return a.Close()
+	return errors.Join(k.AddModules(a, "virtio_pci", "virtio_net", "9pnet_fd", "9p", "fuse"), a.Close())
 }

@@ -14,19 +14,23 @@ import (
 // not of the standard library may allocate nothing: make what a command needs when it
 // runs. Errors are an allocation each, a map one and its groups; a regexp is hundreds.
 var mostAtStart = map[string]int{
-	"golang.org/x/sys/cpu":        10, // of factotum's ciphers
-	"golang.org/x/sys/unix":       1,
-	"github.com/hashicorp/yamux":  13,
-	"ninespace/ns":                4,
-	"ninespace/rc/cmd/rc":         4,
-	"ninespace/srv":               4,
-	"ninespace/srv/cmd/9p":        11,
-	"ninespace/srv/p9":            4,
-	"ninespace/srv/devfs":         2,
-	"ninespace/srv/execfs":        2,
-	"ninespace/srv/netfs":         11,
-	"ninespace/srv/procfs":        19,
-	"the standard library in all": 230, // half of it is for netfs's TLS
+	"golang.org/x/sys/cpu":                10, // of factotum's ciphers
+	"golang.org/x/sys/unix":               1,
+	"github.com/hashicorp/yamux":          13,
+	"github.com/insomniacslk/dhcp/dhcpv4": 14, // of init and netboot
+	"github.com/insomniacslk/dhcp/iana":   10,
+	"github.com/pierrec/lz4/v4":           4, // which dhcpv4's random numbers come with
+	"github.com/u-root/uio/rand":          1,
+	"ninespace/ns":                        4,
+	"ninespace/rc/cmd/rc":                 4,
+	"ninespace/srv":                       4,
+	"ninespace/srv/cmd/9p":                11,
+	"ninespace/srv/p9":                    4,
+	"ninespace/srv/devfs":                 2,
+	"ninespace/srv/execfs":                2,
+	"ninespace/srv/netfs":                 11,
+	"ninespace/srv/procfs":                19,
+	"the standard library in all":         230, // half of it is for netfs's TLS
 }
 
 // TestStart wants nine, each of whose commands pays for the packages of all, to do next

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"ninespace/initramfs"
 	"ninespace/srv/srvtest"
 	"ninespace/test/guest"
 )
@@ -86,17 +87,13 @@ func v9fsImage(ctx context.Context, k *guest.Kernel, dir, file string) error {
 			return err
 		}
 	}
-	modules, err := k.Modules("virtio_pci", "virtio_net", "9pnet_fd", "9p")
-	if err != nil {
-		return err
-	}
 	f, err := os.Create(file)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	a := guest.NewArchive(f)
-	for _, d := range []string{"bin", "dev", "etc", "lib", "lib64", "mnt", "modules", "proc", "sys", "tmp"} {
+	a := initramfs.NewArchive(f)
+	for _, d := range []string{"bin", "dev", "etc", "lib", "lib64", "mnt", "proc", "sys", "tmp"} {
 		a.Dir(d, 0o755)
 	}
 	a.File("etc/passwd", 0o644, "root:x:0:0:root:/:/bin/sh\n")
@@ -104,10 +101,7 @@ func v9fsImage(ctx context.Context, k *guest.Kernel, dir, file string) error {
 	for name, file := range programs {
 		a.Copy(name, 0o755, file)
 	}
-	for i, file := range modules {
-		a.Copy(fmt.Sprintf("modules/%02d-%s", i, filepath.Base(file)), 0o644, file)
-	}
-	return a.Close()
+	return errors.Join(k.AddModules(a, "virtio_pci", "virtio_net", "9pnet_fd", "9p"), a.Close())
 }
 
 // results turns what the guest says into subtests: each is run once its outcome

@@ -32,7 +32,7 @@ type Dialer struct {
 	Known  string               // known_hosts; "" is ~/.ssh/known_hosts
 	Jump   string               // addresses to go through, parted by commas
 	SSH    []string             // the command ssh and its options; nil: ssh
-	Stderr *os.File             // ssh's; nil: none
+	Stderr io.Writer            // ssh's; nil: none
 	Log    func(string, ...any) // is told what is done; nil: nobody
 }
 
@@ -45,7 +45,18 @@ func (d *Dialer) log(format string, args ...any) {
 // Dial connects to the far side at addr and asks for what is wanted. The Conn is as the far
 // side's Accept leaves it: what the service speaks comes next.
 func (d *Dialer) Dial(ctx context.Context, addr string, w Want) (*Conn, error) {
-	c, err := d.dial(ctx, addr, w)
+	network, address := "ssh", strings.TrimPrefix(addr, "ssh!")
+	if address == addr {
+		at := addr
+		if at == Local {
+			at = "cpu"
+		}
+		var err error
+		if network, address, err = p9.ParseDial(at, Port); err != nil {
+			return nil, err
+		}
+	}
+	c, err := d.dial(ctx, network, address, w)
 	if err != nil {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
@@ -55,21 +66,14 @@ func (d *Dialer) Dial(ctx context.Context, addr string, w Want) (*Conn, error) {
 	return c, nil
 }
 
-func (d *Dialer) dial(ctx context.Context, addr string, w Want) (*Conn, error) {
+func (d *Dialer) dial(ctx context.Context, network, address string, w Want) (*Conn, error) {
 	if strings.ContainsAny(w.User+w.Arg, "\x00\n") {
 		return nil, errors.New("what is wanted has a control character")
 	}
-	if host, ok := strings.CutPrefix(addr, "ssh!"); ok {
-		return d.dialSSH(ctx, host, w)
-	}
-	if addr == Local {
-		addr = "cpu"
-	}
-	network, address, err := p9.ParseDial(addr, Port)
-	if err != nil {
-		return nil, err
-	}
-	if network == "unix" {
+	switch network {
+	case "ssh":
+		return d.dialSSH(ctx, address, w)
+	case "unix":
 		return d.dialUnix(ctx, address, w)
 	}
 	if w.User == "" {

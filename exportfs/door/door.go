@@ -111,6 +111,12 @@ func deadline(stream any, d time.Duration) {
 	}
 }
 
+// Dialled makes c the caller's end, of a stream that something else than Dial made. It gives c.
+func (c *Conn) Dialled() *Conn {
+	c.dialled = true
+	return c
+}
+
 // Mux begins to multiplex the stream.
 func (c *Conn) Mux() (*yamux.Session, error) { return mux(c.ReadWriteCloser, c.dialled) }
 

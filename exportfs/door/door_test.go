@@ -476,3 +476,39 @@ func TestJump(t *testing.T) {
 	}
 	p.talk(c)
 }
+
+// TestManyStreams: so many streams are served at a time and no more.
+func TestManyStreams(t *testing.T) {
+	srvtest.CheckGoroutines(t)
+	x, y := srvtest.Pair(t)
+	near, err := (&Conn{ReadWriteCloser: x}).Dialled().Mux()
+	if err != nil {
+		t.Fatal(err)
+	}
+	far, err := (&Conn{ReadWriteCloser: y}).Mux()
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error)
+	go func() {
+		served <- Serve(far, func(c net.Conn) {
+			io.WriteString(c, "x")
+			io.Copy(io.Discard, c)
+			c.Close()
+		})
+	}()
+	for i := range maxStreams + 10 {
+		c, err := near.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := c.Read(make([]byte, 1)); (err == nil) != (i < maxStreams) {
+			t.Errorf("stream %d: %v", i, err)
+		}
+	}
+	near.Close()
+	if err := <-served; !errors.Is(err, io.EOF) {
+		t.Error(err)
+	}
+}

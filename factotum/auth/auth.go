@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"ninespace/srv/client"
 	"ninespace/srv/p9"
@@ -103,7 +104,7 @@ func (r *RPC) Close() {
 // do makes a request and gives what its reply has; that is part of r.buf.
 func (r *RPC) do(ctx context.Context, verb string, data []byte) ([]byte, error) {
 	req := append(append([]byte(verb), ' '), data...)
-	if verb == "read" || verb == "authinfo" {
+	if verb == "read" || verb == "authinfo" || verb == "attr" {
 		req = req[:len(verb)]
 	}
 	defer clear(req)
@@ -152,7 +153,8 @@ func (r *RPC) Write(ctx context.Context, p []byte) error {
 // Info is who the other party is, and what both know: AuthInfo of auth(2).
 type Info struct {
 	Cuid, Suid string
-	Cap        string
+	Dom        string // the domain that says so, "" where the protocol has none
+	Cap        string // for a server: a capability to become Suid, where factotum makes them
 	Secret     []byte
 }
 
@@ -170,7 +172,37 @@ func (r *RPC) Info(ctx context.Context) (*Info, error) {
 		n := int(binary.LittleEndian.Uint16(b))
 		f[i], b = b[2:2+n], b[2+n:]
 	}
-	return &Info{string(f[0]), string(f[1]), string(f[2]), bytes.Clone(f[3])}, nil
+	i := &Info{Cuid: string(f[0]), Suid: string(f[1]), Cap: string(f[2]), Secret: bytes.Clone(f[3])}
+	if b, err = r.do(ctx, "attr", nil); err != nil {
+		return nil, err
+	}
+	i.Dom = attr(string(b), "dom")
+	return i, nil
+}
+
+// attr gives the value of an attribute, "" without it, in a tuple quoted as rc has it.
+func attr(tuple, name string) string {
+	for tuple != "" {
+		var word strings.Builder
+		quoted := false
+		i := 0
+		for ; i < len(tuple) && (quoted || tuple[i] != ' '); i++ {
+			switch {
+			case tuple[i] != '\'':
+				word.WriteByte(tuple[i])
+			case quoted && strings.HasPrefix(tuple[i+1:], "'"):
+				word.WriteByte('\'')
+				i++
+			default:
+				quoted = !quoted
+			}
+		}
+		if n, value, ok := strings.Cut(word.String(), "="); ok && n == name {
+			return value
+		}
+		tuple = strings.TrimLeft(tuple[i:], " ")
+	}
+	return ""
 }
 
 const maxMessage = 8 << 10 // of a protocol that is proxied

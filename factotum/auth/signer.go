@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -10,6 +11,7 @@ import (
 	"errors"
 	"io"
 	"math/big"
+	"strings"
 
 	"ninespace/factotum/sshkey"
 )
@@ -58,7 +60,8 @@ func (s *Signer) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]
 	return s.SignMessage(rand, digest, opts)
 }
 
-// SignMessage signs a message, whose hash is the one that belongs to the key.
+// SignMessage signs a message, whose hash is the one that belongs to the key. What TLS 1.3
+// has signed in a handshake factotum signs by proto tls, which signs nothing else.
 func (s *Signer) SignMessage(_ io.Reader, msg []byte, opts crypto.SignerOpts) ([]byte, error) {
 	want := crypto.Hash(0)
 	if k, ok := s.pub.Key.(*ecdsa.PublicKey); ok {
@@ -74,16 +77,12 @@ func (s *Signer) SignMessage(_ io.Reader, msg []byte, opts crypto.SignerOpts) ([
 	if opts.HashFunc() != want {
 		return nil, errors.New("the key does not sign by that hash")
 	}
-	ctx := context.Background()
-	r, err := s.f.Start(ctx, "proto=ssh role=sign pub='"+base64.StdEncoding.EncodeToString(s.pub.Blob)+"'")
-	if err != nil {
-		return nil, err
+	for _, role := range []string{"client", "server"} {
+		if bytes.HasPrefix(msg, []byte(strings.Repeat(" ", 64)+"TLS 1.3, "+role+" CertificateVerify\x00")) {
+			return s.ask("proto=tls role="+role, msg)
+		}
 	}
-	defer r.Close()
-	if err := r.Write(ctx, msg); err != nil {
-		return nil, err
-	}
-	sig, err := r.Read(ctx)
+	sig, err := s.ask("proto=ssh role=sign", msg)
 	if err != nil {
 		return nil, err
 	}
@@ -105,4 +104,18 @@ func (s *Signer) SignMessage(_ io.Reader, msg []byte, opts crypto.SignerOpts) ([
 		return asn1.Marshal(rs)
 	}
 	return nil, errors.New("only Ed25519 and ECDSA keys sign for TLS")
+}
+
+// ask has factotum sign.
+func (s *Signer) ask(attrs string, msg []byte) ([]byte, error) {
+	ctx := context.Background()
+	r, err := s.f.Start(ctx, attrs+" pub='"+base64.StdEncoding.EncodeToString(s.pub.Blob)+"'")
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	if err := r.Write(ctx, msg); err != nil {
+		return nil, err
+	}
+	return r.Read(ctx)
 }

@@ -162,6 +162,19 @@ func AppendPrivate(b []byte, key crypto.Signer) ([]byte, error) {
 	return nil, errors.New("unknown type of key")
 }
 
+// SignRaw gives a signature of data as X.509 and TLS have it: Ed25519's 64 bytes, or ECDSA's
+// in DER, by the hash that belongs to the curve.
+func (p *Private) SignRaw(data []byte) ([]byte, error) {
+	switch k := p.Signer.(type) {
+	case ed25519.PrivateKey:
+		return ed25519.Sign(k, data), nil
+	case *ecdsa.PrivateKey:
+		hash, h := digest(k.Params().BitSize, data)
+		return k.Sign(rand.Reader, h, hash)
+	}
+	return nil, errors.New("only Ed25519 and ECDSA keys sign so")
+}
+
 // Sign gives a signature of data, with its algorithm in front. Algorithm is for RSA
 // alone: RSASHA256 or RSASHA512, the second for "".
 func (p *Private) Sign(data []byte, algorithm string) ([]byte, error) {
@@ -169,8 +182,7 @@ func (p *Private) Sign(data []byte, algorithm string) ([]byte, error) {
 	case ed25519.PrivateKey:
 		return AppendBytes(AppendBytes(nil, p.Type), ed25519.Sign(k, data)), nil
 	case *ecdsa.PrivateKey:
-		hash, h := digest(k.Params().BitSize, data)
-		der, err := k.Sign(rand.Reader, h, hash)
+		der, err := p.SignRaw(data)
 		if err != nil {
 			return nil, err
 		}

@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"ninespace/srv"
+	"ninespace/srv/ndb"
 	"ninespace/srv/p9"
 )
 
@@ -101,7 +102,7 @@ func (f *FS) cs(ctx context.Context, question string) ([]string, error) {
 	if network == "icmp" {
 		service = ""
 	} else {
-		port, err := db.port(network, service)
+		port, err := portOf(db, network, service)
 		if err != nil {
 			return nil, err
 		}
@@ -133,15 +134,16 @@ func (f *FS) root() string {
 }
 
 // database reads what there is: what was written to ndb and the files.
-func (f *FS) database() database {
+func (f *FS) database() ndb.Database {
 	f.mu.Lock()
-	db := database(parseNdb(f.ndb))
+	db := ndb.Parse(f.ndb)
 	f.mu.Unlock()
-	return append(db, readNdb(f.cfg.Ndb)...)
+	more, _ := ndb.Read(f.cfg.Ndb) // a machine need not have one
+	return append(db, more...)
 }
 
-// port gives a service's number.
-func (db database) port(network, service string) (string, error) {
+// portOf gives a service's number.
+func portOf(db ndb.Database, network, service string) (string, error) {
 	if n, err := strconv.ParseUint(service, 10, 16); err == nil {
 		return strconv.FormatUint(n, 10), nil
 	}
@@ -151,7 +153,7 @@ func (db database) port(network, service string) (string, error) {
 	if network == "tls" {
 		network = "tcp"
 	}
-	if p := db.service(network, service); p != "" {
+	if p := db.Service(network, service); p != "" {
 		return p, nil
 	}
 	if p := systemService(network, service); p != "" {
@@ -186,10 +188,10 @@ func systemService(network, name string) string {
 }
 
 // addresses gives those of a host: an address, a name, or $attribute.
-func (f *FS) addresses(ctx context.Context, db database, host string) ([]netip.Addr, error) {
+func (f *FS) addresses(ctx context.Context, db ndb.Database, host string) ([]netip.Addr, error) {
 	if attr, ok := strings.CutPrefix(host, "$"); ok {
 		sys, _ := os.Hostname()
-		vals := db.attr(attr, sys, ownAddrs())
+		vals := db.Attr(attr, sys, ownAddrs())
 		if len(vals) == 0 {
 			return nil, p9.NewError(syscall.ENOENT, "attribute "+srv.Quote(attr)+" has no value here")
 		}
@@ -212,7 +214,7 @@ func (f *FS) addresses(ctx context.Context, db database, host string) ([]netip.A
 	if a, err := netip.ParseAddr(host); err == nil {
 		return []netip.Addr{a.Unmap()}, nil
 	}
-	if addrs := db.hosts(host); len(addrs) > 0 {
+	if addrs := db.Hosts(host); len(addrs) > 0 {
 		return addrs, nil
 	}
 	addrs, err := f.resolver().LookupNetIP(ctx, "ip", host)

@@ -110,28 +110,6 @@ func TestCs(t *testing.T) {
 	})
 }
 
-func TestNdbAttr(t *testing.T) {
-	db := database(parseNdb(testNdb))
-	own := []netip.Addr{netip.MustParseAddr("10.1.2.3")}
-	for _, c := range []struct {
-		attr, sys string
-		want      []string
-	}{
-		{"auth", "here", []string{"a quoted value"}},
-		{"fs", "here", []string{"10.1.2.9", "$no"}},
-		{"fs", "elsewhere", []string{"10.1.2.9", "$no"}},
-		{"ether", "here", []string{"0123456789ab"}},
-		{"none", "here", nil},
-	} {
-		if got := db.attr(c.attr, c.sys, own); !slices.Equal(got, c.want) {
-			t.Errorf("%s of %s: %q, want %q", c.attr, c.sys, got, c.want)
-		}
-	}
-	if got := db.attr("auth", "x", []netip.Addr{netip.MustParseAddr("10.200.0.1")}); !slices.Equal(got, []string{"9.9.9.9"}) {
-		t.Errorf("%q", got)
-	}
-}
-
 // A dnsServer answers each question with the records that it has for the type.
 type dnsServer struct {
 	net.PacketConn

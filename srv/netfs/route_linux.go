@@ -12,38 +12,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ninespace/srv"
+	"ninespace/srv/ndb"
 )
 
-// parseMask reads a mask for addresses like a: /n, n bits of the 128 that Plan 9 has for
-// all or, where it is less than 96, of IPv4's 32; or dots; "" is the whole address.
 func parseMask(s string, a netip.Addr) (bits int, err error) {
-	if s == "" {
-		return a.BitLen(), nil
-	}
-	bad := invalid("bad mask %s: /bits or like an address", srv.Quote(s))
-	if n, ok := strings.CutPrefix(s, "/"); ok {
-		bits, err := strconv.Atoi(n)
-		if a.Is4() && bits >= 96 {
-			bits -= 96
-		}
-		if err != nil || bits < 0 || bits > a.BitLen() {
-			return 0, bad
-		}
-		return bits, nil
-	}
-	ip := net.ParseIP(s)
-	if ip == nil {
-		return 0, bad
-	}
-	mask := net.IPMask(ip.To16())
-	if a.Is4() {
-		if mask = net.IPMask(ip.To4()); mask == nil {
-			return 0, bad
-		}
-	}
-	bits, size := mask.Size()
-	if size == 0 {
-		return 0, bad
+	bits, ok := ndb.ParseMask(s, a)
+	if !ok {
+		return 0, invalid("bad mask %s: /bits or like an address", srv.Quote(s))
 	}
 	return bits, nil
 }

@@ -12,12 +12,14 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"ninespace/initramfs"
 )
 
 // A Kernel is Debian's kernel for this kind of machine, unpacked.
 type Kernel struct {
 	Image   string // the file of the uncompressed vmlinux, which qemu's -kernel starts by its PVH entry
-	modules string // the directory of the module files, each NAME.ko, without directories
+	Modules string // the directory of the module files, each NAME.ko, without directories
 }
 
 // DebianKernel finds Debian's kernel in the user's cache directory, below
@@ -31,7 +33,7 @@ func DebianKernel(ctx context.Context) (*Kernel, error) {
 		return nil, err
 	}
 	dir := filepath.Join(cache, "ninespace", "kernel")
-	k := &Kernel{Image: filepath.Join(dir, "vmlinux"), modules: filepath.Join(dir, "modules")}
+	k := &Kernel{Image: filepath.Join(dir, "vmlinux"), Modules: filepath.Join(dir, "modules")}
 	if _, err := os.Stat(k.Image); err == nil {
 		return k, nil
 	}
@@ -56,6 +58,20 @@ func DebianKernel(ctx context.Context) (*Kernel, error) {
 		return nil, err
 	}
 	return k, nil
+}
+
+// AddModules puts the named modules and all that they need below /modules of an image, by
+// names in the order in which to load them. What is built into the kernel must not be named.
+func (k *Kernel) AddModules(a *initramfs.Archive, names ...string) error {
+	modules, err := initramfs.OpenModules(k.Modules)
+	if err != nil {
+		return err
+	}
+	list, err := modules.With(names...)
+	for i, m := range list {
+		a.File(fmt.Sprintf("modules/%02d-%s.ko", i, m.Name), 0o644, string(m.Data))
+	}
+	return err
 }
 
 // image is the package of one kernel, as linux-image-amd64 names it.

@@ -26,10 +26,10 @@ var files embed.FS
 // where says where each of files goes: those without a directory are dpkg's.
 var where = []struct{ file, to string }{
 	{"postinst", ""}, {"prerm", ""}, {"postrm", ""},
-	{"nine-cpud@.service", "usr/lib/systemd/system/"},
-	{"nine-factotum@.service", "usr/lib/systemd/system/"},
-	{"nine-cpud.service", "usr/lib/systemd/user/"},
-	{"nine-factotum.service", "usr/lib/systemd/user/"},
+	{"system/nine-cpud.service", "usr/lib/systemd/system/"},
+	{"system/nine-factotum@.service", "usr/lib/systemd/system/"},
+	{"user/nine-cpud.service", "usr/lib/systemd/user/"},
+	{"user/nine-factotum.service", "usr/lib/systemd/user/"},
 	{"copyright", "usr/share/doc/ninespace/"},
 	{"overrides", "usr/share/lintian/overrides/ninespace"},
 }
@@ -56,7 +56,7 @@ func writeDeb(file, binary, version, arch string, at time.Time, docs map[string]
 		case w.to == "":
 			control[w.file] = entry{0o755, content}
 		case strings.HasSuffix(w.to, "/"):
-			data[w.to+w.file] = entry{0o644, content}
+			data[w.to+path.Base(w.file)] = entry{0o644, content}
 		default:
 			data[w.to] = entry{0o644, content}
 		}

@@ -241,12 +241,12 @@ func TestUnits(t *testing.T) {
 		file, as string
 		user     bool
 	}{
-		{"nine-cpud.service", "nine-cpud.service", true},
-		{"nine-factotum.service", "nine-factotum.service", true},
-		{"nine-cpud@.service", "nine-cpud@root.service", false},
-		{"nine-factotum@.service", "nine-factotum@root.service", false},
+		{"user/nine-cpud.service", "nine-cpud.service", true},
+		{"user/nine-factotum.service", "nine-factotum.service", true},
+		{"system/nine-cpud.service", "nine-cpud.service", false},
+		{"system/nine-factotum@.service", "nine-factotum@root.service", false},
 	} {
-		t.Run(unit.as, func(t *testing.T) {
+		t.Run(unit.file, func(t *testing.T) {
 			text, err := os.ReadFile("debian/" + unit.file)
 			if err != nil {
 				t.Fatal(err)

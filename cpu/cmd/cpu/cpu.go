@@ -4,12 +4,15 @@ import (
 	"context"
 	_ "embed"
 	"flag"
+	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 
 	"ninespace/cpu"
+	"ninespace/exportfs/door"
 	"ninespace/srv"
 	"ninespace/srv/diskfs"
 )
@@ -24,14 +27,21 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	fs := flag.NewFlagSet("cpu", flag.ContinueOnError)
 	addr := os.Getenv("cpu")
 	if addr == "" {
-		addr = cpu.Local
+		addr = door.Local
 	}
+	var c cpu.Cmd
+	c.Env = environ()
+	c.Stderr = std[2]
 	fs.StringVar(&addr, "h", addr, "run at `addr`")
 	dir := fs.String("d", "", "start in `dir`")
-	token := fs.String("k", cpu.TokenFile(), "`tokenfile` for TCP")
+	fs.StringVar(&c.Key, "k", "", "`key` to show")
+	fs.StringVar(&c.User, "u", "", "as `user`")
+	fs.StringVar(&c.Jump, "J", "", "through `addr`")
 	nsfile := fs.String("n", "", "apply the lines of `nsfile`")
 	tree := fs.String("r", "/", "export only `tree`")
 	readOnly := fs.Bool("R", false, "export for reading only")
+	verbose := fs.Bool("v", false, "say what is done")
+	resident := fs.Bool("M", false, "keep the connection")
 	if err := srv.Parse(fs, args); err != nil {
 		return err
 	}
@@ -42,7 +52,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	if root, err = filepath.EvalSymlinks(root); err != nil {
 		return err
 	}
-	c := cpu.Cmd{Addr: addr, Token: *token, Args: fs.Args(), Dir: *dir, Env: environ()}
+	c.Addr, c.Args, c.Dir = addr, fs.Args(), *dir
 	var opts []diskfs.Option
 	if *readOnly {
 		opts = append(opts, diskfs.ReadOnly())
@@ -66,6 +76,20 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 			return err
 		}
 		c.NS = string(b)
+	}
+	if *verbose {
+		c.Log = func(format string, args ...any) { fmt.Fprintf(std[2], "cpu: "+format+"\n", args...) }
+	}
+	idle, err := idleTime()
+	if err != nil {
+		return err
+	}
+	name := keptAs(&c, root, *readOnly)
+	if *resident {
+		return keep(ctx, &c, name, idle)
+	}
+	if idle > 0 {
+		c.Resident = func(ctx context.Context) (net.Conn, error) { return kept(ctx, &c, name, args) }
 	}
 	return c.Run(ctx, std)
 }

@@ -7,7 +7,7 @@ cpu - run a command on another node, with your files along
 
 # SYNOPSIS
 
-	nine cpu [-R] [-h addr] [-d dir] [-k tokenfile] [-n nsfile] [-r tree] [cmd [arg ...]]
+	nine cpu [-Rv] [-h addr] [-u user] [-J addr] [-k key] [-d dir] [-n nsfile] [-r tree] [cmd [arg ...]]
 
 # DESCRIPTION
 
@@ -24,24 +24,48 @@ If standard input and output are terminals, the command runs on a pseudo-termina
 which follows this one's size. Otherwise its output and error stay apart, and
 interrupt, hangup, quit, termination, USR1 and USR2 signals are sent on to it.
 
+Addr is one of
+
+	local              the cpud of nine up, or another one of yours on this machine;
+	                   the default, unless $cpu says otherwise
+	tcp!host!port      a cpud on another node; host!port, host:port and tcp!host
+	                   (17011) too
+	ssh!host           any machine that ssh(1) gets to and nine is on: your own ssh
+	                   runs cpud there; ssh!user@host and ssh!host!port too
+	unix!/path         a socket
+
+On TCP you prove who you are by a key, as with ssh: one that factotum has, or your
+ssh-agent, or ~/.ssh/id_ed25519 or id_ecdsa with its certificate. The host's key has to be in
+your ~/.ssh/known_hosts (or the machine's own file), under the name [host]:17011 or, as sshd's
+key will do, host. You are asked about a host that is not there, on the terminal;
+without one you are refused, and so is a host whose key has changed.
+
 The options are:
 
-	-h addr       where: local (the cpud of nine up, the default), or a dial
-	              string, unix!/path or tcp!host!port. $cpu, if set, is the
-	              default instead of local
-	-d dir        start in dir of the far side's name space
-	-k tokenfile  the token of a cpud on TCP; default $NAMESPACE/cpu.token
-	-n nsfile     build the command's name space with the namespace(6) lines of
-	              this file of yours; a line that cannot be applied is an
-	              error and the command does not run
-	-r tree       let the far side have only this directory, as /mnt/term
-	-R            let the far side read and not write
+	-h addr    where
+	-u user    as whom, there; default your own name
+	-J addr    by way of the cpud at addr, or several parted by commas, user@addr each;
+	           with ssh!host, ssh's own -J
+	-k key     show this key only: a file, or the fingerprint of one that factotum
+	           or the agent has (SHA256:...)
+	-d dir     start in dir of the far side's name space
+	-n nsfile  build the command's name space with the namespace(6) lines of
+	           this file of yours; a line that cannot be applied is an
+	           error and the command does not run
+	-r tree    let the far side have only this directory, as /mnt/term
+	-R         let the far side read and not write
+	-v         say what is done: the door, who both ends are
+
+A connection is kept for the next command: for a minute after the last one, or for as
+long as $cpuidle says, a duration such as 10m; 0 keeps none. Only commands from the
+same name space which ask for the same share one. The process that keeps it is cpu -M, which
+SIGTERM ends.
 
 # EXAMPLES
 
 Build here what lies here, on a faster node:
 
-	nine cpu -h 'tcp!localhost!17011' go build ./...
+	nine cpu -h 'tcp!fast!17011' go build ./...
 
 The two outputs apart:
 
@@ -49,19 +73,19 @@ The two outputs apart:
 
 # FILES
 
-	$NAMESPACE/cpu        the socket that -h local means
-	$NAMESPACE/cpu.token  the token for TCP
-	/mnt/term             your files, on the far side
+	$NAMESPACE/cpu      the socket that -h local means
+	$NAMESPACE/cpu.*    connections that are kept
+	~/.ssh/known_hosts  the keys of hosts
+	/mnt/term           your files, on the far side
 
 # SEE ALSO
 
-nine man cpud, nine man up
+nine man cpud, nine man factotum, nine man up, ssh(1)
 
 # DIAGNOSTICS
 
-Status 127: the command is not there; 126: it cannot be executed. Status 1 is the
-command's own, or cpu's with a line that says why; a line that begins "newns:" is
-from the far side, which could not build the name space or start the command in it.
+Status 127: the command is not there, and where it was looked for is said; 126: it
+cannot be executed. Status 1 is the command's own, or cpu's with a line that says why.
 
 # BUGS
 

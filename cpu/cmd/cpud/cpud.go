@@ -13,8 +13,10 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
 
 	"ninespace/cpu"
+	"ninespace/exportfs/door"
 	"ninespace/ns"
 	"ninespace/srv"
 )
@@ -27,11 +29,18 @@ var Man string
 // Main is the command.
 func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	fs := flag.NewFlagSet("cpud", flag.ContinueOnError)
+	d := daemon{stderr: std[2]}
 	name := fs.String("s", "cpu", "post as `srvname`")
 	addr := fs.String("l", "", "listen at `dialstring`")
-	token := fs.String("k", cpu.TokenFile(), "`tokenfile` for TCP")
-	nsfile := fs.String("n", "", "build name spaces from `nsfile`")
+	fs.StringVar(&d.door.Key, "k", "", "`key` of this machine")
+	fs.StringVar(&d.door.Authorized, "a", "", "who may come in, a `file`")
+	fs.BoolVar(&d.door.Root, "0", false, "root may come in")
+	fs.StringVar(&d.nsfile, "n", "", "build name spaces from `nsfile`")
 	one := fs.Bool("i", false, "serve standard input and output")
+	want := fs.String("w", "", "what the caller wants, a `line`")
+	cfg := cpu.Config{Stderr: std[2], Export: export}
+	fs.StringVar(&cfg.Command, "c", "", "run this `command` only")
+	fs.BoolVar(&cfg.Restrict, "R", false, "no terminal")
 	if err := srv.Parse(fs, args); err != nil {
 		return err
 	}
@@ -41,76 +50,143 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	if *one {
-		if done, err := ns.Privileged(std); done {
-			return err // it ran, to its end, in a process that may mount
-		}
-		src, err := ns.File(*nsfile)
-		if err != nil {
-			return err
-		}
-		if err := ns.Adopt(); err != nil {
-			return err
-		}
-		os.Unsetenv("PWD") // where this process is, and no command
-		os.Unsetenv("OLDPWD")
-		return cpu.Serve(ctx, std[0], cpu.Config{NS: src, Stderr: std[2], Reap: func() {
-			ns.Reap(0, func(int) bool { return false })
-		}})
+		return session(ctx, std, d.nsfile, *want, cfg)
 	}
-	var l *cpu.Listener
+	var l *door.Listener
 	var err error
 	if *addr != "" {
-		l, err = cpu.Listen(*addr, *token)
+		l, err = door.Listen(*addr, d.door)
 	} else {
-		l, err = cpu.Post(*name)
+		l, err = door.Post(*name)
 	}
 	if err != nil {
 		return err
 	}
 	defer l.Close()
-	return listen(ctx, l, std[2], *nsfile)
+	d.Listener = l
+	return d.serve(ctx)
 }
 
-// listen gives each caller a process of its own: a session's name space and its
+// A daemon gives each caller a process of its own: a session's user, name space and
 // failures are nobody else's.
-func listen(ctx context.Context, l *cpu.Listener, stderr *os.File, nsfile string) error {
-	stop := context.AfterFunc(ctx, func() { l.Close() })
+type daemon struct {
+	*door.Listener
+	door   door.Options
+	nsfile string
+	stderr io.Writer
+	self   string
+	sessions
+}
+
+func (d *daemon) serve(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { d.Listener.Close() })
 	defer stop()
 	if err := ns.Adopt(); err != nil {
 		return err
 	}
-	self, err := os.Executable()
-	if err != nil {
+	var err error
+	if d.self, err = os.Executable(); err != nil {
 		return err
 	}
-	args := []string{"cpud", "-i"}
-	if nsfile != "" {
-		args = append(args, "-n", nsfile)
-	}
-	var ss sessions
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	for {
-		c, err := srv.Accept(ctx, l, func(err error) { fmt.Fprintf(stderr, "cpud: %v\n", err) })
+		raw, err := srv.Accept(ctx, d, func(err error) { fmt.Fprintf(d.stderr, "cpud: %v\n", err) })
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case err != nil:
 			return err
 		}
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			err := ss.serve(ctx, l, c, self, args, stderr)
+		wg.Go(func() {
+			err := d.caller(ctx, raw)
 			var exit *exec.ExitError
-			if errors.As(err, &exit) && exit.Exited() {
+			if errors.As(err, &exit) && exit.Exited() || err == door.ErrLeft || ctx.Err() != nil {
 				return // it has said why itself
 			}
-			if err != nil && ctx.Err() == nil {
-				fmt.Fprintf(stderr, "cpud: %s: %v\n", c.RemoteAddr(), err)
+			if err != nil {
+				fmt.Fprintf(d.stderr, "cpud: %s: %v\n", raw.RemoteAddr(), err)
 			}
-		}()
+		})
 	}
+}
+
+// caller serves one.
+func (d *daemon) caller(ctx context.Context, raw net.Conn) error {
+	c, err := d.Admit(ctx, raw)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	cmd, err := d.command(ctx, c)
+	if err != nil {
+		c.Refuse(errors.New("no session can be made"))
+		return err
+	}
+	f, hand, err := descriptor(c)
+	if err != nil {
+		c.Refuse(err)
+		return err
+	}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = f, f, os.Stderr
+	err = d.start(cmd)
+	f.Close()
+	if err != nil {
+		c.Refuse(errors.New("no session can be made"))
+		hand(nil)
+		return err
+	}
+	relayed := make(chan struct{})
+	go func() {
+		hand(c)
+		close(relayed)
+	}()
+	err = d.wait(cmd)
+	// What the session said last is still on its way, to a caller who takes it.
+	if t, ok := c.ReadWriteCloser.(interface{ SetDeadline(time.Time) error }); ok {
+		t.SetDeadline(time.Now().Add(lastWords))
+	}
+	<-relayed
+	return err
+}
+
+// lastWords is how long a caller may take to hear the end of a session.
+const lastWords = 5 * time.Second
+
+// descriptor gives a descriptor for a session that leads to its caller, and what copies
+// between the two (or, for nil, does not). A Unix socket is the session's own from then on.
+func descriptor(c *door.Conn) (*os.File, func(*door.Conn), error) {
+	if uc, ok := c.ReadWriteCloser.(*net.UnixConn); ok {
+		f, err := uc.File()
+		return f, func(c *door.Conn) {
+			if c != nil {
+				c.Close()
+			}
+		}, err
+	}
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	ours, theirs := os.NewFile(uintptr(fds[0]), "session"), os.NewFile(uintptr(fds[1]), "session")
+	defer ours.Close()
+	nc, err := net.FileConn(ours)
+	if err != nil {
+		theirs.Close()
+		return nil, nil, err
+	}
+	return theirs, func(c *door.Conn) {
+		defer nc.Close()
+		if c == nil {
+			return
+		}
+		go func() {
+			io.Copy(nc, c)
+			nc.(*net.UnixConn).CloseWrite()
+		}()
+		io.Copy(c, nc)
+		c.Close()
+	}, nil
 }
 
 // sessions are those that run. A child that is none of them was left behind by one
@@ -144,36 +220,4 @@ func (ss *sessions) wait(cmd *exec.Cmd) error {
 	}
 	ns.Reap(0, func(pid int) bool { return ss.runs[pid] != nil })
 	return err
-}
-
-func (ss *sessions) serve(ctx context.Context, l *cpu.Listener, c net.Conn, self string, args []string, stderr *os.File) error {
-	defer c.Close()
-	stop := context.AfterFunc(ctx, func() { c.Close() })
-	defer stop()
-	if err := l.Admit(c); err != nil {
-		if errors.Is(err, io.EOF) {
-			return nil // somebody looked whether we are here
-		}
-		return err
-	}
-	fc, ok := c.(interface{ File() (*os.File, error) })
-	if !ok {
-		return errors.New("connection without a descriptor")
-	}
-	f, err := fc.File()
-	if err != nil {
-		return err
-	}
-	cmd := exec.CommandContext(ctx, self, args...)
-	cmd.Args = append([]string{"nine"}, args...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = f, f, stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGTERM}
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	err = ss.start(cmd)
-	f.Close()
-	if err != nil {
-		return err
-	}
-	c.Close() // the session's alone now
-	return ss.wait(cmd)
 }

@@ -1,5 +1,5 @@
 /*
-Cpud runs commands for cpu(1) of the same user.
+Cpud gives cpu(1) and others of this and other nodes what they come for.
 
 # NAME
 
@@ -7,53 +7,75 @@ cpud - run commands for cpu of other nodes
 
 # SYNOPSIS
 
-	nine cpud [-s srvname] [-l dialstring] [-k tokenfile] [-n nsfile]
+	nine cpud [-0] [-s srvname] [-l dialstring] [-k key] [-a file] [-n nsfile]
 	nine cpud -i [-n nsfile]
 
 # DESCRIPTION
 
 Cpud waits for callers and gives each a session: a tree of files by which
 commands are run (see execfs), and a name space for each command in which the
-caller's files are mounted at /mnt/term. Commands run as the user who started cpud,
-with cpud's environment. When a caller hangs up, or cpud ends, what it ran is sent a
-hangup and then killed, with all that it left in the background.
+caller's files are mounted at /mnt/term. When a caller hangs up, or cpud ends, what it
+ran is sent a hangup and then killed, with all that it left in the background.
 
 By default cpud is posted in $NAMESPACE as cpu. On a Unix socket the caller must be
-the user who runs cpud, which the kernel tells. On TCP cpud listens on loopback
-only, and wants the token in tokenfile, which it makes where it is missing and which
-only its owner may read.
+the user who runs cpud, which the kernel tells.
+
+On TCP both ends have to show a key, Ed25519 or ECDSA, in a handshake of TLS 1.3. This
+machine's is one that factotum has; else, where root runs cpud, sshd's; else the user's
+own in ~/.ssh. The caller's has to be in the file ~/.ssh/authorized_keys of the user
+that it wants to be, as for sshd(8), whose options from=, command=, restrict,
+no-pty, expiry-time=, cert-authority and principals= hold; a line with an option that is
+not known lets nobody in. The file must be that user's or root's, and nobody else's to write.
+
+A session is a process of its own that is the user's from its start, with the
+user's groups, and an environment made for the user; what the caller sends is parsed by
+that one. Run by root, cpud serves every user but root; run by a user, that user alone.
+
+A caller may want something else than commands: a directory to mount, or a connection
+from here, which is how cpu -J comes through. A key with command= is for that
+command alone, in a name space of which the caller has no say; one with restrict is for
+neither terminals nor connections.
 
 The options are:
 
 	-s srvname     post under this name; default cpu
-	-l dialstring  listen here instead: unix!/path or tcp!127.0.0.1!17011
-	-k tokenfile   default $NAMESPACE/cpu.token
+	-l dialstring  listen here instead: tcp!*!17011 is every address
+	-k key         the file of this machine's key, or the fingerprint of one of
+	               factotum's (SHA256:...)
+	-a file        an authorized_keys file for all users, instead of their own
+	-0             let root in too, by its own authorized_keys
 	-n nsfile      build each name space from this namespace(6) file before the
 	               caller's own lines; the default is newns's
 	-i             serve one session on standard input and output, for whoever
-	               started it, and end
+	               started it, and end. This is what cpu -h ssh!host has sshd run
+
+The flags -w, -c and -R are for cpud itself, which starts sessions with them: what the
+caller wants, the only command, and no terminals.
 
 # EXAMPLES
 
-	nine cpud -l 'tcp!localhost!17011' &
-	nine cpu -h 'tcp!localhost!17011' uname -a
+Let other nodes in, by sshd's host key and users' ssh keys:
+
+	nine cpud -l 'tcp!*!17011'
 
 # FILES
 
 	$NAMESPACE/cpu
-	$NAMESPACE/cpu.token  kept for the next time
+	/etc/ssh/ssh_host_ed25519_key
+	~/.ssh/authorized_keys
 
 # SEE ALSO
 
-nine man cpu, nine man execfs, nine man newns
+nine man cpu, nine man execfs, nine man factotum, nine man newns
 
 # DIAGNOSTICS
 
-A caller that is turned away is told why, and so is standard error.
+A caller that is turned away is told so, and standard error why. Somebody whose key is
+not let in is told no more than that.
 
 # BUGS
 
-There is no listening on other addresses than loopback, and no other user's
-sessions, before keys are there.
+Keys of the types RSA and sk- are not understood. Factotum's key is asked for once: if
+factotum is started anew, so must cpud be. Everybody who comes in needs /dev/fuse.
 */
 package cpud

@@ -47,6 +47,15 @@ func prompt(std [3]*os.File, name string) (string, error) {
 
 // writeCtl writes a message to the ctl of a factotum that is posted.
 func writeCtl(ctx context.Context, name string, line []byte) error {
+	return writeFile(ctx, name, "ctl", line)
+}
+
+// caphash gives a hash to a broker of capabilities.
+func caphash(ctx context.Context, name string, hash []byte) error {
+	return writeFile(ctx, name, "caphash", hash)
+}
+
+func writeFile(ctx context.Context, name, file string, p []byte) error {
 	c, err := client.Dial(ctx, name, nil)
 	if err != nil {
 		return err
@@ -56,10 +65,10 @@ func writeCtl(ctx context.Context, name string, line []byte) error {
 	if err != nil {
 		return err
 	}
-	f, err := root.WalkOpen(ctx, p9.OWRITE, "ctl")
+	f, err := root.WalkOpen(ctx, p9.OWRITE, file)
 	if err != nil {
-		return fmt.Errorf("ctl: %w", err)
+		return fmt.Errorf("%s: %w", file, err)
 	}
-	_, err = f.Write(ctx, line, 0)
+	_, err = f.Write(ctx, p, 0)
 	return err
 }

@@ -7,7 +7,7 @@ factotum - authentication agent: keeps keys, and uses them for programs that hav
 
 # SYNOPSIS
 
-	nine factotum [-iD] [-s srvname] [-l dialstring] [-a dialstring] [-k] [-A socket] [-f file]
+	nine factotum [-iD] [-s srvname] [-l dialstring] [-a dialstring] [-c dialstring] [-k] [-A socket] [-f file]
 	nine factotum -g [-s srvname] attr=value ... attr? ...
 
 # DESCRIPTION
@@ -49,6 +49,9 @@ The protocols:
 
 	ssh         private keys: role=public reads the public ones, role=sign writes data
 	            and reads a signature; algorithm=rsa-sha2-256 or rsa-sha2-512
+	tls         proves who one is in TLS 1.3, by a key of ssh: writes what the
+	            handshake has its role sign, and nothing else, and reads the
+	            signature; client and server
 
 Where -a names no authentication server, the client of dp9ik has to have the server's own
 key.
@@ -74,6 +77,10 @@ message save writes the keys to it, those with a lifetime apart; a file that is 
 is made. It is sealed by scrypt and XChaCha20-Poly1305.
 
 -a dialstring is where dp9ik gets tickets, at port 567 where that is not said.
+
+-c dialstring is a broker of capabilities, as cap(3) has them: a server of dp9ik that has
+authenticated glenda of the domain burrow gets, in authinfo, a capability to become
+glenda@burrow, whose hash was written to the broker's file caphash.
 
 The other flags are those of every server.
 

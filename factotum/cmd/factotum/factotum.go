@@ -26,6 +26,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	d.Flags(flags, "factotum")
 	ask := flags.Bool("g", false, "ask for a key and give it to the factotum that is posted")
 	as := flags.String("a", "", "get dp9ik's tickets at `dialstring`")
+	broker := flags.String("c", "", "write capabilities' hashes to caphash of the server at `dialstring`")
 	agent := flags.String("A", "", "be an ssh-agent at `socket`")
 	store := flags.String("f", "", "the secstore is `file`")
 	load := flags.Bool("k", false, "load the keys of $HOME/.ssh")
@@ -56,6 +57,9 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 			var d net.Dialer
 			return d.DialContext(ctx, network, addr)
 		}
+	}
+	if *broker != "" {
+		cfg.Caphash = func(ctx context.Context, hash []byte) error { return caphash(ctx, *broker, hash) }
 	}
 	if d.Trace { // the messages themselves have secrets
 		var mu sync.Mutex

@@ -36,8 +36,8 @@ bit gain nothing there.
 	-N	let the engine serve the host's tree too, instead of leaving it to the
 		kernel: slower, and the same
 
-The flags -e, -i, -s and -a are for programs that start sessions: descriptors of
-the engine and of a file with the lines, what errors call it, and the name that the
+The flags -e, -i, -r, -s and -a are for programs that start sessions: descriptors of
+the engine, of a file with the lines and for what goes wrong, what errors call the lines, and the name that the
 command is given for itself.
 
 # The namespace file

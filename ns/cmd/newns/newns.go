@@ -33,6 +33,7 @@ func Main(_ context.Context, std [3]*os.File, args []string) error {
 		sources = append(sources, ns.Source{Name: *name, Text: text})
 		return err
 	})
+	report := fs.Int("r", -1, "`descriptor` for what goes wrong")
 	dir := fs.String("d", "", "working `directory`")
 	argv0 := fs.String("a", "", "the command's `name` for itself")
 	if err := srv.Parse(fs, args); err != nil {
@@ -50,7 +51,13 @@ func Main(_ context.Context, std [3]*os.File, args []string) error {
 	if *control >= 0 {
 		e.Control = os.NewFile(uintptr(*control), "control")
 		e.Sources = sources
-		return e.Enter()
+		if *report < 0 {
+			return e.Enter()
+		}
+		syscall.CloseOnExec(*report)
+		err := e.Enter()
+		ns.Report(os.NewFile(uintptr(*report), "report"), err)
+		return err
 	}
 	if ns.Inside() {
 		// The copy has all that the name space here has; a file adds to it.

@@ -1,0 +1,181 @@
+package cpu
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ninespace/cpu"
+	"ninespace/srv"
+	"ninespace/srv/p9"
+)
+
+// idleTime is how long a connection is kept after its last command: $cpuidle, a
+// duration, or a minute. 0 keeps none.
+func idleTime() (time.Duration, error) {
+	s := os.Getenv("cpuidle")
+	switch s {
+	case "":
+		return time.Minute, nil
+	case "0":
+		return 0, nil
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil || d < 0 {
+		return 0, fmt.Errorf("$cpuidle: %q is not a duration", s)
+	}
+	return d, nil
+}
+
+// keptAs is the name under which a connection is posted: of all that makes one different
+// from another, the caller's name space and the program's own version among it.
+func keptAs(c *cpu.Cmd, more ...any) string {
+	h := sha256.New()
+	self, _ := os.Stat("/proc/self/exe")
+	space, _ := os.Readlink("/proc/self/ns/mnt")
+	fmt.Fprintf(h, "%q %q %q %q %q %q", c.Addr, c.User, c.Jump, c.Key, c.SSH, more)
+	fmt.Fprintf(h, "%q %q %q", space, os.Getenv("SSH_AUTH_SOCK"), os.Getenv("HOME"))
+	if self != nil {
+		fmt.Fprint(h, self.Size(), self.ModTime().UnixNano())
+	}
+	return fmt.Sprintf("cpu.%.8x", h.Sum(nil))
+}
+
+// kept takes a stream of the connection that is kept, or has a process make one and keep
+// it. args are this command's own.
+func kept(ctx context.Context, c *cpu.Cmd, name string, args []string) (net.Conn, error) {
+	if conn, err := net.Dial("unix", filepath.Join(p9.Namespace(), name)); err == nil {
+		if err := cpu.Ask(ctx, conn); err == nil {
+			if c.Log != nil {
+				c.Log("by the connection that there is")
+			}
+			return conn, nil
+		}
+		conn.Close()
+	}
+	first, theirs, err := socketpair()
+	if err != nil {
+		return nil, err
+	}
+	defer theirs.Close()
+	word, their, err := socketpair()
+	if err != nil {
+		first.Close()
+		return nil, err
+	}
+	defer their.Close()
+	defer word.Close()
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Args = append([]string{"nine", "cpu", "-M"}, args...)
+	cmd.Stderr = c.Stderr // until it has a connection
+	cmd.ExtraFiles = []*os.File{theirs, their}
+	if err := cmd.Start(); err != nil {
+		first.Close()
+		return nil, err
+	}
+	theirs.Close()
+	their.Close()
+	stop := context.AfterFunc(ctx, func() { word.Close() })
+	said, err := io.ReadAll(word)
+	if !stop() {
+		err = ctx.Err()
+	}
+	text, ok := strings.CutSuffix(string(said), "\n")
+	switch {
+	case err != nil:
+	case !ok:
+		err = errors.New("the process that keeps the connection has ended")
+	case text != "":
+		err = errors.New(text)
+	default:
+		err = cpu.Ask(ctx, first)
+	}
+	if err != nil {
+		first.Close()
+		return nil, err
+	}
+	return first, nil
+}
+
+func socketpair() (net.Conn, *os.File, error) {
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	a, b := os.NewFile(uintptr(fds[0]), "socket"), os.NewFile(uintptr(fds[1]), "socket")
+	c, err := net.FileConn(a)
+	a.Close()
+	if err != nil {
+		b.Close()
+		return nil, nil, err
+	}
+	return c, b, nil
+}
+
+// keep is the process that keeps a connection: it makes it while the command that
+// started it waits for the word, and leaves its terminal then. Descriptor 3 is
+// that command's stream and 4 is where the word goes.
+func keep(ctx context.Context, c *cpu.Cmd, name string, idle time.Duration) error {
+	first, err := inherited(3)
+	if err != nil {
+		return err
+	}
+	word, err := inherited(4)
+	if err != nil {
+		return err
+	}
+	// What the terminal sends is for the command. An ssh that is started has it ignored too.
+	signal.Ignore(syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGTTOU)
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+	defer stop()
+	dialling, cancel := context.WithCancel(ctx)
+	go func() {
+		io.Copy(io.Discard, word) // which ends with the command
+		cancel()
+	}()
+	r := cpu.Resident{Far: c.Far, Idle: idle}
+	r.Stderr = struct{ io.Writer }{c.Stderr} // not the descriptor itself, which ssh would keep
+	if err := r.Connect(dialling); err != nil {
+		fmt.Fprintln(word, strings.ReplaceAll(err.Error(), "\n", "; "))
+		word.Close()
+		return &exit{1}
+	}
+	unix.Setsid()
+	os.Chdir("/")
+	if null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0); err == nil {
+		unix.Dup3(int(null.Fd()), 2, 0)
+		null.Close()
+	}
+	l, err := srv.Post(name) // not if another one was quicker
+	if err != nil {
+		l = nil
+	}
+	fmt.Fprintln(word)
+	word.Close()
+	r.Serve(ctx, first, l)
+	return nil
+}
+
+// exit is an error of which all has been said.
+type exit struct{ code int }
+
+func (e *exit) Error() string { return fmt.Sprintf("exit status %d", e.code) }
+func (e *exit) ExitCode() int { return e.code }
+
+func inherited(fd int) (net.Conn, error) {
+	f := os.NewFile(uintptr(fd), "socket")
+	defer f.Close()
+	return net.FileConn(f)
+}

@@ -1,0 +1,147 @@
+package cpud
+
+import (
+	"context"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"ninespace/cpu"
+	"ninespace/exportfs/door"
+	"ninespace/ns"
+	"ninespace/srv"
+	"ninespace/srv/diskfs"
+)
+
+// session serves one caller on standard input and output.
+func session(ctx context.Context, std [3]*os.File, nsfile, want string, cfg cpu.Config) error {
+	if done, err := ns.Privileged(std); done {
+		return err // it ran, to its end, in a process that may mount
+	}
+	var err error
+	if cfg.NS, err = ns.File(nsfile); err != nil {
+		return err
+	}
+	if err := ns.Adopt(); err != nil {
+		return err
+	}
+	cfg.Reap = func() { ns.Reap(0, func(int) bool { return false }) }
+	os.Unsetenv("PWD") // where this process is, and no command
+	os.Unsetenv("OLDPWD")
+	c, err := door.Stdio(stdio(std), want)
+	if err != nil {
+		return err
+	}
+	return cpu.Serve(ctx, c, cfg)
+}
+
+// export gives a directory of this machine.
+func export(_ context.Context, aname string) (srv.File, error) {
+	if aname == "" {
+		aname = "/"
+	}
+	return diskfs.New(aname)
+}
+
+// stdio is a stream of standard input and output, which are one where that is a socket.
+func stdio(std [3]*os.File) io.ReadWriteCloser {
+	if a, err := std[0].Stat(); err == nil {
+		if b, err := std[1].Stat(); err == nil && os.SameFile(a, b) {
+			if c, err := net.FileConn(std[0]); err == nil && null(std[0], std[1]) == nil {
+				return c
+			}
+		}
+	}
+	return files{std[0], std[1]}
+}
+
+// null makes files lead nowhere, for what they led to has another descriptor. Theirs are
+// not let go of: they would be somebody else's.
+func null(files ...*os.File) error {
+	n, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer n.Close()
+	for _, f := range files {
+		if err := unix.Dup3(int(n.Fd()), int(f.Fd()), 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type files struct{ in, out *os.File }
+
+func (f files) Read(p []byte) (int, error)  { return f.in.Read(p) }
+func (f files) Write(p []byte) (int, error) { return f.out.Write(p) }
+
+func (f files) Close() error {
+	f.in.Close()
+	return f.out.Close()
+}
+
+// command makes the process of a session, which is the caller's user from its start.
+func (d *daemon) command(ctx context.Context, c *door.Conn) (*exec.Cmd, error) {
+	args := []string{"nine", "cpud", "-i", "-w", c.Want.String()}
+	if d.nsfile != "" {
+		args = append(args, "-n", d.nsfile)
+	}
+	if c.Peer.Command != "" {
+		args = append(args, "-c", c.Peer.Command)
+	}
+	if c.Peer.Restrict {
+		args = append(args, "-R")
+	}
+	cmd := exec.CommandContext(ctx, d.self)
+	cmd.Args = args
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGTERM}
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	if me := strconv.Itoa(os.Geteuid()); me != "0" {
+		return cmd, nil // only that user is let in
+	}
+	u, err := user.Lookup(c.Peer.User)
+	if err != nil {
+		return nil, err
+	}
+	if u.Uid == "0" {
+		return cmd, nil
+	}
+	cred := srv.NewUser(u.Username, 0)
+	cmd.SysProcAttr.Credential = &syscall.Credential{Uid: cred.Uid, Gid: cred.Gid, Groups: cred.Groups()}
+	cmd.Env = environ(u)
+	cmd.Dir = u.HomeDir
+	if _, err := os.Stat(cmd.Dir); err != nil {
+		cmd.Dir = "/"
+	}
+	return cmd, nil
+}
+
+// environ is what a user finds who comes in: of ours only how things are called here.
+func environ(u *user.User) []string {
+	env := []string{"USER=" + u.Username, "LOGNAME=" + u.Username, "HOME=" + u.HomeDir, "SHELL=" + shell(u), "PATH=/usr/local/bin:/usr/bin:/bin:/usr/games"}
+	for _, v := range os.Environ() {
+		if name, _, _ := strings.Cut(v, "="); name == "TZ" || name == "LANG" || strings.HasPrefix(name, "LC_") {
+			env = append(env, v)
+		}
+	}
+	return env
+}
+
+// shell is a user's of passwd(5).
+func shell(u *user.User) string {
+	text, _ := os.ReadFile("/etc/passwd")
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Split(strings.TrimSpace(line), ":"); len(f) == 7 && f[0] == u.Username && f[6] != "" {
+			return f[6]
+		}
+	}
+	return "/bin/sh"
+}

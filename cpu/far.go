@@ -1,0 +1,77 @@
+package cpu
+
+import (
+	"context"
+	"errors"
+	"net"
+
+	"github.com/hashicorp/yamux"
+
+	"ninespace/exportfs/door"
+	"ninespace/srv"
+)
+
+// A Far is a far side and what it is given of ours.
+type Far struct {
+	door.Dialer
+	Addr string   // dial string of its cpud, or door.Local
+	User string   // as whom there; "" is the caller's own name
+	Tree srv.File // the caller's tree, seen at /mnt/term; nil: none
+
+	// Resident gives a stream to the far side's commands through a connection that is kept
+	// for the next one; nil: a connection is made for this command alone.
+	Resident func(context.Context) (net.Conn, error)
+}
+
+func (f *Far) log(format string, args ...any) {
+	if f.Log != nil {
+		f.Log(format, args...)
+	}
+}
+
+// connect gives a stream to the far side's commands. Closing it is all there is to do.
+func (f *Far) connect(ctx context.Context) (net.Conn, error) {
+	if f.Resident != nil {
+		return f.Resident(ctx)
+	}
+	mux, err := f.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	stream, err := mux.Open()
+	if err != nil {
+		mux.Close()
+		return nil, err
+	}
+	return &whole{stream, mux}, nil
+}
+
+// whole is a stream whose end is its connection's.
+type whole struct {
+	net.Conn
+	mux *yamux.Session
+}
+
+func (w *whole) Close() error { return errors.Join(w.Conn.Close(), w.mux.Close()) }
+
+// dial makes a connection and serves the caller's tree on it.
+func (f *Far) dial(ctx context.Context) (*yamux.Session, error) {
+	c, err := f.Dial(ctx, f.Addr, door.Want{Service: door.CPU, User: f.User})
+	if err != nil {
+		return nil, err
+	}
+	mux, err := c.Mux()
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	ctx = context.WithoutCancel(ctx) // it is served while there is a connection
+	go door.Serve(mux, func(stream net.Conn) {
+		if f.Tree == nil {
+			stream.Close()
+			return
+		}
+		srv.New(f.Tree).ServeConn(ctx, stream)
+	})
+	return mux, nil
+}

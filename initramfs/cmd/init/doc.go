@@ -1,0 +1,69 @@
+/*
+Init is the first process of a node that boots from an image of initramfs.
+
+# NAME
+
+init - make a machine a node
+
+# SYNOPSIS
+
+	init
+
+# DESCRIPTION
+
+The kernel starts init; nobody else does. It mounts what Linux programs expect, loads the
+kernel's modules that the machine's hardware asks for, and later those that the kernel
+asks for, configures the network, and starts the servers of the node's resources, those
+of nine up, with a cpud for the owner: who has one of the keys in
+/root/.ssh/authorized_keys. All of them are started again when they end, at growing
+intervals. It reaps what others leave.
+
+The kernel's command line may have, quoted as in a shell:
+
+	ip=...              as the kernel's own: dhcp, which is the default; off;
+	                    DEVICE:dhcp; or ADDRESS:SERVER:GATEWAY:MASK:NAME:DEVICE:HOW:
+	                    DNS:DNS:NTP, where most may be empty
+	nine.name=name      the host's name; default what DHCP says
+	nine.root=dial      the file server that has the root: its tree, read only, with
+	                    a layer above it in memory that takes what is written. What
+	                    can be trusted is the link to it
+	nine.aname=name     which of its trees
+	nine.wait=time      how long the network may take, 30s, before the console is
+	                    offered; default 20s. It is waited for all the same
+	nine.console        a shell on the console at once
+
+On the console nobody has to log in. The shell is nine rc in the node's name space.
+
+# FILES
+
+	$NAMESPACE/node        the tree: ctl log status params
+	/lib/modules           the modules, index and load: see initramfs
+	/lib/namespace         namespace(6) for the node's commands
+	/run/ns                $NAMESPACE, where the servers are posted
+
+The tree's ctl accepts
+
+	reboot, halt
+	kexec kernel image [args ...]   start another kernel
+	restart service                 end a service, which starts again
+
+# EXAMPLES
+
+	echo reboot | nine 9p write node/ctl
+	nine 9p read node/status
+
+# SEE ALSO
+
+nine man initramfs, nine man cpud, nine man up
+
+# DIAGNOSTICS
+
+All that it has to say begins "init:" and is on the console and in log. A step that
+fails says so and the others go on.
+
+# BUGS
+
+IPv6 is as the kernel does it by itself, and there is no DHCPv6. The clock is the
+machine's.
+*/
+package boot

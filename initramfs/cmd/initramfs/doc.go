@@ -1,0 +1,60 @@
+/*
+Initramfs makes the image that a node boots from.
+
+# NAME
+
+initramfs - make the image that a node boots from
+
+# SYNOPSIS
+
+	nine initramfs -o image [option ...]
+
+# DESCRIPTION
+
+Initramfs writes an image that a Linux kernel unpacks into its memory when it
+boots: nine, whose command init becomes the first process, and what the options
+name. The end of the image's name says how it is compressed: .zst, by zstd(1), .gz,
+or .cpio for not at all. The same parts make the same bytes.
+
+The options are:
+
+	-o image      where to; what is there is replaced when the new one is whole
+	-e file       the program; default this one. It has to be statically linked:
+	              CGO_ENABLED=0 go build
+	-a arch       amd64 or arm64; default this machine's
+	-m dir        where the kernel's modules are, /lib/modules/VERSION or any
+	              directory that has them
+	-M list       those of them that come along, with all that they need: names with
+	              commas between. The default has what a node uses, and the usual
+	              network cards, as far as they are there. Init loads those that the
+	              hardware or the kernel asks for
+	-L list       those that init loads in any case; default fuse
+	-n nsfile     namespace(6) lines for the name space of the node's commands;
+	              default what nine newns has
+	-k keyfile    the keys of those who may come in as the node's owner, as in
+	              authorized_keys(5); without it nobody may, but at the console
+	-f from[:/to] a further file, or a directory with all that is below it; may be
+	              repeated, and may stand in for one of the image's own
+	-l            list what would be in the image on standard output instead
+
+Nothing that is secret belongs into an image: who can fetch it can read it. A key of
+the node's own is made when it boots.
+
+# EXAMPLES
+
+	nine initramfs -o node.cpio.zst -m /lib/modules/$(uname -r) -k ~/.ssh/id_ed25519.pub
+
+# SEE ALSO
+
+nine man init
+
+# DIAGNOSTICS
+
+A module that -M or -L names and that is not there is an error; one of the default
+list is left out.
+
+# BUGS
+
+Modules that are compressed by xz or zstd need that program here.
+*/
+package initramfs

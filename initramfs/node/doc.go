@@ -1,0 +1,21 @@
+// Package node is what the first process of a machine that boots nine's image does: it
+// makes the machine a node, with the servers of its resources and a cpud, and nothing on
+// any disk.
+//
+//	pid 1   Init: mounts the kernel's own file systems, reaps, starts the next one and
+//	        starts it again should it end
+//	child   Run: loads modules, configures the network, keeps the services running,
+//	        serves a tree
+//
+// The tree, posted as node:
+//
+//	/            0555
+//	    ctl      0600  accepts reboot, halt, kexec kernel image [args], restart service
+//	    log      0444  what the node has said, the last 64 KiB
+//	    status   0444  a line for each step and service: its name, state, how long, why
+//	    params   0444  the kernel's command line, a word a line; secrets are left out
+//
+// A step that fails says so, and what it was about; the others go on. If the network or
+// a service cannot be had the console gets a shell, for which it is not necessary to log in,
+// as whoever has the console has the machine; the step is tried again all the same.
+package node

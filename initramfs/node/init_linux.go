@@ -1,0 +1,137 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// mounts are what a Linux program expects to be there.
+var mounts = []struct{ dir, kind, opts string }{
+	{"/proc", "proc", ""},
+	{"/sys", "sysfs", ""},
+	{"/sys/fs/cgroup", "cgroup2", ""},
+	{"/dev", "devtmpfs", "mode=755"},
+	{"/dev/pts", "devpts", "mode=620,ptmxmode=666"},
+	{"/dev/shm", "tmpfs", "mode=1777"},
+	{"/tmp", "tmpfs", "mode=1777"},
+	{"/run", "tmpfs", "mode=755"},
+}
+
+// mountAll mounts them. What this kernel has not is not missed here.
+func mountAll() error {
+	unix.Umask(0o022)
+	var failed error
+	for _, m := range mounts {
+		if err := os.MkdirAll(m.dir, 0o755); err != nil {
+			failed = errors.Join(failed, err)
+			continue
+		}
+		err := unix.Mount(m.kind, m.dir, m.kind, unix.MS_NOSUID|unix.MS_NODEV*isnt(m.kind, "devtmpfs", "devpts"), m.opts)
+		if err != nil && !errors.Is(err, unix.EBUSY) && !errors.Is(err, unix.ENODEV) {
+			failed = errors.Join(failed, fmt.Errorf("mount %s on %s: %w", m.kind, m.dir, err))
+		}
+	}
+	for name, to := range map[string]string{"/dev/fd": "/proc/self/fd", "/dev/stdin": "fd/0", "/dev/stdout": "fd/1", "/dev/stderr": "fd/2", "/dev/ptmx": "pts/ptmx"} {
+		if err := os.Symlink(to, name); err != nil && !errors.Is(err, os.ErrExist) {
+			failed = errors.Join(failed, err)
+		}
+	}
+	return failed
+}
+
+// isnt is 1 if s is none of the others.
+func isnt(s string, others ...string) uintptr {
+	for _, o := range others {
+		if s == o {
+			return 0
+		}
+	}
+	return 1
+}
+
+// Init is the first process: it never returns. argv starts the process that does the
+// work; should that end, it is started again.
+func Init(argv []string) {
+	if err := mountAll(); err != nil {
+		fmt.Fprintf(os.Stderr, "init: %v\n", err)
+	}
+	for k, v := range map[string]string{"PATH": "/mnt/bin:/bin:/sbin:/usr/bin:/usr/sbin:/usr/local/bin", "HOME": "/root", "USER": "root", "SHELL": "/bin/rc", "NAMESPACE": namespace} {
+		os.Setenv(k, v)
+	}
+	if os.Getenv("TERM") == "" || os.Getenv("TERM") == "linux" {
+		os.Setenv("TERM", "vt100") // of a serial line; nothing here has a description of another
+	}
+	os.MkdirAll(namespace, 0o700)
+	os.Chdir("/")
+	// The kernel's ^Alt-Del and a hypervisor's power button come as signals.
+	unix.Reboot(unix.LINUX_REBOOT_CMD_CAD_OFF)
+	sigs := make(chan os.Signal, 8)
+	signal.Notify(sigs, syscall.SIGINT, syscall.SIGTERM, unix.SIGPWR)
+	again := time.Second
+	for {
+		begun := time.Now()
+		pid, err := startChild(argv)
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "init: %s: %v\n", argv[0], err)
+		} else {
+			done := make(chan struct{})
+			go func() {
+				for {
+					select {
+					case s := <-sigs:
+						unix.Kill(pid, s.(syscall.Signal))
+					case <-done:
+						return
+					}
+				}
+			}()
+			status := reapUntil(pid)
+			close(done)
+			fmt.Fprintf(os.Stderr, "init: the node's process ended (%s); it begins again\n", describe(status))
+		}
+		if time.Since(begun) > time.Minute {
+			again = time.Second
+		}
+		time.Sleep(again)
+		again = min(2*again, time.Minute)
+	}
+}
+
+func startChild(argv []string) (int, error) {
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	pid := cmd.Process.Pid
+	cmd.Process.Release()
+	return pid, nil
+}
+
+// reapUntil waits for every child that there is, whoever's it was, until pid ends.
+func reapUntil(pid int) unix.WaitStatus {
+	for {
+		var ws unix.WaitStatus
+		switch got, err := unix.Wait4(-1, &ws, 0, nil); {
+		case errors.Is(err, unix.EINTR):
+		case err != nil: // nobody is left
+			return ws
+		case got == pid:
+			return ws
+		}
+	}
+}
+
+func describe(ws unix.WaitStatus) string {
+	if ws.Signaled() {
+		return ws.Signal().String()
+	}
+	return fmt.Sprintf("status %d", ws.ExitStatus())
+}

@@ -1,0 +1,175 @@
+package node
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/google/shlex"
+)
+
+// Params are what the kernel's command line says to a node.
+type Params struct {
+	IP      IP
+	Name    string        // nine.name=: the host's name; "" is the network's to say
+	Console bool          // nine.console: a shell on the console
+	Root    string        // nine.root=: dial string of a file server that has the root
+	Aname   string        // nine.aname=: which of its trees
+	NTP     string        // nine.ntp=: a server of time; "" is the network's to say
+	Wait    time.Duration // nine.wait=: how long to wait for the network, say 30s, before the console gets a shell
+	words   []string
+}
+
+// IP is the kernel's ip= (its nfsroot.rst): off, dhcp, DEVICE:dhcp or
+// ADDRESS:SERVER:GATEWAY:MASK:NAME:DEVICE:HOW:DNS:DNS:NTP, where most may be empty.
+type IP struct {
+	Off     bool
+	DHCP    bool
+	Device  string // "" any
+	Addr    netip.Prefix
+	Gateway netip.Addr
+	Name    string
+	DNS     []netip.Addr
+	NTP     string
+}
+
+// defaultWait is how long the network may take before the console is offered.
+const defaultWait = 20 * time.Second
+
+// ParseParams reads a kernel's command line. Words are quoted as in a shell, which is what
+// those who write boot loaders' entries are used to; a word that begins with nine. and that
+// there is not is an error, others are other programs'. What is right is returned with
+// the error.
+func ParseParams(line string) (Params, error) {
+	p := Params{IP: IP{DHCP: true}, Wait: defaultWait}
+	words, err := shlex.Split(line)
+	if err != nil {
+		return p, fmt.Errorf("command line %q: %w", line, err)
+	}
+	p.words = words
+	var first error
+	for _, w := range words {
+		key, value, given := strings.Cut(w, "=")
+		if err := p.set(key, value, given); err != nil && first == nil {
+			first = fmt.Errorf("%s: %w", w, err)
+		}
+	}
+	return p, first
+}
+
+func (p *Params) set(key, value string, given bool) (err error) {
+	switch key {
+	case "ip":
+		var ip IP
+		if ip, err = parseIP(value); err == nil {
+			p.IP = ip
+		}
+	case "nine.name":
+		p.Name = value
+	case "nine.console":
+		p.Console = value != "0"
+	case "nine.root":
+		p.Root = value
+	case "nine.aname":
+		p.Aname = value
+	case "nine.ntp":
+		p.NTP = value
+	case "nine.wait":
+		var d time.Duration
+		if d, err = time.ParseDuration(value); err == nil {
+			p.Wait = d
+		}
+	default:
+		if strings.HasPrefix(key, "nine.") {
+			return fmt.Errorf("no such parameter: have nine.name nine.console nine.root nine.aname nine.ntp nine.wait")
+		}
+		return nil
+	}
+	if key != "nine.console" && (!given || value == "") {
+		return fmt.Errorf("it wants a value")
+	}
+	return err
+}
+
+// parseIP reads what follows ip=.
+func parseIP(s string) (IP, error) {
+	switch s {
+	case "dhcp", "on", "any", "both":
+		return IP{DHCP: true}, nil
+	case "off", "none":
+		return IP{Off: true}, nil
+	}
+	f := strings.Split(s, ":")
+	if len(f) == 2 && f[1] == "dhcp" {
+		return IP{DHCP: true, Device: f[0]}, nil
+	}
+	if len(f) < 4 || len(f) > 10 {
+		return IP{}, fmt.Errorf("not off, dhcp, DEVICE:dhcp or ADDRESS:SERVER:GATEWAY:MASK:NAME:DEVICE:HOW:DNS:DNS:NTP")
+	}
+	f = append(f, make([]string, 10-len(f))...)
+	ip := IP{Name: f[4], Device: f[5], NTP: f[9]}
+	switch f[6] {
+	case "dhcp", "on", "any", "both":
+		ip.DHCP = true
+		return ip, nil
+	case "", "off", "none", "static":
+	default:
+		return IP{}, fmt.Errorf("%q is no way of configuring: off or dhcp", f[6])
+	}
+	addr, err := netip.ParseAddr(f[0])
+	if err != nil {
+		return IP{}, err
+	}
+	bits := addr.BitLen()
+	if f[3] != "" {
+		if bits, err = maskBits(f[3]); err != nil {
+			return IP{}, err
+		}
+	}
+	if ip.Addr = netip.PrefixFrom(addr, bits); !ip.Addr.IsValid() {
+		return IP{}, fmt.Errorf("%s: no mask of %s", f[3], addr)
+	}
+	if f[2] != "" {
+		if ip.Gateway, err = netip.ParseAddr(f[2]); err != nil {
+			return IP{}, err
+		}
+	}
+	for _, d := range f[7:9] {
+		if d == "" {
+			continue
+		}
+		a, err := netip.ParseAddr(d)
+		if err != nil {
+			return IP{}, err
+		}
+		ip.DNS = append(ip.DNS, a)
+	}
+	return ip, nil
+}
+
+// maskBits reads 255.255.255.0, or 24.
+func maskBits(s string) (int, error) {
+	if n := len(strings.TrimLeft(s, "0123456789")); n == 0 {
+		var bits int
+		_, err := fmt.Sscan(s, &bits)
+		return bits, err
+	}
+	m, err := netip.ParseAddr(s)
+	if err != nil || !m.Is4() {
+		return 0, fmt.Errorf("%s is no mask", s)
+	}
+	bits, ended := 0, false
+	for _, b := range m.As4() {
+		for i := 7; i >= 0; i-- {
+			one := b>>i&1 == 1
+			if one && ended {
+				return 0, fmt.Errorf("%s is no mask", s)
+			}
+			if ended = !one; one {
+				bits++
+			}
+		}
+	}
+	return bits, nil
+}

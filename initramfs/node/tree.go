@@ -1,0 +1,118 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ninespace/srv"
+)
+
+// serve serves the node's tree until ctx ends.
+func (n *node) serve(ctx context.Context, wg *sync.WaitGroup) {
+	text := func(f func() string) srv.File {
+		return srv.Text(0o444, func(context.Context) (string, error) { return f(), nil })
+	}
+	root := srv.NewDir().
+		Add("ctl", srv.Cmds(0o600, nil, map[string]func(context.Context, []string) error{
+			"reboot":  n.ending(unix.LINUX_REBOOT_CMD_RESTART),
+			"halt":    n.ending(unix.LINUX_REBOOT_CMD_POWER_OFF),
+			"kexec":   n.kexec,
+			"restart": n.restart,
+		})).
+		Add("log", text(n.log.String)).
+		Add("status", text(n.status)).
+		Add("params", text(func() string { return public(n.params.words) }))
+	l, err := srv.Post("node")
+	if err != nil {
+		n.log.Printf("init: %v", err)
+		return
+	}
+	s := srv.New(root)
+	wg.Go(func() {
+		if err := s.Serve(ctx, l); err != nil && ctx.Err() == nil {
+			n.log.Printf("init: tree: %v", err)
+		}
+	})
+}
+
+// public gives the words, a line each, without what is somebody's secret.
+func public(words []string) string {
+	var b strings.Builder
+	for _, w := range words {
+		if key, _, ok := strings.Cut(w, "="); ok && (strings.HasSuffix(key, "token") || strings.HasSuffix(key, "key") || strings.HasSuffix(key, "password")) {
+			w = key + "=?"
+		}
+		fmt.Fprintln(&b, w)
+	}
+	return b.String()
+}
+
+func (n *node) status() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var b strings.Builder
+	for _, s := range n.steps {
+		took := s.took
+		if s.state == "begun" {
+			took = time.Since(s.since)
+		}
+		fmt.Fprintln(&b, strings.TrimRight(fmt.Sprintf("step    %-10s %-8s %8.1f %s", s.name, s.state, took.Seconds(), s.why), " "))
+	}
+	for _, s := range n.services {
+		fmt.Fprintln(&b, s.status())
+	}
+	return b.String()
+}
+
+// ending makes a command that ends the machine's work.
+func (n *node) ending(how int) func(context.Context, []string) error {
+	return func(_ context.Context, args []string) error {
+		if len(args) > 0 {
+			return fmt.Errorf("usage: %v", errEnd(how))
+		}
+		n.cancel(errEnd(how))
+		return nil
+	}
+}
+
+// restart ends a service, which is then started again.
+func (n *node) restart(_ context.Context, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("usage: restart service")
+	}
+	i := slices.IndexFunc(n.services, func(s *service) bool { return s.name == args[0] })
+	if i < 0 {
+		return fmt.Errorf("restart %s: no such service", args[0])
+	}
+	n.services[i].again()
+	return nil
+}
+
+// kexec loads a kernel and an image and starts them.
+func (n *node) kexec(_ context.Context, args []string) error {
+	if len(args) < 2 {
+		return fmt.Errorf("usage: kexec kernel image [args ...]")
+	}
+	kernel, err := os.Open(args[0])
+	if err != nil {
+		return err
+	}
+	defer kernel.Close()
+	image, err := os.Open(args[1])
+	if err != nil {
+		return err
+	}
+	defer image.Close()
+	if err := unix.KexecFileLoad(int(kernel.Fd()), int(image.Fd()), strings.Join(args[2:], " "), 0); err != nil {
+		return fmt.Errorf("kexec %s: %w", args[0], err)
+	}
+	n.cancel(errEnd(unix.LINUX_REBOOT_CMD_KEXEC))
+	return nil
+}
