@@ -50,6 +50,7 @@ import (
 	boot "ninespace/initramfs/cmd/init"
 	"ninespace/initramfs/cmd/initramfs"
 	"ninespace/ns/cmd/bind"
+	"ninespace/ns/cmd/doctor"
 	"ninespace/ns/cmd/mount"
 	"ninespace/ns/cmd/newns"
 	"ninespace/ns/cmd/ns"
@@ -84,6 +85,7 @@ func commands() []command {
 		{"cpud", cpud.Main, cpud.Man},
 		{"devfs", devfs.Main, devfs.Man},
 		{"diskfs", diskfs.Main, diskfs.Man},
+		{"doctor", doctor.Main, doctor.Man},
 		{"envfs", envfs.Main, envfs.Man},
 		{"execfs", execfs.Main, execfs.Man},
 		{"factotum", factotum.Main, factotum.Man},
