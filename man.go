@@ -83,7 +83,7 @@ func man(ctx context.Context, std [3]*os.File, args []string) error {
 	}
 	switch {
 	case !ok:
-		return elsewhere(std, args, fmt.Errorf("%s: no manual page", name))
+		return elsewhere(std, args, fmt.Errorf("%s: no manual page; nine alone lists the commands", name))
 	case roff:
 		_, err := io.WriteString(std[1], manRoff(c))
 		return err

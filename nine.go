@@ -28,6 +28,10 @@ func main() {
 			os.Exit(2)
 		}
 		name, args = args[0], args[1:]
+		if name == "-h" || name == "-?" || name == "--help" {
+			list(os.Stdout)
+			return
+		}
 		if c, ok = lookup(name); !ok {
 			fmt.Fprintf(os.Stderr, "nine: %s: no such command; nine alone lists them\n", name)
 			os.Exit(2)
