@@ -46,9 +46,12 @@ package main
 import (
 	"ninespace/cpu/cmd/cpu"
 	"ninespace/cpu/cmd/cpud"
+	"ninespace/exportfs/cmd/exportfs"
+	imp "ninespace/exportfs/cmd/import"
 	"ninespace/factotum/cmd/factotum"
 	boot "ninespace/initramfs/cmd/init"
 	"ninespace/initramfs/cmd/initramfs"
+	"ninespace/initramfs/cmd/netboot"
 	"ninespace/ns/cmd/bind"
 	"ninespace/ns/cmd/doctor"
 	"ninespace/ns/cmd/mount"
@@ -88,13 +91,16 @@ func commands() []command {
 		{"doctor", doctor.Main, doctor.Man},
 		{"envfs", envfs.Main, envfs.Man},
 		{"execfs", execfs.Main, execfs.Man},
+		{"exportfs", exportfs.Main, exportfs.Man},
 		{"factotum", factotum.Main, factotum.Man},
 		{"help", help, helpPage},
+		{"import", imp.Main, imp.Man},
 		{"init", boot.Main, boot.Man},
 		{"initramfs", initramfs.Main, initramfs.Man},
 		{"ipcfs", ipcfs.Main, ipcfs.Man},
 		{"man", man, manPage},
 		{"mount", mount.Main, mount.Man},
+		{"netboot", netboot.Main, netboot.Man},
 		{"netfs", netfs.Main, netfs.Man},
 		{"newns", newns.Main, newns.Man},
 		{"ns", ns.Main, ns.Man},

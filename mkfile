@@ -3,6 +3,7 @@
 
 PREFIX=$HOME
 BENCH=9p
+IMAGE=
 
 all:V:
 	CGO_ENABLED=0 go build -o nine .
@@ -19,8 +20,8 @@ check:V:
 bench:V:
 	go run ./test/bench/$BENCH
 
-image:VQ:
-	echo 'image: nothing to build yet: the part initramfs brings it' >&2; exit 1
+image:V:
+	CGO_ENABLED=0 go build -trimpath '-ldflags=-s -w' -o nine . && ./nine initramfs -o node.cpio.zst $IMAGE
 
 man:V:
 	go run . man
@@ -32,4 +33,4 @@ release:V:
 	go run ./test/release
 
 nuke:V:
-	rm -rf nine release
+	rm -rf nine node.cpio.zst release

@@ -20,7 +20,7 @@ type Far struct {
 
 	// Resident gives a stream to the far side's commands through a connection that is kept
 	// for the next one; nil: a connection is made for this command alone.
-	Resident func(context.Context) (net.Conn, error)
+	Resident func(context.Context) (stream net.Conn, arch string, err error)
 }
 
 func (f *Far) log(format string, args ...any) {
@@ -29,21 +29,21 @@ func (f *Far) log(format string, args ...any) {
 	}
 }
 
-// connect gives a stream to the far side's commands. Closing it is all there is to do.
-func (f *Far) connect(ctx context.Context) (net.Conn, error) {
+// connect gives a stream to the far side's commands, and says which processor is there.
+// Closing it is all there is to do.
+func (f *Far) connect(ctx context.Context) (stream net.Conn, arch string, err error) {
 	if f.Resident != nil {
 		return f.Resident(ctx)
 	}
-	mux, err := f.dial(ctx)
+	mux, arch, err := f.dial(ctx)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	stream, err := mux.Open()
-	if err != nil {
+	if stream, err = mux.Open(); err != nil {
 		mux.Close()
-		return nil, err
+		return nil, "", err
 	}
-	return &whole{stream, mux}, nil
+	return &whole{stream, mux}, arch, nil
 }
 
 // whole is a stream whose end is its connection's.
@@ -55,15 +55,15 @@ type whole struct {
 func (w *whole) Close() error { return errors.Join(w.Conn.Close(), w.mux.Close()) }
 
 // dial makes a connection and serves the caller's tree on it.
-func (f *Far) dial(ctx context.Context) (*yamux.Session, error) {
+func (f *Far) dial(ctx context.Context) (*yamux.Session, string, error) {
 	c, err := f.Dial(ctx, f.Addr, door.Want{Service: door.CPU, User: f.User})
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	mux, err := c.Mux()
 	if err != nil {
 		c.Close()
-		return nil, err
+		return nil, "", err
 	}
 	ctx = context.WithoutCancel(ctx) // it is served while there is a connection
 	go door.Serve(mux, func(stream net.Conn) {
@@ -73,5 +73,5 @@ func (f *Far) dial(ctx context.Context) (*yamux.Session, error) {
 		}
 		srv.New(f.Tree).ServeConn(ctx, stream)
 	})
-	return mux, nil
+	return mux, c.Peer.Arch, nil
 }

@@ -3,9 +3,11 @@ package cpu
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/yamux"
@@ -16,8 +18,9 @@ import (
 // A connection to a far side outlives the command that made it, so that the next one need
 // not shake hands again, nor wait for a name space's engine: a process keeps it, until it has
 // been idle for a while, and gives streams of it to whoever of the same user asks on a
-// socket. Each begins with hello, which says that the far side is there.
-const hello = "here\n"
+// socket. Each begins with a line of hello and the far side's kind of processor, which says
+// that it is there.
+const hello = "here"
 
 // A Resident keeps one connection.
 type Resident struct {
@@ -25,14 +28,15 @@ type Resident struct {
 	Idle time.Duration // how long after the last stream has ended
 
 	mux   *yamux.Session
+	arch  string
 	moved time.Time // when something was last heard from there
 	went  chan net.Conn
 }
 
 // Connect makes the connection.
 func (r *Resident) Connect(ctx context.Context) error {
-	mux, err := r.dial(ctx)
-	r.mux = mux
+	var err error
+	r.mux, r.arch, err = r.dial(ctx)
 	return err
 }
 
@@ -61,10 +65,11 @@ func (r *Resident) Serve(ctx context.Context, first net.Conn, l net.Listener) {
 	r.moved = time.Now()
 	open := map[net.Conn]bool{}
 	add := func(c net.Conn) {
+		alone := len(open) == 0
 		open[c] = true
 		alive := time.Since(r.moved) < fresh
 		go func() {
-			r.stream(c, alive)
+			r.stream(c, alive, alone)
 			r.went <- c
 		}()
 	}
@@ -106,43 +111,65 @@ const (
 )
 
 // stream gives a caller a stream to the far side.
-func (r *Resident) stream(c net.Conn, alive bool) {
+func (r *Resident) stream(c net.Conn, alive, alone bool) {
 	defer c.Close()
 	if uid, ok := srv.PeerOf(c); !ok || uid != uint32(os.Geteuid()) {
 		return
 	}
-	if !alive {
-		// Both ends may have slept, and the far one be gone for good.
-		limit := time.AfterFunc(aLive, func() { r.mux.Close() })
-		_, err := r.mux.Ping()
-		if limit.Stop(); err != nil {
-			return
+	if !alive && !r.there() {
+		// Both ends may have slept, and the far one be gone for good. Others may
+		// wait for it.
+		if alone {
+			r.mux.Close()
 		}
+		return
 	}
 	s, err := r.mux.Open()
 	if err != nil {
 		return
 	}
 	defer s.Close()
-	if _, err := io.WriteString(c, hello); err != nil {
+	if _, err := fmt.Fprintf(c, "%s %s\n", hello, r.arch); err != nil {
 		return
 	}
 	relay(c, s)
 }
 
-// Ask takes the stream that a Resident gives: c is a connection to it.
-func Ask(ctx context.Context, c net.Conn) error {
+// there asks the far side whether it is.
+func (r *Resident) there() bool {
+	answer := make(chan error, 1)
+	go func() {
+		_, err := r.mux.Ping()
+		answer <- err
+	}()
+	select {
+	case err := <-answer:
+		return err == nil
+	case <-time.After(aLive):
+		return false
+	}
+}
+
+// Ask takes the stream that a Resident gives, and says which processor is at its end: c is
+// a connection to the Resident.
+func Ask(ctx context.Context, c net.Conn) (arch string, err error) {
 	if uid, ok := srv.PeerOf(c); !ok || uid != uint32(os.Geteuid()) {
-		return errors.New("the other end is not yours")
+		return "", errors.New("the other end is not yours")
 	}
 	stop := context.AfterFunc(ctx, func() { c.Close() })
 	defer stop()
-	b := make([]byte, len(hello))
-	if _, err := io.ReadFull(c, b); err != nil {
-		return err
+	var line []byte
+	for b := make([]byte, 1); len(line) < 64; line = append(line, b[0]) {
+		if _, err := io.ReadFull(c, b); err != nil {
+			return "", err
+		}
+		if b[0] == '\n' {
+			break
+		}
 	}
-	if string(b) != hello {
-		return errors.New("not a connection that is kept")
+	arch, ok := strings.CutPrefix(string(line), hello+" ")
+	if !ok {
+		return "", errors.New("not a connection that is kept")
 	}
-	return nil
+	return arch, nil
 }

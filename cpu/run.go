@@ -29,7 +29,8 @@ type Cmd struct {
 	Dir  string   // where it runs; "" is the far side's choice
 	Env  []string // added to its environment, name=value
 	NS   string   // namespace(6) lines for its name space, each of which must hold
-	Root string   // such lines to add where the far side does not have the command; "": none
+	Root *Root    // the caller's, for a command that the far side does not have; nil: never
+	Own  bool     // Root for any command
 }
 
 // Run runs the command with std as its standard files and returns when it has
@@ -37,7 +38,7 @@ type Cmd struct {
 // std[1] are terminals, it runs on a pseudo-terminal that follows this one's
 // size; else SIGINT, SIGTERM, SIGHUP and SIGQUIT go to it as notes. The end of ctx hangs up.
 func (c *Cmd) Run(ctx context.Context, std [3]*os.File) error {
-	stream, err := c.connect(ctx)
+	stream, arch, err := c.connect(ctx)
 	if err != nil {
 		return err
 	}
@@ -48,6 +49,7 @@ func (c *Cmd) Run(ctx context.Context, std [3]*os.File) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.Addr, err)
 	}
+	s.arch = arch
 	defer s.conn.Close()
 	return s.run(ctx, c, std)
 }
@@ -57,6 +59,7 @@ type session struct {
 	conn *client.Conn
 	dir  *client.Fid // its directory
 	ctl  *client.Fid
+	arch string // of the far side
 }
 
 // newSession makes a conversation, with a far side that answers soon.
@@ -140,7 +143,7 @@ func (s *session) names(ctx context.Context, lines string) error {
 	if lines == "" {
 		return nil
 	}
-	f, err := s.open(ctx, "ns", p9.OWRITE)
+	f, err := s.open(ctx, "ns", p9.OWRITE|p9.OTRUNC)
 	if err != nil {
 		return err
 	}
@@ -169,21 +172,29 @@ func (s *session) files(ctx context.Context) (files [4]*client.Fid, err error) {
 // start starts the command, with the caller's root as the root where the far side does not
 // have the command.
 func (s *session) start(ctx context.Context, c *Cmd, setup string) error {
-	if err := s.names(ctx, c.NS); err != nil {
-		return err
-	}
 	args := c.Args
 	if len(args) == 0 {
 		args = []string{"/bin/sh", "-c", `exec "${SHELL:-/bin/sh}"`}
 	}
 	run := line(append([]string{"exec"}, args...)...)
-	err := s.ctlf(ctx, setup+run)
-	if c.Root != "" && errors.Is(err, fs.ErrNotExist) && !strings.Contains(args[0], "/") {
-		c.log("%s is not there: with the root from here", args[0])
-		if err = s.names(ctx, c.Root); err != nil {
+	err := fs.ErrNotExist
+	if !c.Own {
+		if err := s.names(ctx, c.NS); err != nil {
 			return err
 		}
-		err = s.ctlf(ctx, run)
+		err = s.ctlf(ctx, setup+run)
+		setup = ""
+	}
+	if c.Root != nil && errors.Is(err, fs.ErrNotExist) && (c.Own || !strings.Contains(args[0], "/")) {
+		lines, lerr := c.Root.lines(s.arch)
+		if lerr != nil {
+			return lerr
+		}
+		c.log("with the root from here")
+		if err := s.names(ctx, lines+c.NS); err != nil {
+			return err
+		}
+		err = s.ctlf(ctx, setup+c.Root.setup()+run)
 	}
 	if err != nil {
 		return s.startError(ctx, err, "exec "+strings.Join(args, " ")+": ")

@@ -32,8 +32,8 @@ type Config struct {
 	Command  string    // what the shell is given instead of any command of the caller's, who has no say in its name space either
 	Restrict bool      // no terminals, and no connections from here
 
-	// Export gives the tree of a name; nil: none is given.
-	Export func(ctx context.Context, aname string) (srv.File, error)
+	// Export serves a caller who wants a tree; nil: none is given.
+	Export func(ctx context.Context, c *door.Conn) error
 }
 
 // Serve gives a caller who has been let in what it wants, as the user that this process
@@ -53,28 +53,12 @@ func Serve(ctx context.Context, c *door.Conn, cfg Config) error {
 		return serveDial(ctx, c)
 	case door.Export:
 		if cfg.Export != nil {
-			return serveExport(ctx, c, cfg)
+			return cfg.Export(ctx, c)
 		}
 	}
 	err := fmt.Errorf("there is no service %.20q here", c.Want.Service)
 	c.Refuse(err)
 	return err
-}
-
-// serveExport gives a tree on each stream that the caller opens.
-func serveExport(ctx context.Context, c *door.Conn, cfg Config) error {
-	tree, err := cfg.Export(ctx, c.Want.Arg)
-	if err != nil {
-		c.Refuse(err)
-		return err
-	}
-	mux, err := begin(c)
-	if err != nil {
-		return err
-	}
-	stop := context.AfterFunc(ctx, func() { mux.Close() })
-	defer stop()
-	return left(ctx, door.Serve(mux, func(stream net.Conn) { srv.New(tree).ServeConn(ctx, stream) }))
 }
 
 // serveDial connects the caller to somebody else, whose stream it then is.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"ninespace/srv"
+	"ninespace/srv/client"
 	"ninespace/srv/p9"
 )
 
@@ -33,6 +34,13 @@ func (g *Group) dial(ctx context.Context, op Op) (*Chan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
+	if op.Flag&MCACHE != 0 {
+		dev.keep(ctx, func(paths []uint64, all bool) {
+			if tell := g.eng.forgotten.Load(); tell != nil {
+				(*tell)(dev.id, paths, all)
+			}
+		})
+	}
 	to, err := dev.attach(ctx)
 	if err != nil {
 		dev.hangup()
@@ -49,6 +57,9 @@ func (g *Group) server(ctx context.Context, name, aname string) (*Dev, error) {
 			return nil, fmt.Errorf("%s: the engine has no such stream: %w", name, p9.ErrNotExist)
 		}
 		return g.eng.streams[i].attach(ctx, name, aname)
+	}
+	if _, _, ok := client.SplitNet(name); ok {
+		return g.dialFiles(ctx, name, aname)
 	}
 	if name[0] == '/' {
 		if dev, err := g.open(ctx, name, aname); dev != nil || err != nil {

@@ -136,7 +136,8 @@ func (d *Door) Flags(fs *flag.FlagSet, name string) {
 // or SIGHUP shuts the server down in order, a second one or grace's end at once;
 // a signal after that is no longer Serve's, and ends the process.
 // To the attach name "stats" it gives a directory with the files Server.Stats, called
-// as the server is by -s, and Server.Metrics, with .prom behind that.
+// as the server is by -s, Server.Metrics, with .prom behind that, and a Log of what
+// Server.Log says, with .log, unless that goes elsewhere.
 func (d *Door) Serve(ctx context.Context, std [3]*os.File, s *Server) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -164,6 +165,11 @@ func (d *Door) Serve(ctx context.Context, std [3]*os.File, s *Server) error {
 	}()
 	attach := s.Attach
 	stats := NewDir().Add(d.Srv, s.Stats()).Add(d.Srv+".prom", s.Metrics(d.Srv))
+	if s.Log == nil {
+		log := NewLog(0o444)
+		s.Log = log.Say
+		stats.Add(d.Srv+".log", log)
+	}
 	s.Attach = func(ctx context.Context, uname, aname string) (File, error) {
 		if aname == StatsName {
 			return stats, nil

@@ -52,6 +52,8 @@ type conn struct {
 	draining bool            // to end when nothing runs
 	stopped  sync.Once       // reading
 
+	holder atomic.Pointer[holder] // of leases; nil: it asked for none
+
 	wg     sync.WaitGroup // workers
 	places sync.Mutex     // guards where nodes are
 
@@ -59,6 +61,8 @@ type conn struct {
 	open    atomic.Int64 // of the stock descriptors
 	walked  atomic.Int64 // of the stock walked
 	reading atomic.Int64 // bytes of read buffers, until they are sent
+
+	told [stocks]atomic.Bool // that there is no more
 }
 
 // The connection is read on whatever is in flight: a Tflush or the hangup may be
@@ -111,6 +115,9 @@ func (s *Server) ServeConn(ctx context.Context, rwc io.ReadWriteCloser) error {
 	c.batch.free()
 	if ctx.Err() != nil || st.down.Load() {
 		return nil
+	}
+	if err != nil {
+		c.say("broken: %v", err)
 	}
 	return err
 }

@@ -121,7 +121,7 @@ func (c *conn) claim(r *req) error {
 			return p9.ErrFidInUse
 		}
 		if !c.srv.st.fair(fidNumbers, int64(c.fids.n), 1) {
-			return syscall.ENFILE
+			return c.over(fidNumbers, syscall.ENFILE)
 		}
 		f := fids.Get().(*fid)
 		f.num, f.owner = num, r

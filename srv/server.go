@@ -36,9 +36,15 @@ type Server struct {
 	// RLIMIT_NOFILE when the first connection comes. A connection may have a quarter
 	// of what the others leave of that; then it is told EMFILE.
 	Descriptors int64
+	// Leases, where set, are given to the clients that ask for them.
+	Leases *Leases
 	// Trace, where set, is given each message in the text form of p9.Fcall, by
 	// many goroutines at once.
 	Trace func(line string)
+	// Log, where set, is told by many goroutines at once what the server's keeper may
+	// want to know: who was refused, which connection broke the protocol or was cut
+	// off, and, once for each, which may have no more of what all share. It must not wait.
+	Log func(line string)
 
 	once sync.Once
 	st   *state
@@ -77,9 +83,13 @@ func (s *Server) state() *state {
 }
 
 // New makes a server of one tree: root's, if it is an Attacher, or else root
-// itself, by an attach name that is empty or "/".
+// itself, by an attach name that is empty or "/". Of a Leaser's files it gives leases.
 func New(root File) *Server {
-	return &Server{Attach: func(ctx context.Context, _, aname string) (File, error) {
+	var leases *Leases
+	if l, ok := root.(Leaser); ok {
+		leases = l.Leases()
+	}
+	return &Server{Leases: leases, Attach: func(ctx context.Context, _, aname string) (File, error) {
 		if a, ok := root.(Attacher); ok {
 			return a.Attach(ctx, aname)
 		}
@@ -256,6 +266,7 @@ func (s *Server) cutSlow(limit int64) {
 		st.mu.Unlock()
 		for _, c := range conns {
 			if since := c.out.since.Load(); since != 0 && clock()-since > int64(st.stalled) {
+				c.say("cut off: its client has taken nothing for %v", st.stalled)
 				go c.rwc.Close() // which may take its time, where it is not a socket
 			}
 		}

@@ -1,6 +1,11 @@
 package srv
 
-import "syscall"
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"syscall"
+)
 
 // What the connections have in common, and one of them could use up for all, is
 // bounded for all together; of what the others leave, each may have a part. So however
@@ -71,9 +76,31 @@ func (c *conn) hold(n int64) {
 // mayHold says why a connection can't hold so many bytes more.
 func (c *conn) mayHold(n int64) error {
 	if !c.srv.st.fair(heldBytes, c.held.Load(), n) {
-		return syscall.ENOMEM
+		return c.over(heldBytes, syscall.ENOMEM)
 	}
 	return nil
+}
+
+// over refuses more of a stock; the log hears it once.
+func (c *conn) over(s stock, why syscall.Errno) error {
+	if !c.told[s].Swap(true) {
+		c.say("may have no more %s: %v", [...]string{heldBytes: "bytes of requests", descriptors: "descriptors", fidNumbers: "fids", walked: "files"}[s], why)
+	}
+	return why
+}
+
+// say tells the log of the connection.
+func (c *conn) say(format string, args ...any) {
+	if c.srv.Log == nil {
+		return
+	}
+	who := "connection"
+	if uid, ok := PeerOf(c.rwc); ok {
+		who += " of user " + strconv.Itoa(int(uid))
+	} else if nc, ok := c.rwc.(net.Conn); ok {
+		who += " from " + nc.RemoteAddr().String()
+	}
+	c.srv.Log(who + ": " + fmt.Sprintf(format, args...))
 }
 
 // count counts files that are walked to.
@@ -94,10 +121,10 @@ func (c *conn) describe(v any, n int64) {
 // mayOpen says why a connection can't hold a file more, or a descriptor.
 func (c *conn) mayOpen() error {
 	if !c.srv.st.fair(walked, c.walked.Load(), 1) {
-		return syscall.ENFILE
+		return c.over(walked, syscall.ENFILE)
 	}
 	if c.open.Load() > 0 && !c.srv.st.fair(descriptors, c.open.Load(), 1) {
-		return syscall.EMFILE
+		return c.over(descriptors, syscall.EMFILE)
 	}
 	return nil
 }

@@ -79,7 +79,7 @@ func TestCpuKept(t *testing.T) {
 		t.Errorf("session %q and then %q", parent, got)
 	}
 	// The one who keeps it is killed: the next command makes another.
-	syscall.Kill(n.find("nine cpu -M sh"), syscall.SIGKILL)
+	syscall.Kill(n.find("nine cpu -M -h local -u  -J  -k  -r /"), syscall.SIGKILL)
 	waitFor(t, n.ctx, func() bool {
 		got := run("sh", "-c", "echo $PPID")
 		return got != parent

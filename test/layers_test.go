@@ -46,18 +46,21 @@ var layers = []struct {
 	{"factotum/sshkey", ""},
 	{"factotum/cmd/*", "srv srv/p9 srv/client factotum factotum/auth factotum/sshkey"},
 
-	{"exportfs", "srv srv/p9"},
+	{"exportfs", "srv srv/p9 exportfs/door"},
 	{"exportfs/aan", ""},
-	{"exportfs/door", "srv srv/p9 factotum/auth factotum/sshkey"},
-	{"exportfs/cmd/*", "srv srv/p9 srv/client srv/*fs ns factotum/auth exportfs exportfs/aan exportfs/door"},
+	{"exportfs/door", "srv srv/p9 srv/client exportfs/aan factotum/auth factotum/sshkey factotum/users"},
+	{"exportfs/trees", "srv srv/p9 srv/client srv/*fs exportfs"},
+	{"exportfs/cmd/*", "srv srv/p9 srv/client srv/*fs ns factotum/auth factotum/users exportfs exportfs/aan exportfs/door exportfs/trees"},
 
-	{"cpu", "srv srv/p9 srv/client srv/execfs ns exportfs exportfs/door factotum/auth factotum/users"},
-	{"cpu/cmd/*", "srv srv/p9 srv/client srv/*fs ns exportfs exportfs/door factotum/auth factotum/users cpu"},
+	{"cpu", "srv srv/p9 srv/client srv/execfs ns exportfs exportfs/aan exportfs/door factotum/auth factotum/users"},
+	{"cpu/cmd/*", "srv srv/p9 srv/client srv/*fs ns exportfs exportfs/aan exportfs/door exportfs/trees factotum/auth factotum/users cpu"},
 
-	{"initramfs", ""},
-	{"initramfs/node", "srv srv/p9 srv/client srv/netfs initramfs"},
+	{"initramfs", "factotum/sshkey"},
+	{"initramfs/node", "srv srv/p9 srv/client srv/netfs factotum/sshkey initramfs"},
 	{"initramfs/cmd/init", "initramfs/node"},
 	{"initramfs/cmd/initramfs", "srv initramfs"},
+	{"initramfs/netboot", "srv srv/p9 srv/ndb factotum/sshkey"},
+	{"initramfs/cmd/netboot", "srv factotum/sshkey initramfs/netboot"},
 
 	{"rc/syntax", "std"},
 	{"rc", "std rc/syntax golang.org/x/sys/unix"}, // syscall, frozen, has no setns, memfd_create, O_PATH's fstatat
@@ -81,7 +84,7 @@ const forTests = "srv srv/p9 srv/client srv/srvtest"
 // forTestsOf is what the tests of one package may import besides: the trees that
 // an adapter is tried on.
 var forTestsOf = map[string]string{"srv/p9file": "srv/ramfs srv/diskfs", "factotum": "factotum/authtest", "factotum/auth": "factotum factotum/authtest", "factotum/capfs": "factotum/users", "ns": "srv/ramfs srv/diskfs ns/nstest",
-	"ns/cmd/newns": "ns/nstest", "rc": "rc/rcgen", "rc/bin": "rc/syntax", "rc/cmd/rc": "rc/rcgen"}
+	"exportfs": "exportfs/trees exportfs/aan", "ns/cmd/newns": "ns/nstest", "rc": "rc/rcgen", "rc/bin": "rc/syntax", "rc/cmd/rc": "rc/rcgen"}
 
 func TestLayers(t *testing.T) {
 	for _, p := range list(t) {

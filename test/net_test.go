@@ -144,7 +144,7 @@ func TestImportNet(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("not root: no networks of our own")
 	}
-	for _, tool := range []string{"nsenter", "ip"} {
+	for _, tool := range []string{"nsenter", "ip", "ssh-keygen"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skip(err)
 		}
@@ -188,6 +188,13 @@ func TestImportNet(t *testing.T) {
 	if !srvtest.Until(func() bool { return h.inside("sh", "-c", "ss -ltn | grep -q :5640").Run() == nil }) {
 		t.Fatal("no ramfs")
 	}
+	a.run("ip", "link", "set", "lo", "up")
+	a.run("sh", "-c", `mkdir -p $0/.ssh && cd $0/.ssh && ssh-keygen -q -t ed25519 -N '' -f host && ssh-keygen -q -t ed25519 -N '' -f id_ed25519 &&
+		echo "[127.0.0.1]:17011 $(cat host.pub)" >known_hosts && cp id_ed25519.pub authorized && chmod 600 authorized`, dir)
+	a.serve("cpud", "-0", "-l", "tcp!127.0.0.1!17011", "-k", dir+"/.ssh/host", "-a", dir+"/.ssh/authorized")
+	if !srvtest.Until(func() bool { return a.inside("sh", "-c", "ss -ltn | grep -q :17011").Run() == nil }) {
+		t.Fatal("no cpud")
+	}
 	nsfile := filepath.Join(dir, "namespace")
 	if err := os.WriteFile(nsfile, []byte("mount "+b.net+" /net\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -206,15 +213,26 @@ func TestImportNet(t *testing.T) {
 		$NINE 9p -a '/net/tcp!10.99.0.1!5640' read f
 		$NINE 9p -a '/net/tcp!10.99.0.1!5641' read f 2>&1
 		$NINE 9p -a '/net/il!10.99.0.1!5641' read f 2>&1
+		$NINE mount -c '/net/tcp!10.99.0.1!5640' /n/x; cat /n/x/f; echo by mount >/n/x/g
+		$NINE mount '/net/tcp!10.99.0.1!5641' /n/y
+		$NINE srv '/net/tcp!10.99.0.1!5640' posted /n/y; cat /n/y/g
+		$NINE ns | grep '/n/[xy]$'
+		$NINE cpu -h '/net/tcp!127.0.0.1!17011' sh -c 'echo remote; ip route get 10.99.0.1 >/dev/null'
 	`
 	cmd := b.inside(binary(t), "newns", "-n", nsfile, "sh", "-c", script)
-	cmd.Env = append(os.Environ(), "A="+a.net, "NINE="+binary(t))
+	cmd.Env = append(os.Environ(), "A="+a.net, "NINE="+binary(t), "HOME="+dir, "NAMESPACE="+dir, "cpuidle=0", "SSH_AUTH_SOCK=")
 	out, err := cmd.CombinedOutput()
 	const want = `10.99.0.1!7
 by sh and cat
 by the dialler
 9p: dial /net/tcp!10.99.0.1!5641: connect 10.99.0.1!5641: Connection refused
 9p: dial /net/il!10.99.0.1!5641: cs: file does not exist
+by the dialler
+mount: mount /n/y: dial /net/tcp!10.99.0.1!5641: connect 10.99.0.1!5641: Connection refused
+by mount
+mount -c /net/tcp!10.99.0.1!5640 /n/x
+mount #s/posted /n/y
+remote
 `
 	if got := string(out); got != want {
 		t.Errorf("%v:\n%s\nwant\n%s", err, got, want)

@@ -15,8 +15,10 @@ import (
 	"syscall"
 	"time"
 
+	"ninespace/exportfs/aan"
 	"ninespace/factotum/auth"
 	"ninespace/factotum/sshkey"
+	"ninespace/srv/client"
 	"ninespace/srv/p9"
 )
 
@@ -34,6 +36,8 @@ type Dialer struct {
 	SSH    []string             // the command ssh and its options; nil: ssh
 	Stderr io.Writer            // ssh's; nil: none
 	Log    func(string, ...any) // is told what is done; nil: nobody
+
+	net string // the directory of the network that is dialled by; "": the machine's own
 }
 
 func (d *Dialer) log(format string, args ...any) {
@@ -51,9 +55,16 @@ func (d *Dialer) Dial(ctx context.Context, addr string, w Want) (*Conn, error) {
 		if at == Local {
 			at = "cpu"
 		}
+		if dir, rest, ok := client.SplitNet(at); ok {
+			by := *d
+			by.net, d, at = dir, &by, rest
+		}
 		var err error
 		if network, address, err = p9.ParseDial(at, Port); err != nil {
 			return nil, err
+		}
+		if d.net != "" && network != "tcp" {
+			return nil, fmt.Errorf("dial %s: not tcp", addr)
 		}
 	}
 	c, err := d.dial(ctx, network, address, w)
@@ -109,26 +120,31 @@ type refusal struct {
 func (r *refusal) Error() string { return "refused: " + r.text }
 
 // ask says what is wanted on a stream and reads the answer.
-func ask(ctx context.Context, c io.ReadWriteCloser, w Want) error {
+func ask(ctx context.Context, c io.ReadWriteCloser, w Want) (text string, err error) {
 	deadline(c, answerLimit)
 	stop := context.AfterFunc(ctx, func() { c.Close() })
 	defer stop()
 	if _, err := io.WriteString(c, w.String()+"\n"); err != nil {
-		return err
+		return "", err
 	}
+	return answer(c)
+}
+
+// answer reads the answer.
+func answer(c io.ReadWriteCloser) (text string, err error) {
 	line, err := readLine(c)
 	if err != nil {
-		return fmt.Errorf("no door of ninespace answers there: %w", p9.Fact(err))
+		return "", fmt.Errorf("no door of ninespace answers there: %w", p9.Fact(err))
 	}
 	word, text, _ := strings.Cut(line, " ")
 	switch word {
 	case "ok":
 		deadline(c, 0)
-		return nil
+		return text, nil
 	case "key", "no":
-		return &refusal{text, word == "key"}
+		return "", &refusal{text, word == "key"}
 	}
-	return fmt.Errorf("no door of ninespace answers there, but %.60q", line)
+	return "", fmt.Errorf("no door of ninespace answers there, but %.60q", line)
 }
 
 func (d *Dialer) dialUnix(ctx context.Context, path string, w Want) (*Conn, error) {
@@ -145,26 +161,95 @@ func (d *Dialer) dialUnix(ctx context.Context, path string, w Want) (*Conn, erro
 	if err == nil && u.Uid != "0" && u.Uid != fmt.Sprint(os.Geteuid()) {
 		err = fmt.Errorf("the other end is user %s's, not yours", u.Username)
 	}
+	arch := ""
 	if err == nil {
 		d.log("unix socket %s of user %s", path, u.Username)
-		err = ask(ctx, c, w)
+		arch, err = ask(ctx, c, w)
 	}
 	if err != nil {
 		c.Close()
 		return nil, err
 	}
-	return &Conn{ReadWriteCloser: c, Want: w, Peer: Peer{User: u.Username, Addr: "unix!" + path}, dialled: true}, nil
+	return &Conn{ReadWriteCloser: c, Want: w, Peer: Peer{User: u.Username, Addr: "unix!" + path, Arch: arch}, dialled: true}, nil
 }
 
-// dialTLS makes a connection that shows a key.
+// dialTLS makes a connection that shows a key and goes on over further links when that is lost.
 func (d *Dialer) dialTLS(ctx context.Context, address string, w Want, k key) (*Conn, error) {
-	cert, err := auth.Wrap(k.signer, k.pub)
+	first, shown, err := d.link(ctx, address, w, k)
 	if err != nil {
 		return nil, err
 	}
-	host, port, err := net.SplitHostPort(address)
+	var refused time.Time // since when nobody listens there
+	link := func(ctx context.Context) (net.Conn, error) {
+		if c := first; c != nil {
+			first = nil
+			return c, nil
+		}
+		c, err := d.again(ctx, address, w, k.pub, shown)
+		switch {
+		case !errors.Is(err, syscall.ECONNREFUSED):
+			refused = time.Time{}
+		case refused.IsZero():
+			refused = time.Now()
+		case time.Since(refused) > refusedLimit:
+			err = aan.Permanent(err)
+		}
+		return c, err
+	}
+	c, err := aan.Dial(ctx, link, aan.Config{Log: func(what string) { d.log("%s", what) }})
 	if err != nil {
 		return nil, err
+	}
+	c.SetDeadline(time.Now().Add(answerLimit))
+	stop := context.AfterFunc(ctx, func() { c.Abort(ctx.Err()) })
+	defer stop()
+	arch, err := answer(c)
+	if err != nil {
+		c.Abort(err)
+		return nil, err
+	}
+	p := Peer{Key: shown.Fingerprint(), Addr: "tcp!" + strings.Replace(address, ":", "!", 1), Arch: arch}
+	return &Conn{ReadWriteCloser: c, Want: w, Peer: p, dialled: true}, nil
+}
+
+// refusedLimit is how long a host may be there without anybody who listens: its cpud has
+// ended, and with it what the connection was to.
+const refusedLimit = 30 * time.Second
+
+// again makes one more link, to the same host and by the same key.
+func (d *Dialer) again(ctx context.Context, address string, w Want, mine, host *sshkey.Public) (net.Conn, error) {
+	want := d.Key
+	if want == "" {
+		want = mine.Fingerprint()
+	}
+	keys, done, err := findKeys(ctx, want, false)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	c, shown, err := d.link(ctx, address, w, keys[0])
+	var r *refusal
+	switch {
+	case errors.As(err, &r):
+		return nil, aan.Permanent(err)
+	case err != nil:
+		return nil, err
+	case !shown.Equal(host):
+		c.Close()
+		return nil, aan.Permanent(errors.New("the host has another key than before"))
+	}
+	return c, nil
+}
+
+// link makes one connection: the host is known, and lets us in.
+func (d *Dialer) link(ctx context.Context, address string, w Want, k key) (net.Conn, *sshkey.Public, error) {
+	cert, err := auth.Wrap(k.signer, k.pub)
+	if err != nil {
+		return nil, nil, err
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, nil, err
 	}
 	var shown *sshkey.Public
 	var unknown bool
@@ -177,26 +262,26 @@ func (d *Dialer) dialTLS(ctx context.Context, address string, w Want, k key) (*C
 	for {
 		raw, err := d.stream(ctx, address)
 		if err != nil {
-			return nil, p9.Fact(err)
+			return nil, nil, p9.Fact(err)
 		}
 		c := tls.Client(raw, conf)
 		deadline(raw, greetLimit)
 		err = c.HandshakeContext(ctx)
 		if err == nil {
 			d.log("host %s has the key %s; yours is %s", host, shown.Fingerprint(), k.pub.Fingerprint())
-			if err = ask(ctx, c, w); err == nil {
-				return &Conn{ReadWriteCloser: c, Want: w, Peer: Peer{Key: shown.Fingerprint(), Addr: "tcp!" + host + "!" + port}, dialled: true}, nil
+			if _, err := ask(ctx, c, w); err != nil {
+				c.Close()
+				return nil, nil, err
 			}
-			c.Close()
-			return nil, err
+			return c, shown, nil
 		}
 		raw.Close()
 		if !unknown {
-			return nil, fact(err, host, shown)
+			return nil, nil, fact(err, host, shown)
 		}
 		// The question takes its time, so the handshake does not wait for the answer.
 		if err := auth.CheckHost(d.known(), auth.HostName(host, port), shown); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 }
@@ -245,6 +330,13 @@ func (d *Dialer) checkHost(host, port string, key *sshkey.Public) error {
 
 // stream connects to a host, through others if that is wanted.
 func (d *Dialer) stream(ctx context.Context, address string) (net.Conn, error) {
+	if d.Jump == "" && d.net != "" {
+		host, port, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		return client.DialStream(ctx, d.net+"/tcp!"+host+"!"+port, "")
+	}
 	if d.Jump == "" {
 		nd := net.Dialer{Timeout: greetLimit}
 		return nd.DialContext(ctx, "tcp", address)

@@ -19,11 +19,17 @@
 // it wants, and the far side answers in a line:
 //
 //	-> ninespace VERSION SERVICE USER ARG
-//	<- ok | key TEXT | no TEXT
+//	<- ok ARCH | key TEXT | no TEXT
 //
 // Words are quoted as rc(1) has it. USER is as whom, SERVICE one of cpu, export and dial, ARG
-// the service's own: a tree's name, a dial string. "key" says that another key may be let in.
+// the service's own: a tree's name, a dial string. ARCH is the far side's kind of processor,
+// in the words of GOARCH. "key" says that another key may be let in.
 // What follows ok is yamux, whose client is the caller (but for dial, which is that
 // stream itself): each stream inside it, whichever end opened it, is a conversation
 // of 9P whose client is the opener.
+//
+// A TCP connection may be lost and the conversation not: TLS carries package aan, which goes
+// on over the next one. Each says who it is and what it wants as above, by the same keys, and
+// is answered "ok" or let go; then it is aan's, and the service's answer, ok with ARCH or no,
+// is the first that comes through it.
 package door

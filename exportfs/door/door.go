@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -67,6 +68,7 @@ type Peer struct {
 	User     string // of a caller: the user of this machine that it is let in as
 	Key      string // fingerprint of the key that it has; "" where the kernel or ssh said who it is
 	Addr     string // where it is
+	Arch     string // of the far side: its kind of processor, as GOARCH has it
 	Command  string // a caller may run this and nothing else; "": what it likes
 	Restrict bool   // a caller gets no terminal
 }
@@ -82,7 +84,7 @@ type Conn struct {
 
 // Accept tells the caller that it gets what it wants.
 func (c *Conn) Accept() error {
-	_, err := io.WriteString(c, "ok\n")
+	_, err := io.WriteString(c, "ok "+runtime.GOARCH+"\n")
 	if err == nil {
 		deadline(c.ReadWriteCloser, 0)
 	}

@@ -27,6 +27,7 @@ import (
 
 	"ninespace/factotum/auth"
 	"ninespace/factotum/sshkey"
+	"ninespace/factotum/users"
 	"ninespace/srv/srvtest"
 )
 
@@ -58,6 +59,7 @@ func ed(t testing.TB) crypto.Signer {
 type place struct {
 	*testing.T
 	home, me, addr string
+	uid            uint32
 	hostLine       string
 	l              *Listener
 	said           chan error // of callers who were not let in
@@ -88,6 +90,11 @@ func newPlace(t *testing.T, o Options) *place {
 	if err := os.Mkdir(p.file(".ssh"), 0o700); err != nil {
 		t.Fatal(err)
 	}
+	// Root is let in by no file of its own, so it plays another one.
+	p.uid = uint32(max(os.Geteuid(), 0))
+	if p.uid == 0 {
+		p.uid = 54321
+	}
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +102,13 @@ func newPlace(t *testing.T, o Options) *place {
 	mine, _ := newKey(t, p.file(".ssh/id_ecdsa"), k)
 	p.hostLine, _ = newKey(t, p.file("host"), ed(t))
 	p.write("authorized", mine+"\n")
-	o.Key, o.Authorized = p.file("host"), p.file("authorized")
+	o.Key = p.file("host")
+	o.Users = users.Policy{File: p.file("users"), Keys: "authorized", Lookup: func(name string) (*users.User, error) {
+		if name != p.me {
+			return nil, users.ErrUnknown
+		}
+		return &users.User{Name: name, Uid: p.uid, Gid: p.uid, Home: p.home}, nil
+	}}
 	p.listen("tcp!127.0.0.1!0", o)
 	_, port, _ := net.SplitHostPort(p.l.Addr().String())
 	p.addr = "tcp!127.0.0.1!" + port
@@ -190,7 +203,7 @@ func (p *place) fails(d Dialer, addr string, w Want, words string) {
 }
 
 func TestTCP(t *testing.T) {
-	p := newPlace(t, Options{Root: true})
+	p := newPlace(t, Options{})
 	want := Want{Service: CPU, Arg: "an 'odd' name"}
 	c, err := new(Dialer).Dial(t.Context(), p.addr, want)
 	if err != nil {
@@ -224,7 +237,7 @@ func TestTCP(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	p := newPlace(t, Options{Root: true})
+	p := newPlace(t, Options{})
 	line, err := os.ReadFile(p.file("authorized"))
 	if err != nil {
 		t.Fatal(err)
@@ -257,16 +270,28 @@ func TestOptions(t *testing.T) {
 	p.fails(Dialer{}, p.addr, Want{Service: CPU}, "not authorized")
 }
 
+// TestRoot: root is whom the machine's file names so.
 func TestRoot(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("not root")
 	}
 	p := newPlace(t, Options{})
-	p.fails(Dialer{}, p.addr, Want{Service: CPU}, "refused: no sessions of root")
+	p.uid = 0
+	p.fails(Dialer{}, p.addr, Want{Service: CPU}, "refused: key is not authorized")
+	k, err := fileKey(p.file(".ssh/id_ecdsa"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.write("users", k.pub.Fingerprint()+" "+p.me+"\n")
+	c, err := new(Dialer).Dial(t.Context(), p.addr, Want{Service: CPU})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.talk(c)
 }
 
 func TestHost(t *testing.T) {
-	p := newPlace(t, Options{Root: true})
+	p := newPlace(t, Options{})
 	_, port, _ := net.SplitHostPort(p.l.Addr().String())
 	other, _ := newKey(t, p.file("other"), ed(t))
 	name := "[127.0.0.1]:" + port
@@ -299,7 +324,7 @@ func TestHost(t *testing.T) {
 
 // TestStrangers: what is no caller is told so, or hung up on.
 func TestStrangers(t *testing.T) {
-	p := newPlace(t, Options{Root: true})
+	p := newPlace(t, Options{})
 	k, err := fileKey(p.file(".ssh/id_ecdsa"))
 	if err != nil {
 		t.Fatal(err)
@@ -371,7 +396,7 @@ func TestSlow(t *testing.T) {
 	old := greetLimit
 	greetLimit = 50 * time.Millisecond
 	t.Cleanup(func() { greetLimit = old })
-	p := newPlace(t, Options{Root: true})
+	p := newPlace(t, Options{})
 	c, err := net.Dial("tcp", p.l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -383,7 +408,7 @@ func TestSlow(t *testing.T) {
 }
 
 func TestUnix(t *testing.T) {
-	p := newPlace(t, Options{Root: true})
+	p := newPlace(t, Options{})
 	p.l.Close()
 	q := &place{T: t, home: p.home, me: p.me, said: p.said, served: make(chan *Conn, 10)}
 	q.listen("unix!"+p.file("sock"), Options{})
@@ -401,7 +426,7 @@ func TestUnix(t *testing.T) {
 
 // TestAgent shows the keys of OpenSSH's agent.
 func TestAgent(t *testing.T) {
-	p := newPlace(t, Options{Root: true})
+	p := newPlace(t, Options{})
 	agent, err := exec.LookPath("ssh-agent")
 	if err != nil {
 		t.Skip("ssh-agent is not here: Debian's package openssh-client")
@@ -449,7 +474,7 @@ func TestAgent(t *testing.T) {
 
 // TestJump goes through one door to the other.
 func TestJump(t *testing.T) {
-	p := newPlace(t, Options{Root: true})
+	p := newPlace(t, Options{})
 	q := &place{T: t, home: p.home, me: p.me, said: p.said, served: make(chan *Conn, 10)}
 	q.listen("unix!"+p.file("sock"), Options{})
 	go func() {

@@ -11,18 +11,24 @@ import (
 	"os"
 	"os/user"
 	"strconv"
+	"time"
 
+	"ninespace/exportfs/aan"
 	"ninespace/factotum/auth"
 	"ninespace/factotum/sshkey"
+	"ninespace/factotum/users"
 	"ninespace/srv"
 	"ninespace/srv/p9"
 )
 
 // Options say who is let in, and by which key the machine is known.
 type Options struct {
-	Key        string // file of the machine's key, or its fingerprint; "": factotum's, or sshd's, or the user's own
-	Authorized string // an authorized_keys for everybody; "": each user's own
-	Root       bool   // root may come in too
+	Key   string       // file of the machine's key, or its fingerprint; "": factotum's, or sshd's, or the user's own
+	Users users.Policy // who is whom
+
+	// Keep is how long a TCP connection is kept whose link is lost, until the caller has made
+	// another one; 0: an hour.
+	Keep time.Duration
 }
 
 // A Listener is a door that others come through.
@@ -32,10 +38,15 @@ type Listener struct {
 	conf   *tls.Config   // nil for a Unix socket
 	done   func()        // the key's
 	places chan struct{} // of those who are not yet known
+	aan    aan.Server    // what TLS connections carry
 }
 
-// maxStrangers is how many may be about to say who they are.
-const maxStrangers = 100
+// maxStrangers is how many may be about to say who they are, and maxSessions how many
+// connections somebody who has may have.
+const (
+	maxStrangers = 100
+	maxSessions  = 1000
+)
 
 // Listen opens a door at a dial string.
 func Listen(addr string, o Options) (*Listener, error) {
@@ -43,7 +54,7 @@ func Listen(addr string, o Options) (*Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Listener{o: o, done: func() {}, places: make(chan struct{}, maxStrangers)}
+	l := &Listener{o: o, done: func() {}, places: make(chan struct{}, maxStrangers), aan: aan.Server{Config: aan.Config{Keep: o.Keep}, Max: maxSessions}}
 	if network != "unix" {
 		keys, done, err := findKeys(context.Background(), o.Key, true)
 		if err != nil {
@@ -88,7 +99,8 @@ func (l *Listener) Close() error {
 	return err
 }
 
-// ErrLeft says that a caller hung up before it had said anything.
+// ErrLeft says that a caller hung up before it had said anything, or that it only goes on
+// with what it had begun: there is nothing to do.
 var ErrLeft = errors.New("hung up")
 
 // Admit finds out who a caller is that Accept gave, and what it wants: it is for Conn.Accept
@@ -98,6 +110,9 @@ func (l *Listener) Admit(ctx context.Context, raw net.Conn) (*Conn, error) {
 	stop := context.AfterFunc(ctx, func() { raw.Close() })
 	defer stop()
 	c, err := l.admit(ctx, raw)
+	if err == nil && c == nil {
+		return nil, ErrLeft // a further link
+	}
 	if err != nil {
 		raw.Close()
 		if errors.Is(err, io.EOF) {
@@ -140,18 +155,22 @@ func (l *Listener) admit(ctx context.Context, raw net.Conn) (*Conn, error) {
 	if a, err := netip.ParseAddrPort(raw.RemoteAddr().String()); err == nil {
 		from = a.Addr()
 	}
-	u, g, err := l.o.grant(w.User, pub, from)
+	u, g, err := l.o.Users.Key(w.User, pub, from, time.Now())
 	if err != nil {
-		// A stranger learns nothing of who there is.
-		text := auth.ErrNotAuthorized.Error()
-		if err == errRoot {
-			text = err.Error()
-		}
-		refuse(c, "key", text)
+		refuse(c, "key", auth.ErrNotAuthorized.Error()) // a stranger learns nothing of who there is
 		return nil, fmt.Errorf("user %.64q, key %s: %w", w.User, pub.Fingerprint(), err)
 	}
-	p := Peer{User: u.Username, Key: pub.Fingerprint(), Addr: raw.RemoteAddr().String(), Command: g.Command, Restrict: g.Restrict}
-	return &Conn{ReadWriteCloser: c, Want: w, Peer: p}, nil
+	p := Peer{User: u.Name, Key: pub.Fingerprint(), Addr: raw.RemoteAddr().String(), Command: g.Command, Restrict: g.Restrict}
+	// Each link is let in by itself, and carries on what the same caller wanted.
+	if _, err := io.WriteString(c, "ok\n"); err != nil {
+		return nil, err
+	}
+	deadline(raw, 0)
+	s, err := l.aan.Accept(ctx, c, u.Name+" "+p.Key+" "+w.String())
+	if s == nil || err != nil {
+		return nil, err
+	}
+	return &Conn{ReadWriteCloser: s, Want: w, Peer: p}, nil
 }
 
 func readWant(c io.ReadWriter) (Want, error) {

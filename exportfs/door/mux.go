@@ -10,17 +10,23 @@ import (
 )
 
 // mux is yamux with windows that hold several of the largest messages of 9P, and without
-// its log.
+// its log and its patience: whether a connection is dead is for what is below to find, and
+// one that has no link for an hour may be well after that.
 func mux(rwc io.ReadWriteCloser, dialled bool) (*yamux.Session, error) {
 	c := yamux.DefaultConfig()
 	c.MaxStreamWindowSize = 8 << 20
-	c.ConnectionWriteTimeout = 30 * time.Second
+	c.EnableKeepAlive = false
+	c.ConnectionWriteTimeout = never
+	c.StreamOpenTimeout = 0
+	c.StreamCloseTimeout = never
 	c.LogOutput = io.Discard
 	if dialled {
 		return yamux.Client(rwc, c)
 	}
 	return yamux.Server(rwc, c)
 }
+
+const never = 1000 * time.Hour
 
 // maxStreams is how many conversations the other side may have at a time: the end of a
 // session costs time that grows with their square.

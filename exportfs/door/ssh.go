@@ -80,9 +80,10 @@ func (d *Dialer) dialSSH(ctx context.Context, host string, w Want) (*Conn, error
 	}
 	c := &sshConn{nc, sync.OnceValue(cmd.Wait), func() { cmd.Process.Signal(syscall.SIGTERM) }}
 	theirs.Close()
-	if err = askSSH(ctx, c, w); err != nil {
+	arch, err := ask(ctx, patient{c.Conn}, w)
+	if err != nil {
 		var exit *exec.ExitError
-		ended := errors.Is(err, io.EOF)
+		ended := errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 		if ended { // by itself, and the status says why
 			c.Conn.Close()
 			ended = errors.As(c.wait(), &exit)
@@ -96,13 +97,8 @@ func (d *Dialer) dialSSH(ctx context.Context, host string, w Want) (*Conn, error
 		}
 		return nil, err
 	}
-	return &Conn{ReadWriteCloser: c, Want: w, Peer: Peer{Addr: "ssh!" + host}, dialled: true}, nil
+	return &Conn{ReadWriteCloser: c, Want: w, Peer: Peer{Addr: "ssh!" + host, Arch: arch}, dialled: true}, nil
 }
 
-// askSSH asks through ssh, which may take its time: it may have questions of its own.
-func askSSH(ctx context.Context, c *sshConn, w Want) error {
-	return ask(ctx, patient{c.Conn}, w)
-}
-
-// patient has no deadline.
+// patient has no deadline: ssh may have questions of its own.
 type patient struct{ io.ReadWriteCloser }

@@ -17,6 +17,9 @@ const maxFile = 1 << 20 // bytes
 // and others may not write it. It is what sshd_config(5) has as StrictModes.
 func secure(name, top string, uid uint32) ([]byte, error) {
 	real, err := filepath.EvalSymlinks(name)
+	if err == nil {
+		real, err = filepath.Abs(real) // whose directories come to an end
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -298,3 +298,14 @@ func TestBack(t *testing.T) {
 		}
 	}
 }
+
+// TestRelative: a file that is named from here is looked at from the root on.
+func TestRelative(t *testing.T) {
+	dir := open(t)
+	write(t, filepath.Join(dir, "users"), "a@b c\n", 0o600, os.Geteuid())
+	t.Chdir(dir)
+	p := &Policy{File: "users"}
+	if lines, err := p.lines(); err != nil || len(lines) != 1 {
+		t.Error(lines, err)
+	}
+}

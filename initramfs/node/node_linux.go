@@ -2,12 +2,15 @@ package node
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -16,11 +19,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ninespace/factotum/sshkey"
 	"ninespace/initramfs"
 )
-
-// namespace is where a node's servers are posted.
-const namespace = "/run/ns"
 
 // modules is where the image has the kernel's.
 const modules = "/lib/modules"
@@ -36,6 +37,7 @@ type node struct {
 	cfg    Config
 	log    *Log
 	params Params
+	public string                  // the key that the node is known by
 	cancel context.CancelCauseFunc // with what is to become of the machine
 
 	mu       sync.Mutex
@@ -95,6 +97,7 @@ func Run(ctx context.Context, cfg Config) error {
 		}
 		network = nil
 	}
+	n.do(ctx, "key", n.key)
 	var wg sync.WaitGroup
 	n.serve(ctx, &wg)
 	for _, s := range n.services {
@@ -178,6 +181,34 @@ func Modprobe(args []string) error {
 	}
 	_, err = l.LoadFor(args[len(args)-1])
 	return err
+}
+
+// hostKey is what the node is known by, where sshd has its own too.
+const hostKey = "/etc/ssh/ssh_host_ed25519_key"
+
+// key makes the node a key, unless its image has brought one along, and says which it is.
+func (n *node) key(context.Context) error {
+	if _, err := os.Stat(hostKey); err == nil {
+		b, err := os.ReadFile(hostKey + ".pub")
+		n.public = strings.TrimSpace(string(b))
+		return err
+	}
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return err
+	}
+	pub, err := sshkey.New(key.Public())
+	if err != nil {
+		return err
+	}
+	text, err := sshkey.FormatFile(key, "")
+	if err != nil {
+		return err
+	}
+	n.public = pub.String()
+	n.log.Printf("init: key %s", n.public)
+	return errors.Join(os.MkdirAll(filepath.Dir(hostKey), 0o755),
+		os.WriteFile(hostKey, text, 0o600), os.WriteFile(hostKey+".pub", []byte(n.public+"\n"), 0o644))
 }
 
 func setName(name string) error {

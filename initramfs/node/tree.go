@@ -26,6 +26,7 @@ func (n *node) serve(ctx context.Context, wg *sync.WaitGroup) {
 			"kexec":   n.kexec,
 			"restart": n.restart,
 		})).
+		Add("key", text(func() string { return n.public + "\n" })).
 		Add("log", text(n.log.String)).
 		Add("status", text(n.status)).
 		Add("params", text(func() string { return public(n.params.words) }))

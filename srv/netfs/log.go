@@ -16,17 +16,14 @@ import (
 type eventLog struct {
 	srv.File // the commands
 	protos   []string
+	lines    *srv.Log
 
-	mu      sync.Mutex
-	set     map[string]bool
-	readers map[*logHandle]bool
+	mu  sync.Mutex
+	set map[string]bool
 }
 
-// maxEvents is how many a reader may leave unread.
-const maxEvents = 1024
-
 func newLog(protos []string) *eventLog {
-	l := &eventLog{protos: protos, set: map[string]bool{}, readers: map[*logHandle]bool{}}
+	l := &eventLog{protos: protos, lines: srv.NewLog(0), set: map[string]bool{}}
 	l.File = srv.Cmds(0o600, nil, map[string]func(context.Context, []string) error{
 		"set":   func(_ context.Context, args []string) error { return l.change(args, true) },
 		"clear": func(_ context.Context, args []string) error { return l.change(args, false) },
@@ -56,21 +53,11 @@ func (l *eventLog) change(names []string, on bool) error {
 func (l *eventLog) wanted(proto string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.set[proto] && len(l.readers) > 0
+	return l.set[proto] && l.lines.Followed()
 }
 
 // say tells of an event.
-func (l *eventLog) say(format string, args ...any) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	line := fmt.Sprintf(format, args...) + "\n"
-	for h := range l.readers {
-		select {
-		case h.lines <- line:
-		default: // who does not read loses some, and holds up nobody
-		}
-	}
-}
+func (l *eventLog) say(format string, args ...any) { l.lines.Line(fmt.Sprintf(format, args...)) }
 
 // Wstat accepts what a shell's > does.
 func (l *eventLog) Wstat(ctx context.Context, w p9.Wstat) error { return srv.Wstat(ctx, l.File, w) }
@@ -81,48 +68,14 @@ func (l *eventLog) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &logHandle{Writer: h.(srv.Writer), l: l, lines: make(chan string, maxEvents)}
-	if mode.Readable() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.readers[r] = true
+	if !mode.Readable() {
+		return h, nil
 	}
-	return r, nil
+	return &logHandle{h.(srv.Writer), l.lines.Follow(mode)}, nil
 }
 
-// A logHandle is a fid of log.
+// A logHandle is log, open for reading.
 type logHandle struct {
 	srv.Writer
-	l     *eventLog
-	lines chan string
-	mu    sync.Mutex
-	rest  string
-}
-
-// Read gives the next event, a line, once there is one.
-func (h *logHandle) Read(ctx context.Context, p []byte, _ int64) (int, error) {
-	h.mu.Lock()
-	if n := copy(p, h.rest); n > 0 {
-		h.rest = h.rest[n:]
-		h.mu.Unlock()
-		return n, nil
-	}
-	h.mu.Unlock()
-	select {
-	case line := <-h.lines:
-		n := copy(p, line)
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		h.rest += line[n:]
-		return n, nil
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	}
-}
-
-// Clunk ends the reading.
-func (h *logHandle) Clunk() {
-	h.l.mu.Lock()
-	defer h.l.mu.Unlock()
-	delete(h.l.readers, h)
+	*srv.LogReader
 }

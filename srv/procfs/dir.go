@@ -24,7 +24,7 @@ var files = [...]struct {
 	mode fs.FileMode
 	open func(f *file, mode p9.Mode) (srv.Handle, error)
 
-	quick bool // it is had without a lock that another process may hold
+	quick bool // it is had of keptFiles: without a lock that another process may hold, and of no other process
 }{
 	{"args", 0o444, text(proc.args), false},
 	{"children", 0o444, text(proc.children), false},
@@ -68,18 +68,15 @@ func (d *dir) Inline() {}
 // that of a name in Linux's directory of the process.
 func (r *FS) attr(ctx context.Context, p proc, file int, mode fs.FileMode, name string) (p9.Stat, error) {
 	st, err := r.Stat(ctx)
-	if err != nil {
-		return st, err
-	}
 	st.Qid, st.Mode = p.qid(file, p9.QidTypeOf(mode)), mode
-	if st.Nuid, st.Ngid, err = p.owner(name); err == nil {
-		err = p.check()
+	if err == nil {
+		st.Nuid, st.Ngid, err = p.owner(name)
 	}
 	return st, err
 }
 
 func (d *dir) Stat(ctx context.Context) (p9.Stat, error) {
-	return d.r.attr(ctx, d.p, 0, fs.ModeDir|0o555, "")
+	return d.r.attr(ctx, d.p, 0, fs.ModeDir|0o555, ofProcess)
 }
 
 func (d *dir) Walk(_ context.Context, name string) (srv.File, error) {
@@ -110,7 +107,8 @@ type file struct {
 	mode fs.FileMode // of files, which can't be asked by what it has in it
 
 	opened atomic.Bool
-	last   atomic.Pointer[p9.Stat] // of when it was opened
+	owned  atomic.Bool   // the owner is known
+	owner  atomic.Uint64 // uid and gid of when it was opened
 }
 
 // Inline marks that nothing blocks, or says so.
@@ -122,17 +120,17 @@ func (f *file) Guard() {}
 // Stat tells of a file that was opened also when its process has ended: who has it open
 // still reads it.
 func (f *file) Stat(ctx context.Context) (p9.Stat, error) {
-	st, err := f.r.attr(ctx, f.p, f.i+1, f.mode, "/fd")
+	st, err := f.r.attr(ctx, f.p, f.i+1, f.mode, ofFiles)
 	if !f.opened.Load() {
 		return st, err
 	}
-	last := f.last.Load()
 	switch {
-	case err == nil && last == nil:
-		keep := st
-		f.last.Store(&keep)
-	case err == errExited && last != nil:
-		return *last, nil
+	case err == nil && !f.owned.Load():
+		f.owner.Store(uint64(st.Nuid)<<32 | uint64(st.Ngid))
+		f.owned.Store(true)
+	case err == errExited && f.owned.Load():
+		o := f.owner.Load()
+		st.Nuid, st.Ngid, err = uint32(o>>32), uint32(o), nil
 	}
 	return st, err
 }
@@ -153,8 +151,10 @@ func (f *file) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
 		return nil, err
 	}
 	h, err := files[f.i].open(f, mode)
-	if cerr := f.p.check(); cerr != nil { // else all of it was this one's
-		err = cerr
+	if !files[f.i].quick {
+		if cerr := f.p.check(); cerr != nil { // else all of it was this one's
+			err = cerr
+		}
 	}
 	if err != nil {
 		srv.Clunk(h)

@@ -186,7 +186,7 @@ func (f *file) signalGroup(ctx context.Context, sig syscall.Signal) error {
 		if merr != nil || ierr != nil || m.pgrp != st.pgrp {
 			continue
 		}
-		if uid, _, oerr := p.owner("/fd"); oerr == nil && uid == u.Uid {
+		if uid, _, oerr := p.owner(ofFiles); oerr == nil && uid == u.Uid {
 			if serr := p.signal(sig); serr != nil && serr != errExited && err == nil {
 				err = serr
 			}

@@ -2,6 +2,7 @@ package procfs
 
 import (
 	"os"
+	"strconv"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -12,21 +13,43 @@ import (
 // pid until that call says that it has ended.
 type keeper struct {
 	mu   sync.RWMutex
-	kept map[int]pidfd
+	kept map[int]*kept
 	most int
 }
 
-// A pidfd is a descriptor and the process's id.
-type pidfd struct {
-	fd int
-	id uint64
+// A kept is a process's pidfd and id, and what of /proc/N is open once it was asked for:
+// to read that again takes one call, and it is never another process's.
+type kept struct {
+	fd    int
+	id    uint64
+	dir   int // -1: nothing is open
+	files [len(keptFiles)]int
+}
+
+// keptFiles are the files that are kept open.
+var keptFiles = [...]string{statFile: "stat", statmFile: "statm"}
+
+const (
+	statFile = iota
+	statmFile
+)
+
+// close lets go of the descriptors.
+func (p *kept) close() {
+	unix.Close(p.fd)
+	if p.dir >= 0 {
+		unix.Close(p.dir)
+		for _, fd := range p.files {
+			unix.Close(fd)
+		}
+	}
 }
 
 func newKeeper() *keeper {
 	var r unix.Rlimit
-	k := &keeper{kept: map[int]pidfd{}, most: 1024}
+	k := &keeper{kept: map[int]*kept{}, most: 1024}
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &r) == nil {
-		k.most = int(min(uint64(k.most), r.Cur/16))
+		k.most = int(min(uint64(k.most), r.Cur/4/(2+uint64(len(keptFiles)))))
 	}
 	return k
 }
@@ -36,7 +59,7 @@ func (k *keeper) close() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for pid, p := range k.kept {
-		unix.Close(p.fd)
+		p.close()
 		delete(k.kept, pid)
 	}
 	k.most = 0
@@ -74,7 +97,7 @@ func (k *keeper) identify(pid int, keep bool) (uint64, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if old, ok := k.kept[pid]; ok {
-		unix.Close(old.fd)
+		old.close()
 		delete(k.kept, pid)
 	}
 	if err != nil || !keep || k.most == 0 {
@@ -83,13 +106,77 @@ func (k *keeper) identify(pid int, keep bool) (uint64, error) {
 	}
 	if len(k.kept) >= k.most {
 		for other, p := range k.kept { // any one
-			unix.Close(p.fd)
+			p.close()
 			delete(k.kept, other)
 			break
 		}
 	}
-	k.kept[pid] = pidfd{fd, st.Ino}
+	k.kept[pid] = &kept{fd: fd, id: st.Ino, dir: -1}
 	return st.Ino, nil
+}
+
+// read reads one of keptFiles of a process, owner asks for the owner of one in /proc/N.
+// Both report whether that could be done by a descriptor that is kept.
+func (k *keeper) read(p proc, file int, buf []byte) (n int, ok bool, err error) {
+	h := k.hold(p)
+	defer k.mu.RUnlock()
+	if h == nil {
+		return 0, false, nil
+	}
+	n, err = unix.Pread(h.files[file], buf, 0)
+	return max(n, 0), true, err
+}
+
+func (k *keeper) owner(p proc, name string) (uid, gid uint32, ok bool, err error) {
+	h := k.hold(p)
+	defer k.mu.RUnlock()
+	if h == nil {
+		return 0, 0, false, nil
+	}
+	var st unix.Stat_t
+	err = unix.Fstatat(h.dir, name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	return st.Uid, st.Gid, true, err
+}
+
+// hold gives a process that is kept with its files, nil if it isn't, and holds the
+// keeper's lock for reading.
+func (k *keeper) hold(p proc) *kept {
+	for tried := false; ; tried = true {
+		k.mu.RLock()
+		h := k.kept[p.pid]
+		switch {
+		case h == nil || h.id != p.id:
+			return nil
+		case h.dir >= 0:
+			return h
+		case tried:
+			return nil
+		}
+		k.mu.RUnlock()
+		k.openFiles(p)
+	}
+}
+
+// openFiles opens what is kept of a process, if it is still there afterwards.
+func (k *keeper) openFiles(p proc) {
+	dir, err := unix.Open("/proc/"+strconv.Itoa(p.pid), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return
+	}
+	n := kept{fd: -1, dir: dir}
+	for i, name := range keptFiles {
+		var oerr error
+		if n.files[i], oerr = unix.Openat(dir, name, unix.O_RDONLY|unix.O_CLOEXEC, 0); oerr != nil {
+			err = oerr
+		}
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if h := k.kept[p.pid]; err == nil && h != nil && h.id == p.id && h.dir < 0 && answers(h.fd) {
+		h.dir, h.files = n.dir, n.files
+		return
+	}
+	n.close()
 }
 
 // answers tells whether a pidfd's process has not been waited for yet.

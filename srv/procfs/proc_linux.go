@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 	"unicode/utf8"
@@ -48,6 +47,9 @@ func (p proc) check() error {
 
 // cause turns an error of /proc into what a client is told.
 func (p proc) cause(err error) error {
+	if err == nil {
+		return nil
+	}
 	var n syscall.Errno
 	switch {
 	case !errors.As(err, &n):
@@ -65,13 +67,36 @@ func (p proc) cause(err error) error {
 
 func (p proc) path(name string) string { return "/proc/" + strconv.Itoa(p.pid) + name }
 
-// owner is whose the process's directory, or a file in it, is.
+// The names in /proc/N that are asked for an owner: of task it is whom the process runs
+// as, of fd who may look into it.
+const (
+	ofProcess = "task"
+	ofFiles   = "fd"
+)
+
+// owner is whose a file of the process is.
 func (p proc) owner(name string) (uid, gid uint32, err error) {
-	var st unix.Stat_t
-	if err := unix.Stat(p.path(name), &st); err != nil {
-		return 0, 0, p.cause(err)
+	uid, gid, ok, err := p.k.owner(p, name)
+	if !ok {
+		var st unix.Stat_t
+		err = unix.Stat(p.path("/"+name), &st)
+		if uid, gid = st.Uid, st.Gid; err == nil {
+			err = p.check()
+		}
 	}
-	return st.Uid, st.Gid, nil
+	return uid, gid, p.cause(err)
+}
+
+// read reads a short file of the process, one of keptFiles.
+func (p proc) read(file int, buf []byte) ([]byte, error) {
+	n, ok, err := p.k.read(p, file, buf)
+	if !ok {
+		n, err = readOnce(p.path("/"+keptFiles[file]), buf)
+		if err == nil {
+			err = p.check()
+		}
+	}
+	return buf[:max(n, 0)], p.cause(err)
 }
 
 // A stat is what we use of proc_pid_stat(5).
@@ -83,33 +108,26 @@ type stat struct {
 	prio, nice                   int
 	start                        uint64 // ticks since the boot
 	exit                         syscall.WaitStatus
-	uid                          uint32 // of the file, which is root's if the process is not dumpable
 }
 
 func readStat(pid int) (st stat, err error) {
-	var buf [1024]byte
-	var file unix.Stat_t
-	n, err := readOnce("/proc/"+strconv.Itoa(pid)+"/stat", buf[:], &file)
-	if err == nil {
-		st, err = parseStat(buf[:n])
+	var buf [statMost]byte
+	n, err := readOnce("/proc/"+strconv.Itoa(pid)+"/stat", buf[:])
+	if err != nil {
+		return st, err
 	}
-	st.uid = file.Uid
-	return st, err
+	return parseStat(buf[:n])
 }
 
-// readOnce reads a short file by as few calls as can be, and its attributes if they are
-// asked for.
-func readOnce(name string, buf []byte, st *unix.Stat_t) (int, error) {
+const statMost = 1024 // bytes of a stat
+
+// readOnce reads a short file by as few calls as can be.
+func readOnce(name string, buf []byte) (int, error) {
 	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return 0, err
 	}
 	defer unix.Close(fd)
-	if st != nil {
-		if err := unix.Fstat(fd, st); err != nil {
-			return 0, err
-		}
-	}
 	return unix.Read(fd, buf)
 }
 
@@ -119,33 +137,68 @@ func parseStat(b []byte) (s stat, err error) {
 	if i < 0 || j < i {
 		return s, p9.NewError(syscall.EIO, "bad stat of a process")
 	}
-	f := strings.Fields(string(b[j+1:])) // f[0] is the manual's field 3
-	if len(f) < 22 {
+	name, rest := string(b[i+1:j]), b[j+1:]
+	if len(rest) < 3 {
 		return s, p9.NewError(syscall.EIO, "bad stat of a process")
 	}
-	num := func(field int) int64 {
-		if field-3 >= len(f) {
-			return 0
-		}
-		n, _ := strconv.ParseInt(f[field-3], 10, 64)
-		return n
+	var f [53]int64 // by the manual's numbers
+	n := 4
+	for rest = rest[3:]; len(rest) > 0 && n < len(f); n++ {
+		f[n], rest = parseInt(rest)
 	}
+	if n <= 24 {
+		return s, p9.NewError(syscall.EIO, "bad stat of a process")
+	}
+	num := func(field int) int64 { return f[field] }
 	ticks := func(field int) time.Duration { return time.Duration(num(field)) * tick }
 	return stat{
-		name: string(b[i+1 : j]), state: f[0][0], ppid: int(num(4)), pgrp: int(num(5)),
+		name: name, state: b[j+2], ppid: int(num(4)), pgrp: int(num(5)),
 		utime: ticks(14), stime: ticks(15), cutime: ticks(16), cstime: ticks(17),
 		prio: int(num(18)), nice: int(num(19)), start: uint64(num(22)),
 		exit: syscall.WaitStatus(num(52)),
 	}, nil
 }
 
-func (p proc) stat() (stat, error) {
-	st, err := readStat(p.pid)
-	return st, p.cause(err)
+// parseInt takes a number and a blank off a text.
+func parseInt(b []byte) (n int64, rest []byte) {
+	i, minus := 0, len(b) > 0 && b[0] == '-'
+	if minus {
+		i++
+	}
+	for ; i < len(b) && '0' <= b[i] && b[i] <= '9'; i++ {
+		n = 10*n + int64(b[i]-'0')
+	}
+	if minus {
+		n = -n
+	}
+	return n, b[min(i+1, len(b)):]
 }
 
-var states = map[byte]string{
-	'R': "Running", 'S': "Wakeme", 'I': "Wakeme", 'D': "Queueing", 'T': "Stopped", 't': "Stopped", 'Z': "Moribund",
+// stat is of this process and no other that has its pid.
+func (p proc) stat() (stat, error) {
+	var buf [statMost]byte
+	b, err := p.read(statFile, buf[:])
+	if err != nil {
+		return stat{}, err
+	}
+	return parseStat(b)
+}
+
+// stateName is Plan 9's word for one of Linux's letters.
+func stateName(letter byte) string {
+	switch letter {
+	case 'R':
+		return "Running"
+	case 'S', 'I':
+		return "Wakeme"
+	case 'D':
+		return "Queueing"
+	case 'T', 't':
+		return "Stopped"
+	case 'Z':
+		return "Moribund"
+	}
+	return "Dead"
 }
 
 // status is read at once for all of its fields, as far as Linux can do that.
@@ -155,17 +208,12 @@ func (p proc) status() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	who := p9.Stat{Nuid: st.uid}
-	if st.uid == 0 {
-		if who.Nuid, _, err = p.owner(""); err != nil {
-			return "", err
-		}
+	uid, gid, err := p.owner(ofProcess)
+	if err != nil {
+		return "", err
 	}
+	who := p9.Stat{Nuid: uid, Ngid: gid}
 	srv.Owners(&who)
-	state, ok := states[st.state]
-	if !ok {
-		state = "Dead"
-	}
 	current := 19 // real time
 	if st.prio >= 0 {
 		current = priOf(st.prio - 20)
@@ -173,7 +221,7 @@ func (p proc) status() (string, error) {
 	b := make([]byte, 0, 176)
 	b = left(b, st.name, 27)
 	b = left(b, who.Uid, 27)
-	b = left(b, state, 11)
+	b = left(b, stateName(st.state), 11)
 	real := sinceBoot() - time.Duration(st.start)*tick
 	for _, n := range [...]int64{
 		st.utime.Milliseconds(), st.stime.Milliseconds(), real.Milliseconds(), st.cutime.Milliseconds(), st.cstime.Milliseconds(), 0,
@@ -207,10 +255,9 @@ func right(b []byte, n int64) []byte {
 // memory is the resident set in KiB, from statm: that of stat lags behind.
 func (p proc) memory() int64 {
 	var buf [128]byte
-	n, _ := readOnce(p.path("/statm"), buf[:], nil)
-	_, rest, _ := bytes.Cut(buf[:max(n, 0)], []byte{' '})
-	rss, _, _ := bytes.Cut(rest, []byte{' '})
-	pages, _ := strconv.ParseInt(string(rss), 10, 64)
+	b, _ := p.read(statmFile, buf[:])
+	_, b = parseInt(b)
+	pages, _ := parseInt(b)
 	return pages * int64(os.Getpagesize()) / 1024
 }
 

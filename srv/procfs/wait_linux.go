@@ -74,8 +74,8 @@ func (h *waitHandle) waitMsg(pidfd int) srv.WaitMsg {
 	p := h.p
 	w := srv.WaitMsg{Pid: p.pid, Real: sinceBoot() - time.Duration(h.start)*tick, Status: "unknown"}
 	st, err := p.stat()
-	uid, _, oerr := p.owner("")
-	if err == nil && oerr == nil && p.check() == nil { // a zombie, whose status Linux tells to those who could trace it
+	uid, _, oerr := p.owner(ofProcess)
+	if err == nil && oerr == nil { // a zombie, whose status Linux tells to those who could trace it
 		w.User, w.Sys = st.utime+st.cutime, st.stime+st.cstime
 		if me := uint32(os.Geteuid()); me == 0 || me == uid {
 			w.Status = srv.StatusText(st.exit)

@@ -47,7 +47,8 @@ func newTree(t *testing.T) *FS {
 
 func tree(t *testing.T) func() srv.File { return func() srv.File { return newTree(t) } }
 
-// TestKeep: pidfds are kept up to a bound, and let go with their processes and the tree.
+// TestKeep: pidfds, and files of /proc, are kept up to a bound, and let go with their
+// processes and the tree.
 func TestKeep(t *testing.T) {
 	srvtest.CheckFiles(t)
 	k := newKeeper()
@@ -61,6 +62,13 @@ func TestKeep(t *testing.T) {
 		if err != nil || err2 != nil || again != p.id || p.check() != nil || len(k.kept) > 3 {
 			t.Errorf("%+v, %d, %v, %v; %d are kept", p, again, err, err2, len(k.kept))
 		}
+		for range 2 { // the first opens what the second reads
+			st, err := p.stat()
+			uid, _, err2 := p.owner(ofProcess)
+			if err != nil || err2 != nil || st.ppid != os.Getpid() || uid != uint32(os.Geteuid()) || k.kept[p.pid].dir < 0 {
+				t.Errorf("child of %d, user %d, %v, %v; kept %+v", st.ppid, uid, err, err2, k.kept[p.pid])
+			}
+		}
 	}
 	last := cmds[4]
 	p, err := k.find(last.Process.Pid)
@@ -72,6 +80,15 @@ func TestKeep(t *testing.T) {
 		t.Error("a zombie is not there any more")
 	}
 	last.Wait()
+	if h := k.kept[p.pid]; h == nil || h.dir < 0 {
+		t.Errorf("not kept: %+v", h)
+	}
+	if _, err := p.stat(); err != errExited {
+		t.Errorf("its stat: %v", err)
+	}
+	if _, _, err := p.owner(ofProcess); err != errExited {
+		t.Errorf("its owner: %v", err)
+	}
 	if err := p.check(); err != errExited {
 		t.Error(err)
 	}

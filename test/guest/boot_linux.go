@@ -16,7 +16,9 @@ import (
 type Machine struct {
 	Kernel  string   // vmlinux or bzImage
 	Initrd  string   // the initramfs's file
+	Params  []string // of the kernel's command line
 	Args    []string // arguments of the guest's init
+	Forward string   // a port of the host's 127.0.0.1 and the guest's that it leads to, "17999-:17011"; "" none
 	Memory  int      // MiB
 	Console string   // the file that the console's output goes to
 	Qemu    []string // further arguments of qemu
@@ -28,15 +30,19 @@ type Machine struct {
 // with virtio_net reaches the host's 127.0.0.1 as 10.0.2.2 and is 10.0.2.15.
 func Boot(ctx context.Context, m Machine, line func(string)) error {
 	const qemu = "qemu-system-x86_64"
+	nic := "user,model=virtio-net-pci"
+	if m.Forward != "" {
+		nic += ",hostfwd=tcp:127.0.0.1:" + m.Forward
+	}
 	args := []string{
 		"-accel", "tcg", "-smp", "1", "-m", fmt.Sprint(m.Memory), "-no-reboot",
 		"-nodefaults", "-vga", "none", "-display", "none",
 		"-serial", "file:" + m.Console, "-serial", "stdio",
-		"-nic", "user,model=virtio-net-pci",
+		"-nic", nic, "-device", "virtio-rng-pci",
 		"-kernel", m.Kernel, "-initrd", m.Initrd,
 		// On a busy machine the guest may wait too long for its timer, which it would take
 		// for a broken one.
-		"-append", "console=ttyS0 panic=-1 quiet mitigations=off no_timer_check -- " + strings.Join(m.Args, " "),
+		"-append", "console=ttyS0 panic=-1 quiet mitigations=off no_timer_check " + strings.Join(m.Params, " ") + " -- " + strings.Join(m.Args, " "),
 	}
 	cmd := exec.CommandContext(ctx, qemu, append(args, m.Qemu...)...)
 	// Where this program dies, so does the guest. The kernel takes a thread's end

@@ -22,6 +22,30 @@ type Kernel struct {
 	Modules string // the directory of the module files, each NAME.ko, without directories
 }
 
+// BzImage gives the file of the kernel as boot loaders take it. A cache that was made
+// without it has it added.
+func (k *Kernel) BzImage(ctx context.Context) (string, error) {
+	dir := filepath.Dir(k.Image)
+	file := filepath.Join(dir, "vmlinuz")
+	if _, err := os.Stat(file); err == nil {
+		return file, nil
+	}
+	tmp, err := os.MkdirTemp(filepath.Dir(dir), "new.")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(tmp)
+	deb, err := download(ctx, tmp)
+	if err != nil {
+		return "", err
+	}
+	made := filepath.Join(tmp, "kernel")
+	if err := unpack(ctx, deb, made); err != nil {
+		return "", fmt.Errorf("unpack %s: %w", filepath.Base(deb), err)
+	}
+	return file, os.Rename(filepath.Join(made, "vmlinuz"), file)
+}
+
 // DebianKernel finds Debian's kernel in the user's cache directory, below
 // ninespace/kernel, or else has apt download the one package that
 // linux-image-amd64 depends on, and unpacks what guests need of it: 60 MB of
@@ -162,6 +186,9 @@ func unpackTar(ctx context.Context, t *tar.Reader, dir string) error {
 			}
 			if err := extract(ctx, b, filepath.Join(dir, "vmlinux")); err != nil {
 				return fmt.Errorf("%s: %w", h.Name, err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, "vmlinuz"), b, 0o666); err != nil {
+				return err
 			}
 			found = true
 		case strings.HasSuffix(h.Name, ".ko") && kept.MatchString(h.Name):

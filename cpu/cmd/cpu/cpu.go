@@ -3,6 +3,7 @@ package cpu
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"flag"
 	"fmt"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"ninespace/cpu"
 	"ninespace/exportfs/door"
@@ -22,76 +24,161 @@ import (
 //go:embed doc.go
 var Man string
 
+// An options is what the flags say.
+type options struct {
+	cpu.Cmd
+	list, dir, nsfile, tree, command   string
+	readOnly, install, verbose, reside bool
+	label                              bool
+	idle                               time.Duration
+}
+
+func (o *options) parse(args []string) (*flag.FlagSet, error) {
+	fs := flag.NewFlagSet("cpu", flag.ContinueOnError)
+	if o.list = os.Getenv("cpu"); o.list == "" {
+		o.list = door.Local
+	}
+	fs.StringVar(&o.list, "h", o.list, "run at `addr`")
+	fs.StringVar(&o.User, "u", "", "as `user`")
+	fs.StringVar(&o.Jump, "J", "", "through `addr`")
+	fs.StringVar(&o.Key, "k", "", "`key` to show")
+	fs.StringVar(&o.dir, "d", "", "start in `dir`")
+	fs.Func("e", "environment: `name`, or name=value", func(v string) error {
+		name, _, ok := strings.Cut(v, "=")
+		if name == "" {
+			return errors.New("no name")
+		}
+		if !ok {
+			value, ok := os.LookupEnv(name)
+			if !ok {
+				return nil
+			}
+			v += "=" + value
+		}
+		o.Env = append(o.Env, v)
+		return nil
+	})
+	fs.StringVar(&o.nsfile, "n", "", "apply the lines of `nsfile`")
+	fs.StringVar(&o.tree, "r", "/", "export only `tree`")
+	fs.BoolVar(&o.readOnly, "R", false, "export for reading only")
+	fs.BoolVar(&o.Own, "N", false, "with the root from here")
+	fs.BoolVar(&o.label, "l", false, "mark lines by their node")
+	fs.BoolVar(&o.install, "i", false, "install nine at ssh's host")
+	fs.BoolVar(&o.verbose, "v", false, "say what is done")
+	fs.BoolVar(&o.reside, "M", false, "keep the connection")
+	fs.StringVar(&o.command, "c", "", "run `cmd`")
+	args, rest := behindCommand(srv.Letters(fs, args))
+	if err := srv.Parse(fs, args); err != nil {
+		return nil, err
+	}
+	if o.Args = fs.Args(); o.command != "" {
+		o.Args = append([]string{o.command}, rest...)
+	}
+	return fs, nil
+}
+
+// behindCommand parts the arguments behind -c cmd, all of which are cmd's.
+func behindCommand(args []string) (ours, rest []string) {
+	for i, a := range args {
+		if a == "--" || a == "" || a[0] != '-' && (i == 0 || len(args[i-1]) != 2 || args[i-1][0] != '-') {
+			break
+		}
+		if a == "-c" && i+1 < len(args) {
+			return args[:i+2], args[i+2:]
+		}
+	}
+	return args, nil
+}
+
 // Main is the command.
 func Main(ctx context.Context, std [3]*os.File, args []string) error {
-	fs := flag.NewFlagSet("cpu", flag.ContinueOnError)
-	addr := os.Getenv("cpu")
-	if addr == "" {
-		addr = door.Local
-	}
-	var c cpu.Cmd
-	c.Env = environ()
-	c.Stderr = std[2]
-	fs.StringVar(&addr, "h", addr, "run at `addr`")
-	dir := fs.String("d", "", "start in `dir`")
-	fs.StringVar(&c.Key, "k", "", "`key` to show")
-	fs.StringVar(&c.User, "u", "", "as `user`")
-	fs.StringVar(&c.Jump, "J", "", "through `addr`")
-	nsfile := fs.String("n", "", "apply the lines of `nsfile`")
-	tree := fs.String("r", "/", "export only `tree`")
-	readOnly := fs.Bool("R", false, "export for reading only")
-	verbose := fs.Bool("v", false, "say what is done")
-	resident := fs.Bool("M", false, "keep the connection")
-	if err := srv.Parse(fs, args); err != nil {
+	o := new(options)
+	o.Env = environ()
+	o.Stderr = std[2]
+	if _, err := o.parse(args); err != nil {
 		return err
 	}
-	root, err := filepath.Abs(*tree)
+	root, err := filepath.Abs(o.tree)
 	if err != nil {
 		return err
 	}
-	if root, err = filepath.EvalSymlinks(root); err != nil {
+	if o.tree, err = filepath.EvalSymlinks(root); err != nil {
 		return err
 	}
-	c.Addr, c.Args, c.Dir = addr, fs.Args(), *dir
 	var opts []diskfs.Option
-	if *readOnly {
+	if o.readOnly {
 		opts = append(opts, diskfs.ReadOnly())
 	}
-	if c.Tree, err = diskfs.New(root, opts...); err != nil {
+	if o.Tree, err = diskfs.New(o.tree, opts...); err != nil {
 		return err
 	}
-	if c.Dir == "" {
-		c.Dir = "/mnt/term"
-		// The directory itself and not $PWD, by whose links the far side would
-		// end elsewhere.
-		if wd, err := syscall.Getwd(); err == nil {
-			if rel, err := filepath.Rel(root, wd); err == nil && rel != ".." && !strings.HasPrefix(rel, "../") {
-				c.Dir = filepath.Join(c.Dir, rel)
-			}
-		}
-	}
-	if *nsfile != "" {
-		b, err := os.ReadFile(*nsfile)
+	o.place()
+	if o.nsfile != "" {
+		b, err := os.ReadFile(o.nsfile)
 		if err != nil {
 			return err
 		}
-		c.NS = string(b)
+		o.NS = string(b)
 	}
-	if *verbose {
-		c.Log = func(format string, args ...any) { fmt.Fprintf(std[2], "cpu: "+format+"\n", args...) }
+	if o.verbose {
+		o.Log = func(format string, args ...any) { fmt.Fprintf(std[2], "cpu: "+format+"\n", args...) }
 	}
-	idle, err := idleTime()
+	if o.SSH, err = srv.Fields(os.Getenv("SSH")); err != nil {
+		return fmt.Errorf("$SSH: %w", err)
+	}
+	if o.idle, err = idleTime(); err != nil {
+		return err
+	}
+	if o.reside {
+		o.Addr = o.list
+		return keep(ctx, o)
+	}
+	addrs, err := nodes(o.list)
 	if err != nil {
 		return err
 	}
-	name := keptAs(&c, root, *readOnly)
-	if *resident {
-		return keep(ctx, &c, name, idle)
+	if len(addrs) > 1 || o.label {
+		return everywhere(ctx, addrs, std, o.run)
 	}
-	if idle > 0 {
-		c.Resident = func(ctx context.Context) (net.Conn, error) { return kept(ctx, &c, name, args) }
+	return o.run(ctx, addrs[0], std)
+}
+
+// run runs the command at one node.
+func (o *options) run(ctx context.Context, at string, std [3]*os.File) error {
+	c := o.Cmd
+	addr, user := address(at)
+	if c.Addr = addr; user != "" {
+		c.User = user
+	}
+	if o.install {
+		if !strings.HasPrefix(addr, "ssh!") {
+			return fmt.Errorf("%w: -i is for ssh!host", flag.ErrHelp)
+		}
+		if err := c.Install(ctx, addr, "/proc/self/exe"); err != nil {
+			return err
+		}
+	}
+	if o.idle > 0 {
+		c.Resident = func(ctx context.Context) (net.Conn, string, error) { return kept(ctx, &c, o) }
 	}
 	return c.Run(ctx, std)
+}
+
+// place says where the command runs, and what of this machine's root may be its own.
+func (o *options) place() {
+	o.Dir = o.dir
+	o.Root = &cpu.Root{Tree: o.tree, Env: []string{"PATH=" + os.Getenv("PATH")}}
+	if o.dir != "" {
+		return
+	}
+	o.Dir = "/mnt/term"
+	// The directory itself and not $PWD, by whose links the far side would end elsewhere.
+	if wd, err := syscall.Getwd(); err == nil {
+		if rel, err := filepath.Rel(o.tree, wd); err == nil && rel != ".." && !strings.HasPrefix(rel, "../") {
+			o.Dir = filepath.Join(o.Dir, rel)
+		}
+	}
+	o.Root.Dir = o.Dir
 }
 
 // environ gives what of the environment is the caller's and not the machine's.

@@ -7,7 +7,7 @@ cpu - run a command on another node, with your files along
 
 # SYNOPSIS
 
-	nine cpu [-Rv] [-h addr] [-u user] [-J addr] [-k key] [-d dir] [-n nsfile] [-r tree] [cmd [arg ...]]
+	nine cpu [-NRilv] [-h addr,...] [-u user] [-J addr] [-k key] [-d dir] [-e var] [-n nsfile] [-r tree] [[-c] cmd [arg ...]]
 
 # DESCRIPTION
 
@@ -29,16 +29,24 @@ Addr is one of
 	local              the cpud of nine up, or another one of yours on this machine;
 	                   the default, unless $cpu says otherwise
 	tcp!host!port      a cpud on another node; host!port, host:port and tcp!host
-	                   (17011) too
+	                   (17011) too; /net/tcp!host!port goes out by the network
+	                   mounted there
 	ssh!host           any machine that ssh(1) gets to and nine is on: your own ssh
 	                   runs cpud there; ssh!user@host and ssh!host!port too
 	unix!/path         a socket
+	name               a server posted by that name, or the host: tcp!name!17011
+
+and user@ may stand before the host. With several, parted by commas or written as n[1-8],
+the command runs at all of them at once, with no input; each line of the outputs is marked
+by its node and the status is the worst.
 
 On TCP you prove who you are by a key, as with ssh: one that factotum has, or your
 ssh-agent, or ~/.ssh/id_ed25519 or id_ecdsa with its certificate. The host's key has to be in
 your ~/.ssh/known_hosts (or the machine's own file), under the name [host]:17011 or, as sshd's
 key will do, host. You are asked about a host that is not there, on the terminal;
-without one you are refused, and so is a host whose key has changed.
+without one you are refused, and so is a host whose key has changed. When the link is lost
+(a network that changes, a machine that sleeps), cpu makes another one and goes on where
+it was: nothing is lost and nothing done twice. The far side waits an hour for that.
 
 The options are:
 
@@ -48,12 +56,25 @@ The options are:
 	           with ssh!host, ssh's own -J
 	-k key     show this key only: a file, or the fingerprint of one that factotum
 	           or the agent has (SHA256:...)
+	-c cmd     run cmd; all that follows is its arguments. Without -c too
 	-d dir     start in dir of the far side's name space
+	-e var     set a variable of the command's environment, to its value here or, as
+	           name=value, to that one; may be repeated. TERM, LANG, LC_* and TZ are
+	           always set. $objtype is the far side's kind of processor
 	-n nsfile  build the command's name space with the namespace(6) lines of
 	           this file of yours; a line that cannot be applied is an
 	           error and the command does not run
 	-r tree    let the far side have only this directory, as /mnt/term
 	-R         let the far side read and not write
+	-N         let your root be the command's root: / with /usr, /etc and all, but for
+	           the far side's own /dev, /proc, /sys and /tmp and what ninespace has.
+	           This is done by itself, with your $PATH, for a command that the far side
+	           does not have. If its processor is of another kind, programs and
+	           libraries (/usr, /bin, /lib) stay its own, with your /$objtype/bin
+	           before its /bin
+	-l         mark lines by their node even if it is one
+	-i         at ssh!host, first put nine there, as ~/.local/lib/ninespace/nine, if it is
+	           not the same already
 	-v         say what is done: the door, who both ends are
 
 A connection is kept for the next command: for a minute after the last one, or for as
@@ -67,6 +88,11 @@ Build here what lies here, on a faster node:
 
 	nine cpu -h 'tcp!fast!17011' go build ./...
 
+A program of yours on another machine, and a question to all of them:
+
+	nine cpu -h 'ssh!lab' -i -N ./analyse data
+	nine cpu -h 'n[1-8]' uptime
+
 The two outputs apart:
 
 	nine cpu make >log 2>errors
@@ -75,6 +101,7 @@ The two outputs apart:
 
 	$NAMESPACE/cpu      the socket that -h local means
 	$NAMESPACE/cpu.*    connections that are kept
+	$SSH                the command that is ssh, with its flags, if set
 	~/.ssh/known_hosts  the keys of hosts
 	/mnt/term           your files, on the far side
 

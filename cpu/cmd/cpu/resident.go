@@ -39,13 +39,25 @@ func idleTime() (time.Duration, error) {
 	return d, nil
 }
 
+// flags are those by which a process makes the connection that c needs.
+func (o *options) flags(c *cpu.Cmd) []string {
+	f := []string{"-h", c.Addr, "-u", c.User, "-J", c.Jump, "-k", c.Key, "-r", o.tree}
+	if o.readOnly {
+		f = append(f, "-R")
+	}
+	if o.verbose {
+		f = append(f, "-v")
+	}
+	return f
+}
+
 // keptAs is the name under which a connection is posted: of all that makes one different
 // from another, the caller's name space and the program's own version among it.
-func keptAs(c *cpu.Cmd, more ...any) string {
+func (o *options) keptAs(c *cpu.Cmd) string {
 	h := sha256.New()
 	self, _ := os.Stat("/proc/self/exe")
 	space, _ := os.Readlink("/proc/self/ns/mnt")
-	fmt.Fprintf(h, "%q %q %q %q %q %q", c.Addr, c.User, c.Jump, c.Key, c.SSH, more)
+	fmt.Fprintf(h, "%q %q %q %v %q ", c.Addr, []string{c.User, c.Jump, c.Key}, o.tree, o.readOnly, c.SSH)
 	fmt.Fprintf(h, "%q %q %q", space, os.Getenv("SSH_AUTH_SOCK"), os.Getenv("HOME"))
 	if self != nil {
 		fmt.Fprint(h, self.Size(), self.ModTime().UnixNano())
@@ -53,37 +65,36 @@ func keptAs(c *cpu.Cmd, more ...any) string {
 	return fmt.Sprintf("cpu.%.8x", h.Sum(nil))
 }
 
-// kept takes a stream of the connection that is kept, or has a process make one and keep
-// it. args are this command's own.
-func kept(ctx context.Context, c *cpu.Cmd, name string, args []string) (net.Conn, error) {
-	if conn, err := net.Dial("unix", filepath.Join(p9.Namespace(), name)); err == nil {
-		if err := cpu.Ask(ctx, conn); err == nil {
+// kept takes a stream of the connection that is kept, or has a process make one and keep it.
+func kept(ctx context.Context, c *cpu.Cmd, o *options) (net.Conn, string, error) {
+	if conn, err := net.Dial("unix", filepath.Join(p9.Namespace(), o.keptAs(c))); err == nil {
+		if arch, err := cpu.Ask(ctx, conn); err == nil {
 			if c.Log != nil {
 				c.Log("by the connection that there is")
 			}
-			return conn, nil
+			return conn, arch, nil
 		}
 		conn.Close()
 	}
 	first, theirs, err := socketpair()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer theirs.Close()
 	word, their, err := socketpair()
 	if err != nil {
 		first.Close()
-		return nil, err
+		return nil, "", err
 	}
 	defer their.Close()
 	defer word.Close()
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Args = append([]string{"nine", "cpu", "-M"}, args...)
-	cmd.Stderr = c.Stderr // until it has a connection
+	cmd.Args = append([]string{"nine", "cpu", "-M"}, o.flags(c)...)
+	cmd.Stderr = os.Stderr // until it has a connection
 	cmd.ExtraFiles = []*os.File{theirs, their}
 	if err := cmd.Start(); err != nil {
 		first.Close()
-		return nil, err
+		return nil, "", err
 	}
 	theirs.Close()
 	their.Close()
@@ -92,6 +103,7 @@ func kept(ctx context.Context, c *cpu.Cmd, name string, args []string) (net.Conn
 	if !stop() {
 		err = ctx.Err()
 	}
+	arch := ""
 	text, ok := strings.CutSuffix(string(said), "\n")
 	switch {
 	case err != nil:
@@ -100,13 +112,13 @@ func kept(ctx context.Context, c *cpu.Cmd, name string, args []string) (net.Conn
 	case text != "":
 		err = errors.New(text)
 	default:
-		err = cpu.Ask(ctx, first)
+		arch, err = cpu.Ask(ctx, first)
 	}
 	if err != nil {
 		first.Close()
-		return nil, err
+		return nil, "", err
 	}
-	return first, nil
+	return first, arch, nil
 }
 
 func socketpair() (net.Conn, *os.File, error) {
@@ -127,7 +139,7 @@ func socketpair() (net.Conn, *os.File, error) {
 // keep is the process that keeps a connection: it makes it while the command that
 // started it waits for the word, and leaves its terminal then. Descriptor 3 is
 // that command's stream and 4 is where the word goes.
-func keep(ctx context.Context, c *cpu.Cmd, name string, idle time.Duration) error {
+func keep(ctx context.Context, o *options) error {
 	first, err := inherited(3)
 	if err != nil {
 		return err
@@ -145,8 +157,8 @@ func keep(ctx context.Context, c *cpu.Cmd, name string, idle time.Duration) erro
 		io.Copy(io.Discard, word) // which ends with the command
 		cancel()
 	}()
-	r := cpu.Resident{Far: c.Far, Idle: idle}
-	r.Stderr = struct{ io.Writer }{c.Stderr} // not the descriptor itself, which ssh would keep
+	r := cpu.Resident{Far: o.Far, Idle: o.idle}
+	r.Stderr = struct{ io.Writer }{o.Stderr} // not the descriptor itself, which ssh would keep
 	if err := r.Connect(dialling); err != nil {
 		fmt.Fprintln(word, strings.ReplaceAll(err.Error(), "\n", "; "))
 		word.Close()
@@ -158,7 +170,7 @@ func keep(ctx context.Context, c *cpu.Cmd, name string, idle time.Duration) erro
 		unix.Dup3(int(null.Fd()), 2, 0)
 		null.Close()
 	}
-	l, err := srv.Post(name) // not if another one was quicker
+	l, err := srv.Post(o.keptAs(&o.Cmd)) // not if another one was quicker
 	if err != nil {
 		l = nil
 	}

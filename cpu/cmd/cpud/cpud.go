@@ -17,6 +17,7 @@ import (
 
 	"ninespace/cpu"
 	"ninespace/exportfs/door"
+	"ninespace/factotum/users"
 	"ninespace/ns"
 	"ninespace/srv"
 )
@@ -33,12 +34,12 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	name := fs.String("s", "cpu", "post as `srvname`")
 	addr := fs.String("l", "", "listen at `dialstring`")
 	fs.StringVar(&d.door.Key, "k", "", "`key` of this machine")
-	fs.StringVar(&d.door.Authorized, "a", "", "who may come in, a `file`")
-	fs.BoolVar(&d.door.Root, "0", false, "root may come in")
+	fs.StringVar(&d.door.Users.File, "a", users.File, "who is whom, a `file`")
+	fs.DurationVar(&d.door.Keep, "t", 0, "keep a lost caller's session for this `time`")
 	fs.StringVar(&d.nsfile, "n", "", "build name spaces from `nsfile`")
 	one := fs.Bool("i", false, "serve standard input and output")
 	want := fs.String("w", "", "what the caller wants, a `line`")
-	cfg := cpu.Config{Stderr: std[2], Export: export}
+	cfg := cpu.Config{Stderr: std[2]}
 	fs.StringVar(&cfg.Command, "c", "", "run this `command` only")
 	fs.BoolVar(&cfg.Restrict, "R", false, "no terminal")
 	if err := srv.Parse(fs, args); err != nil {
@@ -101,7 +102,7 @@ func (d *daemon) serve(ctx context.Context) error {
 		wg.Go(func() {
 			err := d.caller(ctx, raw)
 			var exit *exec.ExitError
-			if errors.As(err, &exit) && exit.Exited() || err == door.ErrLeft || ctx.Err() != nil {
+			if errors.As(err, &exit) && exit.Exited() || errors.Is(err, door.ErrLeft) || ctx.Err() != nil {
 				return // it has said why itself
 			}
 			if err != nil {

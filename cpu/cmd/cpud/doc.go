@@ -7,14 +7,14 @@ cpud - run commands for cpu of other nodes
 
 # SYNOPSIS
 
-	nine cpud [-0] [-s srvname] [-l dialstring] [-k key] [-a file] [-n nsfile]
+	nine cpud [-s srvname] [-l dialstring] [-k key] [-a file] [-t time] [-n nsfile]
 	nine cpud -i [-n nsfile]
 
 # DESCRIPTION
 
 Cpud waits for callers and gives each a session: a tree of files by which
 commands are run (see execfs), and a name space for each command in which the
-caller's files are mounted at /mnt/term. When a caller hangs up, or cpud ends, what it
+caller's files are mounted at /mnt/term. When a caller hangs up (which is not to lose the link: cpu makes another), or cpud ends, what it
 ran is sent a hangup and then killed, with all that it left in the background.
 
 By default cpud is posted in $NAMESPACE as cpu. On a Unix socket the caller must be
@@ -25,11 +25,17 @@ machine's is one that factotum has; else, where root runs cpud, sshd's; else the
 own in ~/.ssh. The caller's has to be in the file ~/.ssh/authorized_keys of the user
 that it wants to be, as for sshd(8), whose options from=, command=, restrict,
 no-pty, expiry-time=, cert-authority and principals= hold; a line with an option that is
-not known lets nobody in. The file must be that user's or root's, and nobody else's to write.
+not known lets nobody in. The file must be that user's or root's, and nobody else's to write. The
+machine's own file, /etc/ninespace/users, may name further keys by their fingerprints, and
+root is whom that file names so and nobody else:
+
+	SHA256:uQ2X...  glenda
+	SHA256:uQ2X...  root
+	SHA256:z93K...  -       # this key is nobody's
 
 A session is a process of its own that is the user's from its start, with the
 user's groups, and an environment made for the user; what the caller sends is parsed by
-that one. Run by root, cpud serves every user but root; run by a user, that user alone.
+that one. Run by root, cpud serves every user with a shell; run by a user, that user alone.
 
 A caller may want something else than commands: a directory to mount, or a connection
 from here, which is how cpu -J comes through. A key with command= is for that
@@ -42,8 +48,9 @@ The options are:
 	-l dialstring  listen here instead: tcp!*!17011 is every address
 	-k key         the file of this machine's key, or the fingerprint of one of
 	               factotum's (SHA256:...)
-	-a file        an authorized_keys file for all users, instead of their own
-	-0             let root in too, by its own authorized_keys
+	-a file        who is whom, instead of /etc/ninespace/users
+	-t time        keep the session of a TCP caller whose link is lost for so long,
+	               such as 10m, until the caller has made another; default 1h
 	-n nsfile      build each name space from this namespace(6) file before the
 	               caller's own lines; the default is newns's
 	-i             serve one session on standard input and output, for whoever
@@ -63,6 +70,7 @@ Let other nodes in, by sshd's host key and users' ssh keys:
 	$NAMESPACE/cpu
 	/etc/ssh/ssh_host_ed25519_key
 	~/.ssh/authorized_keys
+	/etc/ninespace/users
 
 # SEE ALSO
 

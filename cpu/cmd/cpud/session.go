@@ -6,8 +6,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"os/user"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -15,9 +13,9 @@ import (
 
 	"ninespace/cpu"
 	"ninespace/exportfs/door"
+	"ninespace/exportfs/trees"
+	"ninespace/factotum/users"
 	"ninespace/ns"
-	"ninespace/srv"
-	"ninespace/srv/diskfs"
 )
 
 // session serves one caller on standard input and output.
@@ -39,15 +37,9 @@ func session(ctx context.Context, std [3]*os.File, nsfile, want string, cfg cpu.
 	if err != nil {
 		return err
 	}
+	give := trees.Config{Restricted: cfg.Restrict}
+	cfg.Export = give.Export().Serve
 	return cpu.Serve(ctx, c, cfg)
-}
-
-// export gives a directory of this machine.
-func export(_ context.Context, aname string) (srv.File, error) {
-	if aname == "" {
-		aname = "/"
-	}
-	return diskfs.New(aname)
 }
 
 // stdio is a stream of standard input and output, which are one where that is a socket.
@@ -104,44 +96,21 @@ func (d *daemon) command(ctx context.Context, c *door.Conn) (*exec.Cmd, error) {
 	cmd.Args = args
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGTERM}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	if me := strconv.Itoa(os.Geteuid()); me != "0" {
-		return cmd, nil // only that user is let in
+	if os.Geteuid() != 0 {
+		return cmd, nil // who serves himself alone
 	}
-	u, err := user.Lookup(c.Peer.User)
+	u, err := users.Lookup(c.Peer.User)
 	if err != nil {
 		return nil, err
 	}
-	if u.Uid == "0" {
-		return cmd, nil
+	if _, local := c.ReadWriteCloser.(*net.UnixConn); local && u.Uid == 0 {
+		return cmd, nil // who is at home here already
 	}
-	cred := srv.NewUser(u.Username, 0)
-	cmd.SysProcAttr.Credential = &syscall.Credential{Uid: cred.Uid, Gid: cred.Gid, Groups: cred.Groups()}
-	cmd.Env = environ(u)
-	cmd.Dir = u.HomeDir
-	if _, err := os.Stat(cmd.Dir); err != nil {
-		cmd.Dir = "/"
-	}
-	return cmd, nil
-}
-
-// environ is what a user finds who comes in: of ours only how things are called here.
-func environ(u *user.User) []string {
-	env := []string{"USER=" + u.Username, "LOGNAME=" + u.Username, "HOME=" + u.HomeDir, "SHELL=" + shell(u), "PATH=/usr/local/bin:/usr/bin:/bin:/usr/games"}
 	for _, v := range os.Environ() {
 		if name, _, _ := strings.Cut(v, "="); name == "TZ" || name == "LANG" || strings.HasPrefix(name, "LC_") {
-			env = append(env, v)
+			cmd.Env = append(cmd.Env, v)
 		}
 	}
-	return env
-}
-
-// shell is a user's of passwd(5).
-func shell(u *user.User) string {
-	text, _ := os.ReadFile("/etc/passwd")
-	for line := range strings.Lines(string(text)) {
-		if f := strings.Split(strings.TrimSpace(line), ":"); len(f) == 7 && f[0] == u.Username && f[6] != "" {
-			return f[6]
-		}
-	}
-	return "/bin/sh"
+	u.As(cmd)
+	return cmd, nil
 }

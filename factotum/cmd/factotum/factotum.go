@@ -13,6 +13,7 @@ import (
 
 	"ninespace/factotum"
 	"ninespace/srv"
+	"ninespace/srv/client"
 	"ninespace/srv/p9"
 )
 
@@ -49,14 +50,20 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	}
 	var cfg factotum.Config
 	if *as != "" {
-		network, addr, err := p9.ParseDial(*as, "567")
-		if err != nil {
+		_, to, ok := client.SplitNet(*as)
+		if !ok {
+			to = *as
+		}
+		if _, _, err := p9.ParseDial(to, "567"); err != nil {
 			return fmt.Errorf("%w: %w", flag.ErrHelp, err)
 		}
 		cfg.AuthDial = func(ctx context.Context, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, network, addr)
+			return client.DialStream(ctx, *as, "567")
 		}
+	}
+	asker := newAskpass()
+	if asker != nil {
+		cfg.Confirm, cfg.NeedKey = asker.confirm, asker.needKey
 	}
 	if *broker != "" {
 		cfg.Caphash = func(ctx context.Context, hash []byte) error { return caphash(ctx, *broker, hash) }
@@ -87,7 +94,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 		}
 	}
 	if *load {
-		if err := loadKeys(std, f); err != nil {
+		if err := loadKeys(ctx, std, f, asker); err != nil {
 			return err
 		}
 	}

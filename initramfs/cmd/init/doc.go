@@ -36,10 +36,13 @@ On the console nobody has to log in. The shell is nine rc in the node's name spa
 
 # FILES
 
-	$NAMESPACE/node        the tree: ctl log status params
+	$NAMESPACE/node        the tree: ctl key log status params
 	/lib/modules           the modules, index and load: see initramfs
 	/lib/namespace         namespace(6) for the node's commands
-	/run/ns                $NAMESPACE, where the servers are posted
+	/etc/ssh/ssh_host_ed25519_key
+	                       the node's key; one is made at each boot unless the image
+	                       has one
+	/tmp/ns.root.:0        $NAMESPACE of root, where the servers are posted
 
 The tree's ctl accepts
 

@@ -18,6 +18,8 @@ of the group see it at once, and no others. Server is one of
 
 	name, /srv/name, #s/name	a posted server or descriptor, see srv
 	tcp!host!port, host:port	one on the network; the port is 564 if not given
+	/net/tcp!host!port		one on the network whose files are there, another
+					node's perhaps (see netfs)
 	unix!/path, /path, ./path	a Unix socket
 	/path				any other file of the name space that is not the
 					host's: a pipe's data1, say
@@ -26,8 +28,12 @@ of the group see it at once, and no others. Server is one of
 It is the name space's engine that connects, from where it was started: a path of
 a socket is one of the host's.
 
-The flags -a, -b, -c and -C are those of bind: after or before what is there, new
-files go there, cache. Old must be there, but for names right in /n and /mnt,
+The flags -a, -b and -c are those of bind: after or before what is there, new files
+go there. With -C, for servers that are far away, what the server said is kept: names,
+attributes and listings for three seconds, or, if the server gives leases (ramfs and
+diskfs do), until another changes them; an open sees what was there when the last
+one to write the file closed it; close and fsync wait for what was written and tell
+what went wrong with it. Files are read ahead. Old must be there, but for names right in /n and /mnt,
 which appear with the mount and go with the unmount.
 
 When the server ends, every use of the tree is an error, until it is unmounted.
@@ -36,6 +42,7 @@ When the server ends, every use of the tree is an error, until it is unmounted.
 
 	mount ram /n/ram
 	mount -a 'tcp!fs!564' /n/tools tools
+	mount '/net.alt/tcp!fs!564' /n/fs
 
 # FILES
 

@@ -24,7 +24,9 @@ space directory of its own ($NAMESPACE):
 	cpu   the far side of cpu -h local
 
 What each has done, in counts and times of each message, is a file of its name in
-/mnt/stats; NAME.prom beside it is the same in the text format of Prometheus.
+/mnt/stats; NAME.prom beside it is the same in the text format of Prometheus. NAME.log
+says, as it happens, who was refused, which connection broke the protocol or was cut
+off, and which met a limit: it reads as the last lines, then waits for the next.
 
 It then builds a name space from $HOME/lib/namespace or, where that is not there,
 from the one that nine has built in, and runs $SHELL in it. Linux's own /proc and
@@ -47,6 +49,10 @@ Flags in $NINE_ARGS, quoted as for a shell, come before those given.
 
 	nine up
 	nine up -c 'cat /mnt/proc/$$/status'
+
+In rc, all that the servers say from now on, with their names:
+
+	for(f in /mnt/stats/*.log) sed 's:^:'^`{basename $f .log}^' :' $f &
 
 # FILES
 

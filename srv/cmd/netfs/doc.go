@@ -94,6 +94,8 @@ until the client hangs up. Told to end, it lets what runs go on for up to two
 seconds and refuses what is new with "server is shutting down"; a second signal
 ends it at once. What it has done so far, in counts and times of each message,
 is a file of the attach name stats: nine 9p -A stats read net/net.
+net.log there says, as it happens, who was refused, which connection broke the
+protocol, and which met a limit.
 
 # EXAMPLES
 
@@ -116,6 +118,7 @@ A server that only the node gate reaches, whose netfs is at gate!5640:
 
 	mount 'tcp!gate!5640' /net
 	9p -a '/net/tcp!inner!564' ls /
+	mount '/net/tcp!inner!564' /n/inner
 
 # FILES
 
@@ -144,8 +147,5 @@ A write is answered when netfs has it: what of it could not be sent is the next 
 
 Announcing * takes any port that is free, not all of them. Icmp is for the groups of
 net.ipv4.ping_group_range.
-
-Of the commands 9p dials by /net; mount does not, as it has the name space's engine dial,
-which is outside of it.
 */
 package netfs

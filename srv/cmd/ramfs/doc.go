@@ -33,6 +33,8 @@ until the client hangs up. Told to end, it lets what runs go on for up to two
 seconds and refuses what is new with "server is shutting down"; a second signal
 ends it at once. What it has done so far, in counts and times of each message,
 is a file of the attach name stats: nine 9p -A stats read ramfs/ramfs.
+ramfs.log there says, as it happens, who was refused, which connection broke the
+protocol, and which met a limit.
 
 # EXAMPLES
 

@@ -12,7 +12,8 @@ srv - dial a file server and post the connection
 # DESCRIPTION
 
 Srv connects to the 9P server at dialstring and posts the connection as /srv/name,
-from where mount, or anything else, can take it. The name is the dial string's
+from where mount, or anything else, can take it; /net/tcp!host!port is dialled by the
+network that is mounted there. The name is the dial string's
 where none is given. Srv then ends; the connection stays until the file is removed
 and nothing of it is mounted or open.
 

@@ -20,6 +20,7 @@ import (
 
 	"ninespace/ns"
 	"ninespace/srv"
+	"ninespace/srv/client"
 	"ninespace/srv/p9"
 )
 
@@ -76,7 +77,7 @@ func Do(ctx context.Context, std [3]*os.File, wd string, args []string) error {
 		}
 		return relay(ctx, std, c, name, *quiet)
 	}
-	err := post(std, c, name)
+	err := post(ctx, std, c, name)
 	if err != nil && !(*quiet && errors.Is(err, fs.ErrExist)) {
 		return err
 	}
@@ -104,19 +105,24 @@ func (c call) system() string {
 }
 
 // post makes the connection and leaves it in /srv.
-func post(std [3]*os.File, c call, name string) error {
+func post(ctx context.Context, std [3]*os.File, c call, name string) error {
 	file := dir + "/" + name
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, cause(err))
 	}
 	defer f.Close() // the name goes with it until a number is written
-	conn, err := c.dial(std)
+	conn, err := c.dial(ctx, std)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	if _, err := f.WriteString(strconv.Itoa(int(conn.Fd()))); err != nil {
+	shared, err := conn.File()
+	if err != nil {
+		return fmt.Errorf("dial %s: %w", c.to, cause(err))
+	}
+	defer shared.Close()
+	if _, err := f.WriteString(strconv.Itoa(int(shared.Fd()))); err != nil {
 		return fmt.Errorf("%s: %w", file, cause(err))
 	}
 	return nil
@@ -131,44 +137,42 @@ func cause(err error) error {
 	return err
 }
 
+// A conn is a connection of which there is a descriptor.
+type conn interface {
+	net.Conn
+	File() (*os.File, error)
+}
+
 // dial connects to the server.
-func (c call) dial(std [3]*os.File) (*os.File, error) {
+func (c call) dial(ctx context.Context, std [3]*os.File) (conn, error) {
+	dial := func() (net.Conn, error) { return client.DialStream(ctx, c.to, "564") }
 	if c.command {
-		return c.run(std)
+		dial = func() (net.Conn, error) { return c.run(std) }
 	}
-	network, addr, err := p9.ParseDial(c.to, "564")
+	nc, err := dial()
 	if err != nil {
 		return nil, err
 	}
-	conn, err := net.Dial(network, addr)
-	if err != nil {
-		var n syscall.Errno
-		if errors.As(err, &n) {
-			err = p9.ErrorOfErrno(n)
-		}
-		return nil, fmt.Errorf("dial %s: %w", c.to, err)
-	}
-	defer conn.Close()
-	return conn.(interface{ File() (*os.File, error) }).File()
+	return nc.(conn), nil
 }
 
 // run starts the command, which outlives this process and ends with the connection.
-func (c call) run(std [3]*os.File) (*os.File, error) {
+func (c call) run(std [3]*os.File) (net.Conn, error) {
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("socketpair: %w", err)
 	}
 	ours, theirs := os.NewFile(uintptr(fds[0]), "connection"), os.NewFile(uintptr(fds[1]), "connection")
+	defer ours.Close()
 	defer theirs.Close()
 	cmd := exec.Command("/bin/sh", "-c", c.to)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = theirs, theirs, std[2]
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // ^C is not for it
 	if err := cmd.Start(); err != nil {
-		ours.Close()
 		return nil, fmt.Errorf("%s: %w", c.to, cause(err))
 	}
 	go cmd.Wait()
-	return ours, nil
+	return net.FileConn(ours)
 }
 
 // relay posts a socket and connects each caller to the server until a signal ends
@@ -196,19 +200,13 @@ func relay(ctx context.Context, std [3]*os.File, c call, name string, quiet bool
 		}
 		wg.Go(func() {
 			defer from.Close()
-			to, err := c.dial(std)
+			to, err := c.dial(ctx, std)
 			if err != nil {
 				fmt.Fprintf(std[2], "srv: %v\n", err)
 				return
 			}
-			conn, err := net.FileConn(to)
-			to.Close()
-			if err != nil {
-				fmt.Fprintf(std[2], "srv: %v\n", err)
-				return
-			}
-			defer context.AfterFunc(ctx, func() { from.Close(); conn.Close() })()
-			between(from, conn)
+			defer context.AfterFunc(ctx, func() { from.Close(); to.Close() })()
+			between(from, to)
 		})
 	}
 }

@@ -1,0 +1,238 @@
+package netboot
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+
+	"ninespace/srv/ndb"
+)
+
+// A db is the database, checked.
+type db struct {
+	all     ndb.Database
+	ethers  map[string]ndb.Entry
+	fixed   map[netip.Addr]string // whose an address is
+	classes []ndb.Entry
+}
+
+// A plan is what a machine is to boot, and as whom.
+type plan struct {
+	entry    ndb.Entry // its own, nil where it has none
+	sys      string
+	class    string
+	addr     netip.Addr
+	bootf    string // a file for the firmware, in place of iPXE
+	kernel   string
+	images   []string
+	cmdline  string
+	manifest string
+}
+
+// newDB checks a database: each address, of Ethernet and IP, is one machine's.
+func newDB(all ndb.Database) (*db, error) {
+	d := &db{all: all, ethers: map[string]ndb.Entry{}, fixed: map[netip.Addr]string{}}
+	for _, e := range all {
+		if len(e) > 0 && e[0].Attr == "class" {
+			d.classes = append(d.classes, e)
+		}
+		if len(e.Get("ipnet")) > 0 {
+			if _, ok := e.Network(); !ok {
+				return nil, fmt.Errorf("ipnet=%s: no network: ip= and ipmask= must be one", e.Get("ipnet")[0])
+			}
+			continue
+		}
+		for _, text := range e.Get("ether") {
+			ether, ok := parseEther(text)
+			if !ok {
+				return nil, fmt.Errorf("ether=%s: not an Ethernet address", text)
+			}
+			if d.ethers[ether] != nil {
+				return nil, fmt.Errorf("ether=%s: duplicate: two entries have it", ether)
+			}
+			d.ethers[ether] = e
+			for _, text := range e.Get("ip") {
+				a, err := netip.ParseAddr(text)
+				if err != nil {
+					return nil, fmt.Errorf("ether=%s: ip=%s: not an address", ether, text)
+				}
+				if other := d.fixed[a]; other != "" {
+					return nil, fmt.Errorf("ip=%s: duplicate: %s and %s have it", a, other, ether)
+				}
+				if a.Is4() {
+					d.fixed[a] = ether
+				}
+			}
+		}
+		for _, name := range e.Get("class") {
+			if !slices.ContainsFunc(all, func(c ndb.Entry) bool { return len(c) > 0 && c[0] == (ndb.Pair{Attr: "class", Val: name}) }) {
+				return nil, fmt.Errorf("class=%s: no entry begins with it", name)
+			}
+		}
+	}
+	return d, nil
+}
+
+// find gives what a machine is to boot: by its own entry, found by ether, uuid or
+// serial, and by that one's class; else by the first class that says arch= or product=
+// of it, or the class default. It is false for who is unknown.
+func (d *db) find(m machine) (p plan, ok bool) {
+	e := d.ethers[m.ether]
+	for _, by := range []ndb.Pair{{Attr: "uuid", Val: m.uuid}, {Attr: "serial", Val: m.serial}} {
+		for _, o := range d.all {
+			if e == nil && by.Val != "" && (len(o) == 0 || o[0].Attr != "class") && hasFold(o, by) {
+				e = o
+			}
+		}
+	}
+	class := d.classOf(e)
+	for _, c := range d.classes {
+		if e == nil && class == nil && (c[0].Val == "default" || d.matches(c, m)) {
+			class = c
+		}
+	}
+	if e == nil && class == nil {
+		return p, false
+	}
+	return planOf(e, class), true
+}
+
+// classOf is the class that an entry names, nil for none.
+func (d *db) classOf(e ndb.Entry) ndb.Entry {
+	for _, c := range d.classes {
+		if e.Has("class", c[0].Val) {
+			return c
+		}
+	}
+	return nil
+}
+
+// planOf puts an entry before its class. Either may be nil.
+func planOf(e, class ndb.Entry) (p plan) {
+	one := func(attr string) string {
+		for _, from := range []ndb.Entry{e, class} {
+			if v := from.Get(attr); len(v) > 0 {
+				return v[0]
+			}
+		}
+		return ""
+	}
+	p = plan{entry: e, class: one("class"), bootf: one("bootf"), kernel: one("kernel"), manifest: one("manifest")}
+	if sys := e.Get("sys"); len(sys) > 0 {
+		p.sys = sys[0]
+	}
+	for _, ip := range e.Get("ip") {
+		if a, err := netip.ParseAddr(ip); err == nil && a.Is4() && !p.addr.IsValid() {
+			p.addr = a
+		}
+	}
+	if p.images = e.Get("image"); len(p.images) == 0 {
+		p.images = class.Get("image")
+	}
+	p.cmdline = strings.Join(append(class.Get("cmdline"), e.Get("cmdline")...), " ")
+	return p
+}
+
+// hasFold is Has for identifiers, in which upper and lower case are the same.
+func hasFold(e ndb.Entry, by ndb.Pair) bool {
+	return slices.ContainsFunc(e.Get(by.Attr), func(v string) bool { return strings.EqualFold(v, by.Val) })
+}
+
+// matches tells whether a class says what it is for, and that is the machine.
+func (d *db) matches(c ndb.Entry, m machine) bool {
+	any := false
+	for attr, val := range map[string]string{"arch": m.arch, "product": m.product} {
+		if want := c.Get(attr); len(want) > 0 {
+			if any = true; !slices.Contains(want, val) {
+				return false
+			}
+		}
+	}
+	return any
+}
+
+// asks tells whether what only iPXE knows, a serial number or a product, may decide.
+func (d *db) asks() bool {
+	return slices.ContainsFunc(d.all, func(e ndb.Entry) bool { return len(e.Get("serial")) > 0 || len(e.Get("product")) > 0 })
+}
+
+// network gives the smallest network of ndb that an address is in.
+func (d *db) network(a netip.Addr) (n netip.Prefix, ok bool) {
+	for _, e := range d.all {
+		if p, is := e.Network(); is && p.Contains(a) && (!ok || p.Bits() > n.Bits()) {
+			n, ok = p, true
+		}
+	}
+	return n, ok
+}
+
+// addrs gives the IPv4 addresses that an attribute has for a machine of the address.
+func (d *db) addrs(attr, sys string, own netip.Addr) (list []netip.Addr) {
+	for _, v := range d.attr(attr, sys, own) {
+		if a, err := netip.ParseAddr(v); err == nil && a.Is4() {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+func (d *db) attr(attr, sys string, own netip.Addr) []string {
+	if sys == "" {
+		sys = "\x00" // nobody's name
+	}
+	return d.all.Attr(attr, sys, []netip.Addr{own})
+}
+
+// reload reads the database again; one with an error in it changes nothing.
+func (s *Server) reload() error {
+	all, err := ndb.Read(s.cfg.Ndb)
+	if err != nil {
+		return err
+	}
+	d, err := newDB(all)
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.cfg.Ndb, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.db = d
+	for _, n := range s.nodes {
+		_, n.known = d.find(n.machine)
+	}
+	missing := map[string]bool{}
+	for _, e := range all {
+		for _, attr := range []string{"kernel", "image", "bootf", "manifest"} {
+			for _, name := range e.Get(attr) {
+				f, err := s.open(name)
+				if err == nil {
+					f.Close()
+				} else if !missing[name] {
+					missing[name] = true
+					s.sayLocked(nil, "ndb: %s=%s: %v", attr, name, fact(err))
+				}
+			}
+		}
+	}
+	for _, ether := range slices.Sorted(maps.Keys(d.ethers)) {
+		if n := s.node(ether); n != nil {
+			p, _ := d.find(n.machine)
+			n.known, n.addr = true, p.addr
+		} else {
+			s.sayLocked(nil, "ndb: more than %d machines: %s is not listed", maxNodes, ether)
+		}
+	}
+	return nil
+}
+
+// fact is what went wrong with a file, without its name.
+func fact(err error) error {
+	var p *os.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}

@@ -1,0 +1,218 @@
+package netboot
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"ninespace/factotum/sshkey"
+	"ninespace/srv/ndb"
+)
+
+// A node joins once: it shows, by a token that it was given for its first boot, that it
+// is the machine that the token was made for, and has its key certified. The request and
+// the answer are lines of attributes:
+//
+//	ether=525400123456 key="ssh-ed25519 AAAA..." proof=hex
+//	cert="ssh-ed25519-cert-v01@openssh.com AAAA..." ca="ssh-ed25519 AAAA..." proof=hex
+//
+// A proof is HMAC-SHA256, by the token's SHA-256, of what the line says: the token itself
+// does not go over the wire again, who changes the key on the way is found out, and the
+// node knows that the authority is the one that made the token.
+
+// A token is good for one join.
+type token struct {
+	text  string   // until the node's script has had it
+	key   [32]byte // its hash
+	until time.Time
+	used  bool
+}
+
+func (t *token) state() string {
+	switch {
+	case t.used:
+		return "used"
+	case !now().Before(t.until):
+		return "expired"
+	case t.text != "":
+		return "waits"
+	}
+	return "given"
+}
+
+const (
+	tokenTime = 10 * time.Minute
+	certTime  = 365 * 24 * time.Hour
+)
+
+// Errors of joining. Who asks is told errJoin, whatever is wrong; the log has that.
+var (
+	errJoin    = errors.New("join refused")
+	errUnknown = errors.New("unknown node")
+	errNoCA    = errors.New("there is no authority to sign keys")
+)
+
+// arm lets a node join, for a time, by a token that its next script has and the file
+// token. s.mu is held.
+func (s *Server) arm(n *node, life time.Duration) error {
+	if s.cfg.CA == nil {
+		return errNoCA
+	}
+	text := rand.Text()
+	n.token = &token{text: text, key: sha256.Sum256([]byte(text)), until: now().Add(life)}
+	s.sayLocked(n, "join: a token waits for it, for %s", life)
+	return nil
+}
+
+// tokenOf is the token that waits for a node, "" if none does. With take it waits no
+// more.
+func (s *Server) tokenOf(n *node, take bool) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n.token == nil || n.token.state() != "waits" {
+		return ""
+	}
+	text := n.token.text
+	if take {
+		n.token.text = ""
+		s.sayLocked(n, "join: its token is in the script")
+	}
+	return text
+}
+
+// proof is the HMAC of words.
+func proof(key [32]byte, words ...string) string {
+	m := hmac.New(sha256.New, key[:])
+	for _, w := range words {
+		m.Write(sshkey.AppendBytes(nil, w))
+	}
+	return hex.EncodeToString(m.Sum(nil))
+}
+
+// join does what a request asks for and gives the answer, or errJoin.
+func (s *Server) join(request string, from netip.Addr) (string, error) {
+	s.mu.Lock()
+	n, key, err := s.admit(request)
+	if err != nil {
+		s.count.refused++
+		s.sayLocked(n, "join: from %s: refused: %v", from, err)
+		s.mu.Unlock()
+		return "", errJoin
+	}
+	k := n.token.key
+	n.token.used, n.token.text, n.token.key = true, "", [32]byte{}
+	p, _ := s.db.find(n.machine)
+	names := append([]string{n.ether}, p.entry.Get("dom")...)
+	if p.sys != "" {
+		names[0] = p.sys
+	}
+	if n.addr.IsValid() {
+		names = append(names, n.addr.String())
+	}
+	s.mu.Unlock()
+	c := sshkey.Cert{Serial: uint64(now().UnixNano()), Kind: sshkey.HostCert, ID: names[0], Principals: names,
+		After: uint64(now().Add(-5 * time.Minute).Unix()), Before: uint64(now().Add(certTime).Unix())}
+	cert, err := c.Certify(key, s.cfg.CA, s.cfg.Sign) // may ask factotum
+	if err != nil {
+		s.say(n, "join: %v", err)
+		return "", errJoin
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n.state, n.cert = "joined", key.Fingerprint()
+	s.count.joined++
+	s.sayLocked(n, "join: from %s: %s has the key %s", from, strings.Join(names, ","), n.cert)
+	return fmt.Sprintf("cert=%q ca=%q proof=%s\n", keyText(cert), keyText(s.cfg.CA), proof(k, "joined", string(cert.Blob), string(s.cfg.CA.Blob))), nil
+}
+
+// admit tells whose request it is, and whether it is one.
+func (s *Server) admit(request string) (n *node, key *sshkey.Public, err error) {
+	e := oneEntry(request)
+	if s.cfg.CA == nil {
+		return nil, nil, errNoCA
+	}
+	ether, ok := parseEther(value(e, "ether"))
+	if !ok || len(request) > maxBody {
+		return nil, nil, errors.New("malformed request")
+	}
+	if n = s.nodes[ether]; n == nil {
+		return nil, nil, fmt.Errorf("%w %s", errUnknown, ether)
+	}
+	if !n.known {
+		return n, nil, errUnknown
+	}
+	if n.token == nil {
+		return n, nil, errors.New("no token was made for it")
+	}
+	switch state := n.token.state(); state {
+	case "given", "waits":
+	case "used":
+		return n, nil, errors.New("its token was used before")
+	default:
+		return n, nil, errors.New("its token " + state)
+	}
+	if key, err = ParseKey(value(e, "key")); err != nil {
+		return n, nil, err
+	}
+	if !hmac.Equal([]byte(proof(n.token.key, "join", ether, string(key.Blob))), []byte(value(e, "proof"))) {
+		return n, nil, errors.New("wrong token")
+	}
+	return n, key, nil
+}
+
+func oneEntry(line string) ndb.Entry {
+	if all := ndb.Parse(line); len(all) == 1 {
+		return all[0]
+	}
+	return nil
+}
+
+func value(e ndb.Entry, attr string) string {
+	if v := e.Get(attr); len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
+
+// keyText writes a key or certificate as authorized_keys has it.
+func keyText(k *sshkey.Public) string {
+	r := &sshkey.Reader{B: k.Blob}
+	return r.String() + " " + base64.StdEncoding.EncodeToString(k.Blob)
+}
+
+// ParseKey reads a public key or certificate as authorized_keys has it, without options.
+func ParseKey(text string) (*sshkey.Public, error) {
+	f := strings.Fields(text)
+	if len(f) < 2 {
+		return nil, sshkey.ErrFormat
+	}
+	blob, err := base64.StdEncoding.DecodeString(f[1])
+	if err != nil {
+		return nil, sshkey.ErrFormat
+	}
+	k, err := sshkey.ParsePublic(blob)
+	if err == nil && (k.Key == nil || (&sshkey.Reader{B: blob}).String() != f[0]) {
+		err = sshkey.ErrFormat
+	}
+	return k, err
+}
+
+// life reads how long a token is good: seconds, or as Go has it.
+func life(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if sec, err1 := strconv.Atoi(text); err1 == nil {
+		d, err = time.Duration(sec)*time.Second, nil
+	}
+	if err != nil || d <= 0 || d > 24*time.Hour {
+		return 0, errors.New("not a time of at most a day")
+	}
+	return d, nil
+}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+func hasWord(text, word string) bool {
+	for _, w := range strings.Fields(text) {
+		if w == word {
+			return true
+		}
+	}
+	return false
+}
+
+// A talk is a shell on the far side to which lines are said.
+type talk struct {
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out *bufio.Reader
+}
+
+func (p *place) talk(ctx context.Context) (*talk, error) {
+	args := p.cpuArgs("sh")
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Env, cmd.Dir = p.env("0"), p.dir
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	t := &talk{cmd, in, bufio.NewReader(out)}
+	if err := t.say("true"); err != nil {
+		t.end()
+		return nil, err
+	}
+	return t, nil
+}
+
+// say has a line done, and waits until it is.
+func (t *talk) say(line string) error {
+	if _, err := fmt.Fprintf(t.in, "%s; echo done $?\n", line); err != nil {
+		return err
+	}
+	for {
+		s, err := t.out.ReadString('\n')
+		if err != nil {
+			return err
+		}
+		if status, ok := strings.CutPrefix(s, "done "); ok {
+			if status != "0\n" {
+				return fmt.Errorf("%s: status %s", line, strings.TrimSpace(status))
+			}
+			return nil
+		}
+	}
+}
+
+func (t *talk) end() {
+	t.in.Close()
+	t.cmd.Wait()
+}
+
+// countTrips counts the round trips of the first read of a small file and of the second,
+// without those that any command has.
+func (p *place) countTrips(ctx context.Context, _ time.Duration) ([]float64, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	t, err := p.talk(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer t.end()
+	count := func(line string) (float64, error) {
+		before := p.cpu.trips.Load()
+		err := t.say(line)
+		return float64(p.cpu.trips.Load() - before), err
+	}
+	// read is the shell's own, so that there is no program to be found first.
+	read := "read x </mnt/term" + p.path("a/b/c/d/file")
+	none, err := count("true")
+	if err != nil {
+		return nil, err
+	}
+	cold, err := count(read)
+	if err != nil {
+		return nil, err
+	}
+	warm, err := count(read)
+	return []float64{max(0, cold-none), max(0, warm-none)}, err
+}
+
+// idleSessions measures what sessions cost in which nothing goes on.
+func (p *place) idleSessions(ctx context.Context, _ time.Duration) ([]float64, error) {
+	const n = 3
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	base := descendants(p.cpud.Process.Pid)
+	for range n {
+		t, err := p.talk(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer t.end()
+	}
+	time.Sleep(time.Second) // until they are idle
+	var ours, all, processes float64
+	for pid := range descendants(p.cpud.Process.Pid) {
+		if base[pid] {
+			continue
+		}
+		kib, err := pss(pid)
+		if err != nil {
+			return nil, err
+		}
+		all += kib
+		if exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); exe == p.nine {
+			ours += kib
+			processes++
+		}
+	}
+	return []float64{ours / 1024 / n, processes / n, all / 1024 / n}, nil
+}
+
+// descendants are a process's children and theirs.
+func descendants(pid int) map[int]bool {
+	parent := map[int]int{}
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, name := range stats {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			continue
+		}
+		text := string(b)
+		f := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
+		child, _ := strconv.Atoi(filepath.Base(filepath.Dir(name)))
+		parent[child], _ = strconv.Atoi(f[1])
+	}
+	all := map[int]bool{}
+	for child := range parent {
+		for up := child; up > 1; up = parent[up] {
+			if up == pid && child != pid {
+				all[child] = true
+			}
+		}
+	}
+	return all
+}
+
+// pss is what a process has in memory, its share of what is shared, in KiB.
+func pss(pid int) (float64, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	if err != nil {
+		return 0, err
+	}
+	_, s, _ := strings.Cut(string(b), "\nPss:")
+	f := strings.Fields(s)
+	if len(f) == 0 {
+		return 0, fmt.Errorf("process %d has no Pss", pid)
+	}
+	return strconv.ParseFloat(f[0], 64)
+}

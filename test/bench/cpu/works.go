@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"os"
+	"time"
+)
+
+const (
+	viaSSH   = "ssh"
+	viaSSHFS = "ssh+sshfs"
+)
+
+// works are what is done, in order.
+func (b *bench) works(p *place) []work {
+	const milli = time.Millisecond
+	idle := "5m"
+	all := []work{
+		{rows: []row{{"true", "cold, RTT 0", "ms", viaSSH, 1 / .15, 0}},
+			ours: func(ctx context.Context, d time.Duration) ([]float64, error) {
+				return p.took(ctx, d, "0", p.cpuArgs("/bin/true")...)
+			},
+			theirs: p.bySSH()},
+		{rows: []row{{"true", "warm, RTT 0", "ms", viaSSH + " ControlMaster", 1 / .3, 0}},
+			ours:   func(ctx context.Context, d time.Duration) ([]float64, error) { return p.warm(ctx, d, idle) },
+			theirs: p.bySSHMaster()},
+	}
+	for _, rtt := range b.rtts {
+		all = append(all, work{rows: []row{{"true", fmt.Sprintf("cold, RTT %d", rtt/milli), "ms", viaSSH, 0, 0}}, rtt: rtt,
+			ours: func(ctx context.Context, d time.Duration) ([]float64, error) {
+				return p.took(ctx, d, "0", p.cpuArgs("/bin/true")...)
+			},
+			theirs: p.bySSH()})
+	}
+	all = append(all,
+		work{rows: []row{{"bulk read", fmt.Sprintf("%d MiB, FUSE", b.bulk>>20), "MB/s", "one TLS connection", .8, 0}}, ours: b.bulkCpu(p), theirs: b.bulkTLS(p)},
+		work{rows: []row{{"bulk read", fmt.Sprintf("%d MiB, v9fs", b.bulk>>20), "MB/s", "one TLS connection", 0, 0}}, rounds: 1, ours: bulkV9fs},
+		b.pair(p, "ls -lR", fmt.Sprintf("%d files", b.list), 0, "here, without a network", .25, p.byCpu(p.l, "ls -lR ."), p.local(p.l, "ls -lR .")),
+	)
+	for _, rtt := range b.rtts {
+		for _, x := range []struct {
+			name, config, dir, command string
+			root                       bool
+		}{
+			{"git status", fmt.Sprintf("%d files", b.files), p.git, "git status", false},
+			{"python3 imports", "json, ssl, -N", "/", "/usr/bin/python3 -c 'import json,ssl'", true},
+			{"C compile", fmt.Sprintf("%d files", b.sources), p.c, "for f in *.c; do gcc -c $f -o /dev/null; done", false},
+		} {
+			var flags []string
+			if x.root {
+				flags = []string{"-N"}
+			}
+			all = append(all, b.pair(p, x.name, x.config, rtt, viaSSHFS, 3, p.byCpu(x.dir, x.command, flags...), p.bySSHFS(x.dir, x.command, x.root)))
+		}
+	}
+	return append(all,
+		work{rows: []row{{"round trips", "small file at depth 4, cold", "", "", 0, 4}, {"round trips", "small file at depth 4, warm", "", "", 0, 0}}, rtt: 20 * milli, ours: p.countTrips, rounds: 1},
+		work{rows: []row{{"idle session", "memory, MiB", "", "", 0, 2}, {"idle session", "processes of cpud", "", "", 0, 1}, {"idle session", "all its processes, MiB", "", "", 0, -1}}, ours: p.idleSessions, rounds: 1},
+	)
+}
+
+// pair is a work that is done twice, cold and warm.
+func (b *bench) pair(p *place, name, config string, rtt time.Duration, peer string, goal float64, ours, theirs side) work {
+	w := work{rtt: rtt, ours: ours, theirs: theirs}
+	if rtt > 0 {
+		w.rounds = (b.rounds + 1) / 2 // they are long
+	}
+	for _, which := range []string{"cold", "warm"} {
+		w.rows = append(w.rows, row{name, fmt.Sprintf("%s, %s, RTT %d", config, which, rtt/time.Millisecond), "ms", peer, goal, 0})
+	}
+	return w
+}
+
+func (p *place) bySSH() side {
+	return func(ctx context.Context, d time.Duration) ([]float64, error) {
+		if p.noSSH != nil {
+			return nil, p.noSSH
+		}
+		return p.took(ctx, d, "0", p.sshArgs("127.0.0.1", "/bin/true")...)
+	}
+}
+
+// bySSHMaster is by a connection that was made before.
+func (p *place) bySSHMaster() side {
+	var up bool
+	return func(ctx context.Context, d time.Duration) ([]float64, error) {
+		if p.noSSH != nil {
+			return nil, p.noSSH
+		}
+		args := p.sshArgs("-o", "ControlPath="+p.path("master"), "-o", "ControlMaster=auto", "-o", "ControlPersist=60", "127.0.0.1", "/bin/true")
+		if !up {
+			up = true
+			if _, err := p.took(ctx, 10*time.Second, "0", append(args[:len(args)-2:len(args)-2], "-Nf", "127.0.0.1")...); err != nil {
+				return nil, err
+			}
+		}
+		return p.took(ctx, d, "0", args...)
+	}
+}
+
+// warm is by a connection that cpu has kept.
+func (p *place) warm(ctx context.Context, d time.Duration, idle string) ([]float64, error) {
+	if _, err := p.took(ctx, 10*time.Second, idle, p.cpuArgs("/bin/true")...); err != nil {
+		return nil, err
+	}
+	return p.took(ctx, d, idle, p.cpuArgs("/bin/true")...)
+}
+
+func (b *bench) bulkCpu(p *place) side {
+	return func(ctx context.Context, _ time.Duration) ([]float64, error) {
+		script := fmt.Sprintf("t0=$(date +%%s%%N); dd if=/mnt/term%s of=/dev/null bs=1M 2>/dev/null || exit; t1=$(date +%%s%%N); echo $((t1-t0)) 0", p.big)
+		out, err := p.output(ctx, time.Minute, "0", p.cpuArgs("sh", "-c", script)...)
+		if err != nil {
+			return nil, err
+		}
+		v, err := times(out)
+		if err != nil {
+			return nil, err
+		}
+		return []float64{float64(b.bulk) / 1e3 / v[0]}, nil
+	}
+}
+
+// bulkV9fs is for who has v9fs in the kernel.
+func bulkV9fs(context.Context, time.Duration) ([]float64, error) {
+	kernel, err := os.ReadFile("/proc/filesystems")
+	if err != nil {
+		return nil, err
+	}
+	if !hasWord(string(kernel), "9p") {
+		return nil, fmt.Errorf("this kernel has no v9fs")
+	}
+	return nil, fmt.Errorf("cpud mounts by FUSE")
+}
+
+// bulkTLS copies the same bytes over a TLS connection, through the same kind of proxy.
+func (b *bench) bulkTLS(p *place) side {
+	return func(ctx context.Context, _ time.Duration) ([]float64, error) {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			return nil, err
+		}
+		x := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+		der, err := x509.CreateCertificate(rand.Reader, x, x, key.Public(), key)
+		if err != nil {
+			return nil, err
+		}
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close()
+		via, err := newProxy(l.Addr().String())
+		if err != nil {
+			return nil, err
+		}
+		defer via.close()
+		sent := make(chan error, 1)
+		go func() {
+			c, err := l.Accept()
+			if err == nil {
+				t := tls.Server(c, &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}})
+				var f *os.File
+				if f, err = os.Open(p.big); err == nil {
+					_, err = io.CopyBuffer(onlyWriter{t}, f, make([]byte, 1<<20))
+					f.Close()
+				}
+				t.Close()
+			}
+			sent <- err
+		}()
+		var d tls.Dialer
+		d.Config = &tls.Config{InsecureSkipVerify: true}
+		c, err := d.DialContext(ctx, "tcp", "127.0.0.1:"+via.port())
+		if err != nil {
+			return nil, err
+		}
+		defer c.Close()
+		begin := time.Now()
+		n, err := io.CopyBuffer(onlyWriter{io.Discard}, c, make([]byte, 1<<20))
+		took := time.Since(begin)
+		if serr := <-sent; err == nil {
+			err = serr
+		}
+		if err == nil && n != b.bulk {
+			err = io.ErrUnexpectedEOF
+		}
+		return []float64{float64(n) / 1e6 / took.Seconds()}, err
+	}
+}
+
+type onlyWriter struct{ io.Writer }
