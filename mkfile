@@ -29,5 +29,8 @@ man:V:
 install:V:
 	mkdir -p $PREFIX/bin && CGO_ENABLED=0 go build -o $PREFIX/bin/nine .
 
+release:V:
+	go run ./test/release
+
 nuke:V:
-	rm -f nine node.cpio.zst
+	rm -rf nine node.cpio.zst release

@@ -17,3 +17,9 @@ func Harden() error {
 	}
 	return nil
 }
+
+// keepIn has memory be in no core dump and no child.
+func keepIn(mem []byte) {
+	unix.Madvise(mem, unix.MADV_DONTDUMP)
+	unix.Madvise(mem, unix.MADV_WIPEONFORK)
+}

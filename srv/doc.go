@@ -14,4 +14,12 @@
 //
 // The kit (Dir, Text, Const, Cmds, Stream, Clone, Queue) has the files that most
 // servers are made of.
+//
+// # Compatibility
+//
+// What packages srv, srv/client and srv/p9 export stays as it is from one release to the
+// next, until the first number of the version changes: go run ./test -n compares. New
+// optional interfaces of files, new fields of structs and new functions may come, so write
+// the names of fields in literals. Texts of errors may change where no name in package
+// p9 stands for them; what goes over the wire is 9P's, and does not.
 package srv

@@ -10,8 +10,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"ninespace/srv/p9"
 )
 
@@ -298,7 +296,7 @@ func (o *out) open(w io.WriteCloser) {
 			if len(o.vec) == 1 {
 				o.n, o.werr = syscall.Write(int(fd), o.vec[0])
 			} else {
-				o.n, o.werr = unix.Writev(int(fd), o.vec[:min(len(o.vec), maxVec)])
+				o.n, o.werr = writev(int(fd), o.vec)
 			}
 			o.n = max(0, o.n)
 			switch o.werr {
@@ -312,9 +310,6 @@ func (o *out) open(w io.WriteCloser) {
 		}
 	}
 }
-
-// maxVec is how many pieces writev takes, IOV_MAX.
-const maxVec = 1024
 
 var started = time.Now()
 

@@ -103,7 +103,7 @@ func (c *conn) rflush(tag uint16) *buffer {
 
 func (c *conn) errorReply(tag uint16, e *p9.Error) *p9.Fcall {
 	if c.dotl {
-		return &p9.Fcall{Type: p9.Rlerror, Tag: tag, Errno: uint32(e.Errno)}
+		return &p9.Fcall{Type: p9.Rlerror, Tag: tag, Errno: e.Number()}
 	}
 	ename := e.Ename
 	if n := min(1024, int(max(c.msize, p9.MinMsize))-p9.HdrSz-2); len(ename) > n {

@@ -11,7 +11,7 @@ At the end it lists each skipped test with its reason, each failure, and
 counts: "N passed, N failed, N skipped", where a step counts as a test and a
 test with subtests as one more.
 
-With -n it runs no test: format, vet and lint only. -run is go test's.
+With -n it runs no test but that of the API: format, vet and lint only. -run is go test's.
 
 With -fuzz it runs each fuzz target, or those that match -run, for that time
 (30m, say), one after the other, and tells of each how far it came and what it
@@ -96,7 +96,11 @@ func (t *tally) all(noTests bool, run string) error {
 	t.step("gofmt", "-l", ".")
 	t.step("go", "vet", "./...")
 	t.step("go", "tool", "staticcheck", "./...")
+	for _, system := range []string{"darwin", "freebsd"} { // what a client needs is to be had there
+		t.step("env", "CGO_ENABLED=0", "GOOS="+system, "go", "vet", ".")
+	}
 	if noTests {
+		t.goTest(exec.Command("go", "test", "-count=1", "-json", "-run", "^TestAPI$", "./test"))
 		return nil
 	}
 

@@ -33,6 +33,11 @@ var packages = []debian{
 	{"attr", "/usr/bin/setfattr", "extended attributes for those trees"},
 	{"vim", "/usr/bin/vim", "another, which wants a terminal"},
 	{"tmux", "/usr/bin/tmux", "that terminal"},
+	{"man-db", "/usr/bin/man", "the reader of our pages, with groff"},
+	{"fish", "/usr/bin/fish", "a shell that completes our words"},
+	{"zsh", "/usr/bin/zsh", "another"},
+	{"lintian", "/usr/bin/lintian", "the judge of our Debian package"},
+	{"systemd", "/usr/bin/systemd-analyze", "that of the units in it"},
 	{"9base", "/usr/lib/plan9/bin/mk", "mk, for the mkfile; Plan 9's rc, to compare with"},
 	{"rc", "/usr/bin/rc.byron", "Byron Rakitzis's rc, to measure ours beside"},
 }

@@ -40,4 +40,6 @@
 // waited for: the call ends, what is still to be sent of it is sent when the server
 // goes on, and replies to it are dropped. A
 // tag is used again only after its reply and, where it was flushed, Rflush.
+//
+// What is exported here keeps the promise of package srv.
 package client

@@ -3,7 +3,6 @@ package client
 import (
 	"fmt"
 	"io"
-	"syscall"
 
 	"ninespace/srv/p9"
 )
@@ -142,7 +141,7 @@ func (k *call) readFrame(c *Conn, size uint32) error {
 	case p9.Rerror:
 		err = p9.ErrorOfText(k.Ename)
 	case p9.Rlerror:
-		err = p9.ErrorOfErrno(syscall.Errno(k.Errno))
+		err = p9.ErrorOfNumber(k.Errno)
 	}
 	k.deliver(err)
 	return nil

@@ -4,14 +4,9 @@ import (
 	"slices"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Writing to a socket, and to a server that takes nothing.
-
-// maxVec is how many pieces writev takes, IOV_MAX.
-const maxVec = 1024
 
 // tryWrite writes to a socket: what it takes now or, unless c.try is set, all.
 func (c *Conn) tryWrite(fd uintptr) bool {
@@ -22,7 +17,7 @@ func (c *Conn) tryWrite(fd uintptr) bool {
 		if len(c.vec) == 1 {
 			n, err = syscall.Write(int(fd), c.vec[0])
 		} else {
-			n, err = unix.Writev(int(fd), c.vec[:min(len(c.vec), maxVec)])
+			n, err = writev(int(fd), c.vec)
 		}
 		c.took(max(0, n))
 		c.moving.Unlock()

@@ -27,7 +27,7 @@ func (f *Fid) Listxattr(ctx context.Context) ([]string, error) {
 // syscall.ENODATA.
 func (f *Fid) Getxattr(ctx context.Context, name string) ([]byte, error) {
 	if name == "" {
-		return nil, p9.ErrorOfErrno(syscall.ENODATA)
+		return nil, p9.ErrNoData
 	}
 	return f.xattr(ctx, name)
 }

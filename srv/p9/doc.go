@@ -4,4 +4,6 @@
 // strings and name space directory by which servers are found.
 //
 // Nothing here does I/O on a connection; package srv and package client do.
+//
+// What is exported here keeps the promise of package srv.
 package p9

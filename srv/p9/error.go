@@ -59,6 +59,7 @@ var (
 	ErrNoAuth      = &Error{"authentication failed", syscall.ECONNREFUSED}
 	ErrNameTooLong = &Error{"File name too long", syscall.ENAMETOOLONG}
 	ErrHungup      = &Error{"i/o on hungup channel", syscall.EIO}
+	ErrNoData      = &Error{"No data available", enodata} // an attribute that is not there
 	ErrUnknownUser = &Error{"unknown user", syscall.EINVAL}
 )
 
@@ -122,7 +123,7 @@ var enames = [...]Error{
 	{"Function not implemented", syscall.ENOSYS},
 	{"Directory not empty", syscall.ENOTEMPTY},
 	{"Too many levels of symbolic links", syscall.ELOOP},
-	{"No data available", syscall.ENODATA},
+	{"No data available", enodata},
 	{"Protocol error", syscall.EPROTO},
 	{"Value too large for defined data type", syscall.EOVERFLOW},
 	{"Operation not supported", syscall.EOPNOTSUPP},
@@ -139,14 +140,14 @@ var enames = [...]Error{
 	{"Operation now in progress", syscall.EINPROGRESS},
 	{"Disk quota exceeded", syscall.EDQUOT},
 	{"No message of desired type", syscall.ENOMSG},
-	{"Machine is not on the network", syscall.ENONET},
-	{"Package not installed", syscall.ENOPKG},
+	{"Machine is not on the network", enonet},
+	{"Package not installed", enopkg},
 	{"Object is remote", syscall.EREMOTE},
 	{"Link has been severed", syscall.ENOLINK},
-	{"Communication error on send", syscall.ECOMM},
+	{"Communication error on send", ecomm},
 	{"Bad message", syscall.EBADMSG},
-	{"File descriptor in bad state", syscall.EBADFD},
-	{"Streams pipe error", syscall.ESTRPIPE},
+	{"File descriptor in bad state", ebadfd},
+	{"Streams pipe error", estrpipe},
 	{"Too many users", syscall.EUSERS},
 	{"Socket operation on non-socket", syscall.ENOTSOCK},
 	{"Message too long", syscall.EMSGSIZE},
@@ -160,8 +161,8 @@ var enames = [...]Error{
 	{"Transport endpoint is already connected", syscall.EISCONN},
 	{"Cannot send after transport endpoint shutdown", syscall.ESHUTDOWN},
 	{"Host is down", syscall.EHOSTDOWN},
-	{"Is a named type file", syscall.EISNAM},
-	{"Remote I/O error", syscall.EREMOTEIO},
+	{"Is a named type file", eisnam},
+	{"Remote I/O error", eremoteio},
 	{"Stale file handle", syscall.ESTALE},
 	{"Identifier removed", syscall.EIDRM},
 	{"No child processes", syscall.ECHILD},
@@ -228,6 +229,13 @@ func ErrorOfErrno(errno syscall.Errno) *Error {
 	}
 	return &Error{errno.Error(), errno}
 }
+
+// ErrorOfNumber gives the Error that the number of an Rlerror stands for, which is
+// Linux's on every system.
+func ErrorOfNumber(n uint32) *Error { return ErrorOfErrno(hostErrno(n)) }
+
+// Number is the error's number in an Rlerror: Linux's, as include/uapi/asm-generic has it.
+func (e *Error) Number() uint32 { return linuxErrno(e.Errno) }
 
 // ErrorOf turns any error into what goes over the wire: the text is the error's
 // own where it says more than a number, the number that of the innermost Error

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"strings"
@@ -61,30 +62,30 @@ func commands() map[string]command {
 // Main is the command 9p; see doc.go.
 func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	s := &session{std: std, trees: map[string]client.Fsys{}}
-	fs := flag.NewFlagSet("9p", flag.ContinueOnError)
-	dotl := fs.Bool("l", false, "speak 9P2000.L")
-	trace := fs.Bool("D", false, "trace")
-	fs.StringVar(&s.dial, "a", "", "dial string")
-	fs.StringVar(&s.aname, "A", "", "attach name")
-	fs.StringVar(&s.uname, "u", "", "user name")
-	if err := srv.Parse(fs, args); err != nil {
+	f := flag.NewFlagSet("9p", flag.ContinueOnError)
+	dotl := f.Bool("l", false, "speak 9P2000.L")
+	trace := f.Bool("D", false, "trace")
+	f.StringVar(&s.dial, "a", "", "dial string")
+	f.StringVar(&s.aname, "A", "", "attach name")
+	f.StringVar(&s.uname, "u", "", "user name")
+	if err := srv.Parse(f, args); err != nil {
 		return err
 	}
-	if fs.NArg() == 0 {
+	if f.NArg() == 0 {
 		return flag.ErrHelp
 	}
-	cmd, ok := commands()[fs.Arg(0)]
+	cmd, ok := commands()[f.Arg(0)]
 	if !ok {
-		return fmt.Errorf("%w: unknown command %s", flag.ErrHelp, fs.Arg(0))
+		return fmt.Errorf("%w: unknown command %s", flag.ErrHelp, f.Arg(0))
 	}
-	sub := flag.NewFlagSet(fs.Arg(0), flag.ContinueOnError)
+	sub := flag.NewFlagSet(f.Arg(0), flag.ContinueOnError)
 	if strings.Contains(cmd.flags, "l") {
 		sub.BoolVar(&s.long, "l", false, "long, or by lines")
 	}
 	if strings.Contains(cmd.flags, "d") {
 		sub.BoolVar(&s.dir, "d", false, "directories themselves")
 	}
-	if err := srv.Parse(sub, fs.Args()[1:]); err != nil {
+	if err := srv.Parse(sub, f.Args()[1:]); err != nil {
 		return err
 	}
 	if n := sub.NArg(); n < cmd.min || cmd.max > 0 && n > cmd.max {
@@ -181,6 +182,9 @@ func (s *session) tree(path string) (client.Fsys, string, error) {
 		return t, path, nil
 	}
 	c, err := client.Dial(s.ctx, dial, &s.opts)
+	if errors.Is(err, fs.ErrNotExist) && !strings.ContainsAny(dial, "!/:") {
+		return client.Fsys{}, "", fmt.Errorf("%s: no such server is posted in %s", dial, p9.Namespace())
+	}
 	if err != nil {
 		return client.Fsys{}, "", err
 	}

@@ -109,7 +109,7 @@ func TestCommands(t *testing.T) {
 			{"-a ram ls /", "", ``, ""},
 			{"-a unix!" + ns + "/other create a", "", ``, ""},
 			{"-a other rm a", "", ``, ""},
-			{"ls nosuch/x", "", "", "dial unix!" + ns + "/nosuch: file does not exist"},
+			{"ls nosuch/x", "", "", "nosuch: no such server is posted in " + ns},
 			{"-a tcp!127.0.0.1!1 ls x", "", "", "dial tcp!127.0.0.1!1: Connection refused"},
 			{"-a bogus!a!b ls x", "", "", `dial string "bogus!a!b": unknown network bogus`},
 			{"ls /x", "", "", "/x: no server name"},

@@ -26,8 +26,7 @@ func (f *Factotum) secret(p []byte) (*secret, error) {
 	if err := unix.Mlock(mem); err != nil {
 		f.unlocked.Do(func() { f.logf("secrets may be swapped out: mlock: %v", err) })
 	}
-	unix.Madvise(mem, unix.MADV_DONTDUMP)
-	unix.Madvise(mem, unix.MADV_WIPEONFORK)
+	keepIn(mem)
 	s := &secret{b: mem[:copy(mem, p):len(p)], mem: mem}
 	clear(p)
 	return s, nil
