@@ -2,16 +2,12 @@ package factotum
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -40,9 +36,13 @@ const (
 	flagSHA512      = 4
 	boundLife       = 1
 	boundConfirm    = 2
+	boundExtension  = 255
 	extensionBind   = "session-bind@openssh.com"
-	maxBinds        = 16
-	unlockDelay     = 100 * time.Millisecond // more with each try
+
+	extensionRestrict = "restrict-destination-v00@openssh.com"
+
+	maxBinds    = 16
+	unlockDelay = 100 * time.Millisecond // more with each try
 )
 
 // An Agent is a factotum's keys of ssh as an ssh-agent has them.
@@ -151,7 +151,9 @@ type agentConn struct {
 	a     *Agent
 	ctx   context.Context
 	up    net.Conn
-	binds int
+	binds []bind
+	// A session was to be bound and could not be: keys with destinations are not there.
+	badBind bool
 }
 
 func (s *agentConn) close() {
@@ -212,10 +214,13 @@ func (s *agentConn) do(kind byte, r *sshkey.Reader, m []byte) ([]byte, error) {
 		if err := r.End(); err != nil {
 			return nil, err
 		}
-		if a.f.delSSH(base64.StdEncoding.EncodeToString(blob)) > 0 {
-			return nil, nil
+		found := s.keys(Attr{Name: "pub", Value: base64.StdEncoding.EncodeToString(blob)})
+		if len(found) == 0 {
+			return s.pass(m)
 		}
-		return s.pass(m)
+		release(found)
+		a.f.delSSH(base64.StdEncoding.EncodeToString(blob))
+		return nil, nil
 	case agentRemoveAll:
 		if err := r.End(); err != nil {
 			return nil, err
@@ -227,9 +232,22 @@ func (s *agentConn) do(kind byte, r *sshkey.Reader, m []byte) ([]byte, error) {
 	return nil, errors.New("unknown message")
 }
 
-// keys gives the keys, held.
-func (s *agentConn) keys(more ...Attr) []*key {
-	return s.a.f.ring.find(who{host: true}, Attrs{{Name: "proto", Value: "ssh"}}.With(more...), false)
+// keys gives the keys, held, that may be seen over the sessions that are bound.
+func (s *agentConn) keys(more ...Attr) (seen []*key) {
+	for _, k := range s.a.f.ring.find(who{host: true}, Attrs{{Name: "proto", Value: "ssh"}}.With(more...), false) {
+		if s.usable(k.data.(*sshData), "") == nil {
+			seen = append(seen, k)
+		} else {
+			k.release()
+		}
+	}
+	return seen
+}
+
+func release(keys []*key) {
+	for _, k := range keys {
+		k.release()
+	}
 }
 
 // list gives what there is here, and then what the other agent has.
@@ -260,18 +278,19 @@ func (s *agentConn) list() []byte {
 }
 
 func (s *agentConn) sign(blob, data []byte, flags uint32, m []byte) ([]byte, error) {
-	found := s.keys(Attr{Name: "pub", Value: base64.StdEncoding.EncodeToString(blob)})
+	found := s.a.f.ring.find(who{host: true}, Attrs{{Name: "proto", Value: "ssh"}, {Name: "pub", Value: base64.StdEncoding.EncodeToString(blob)}}, false)
 	if len(found) == 0 {
 		return s.pass(m)
 	}
-	for _, k := range found {
-		defer k.release()
-	}
+	defer release(found)
 	k := found[0]
+	d := k.data.(*sshData)
+	if err := s.mayLogin(d, data); err != nil {
+		return nil, err
+	}
 	if err := s.a.f.allowed(s.ctx, k); err != nil {
 		return nil, err
 	}
-	d := k.data.(*sshData)
 	algorithm := ""
 	if d.Type == sshkey.RSA {
 		algorithm = sshkey.RSASHA256 // and never SHA-1, which is asked for without a flag
@@ -286,136 +305,4 @@ func (s *agentConn) sign(blob, data []byte, flags uint32, m []byte) ([]byte, err
 	s.a.f.ring.mark(k, true)
 	s.a.f.logf("ssh-agent: signed with %s", d.Fingerprint())
 	return sshkey.AppendBytes([]byte{agentSigned}, sig), nil
-}
-
-// add adds a key. One whose private part is elsewhere (sk-) is the other agent's.
-func (s *agentConn) add(r *sshkey.Reader, bound bool, m []byte) ([]byte, error) {
-	start := r.B
-	if typ := (&sshkey.Reader{B: start}).String(); strings.HasPrefix(typ, "sk-") {
-		return s.pass(m)
-	}
-	if _, err := sshkey.ParsePrivate(r); err != nil {
-		return nil, err
-	}
-	wire := start[:len(start)-len(r.B)]
-	comment := r.String()
-	var more Attrs
-	var life time.Duration
-	for r.Err == nil && len(r.B) > 0 {
-		switch kind := r.Byte(); {
-		case !bound:
-			return nil, sshkey.ErrFormat
-		case kind == boundLife:
-			life = time.Duration(r.Uint32()) * time.Second
-			if life == 0 {
-				return nil, errors.New("lifetime of 0")
-			}
-		case kind == boundConfirm:
-			more = more.With(Attr{Name: "confirm"})
-		default: // what isn't understood can't be kept to
-			return nil, fmt.Errorf("constraint %d is not known", kind)
-		}
-	}
-	if r.Err != nil {
-		return nil, r.Err
-	}
-	if strings.ContainsAny(comment, "\n\x00") {
-		comment = ""
-	}
-	return nil, s.a.f.AddSSH(wire, comment, more, life)
-}
-
-var errExtension = errors.New("extension refused")
-
-// extension does session-bind, which says over which connection of ssh a signature is
-// asked for: only the host that holds the key can have signed that connection's name.
-func (s *agentConn) extension(r *sshkey.Reader, m []byte) ([]byte, error) {
-	if name := r.String(); name != extensionBind {
-		return s.pass(m)
-	}
-	host, session, sig, _ := r.Bytes(), r.Bytes(), r.Bytes(), r.Byte()
-	if err := r.End(); err != nil {
-		return nil, fmt.Errorf("%w: %w", errExtension, err)
-	}
-	pub, err := sshkey.ParsePublic(host)
-	if err == nil {
-		err = pub.Verify(session, sig)
-	}
-	if err == nil && s.binds == maxBinds {
-		err = errors.New("bound too often")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%w: session-bind: %w", errExtension, err)
-	}
-	s.binds++
-	s.a.f.logf("ssh-agent: session of host %s", pub.Fingerprint())
-	s.pass(m)
-	return nil, nil
-}
-
-// pass asks the other agent.
-func (s *agentConn) pass(m []byte) ([]byte, error) {
-	errNone := errors.New("no such key, and no other agent")
-	if s.a.upstream == "" {
-		return nil, errNone
-	}
-	if s.up == nil {
-		var d net.Dialer
-		c, err := d.DialContext(s.ctx, "unix", s.a.upstream)
-		if err != nil {
-			return nil, fmt.Errorf("other agent: %w", err)
-		}
-		s.up = c
-		context.AfterFunc(s.ctx, func() { c.Close() })
-	}
-	err := writeAgent(s.up, m)
-	var out []byte
-	if err == nil {
-		out, err = readAgent(s.up)
-	}
-	if err != nil {
-		s.up.Close()
-		s.up = nil
-		return nil, fmt.Errorf("other agent: %w", err)
-	}
-	return out, nil
-}
-
-func (a *Agent) isLocked() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.locked != nil
-}
-
-// lock hides all keys, until unlocked with the same passphrase. Each wrong one makes
-// the next wait longer.
-func (a *Agent) lock(ctx context.Context, pass []byte, lock bool) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	hash := func() [32]byte { return sha256.Sum256(append(a.salt[:], pass...)) }
-	switch {
-	case lock && a.locked != nil:
-		return errors.New("it is locked already")
-	case lock:
-		rand.Read(a.salt[:])
-		h := hash()
-		a.locked, a.tries = &h, 0
-		return nil
-	case a.locked == nil:
-		return errors.New("it is not locked")
-	}
-	if a.tries > 0 {
-		select {
-		case <-time.After(unlockDelay * time.Duration(min(a.tries, 100))):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	h := hash()
-	if subtle.ConstantTimeCompare(h[:], a.locked[:]) != 1 {
-		a.tries++
-		return errors.New("wrong passphrase")
-	}
-	a.locked = nil
-	return nil
 }

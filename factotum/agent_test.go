@@ -143,7 +143,6 @@ func TestSSHAdd(t *testing.T) {
 	if strings.Contains(strings.Join(x.f.journal.lines, ""), "!key=") {
 		t.Error("the log has a key")
 	}
-	x.run(false, "ssh-add", "-h", "somewhere", x.path("ed25519")) // which we can't keep to
 }
 
 // TestAgentLock locks and unlocks it.
@@ -376,6 +375,51 @@ func TestProtoSSH(t *testing.T) {
 	}
 }
 
+// TestAgentCut cuts each message at each byte, and adds one: it fails, and is logged.
+func TestAgentCut(t *testing.T) {
+	_, key, _ := ed25519.GenerateKey(rand.Reader)
+	wire, _ := sshkey.AppendPrivate(nil, key)
+	pub, _ := sshkey.New(key.Public())
+	host, err := sshkey.ParsePrivate(&sshkey.Reader{B: bytes.Clone(wire)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sig, err := host.Sign([]byte("session"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bound := sshkey.AppendBytes(sshkey.AppendBytes([]byte{agentExtension}, extensionBind), pub.Blob)
+	bound = append(sshkey.AppendBytes(sshkey.AppendBytes(bound, "session"), sig), 0)
+	add := append(sshkey.AppendBytes(append([]byte{agentAddBound}, wire...), "c"), boundExtension)
+	add = sshkey.AppendBytes(sshkey.AppendBytes(add, extensionRestrict), routeTo("", nil, "u", pub, false))
+	for _, m := range [][]byte{
+		{agentList}, {agentRemoveAll}, bound, add,
+		sshkey.AppendBytes(append([]byte{agentAdd}, wire...), "c"),
+		binary.BigEndian.AppendUint32(sshkey.AppendBytes(sshkey.AppendBytes([]byte{agentSign}, pub.Blob), "data"), 0),
+		sshkey.AppendBytes([]byte{agentRemove}, pub.Blob),
+		sshkey.AppendBytes([]byte{agentLock}, "x"),
+	} {
+		for n := 1; n <= len(m)+1; n++ {
+			f := filled(t, Config{}, "")
+			if err := f.AddSSH(wire, "c", nil, 0); err != nil {
+				t.Fatal(err)
+			}
+			s := &agentConn{a: f.NewAgent(""), ctx: t.Context()}
+			before := len(f.journal.lines)
+			r := s.answer(append(bytes.Clone(m), 0)[:n])
+			failed := r[0] == agentFailure || r[0] == agentExtFailure
+			// A key without destinations or comment is a key, if the message ends there.
+			if whole := n == len(m) || m[0] == agentAddBound && n == len(m)-len(add)+1+len(wire)+5; failed == whole {
+				t.Errorf("message %d, %d of %d bytes: %d", m[0], n, len(m), r[0])
+			}
+			if failed && (len(f.journal.lines) == before || len(f.ring.list()) != 1) {
+				t.Errorf("message %d, %d of %d bytes: no line in the log, or the key is gone", m[0], n, len(m))
+			}
+			s.close()
+		}
+	}
+}
+
 // FuzzAgent plays messages to an agent.
 func FuzzAgent(f *testing.F) {
 	_, key, _ := ed25519.GenerateKey(rand.Reader)
@@ -384,6 +428,8 @@ func FuzzAgent(f *testing.F) {
 	f.Add([]byte{agentList})
 	f.Add(append(sshkey.AppendBytes(append([]byte{agentAddBound}, wire...), "comment"), boundConfirm, boundLife, 0, 0, 0, 9))
 	f.Add(binary.BigEndian.AppendUint32(sshkey.AppendBytes(sshkey.AppendBytes([]byte{agentSign}, pub.Blob), "data"), 0))
+	f.Add(sshkey.AppendBytes(sshkey.AppendBytes(append(sshkey.AppendBytes(append([]byte{agentAddBound}, wire...), "c"), boundExtension), extensionRestrict),
+		routeTo("", nil, "u", pub, false)))
 	f.Add(sshkey.AppendBytes([]byte{agentRemove}, pub.Blob))
 	f.Add(sshkey.AppendBytes([]byte{agentLock}, "x"))
 	f.Add(sshkey.AppendBytes([]byte{agentExtension}, extensionBind))

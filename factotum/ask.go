@@ -47,6 +47,10 @@ func (a *asker) ask(ctx context.Context, about Attrs) (Attrs, error) {
 		a.mu.Unlock()
 		return nil, errNobody
 	}
+	if srv.Nonblock(ctx) {
+		a.mu.Unlock()
+		return nil, srv.ErrAgain
+	}
 	a.last++
 	q := &question{tag: a.last, text: fmt.Sprintf("%s tag=%d %s", a.name, a.last, about), answer: make(chan Attrs, 1)}
 	a.questions = append(a.questions, q)

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+
+	"ninespace/srv"
 )
 
 // A conv is a conversation. Its protocol is a function that sends and receives as if it
@@ -58,7 +60,7 @@ func (c *conv) end(err error) {
 	}
 	c.keys = nil
 	switch {
-	case err == errClosed:
+	case err == errClosed, err == srv.ErrAgain:
 	case err != nil:
 		c.f.logf("%d: %s: %v", c.n, c.attrs, err)
 	default:
@@ -198,6 +200,9 @@ func (c *conv) key(template Attrs) (*key, error) {
 			return nil, fmt.Errorf("%w %s", errNoKey, template)
 		}
 		_, err := c.f.needkey.ask(c.ctx, template)
+		if err == errNobody {
+			err = c.askKey(template)
+		}
 		switch {
 		case err == nil:
 			asked = true
@@ -205,6 +210,7 @@ func (c *conv) key(template Attrs) (*key, error) {
 		case err == errNobody:
 			c.f.logf("%d: needkey %s", c.n, template)
 			err = c.again("needkey " + template.String())
+		case err == srv.ErrAgain:
 		default:
 			err = c.again("") // flushed
 		}
@@ -212,6 +218,25 @@ func (c *conv) key(template Attrs) (*key, error) {
 			return nil, err
 		}
 	}
+}
+
+// askKey has Config.NeedKey give a key; errNobody says that there is none.
+func (c *conv) askKey(template Attrs) error {
+	if c.f.cfg.NeedKey == nil || !c.user.host || template.Get("proto") == "ssh" { // which nobody types
+		return errNobody
+	}
+	if srv.Nonblock(c.ctx) {
+		return srv.ErrAgain
+	}
+	a, err := c.f.cfg.NeedKey(c.ctx, template)
+	if err == nil {
+		err = c.f.AddKey(a, 0)
+	}
+	if err != nil && c.ctx.Err() == nil {
+		c.f.logf("%d: key %s: %v", c.n, template, err)
+		return errNobody
+	}
+	return err
 }
 
 // again answers the request and waits until it is made again.
@@ -229,9 +254,21 @@ func (c *conv) again(reply string) error {
 	}
 }
 
+// speakfor is the role of a client who is himself by a key that is not his: by one of
+// factotum's owner with role=speakfor, whom the authentication server lets speak for others.
+const speakfor = "speakfor"
+
+// keyUser is whose keys are used.
+func (c *conv) keyUser() who {
+	if c.attrs.Get("role") == speakfor {
+		return who{c.f.cfg.Owner, true}
+	}
+	return c.user
+}
+
 // have is key for a key that is there now.
 func (c *conv) have(template Attrs) (*key, error) {
-	found := c.f.ring.find(c.user, template, true)
+	found := c.f.ring.find(c.keyUser(), template, true)
 	if len(found) == 0 {
 		return nil, errNoKey
 	}
@@ -258,6 +295,15 @@ func (f *Factotum) allowed(ctx context.Context, k *key) error {
 		return nil
 	}
 	ans, err := f.confirm.ask(ctx, k.attrs)
+	if err == errNobody && f.cfg.Confirm != nil {
+		if srv.Nonblock(ctx) {
+			return srv.ErrAgain
+		}
+		var yes bool
+		if yes, err = f.cfg.Confirm(ctx, k.attrs); yes {
+			return nil
+		}
+	}
 	switch {
 	case err == errNobody:
 		return errors.New("nobody is there to confirm the use of the key")

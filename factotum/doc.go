@@ -38,6 +38,7 @@
 //	start attr ...  begin: proto=, role=, and a template for the key
 //	read            what to send to the other party
 //	write data      what it sent; readhex and writehex are the same in hexadecimal
+//	once attr ...   start, and behind a newline data: write that, and read
 //	authinfo        who it is, once done: four counted fields, cuid, suid, cap, secret
 //	attr            the attributes of the conversation
 //

@@ -237,6 +237,25 @@ func TestCurl(t *testing.T) {
 	}
 }
 
+// TestBadVerbs: what is no request is an error, and a line of the log that has not what
+// may be a secret.
+func TestBadVerbs(t *testing.T) {
+	for _, req := range []string{"", " ", "sesame", "READ", "start", "start proto", "start proto=none", "start proto=pass role=server", "start =", "start a='",
+		"start proto=pass !password=sesame", "read sesame", "write", "writehex", "once", "once proto=pass", "authinfo", "sesame proto=pass", "start\nproto=pass", "\x00\xff"} {
+		f := filled(t, Config{}, fuzzKeys)
+		o := own(f, "")
+		r := o.r.do(t.Context(), []byte(req))
+		if !strings.HasPrefix(r, "error ") && r != "protocol not started" || strings.Contains(r, "sesame") {
+			t.Errorf("%q: %q", req, r)
+		}
+		log := strings.Join(f.journal.lines, "\n")
+		if strings.Contains(log, "sesame") || strings.Contains(r, "verb") && !strings.Contains(log, "unknown verb") {
+			t.Errorf("%q: the log is %s", req, log)
+		}
+		o.close()
+	}
+}
+
 // FuzzRPC plays requests, a line each, and looks for secrets in the replies.
 func FuzzRPC(f *testing.F) {
 	f.Add([]byte("start proto=cram role=client\nwrite <x@y>\nread\nread\nwrite ok\nread\nauthinfo\nattr"))

@@ -22,6 +22,12 @@ type Config struct {
 	// AuthDial connects to the authentication server of a domain, for dp9ik; nil: there
 	// is none, and only who has the server's own key can be its client.
 	AuthDial func(ctx context.Context, dom string) (net.Conn, error)
+	// Confirm is asked whether a key, told without its secrets, may be used, where nobody has
+	// the file confirm open; nil: it may not.
+	Confirm func(ctx context.Context, key Attrs) (bool, error)
+	// NeedKey is asked for a key that a template describes and the owner needs, where nobody
+	// has needkey open: it gives the whole of it. Its error leaves it missing. nil: nobody is.
+	NeedKey func(ctx context.Context, template Attrs) (Attrs, error)
 	// Caphash writes the hash of a capability to a broker (package capfs), so that a server
 	// of dp9ik gets one to become the user by; nil: it gets none.
 	Caphash func(ctx context.Context, hash []byte) error

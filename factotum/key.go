@@ -1,6 +1,7 @@
 package factotum
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -162,7 +163,7 @@ func (r *ring) find(u who, template Attrs, one bool) (found []*key) {
 	defer r.mu.Unlock()
 	for _, k := range r.keys {
 		has := k.attrs.Get("role")
-		if k.disabled || k.attrs.Has("disabled") || role != "" && has != "" && has != role {
+		if k.disabled || k.attrs.Has("disabled") || role != "" && has != "" && has != role || role == speakfor && has == "" {
 			continue
 		}
 		if !u.mayUse(k) || !k.all().matches(template) || !k.until.IsZero() && now.After(k.until) || !k.hold() {
@@ -213,7 +214,15 @@ func (u who) mayUse(k *key) bool {
 // AddKey adds a key as ctl's message "key" does: one for each proto= of the tuple.
 // lifetime is how long it is kept, 0 for ever.
 // Errors tell what is missing or malformed, and no value.
-func (f *Factotum) AddKey(a Attrs, lifetime time.Duration) error {
+func (f *Factotum) AddKey(a Attrs, lifetime time.Duration) error { return f.addKeys(a, nil, lifetime) }
+
+// addKeys is AddKey, with more secrets, whose bytes it wipes.
+func (f *Factotum) addKeys(a Attrs, secrets map[string][]byte, lifetime time.Duration) error {
+	defer func() {
+		for _, b := range secrets {
+			clear(b)
+		}
+	}()
 	var protos []*proto
 	for _, at := range a {
 		if at.Query {
@@ -251,6 +260,13 @@ func (f *Factotum) AddKey(a Attrs, lifetime time.Duration) error {
 				break
 			}
 			k.priv = append(k.priv, private{at.Name, s})
+		}
+		for name, b := range secrets {
+			var s *secret
+			if s, err = f.secret(bytes.Clone(b)); err != nil {
+				break
+			}
+			k.priv = append(k.priv, private{name, s})
 		}
 		keys = append(keys, k)
 		if err == nil {

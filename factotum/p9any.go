@@ -92,7 +92,7 @@ func p9anyClient(c *conv) error {
 	// One that there is a key for, or else the first, which is then asked for.
 	pick := known[0]
 	for _, o := range known {
-		found := c.f.ring.find(c.user, c.attrs.With(Attr{Name: "proto", Value: o.name}, Attr{Name: "dom", Value: o.dom}), true)
+		found := c.f.ring.find(c.keyUser(), c.attrs.With(Attr{Name: "proto", Value: o.name}, Attr{Name: "dom", Value: o.dom}), true)
 		if len(found) > 0 {
 			found[0].release()
 			pick = o

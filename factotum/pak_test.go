@@ -130,6 +130,23 @@ func TestBadPoints(t *testing.T) {
 	if none < 10 || none > 54 {
 		t.Errorf("%d of 64 numbers encode no point", none)
 	}
+	// The points of order 2 and 4 are, with the identity, one to Decaf, which is refused: by
+	// who exchanges keys too.
+	k, err := newPakKey("glenda", []byte("rabbit"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, minus := authtest.Num(1), authtest.Less(authtest.Num(0), authtest.Num(1))
+	for _, small := range []authtest.Point{{X: authtest.Num(0), Y: one}, {X: authtest.Num(0), Y: minus}, {X: one, Y: authtest.Num(0)}, {X: minus, Y: authtest.Num(0)}} {
+		if !small.On() || !small.Scale(big.NewInt(4)).Is(authtest.Point{X: authtest.Num(0), Y: one}) {
+			t.Fatal("not of small order")
+		}
+		for _, client := range []bool{true, false} {
+			if key, err := newPak(k, client).finish(small.Encode()); err == nil {
+				t.Errorf("a point of small order makes the key %x", key)
+			}
+		}
+	}
 	for name, b := range map[string][]byte{
 		"zero": make([]byte, 56), "negative": negative, "with p added": plusP, "p": authtest.P().Bytes(),
 		"all ones": bytes.Repeat([]byte{255}, 56),

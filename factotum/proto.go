@@ -29,9 +29,9 @@ func protos() []proto {
 	return []proto{
 		{"apop", []role{{"client", apopClient}, {"server", apopServer}}, "user? !password?", plain},
 		{"cram", []role{{"client", cramClient}, {"server", cramServer}}, "user? !password?", plain},
-		{"dp9ik", []role{{"client", dp9ikClient}, {"server", dp9ikServer}}, "user? dom? !password?", dp9ikKey},
+		{"dp9ik", []role{{"client", dp9ikClient}, {"server", dp9ikServer}, {speakfor, dp9ikClient}}, "user? dom? !password?", dp9ikKey},
 		{"httpdigest", []role{{"client", digestClient}, {"server", digestServer}}, "user? realm? !password?", plain},
-		{"p9any", []role{{"client", p9anyClient}, {"server", p9anyServer}}, "", nil},
+		{"p9any", []role{{"client", p9anyClient}, {"server", p9anyServer}, {speakfor, p9anyClient}}, "", nil},
 		{"pass", []role{{"client", passClient}}, "user? !password?", plain},
 		{"ssh", []role{{"sign", sshSign}, {"public", sshPublic}}, "!key?", sshKeyData},
 		{"tls", []role{{"client", tlsSign}, {"server", tlsSign}}, "", nil},

@@ -40,11 +40,30 @@ type rpc struct {
 	last    string // what the coroutine answered last, when it had ended
 }
 
-// Write takes a request.
-func (r *rpc) Write(_ context.Context, p []byte, _ int64) (int, error) {
-	defer clear(p)
+// Inline marks that a request is taken, and a signature made, on the goroutine that reads
+// the connection: two switches between threads cost more than that. What takes long, or may
+// wait, is put off.
+func (r *rpc) Inline() {}
+
+// lock waits for another request of the fid, where it may.
+func (r *rpc) lock(ctx context.Context) error {
+	if r.mu.TryLock() {
+		return nil
+	}
+	if srv.Nonblock(ctx) {
+		return srv.ErrAgain
+	}
 	r.mu.Lock()
+	return nil
+}
+
+// Write takes a request.
+func (r *rpc) Write(ctx context.Context, p []byte, _ int64) (int, error) {
+	if err := r.lock(ctx); err != nil {
+		return 0, err
+	}
 	defer r.mu.Unlock()
+	defer clear(p)
 	switch {
 	case r.pending != nil:
 		return 0, p9.NewError(0x10, "rpc already pending; read to clear")
@@ -57,13 +76,21 @@ func (r *rpc) Write(_ context.Context, p []byte, _ int64) (int, error) {
 
 // Read does the request and gives its reply.
 func (r *rpc) Read(ctx context.Context, p []byte, _ int64) (int, error) {
-	r.mu.Lock()
+	if err := r.lock(ctx); err != nil {
+		return 0, err
+	}
 	defer r.mu.Unlock()
 	if r.pending == nil {
 		return 0, invalid("no rpc pending")
 	}
 	if r.answer == nil {
+		if srv.Nonblock(ctx) && !bytes.HasPrefix(r.pending, []byte("once ")) {
+			return 0, srv.ErrAgain
+		}
 		s := r.do(ctx, r.pending)
+		if s == again {
+			return 0, srv.ErrAgain
+		}
 		if ctx.Err() != nil && s == "" {
 			return 0, ctx.Err()
 		}
@@ -104,6 +131,8 @@ func (r *rpc) do(ctx context.Context, req []byte) string {
 		return r.start(ctx, string(data))
 	case "read", "write":
 		return r.step(ctx, verb, data)
+	case "once":
+		return r.once(ctx, data)
 	case "readhex":
 		s := r.step(ctx, "read", data)
 		if text, ok := strings.CutPrefix(s, "ok "); ok {
@@ -159,6 +188,29 @@ func (r *rpc) start(ctx context.Context, text string) string {
 	r.conv = c
 	r.next, r.stop = c.start(role)
 	return r.resume()
+}
+
+// again is what once gives where it would have had to wait and may not.
+const again = "again"
+
+// once is a whole conversation of a message each way. One that was flushed begins anew.
+func (r *rpc) once(ctx context.Context, data []byte) string {
+	defer r.close()
+	attrs, msg, ok := bytes.Cut(data, []byte("\n"))
+	if !ok {
+		return "error once without a message"
+	}
+	s := r.start(ctx, string(attrs))
+	if s == "ok" {
+		s = r.step(ctx, "write", msg)
+	}
+	if s == "ok" {
+		s = r.step(ctx, "read", nil)
+	}
+	if s == "error "+srv.ErrAgain.Error() {
+		return again
+	}
+	return s
 }
 
 // step has the conversation go on.

@@ -30,6 +30,9 @@ func tlsSign(c *conv) error {
 		return err
 	}
 	d := k.data.(*sshData)
+	if d.routes != nil {
+		return errRouted
+	}
 	if d.Type == sshkey.RSA {
 		return invalid("only Ed25519 and ECDSA keys sign for TLS")
 	}

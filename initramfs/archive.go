@@ -17,7 +17,7 @@ type Archive struct {
 	ino  int
 	off  int64
 	err  error
-	made map[string]bool
+	made map[string]bool // by name, whether it is a directory
 }
 
 // NewArchive begins an archive on w.
@@ -27,10 +27,9 @@ func NewArchive(w io.Writer) *Archive {
 
 // Dir adds a directory, unless it has been added.
 func (a *Archive) Dir(name string, perm fs.FileMode) {
-	if name = path.Clean(name); a.made[name] {
-		return
+	if name = path.Clean(name); !a.made[name] {
+		a.add(name, 0o040000|perm, "")
 	}
-	a.add(name, 0o040000|perm, "")
 }
 
 // File adds a file with the data.
@@ -65,12 +64,16 @@ func (a *Archive) add(name string, mode fs.FileMode, data string) {
 		a.fail(fmt.Errorf("%s: not a name in an image", name))
 		return
 	}
-	if a.made[name] {
+	if _, is := a.made[name]; is {
 		a.fail(fmt.Errorf("%s: twice in the image", name))
 		return
 	}
+	if dir, is := a.made[path.Dir(name)]; is && !dir {
+		a.fail(fmt.Errorf("%s: %s is no directory", name, path.Dir(name)))
+		return
+	}
 	a.Dir(path.Dir(name), 0o755)
-	a.made[name] = true
+	a.made[name] = mode&0o170000 == 0o040000
 	a.header(name, mode, data)
 }
 

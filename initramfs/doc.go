@@ -8,7 +8,7 @@
 //	lib/modules/index	a line for each module: its name, what it needs, its aliases
 //	lib/modules/load	the names of those to load at boot, a line each
 //	lib/namespace		namespace(6) of the node's commands; missing: newns's
-//	root/.ssh/authorized_keys	who may come in
+//	etc/ninespace/users	who may come in
 //	etc/{passwd,group,hosts,nsswitch.conf}	root and nobody, and no others
 //	dev mnt n proc root run srv sys tmp	empty directories
 //

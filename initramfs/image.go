@@ -2,6 +2,7 @@ package initramfs
 
 import (
 	"debug/elf"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"ninespace/factotum/sshkey"
 )
 
 // A Config says what is in an image.
@@ -22,7 +25,7 @@ type Config struct {
 	Need    []string // names of the modules that come along, with all that they need
 	Load    []string // those that are loaded at boot in any case; they come along too
 	NS      string   // namespace(6) lines; "" newns's own
-	Keys    string   // authorized_keys(5) lines of the owner, root
+	Keys    string   // public keys, a line each as in a file NAME.pub, of who may come in as root
 	Files   []Extra  // further files, and ones that stand in the place of the image's own
 }
 
@@ -127,8 +130,11 @@ func (c Config) files() (map[string]entry, error) {
 		files["lib/namespace"] = entry{mode: 0o644, data: c.NS}
 	}
 	if c.Keys != "" {
-		files["root/.ssh"] = entry{mode: fs.ModeDir | 0o700}
-		files["root/.ssh/authorized_keys"] = entry{mode: 0o600, data: c.Keys}
+		owners, err := owners(c.Keys)
+		if err != nil {
+			return nil, err
+		}
+		files["etc/ninespace/users"] = entry{mode: 0o644, data: owners}
 	}
 	if err := c.modules(files); err != nil {
 		return nil, err
@@ -139,6 +145,33 @@ func (c Config) files() (map[string]entry, error) {
 		}
 	}
 	return files, nil
+}
+
+// owners gives the lines of /etc/ninespace/users by which whoever has one of the keys is the
+// node's owner, root.
+func owners(keys string) (string, error) {
+	var b strings.Builder
+	for line := range strings.Lines(keys) {
+		f := strings.Fields(line)
+		if len(f) == 0 || strings.HasPrefix(f[0], "#") {
+			continue
+		}
+		var pub *sshkey.Public
+		blob, err := []byte(nil), errors.New("not a type and a key")
+		if len(f) > 1 {
+			if blob, err = base64.StdEncoding.DecodeString(f[1]); err == nil {
+				pub, err = sshkey.ParsePublic(blob)
+			}
+		}
+		if err == nil && pub.Type != f[0] {
+			err = fmt.Errorf("a key of type %s", pub.Type)
+		}
+		if err != nil {
+			return "", fmt.Errorf("key %q: %w", strings.TrimSpace(line), err)
+		}
+		fmt.Fprintf(&b, "%s root # %s\n", pub.Fingerprint(), strings.Join(f[2:], " "))
+	}
+	return b.String(), nil
 }
 
 // unixPerm is a mode's low twelve bits as Unix has them.

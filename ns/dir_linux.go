@@ -189,7 +189,7 @@ func (f *fuseFS) ReadDir(cancel <-chan struct{}, in *devfuse.ReadIn, out *devfus
 func (f *fuseFS) ReadDirPlus(cancel <-chan struct{}, in *devfuse.ReadIn, out *devfuse.DirList) syscall.Errno {
 	return f.readdir(cancel, in, func(ctx *reqCtx, d *dirHandle, e devfuse.DirEntry) bool {
 		o := out.AddPlus(e)
-		if o != nil && e.Off > uint64(len(dots)) && d.n.group.pg.brief(d.c) {
+		if o != nil && e.Off > uint64(len(dots)) && d.soon(e.Name) {
 			r := &dirReq{ctx, d.n, d.c}
 			if c, st, err := d.n.group.walk(r, d.c, e.Name); err == nil && f.entry(r, e.Name, c, &st, o) != 0 {
 				*o = devfuse.EntryOut{}
@@ -197,6 +197,16 @@ func (f *fuseFS) ReadDirPlus(cancel <-chan struct{}, in *devfuse.ReadIn, out *de
 		}
 		return o != nil
 	})
+}
+
+// soon tells whether a name is found without a word with its server.
+func (d *dirHandle) soon(name string) bool {
+	if len(d.members) == 1 {
+		if k, ok := d.members[0].file.(*kept); ok {
+			return k.atHand(name) && !d.n.group.pg.on(d.members[0].dev)
+		}
+	}
+	return d.n.group.pg.brief(d.c)
 }
 
 var dots = [...]string{".", ".."}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"ninespace/srv"
@@ -25,6 +26,7 @@ type Engine struct {
 	baseDirs      []string
 	noGraft, v9fs bool
 	kernel        kernel
+	forgotten     atomic.Pointer[func(dev uint64, paths []uint64, all bool)] // tells the kernel of changed files
 
 	mu     sync.Mutex
 	groups map[int]*Group

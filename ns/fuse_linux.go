@@ -93,13 +93,24 @@ type node struct {
 func newFuseFS(eng *Engine) *fuseFS {
 	f := &fuseFS{eng: eng, own: myIds(),
 		nodes: map[uint64]*node{}, files: map[fileKey]*node{}, dirs: map[dirKey]map[*node]struct{}{}, handles: map[uint64]any{}, last: devfuse.RootId}
+	tell := f.forgotten
+	eng.forgotten.Store(&tell)
 	f.nodes[devfuse.RootId] = &node{id: devfuse.RootId, dir: true, lookup: 1, kids: map[string]*node{}}
 	return f
 }
 
 // connect begins to answer the kernel on a descriptor of /dev/fuse.
 func (f *fuseFS) connect(fd int) error {
-	conn, err := devfuse.New(fd, f, devfuse.Options{MaxWrite: maxWrite, Flags: devfuse.CapAsyncRead | devfuse.CapBigWrites |
+	if err := f.agree(fd, f); err != nil {
+		return err
+	}
+	go f.conn.Serve()
+	return nil
+}
+
+// agree has what is asked on fd be answered by fs, which is f or stands before it.
+func (f *fuseFS) agree(fd int, fs devfuse.FS) error {
+	conn, err := devfuse.New(fd, fs, devfuse.Options{MaxWrite: maxWrite, Flags: devfuse.CapAsyncRead | devfuse.CapBigWrites |
 		devfuse.CapFileOps | devfuse.CapParallelDirops | devfuse.CapReaddirplus | devfuse.CapReaddirplusAuto | devfuse.CapCacheSymlinks |
 		devfuse.CapMaxPages | devfuse.CapAutoInvalData | devfuse.CapPassthrough | devfuse.CapExpireOnly | devfuse.CapAtomicTrunc |
 		devfuse.CapDirectMmap | devfuse.CapKillPriv | devfuse.CapPosixLocks | devfuse.CapFlockLocks})
@@ -108,7 +119,6 @@ func (f *fuseFS) connect(fd int) error {
 	}
 	f.conn, f.exp = conn, conn.Has(devfuse.CapExpireOnly)
 	f.alone.Store(!conn.Has(devfuse.CapPassthrough))
-	go conn.Serve()
 	return nil
 }
 

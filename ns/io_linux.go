@@ -95,6 +95,9 @@ func (f *fuseFS) Open(cancel <-chan struct{}, in *devfuse.OpenIn, out *devfuse.O
 	return status(f.opened(ctx, n, c, h, in.Flags, false, out))
 }
 
+// An opening is a handle that may know its file's attributes from when it was opened.
+type opening interface{ opening() (p9.Stat, error) }
+
 // opened answers with an open file. The page cache is kept where the file's
 // version is still that of the last open; a file without versions has none.
 func (f *fuseFS) opened(ctx context.Context, n *node, c *Chan, h srv.Handle, flags uint32, fresh bool, out *devfuse.OpenOut) error {
@@ -110,8 +113,14 @@ func (f *fuseFS) opened(ctx context.Context, n *node, c *Chan, h srv.Handle, fla
 		if hf, ok := h.(srv.File); ok {
 			file = hf
 		}
-		var err error
-		if st, err = file.Stat(ctx); err != nil {
+		err := error(p9.ErrNotSup)
+		if o, ok := h.(opening); ok {
+			st, err = o.opening()
+		}
+		if err != nil {
+			st, err = file.Stat(ctx)
+		}
+		if err != nil {
 			c.close()
 			clunkHandle(c.file, h)
 			return err

@@ -124,14 +124,20 @@ func (h *fileHandle) mayCloseUnseen() bool {
 
 // Flush is told of each close of a descriptor: the process then has no locks of the
 // file any more, through whichever descriptor it took them.
-func (f *fuseFS) Flush(_ <-chan struct{}, in *devfuse.FlushIn) syscall.Errno {
+func (f *fuseFS) Flush(cancel <-chan struct{}, in *devfuse.FlushIn) syscall.Errno {
 	h, ok := f.handle(in.Fh).(*fileHandle)
 	if !ok {
 		return 0
 	}
+	var errno syscall.Errno
+	if w, ok := h.h.(flusher); ok {
+		ctx := f.ctx(cancel, &in.InHeader, h.n)
+		errno = status(w.Flush(ctx))
+		ctx.finish()
+	}
 	s := h.n.locks.Load()
 	if s == nil {
-		return 0
+		return errno
 	}
 	h.closed.Store(time.Now().UnixNano())
 	o := lockOwner{in.LockOwner, false}
@@ -140,7 +146,12 @@ func (f *fuseFS) Flush(_ <-chan struct{}, in *devfuse.FlushIn) syscall.Errno {
 	} else {
 		s.drop(context.Background(), o, nil)
 	}
-	return 0
+	return errno
+}
+
+// A flusher is a handle that has answered writes which its server has not.
+type flusher interface {
+	Flush(ctx context.Context) error
 }
 
 // patiently does something that no signal interrupts, and that a server must not

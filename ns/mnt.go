@@ -29,7 +29,7 @@ var gone = func() context.Context {
 	return ctx
 }()
 
-func (f *mntFile) Clunk() { f.fid.Clunk(gone) }
+func (f *mntFile) Clunk() { f.fid.Drop() }
 
 func (f *mntFile) Stat(ctx context.Context) (p9.Stat, error) { return f.use(ctx).Stat(ctx) }
 
@@ -52,11 +52,19 @@ func (f *mntFile) WalkStat(ctx context.Context, name string) (srv.File, p9.Stat,
 }
 
 func (f *mntFile) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
-	g, err := f.use(ctx).WalkOpen(ctx, mode)
+	fid := f.use(ctx)
+	if q := fid.Qid(); q.Vers == 0 && !q.IsDir() && fid.Conn().Ordered() { // it will be asked for its attributes
+		g, first, err := fid.WalkOpenStat(ctx, mode, nil)
+		if err != nil {
+			return nil, err
+		}
+		return &mntHandle{mntFile{g}, &first}, nil
+	}
+	g, err := fid.WalkOpen(ctx, mode)
 	if err != nil {
 		return nil, err
 	}
-	return &mntHandle{mntFile{g}}, nil
+	return &mntHandle{mntFile: mntFile{g}}, nil
 }
 
 func (f *mntFile) Create(ctx context.Context, name string, perm fs.FileMode, mode p9.Mode) (srv.File, srv.Handle, error) {
@@ -76,7 +84,7 @@ func (f *mntFile) Create(ctx context.Context, name string, perm fs.FileMode, mod
 		g.Clunk(gone)
 		return nil, nil, err
 	}
-	return n, &mntHandle{mntFile{g}}, nil
+	return n, &mntHandle{mntFile: mntFile{g}}, nil
 }
 
 func (f *mntFile) Unlink(ctx context.Context, name string, isDir bool) error {
@@ -132,7 +140,22 @@ func (f *mntFile) Removexattr(ctx context.Context, name string) error {
 }
 
 // A mntHandle is an open file of a server: a fid of its own.
-type mntHandle struct{ mntFile }
+type mntHandle struct {
+	mntFile
+	first *client.First // what came with the opening, nil for nothing
+}
+
+// Clunk closes the file at once: that may mean something to its server.
+func (h *mntHandle) Clunk() { h.fid.Clunk(gone) }
+
+// opening gives the attributes that the file had when it was opened, where these came
+// along.
+func (h *mntHandle) opening() (p9.Stat, error) {
+	if h.first == nil {
+		return p9.Stat{}, p9.ErrNotSup
+	}
+	return h.first.Stat, h.first.StatErr
+}
 
 // Qid gives the qid that opening told.
 func (h *mntHandle) Qid() p9.Qid { return h.fid.Qid() }

@@ -1,6 +1,8 @@
 package ns
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"ninespace/ns/devfuse"
@@ -27,17 +29,93 @@ func (f *fuseFS) changed(g *Group, at *Chan) {
 	f.mu.RLock()
 	dirs, names := f.stale(g, at)
 	f.mu.RUnlock()
-	if len(dirs)+len(names) == 0 {
+	f.expire(dirs, names)
+}
+
+// forgotten has the kernel ask again for files of a device that others change, and for
+// the names in them. Names that lead to what is no directory are told for a moment only.
+func (f *fuseFS) forgotten(dev uint64, paths []uint64, all bool) {
+	var nodes []*node
+	f.mu.RLock()
+	if all {
+		for _, n := range f.nodes {
+			if n.ch != nil && (n.dir || n.ch.dev.id == dev) {
+				nodes = append(nodes, n)
+			}
+		}
+	}
+	groups := f.eng.all()
+	for _, p := range paths {
+		k := key{dev, p}
+		if n := f.files[fileKey{key: k}]; n != nil {
+			nodes = append(nodes, n)
+		}
+		for _, g := range groups {
+			for _, at := range append(g.pg.shownAt(k), k) {
+				for n := range f.dirs[dirKey{g, at}] {
+					nodes = append(nodes, n)
+				}
+			}
+		}
+	}
+	var ids []uint64
+	var names []toldName
+	for _, n := range nodes {
+		if n.id != 0 {
+			ids = append(ids, n.id)
+			names = append(names, n.toldNames()...)
+		}
+	}
+	f.mu.RUnlock()
+	f.expire(ids, names)
+}
+
+// all gives the groups.
+func (e *Engine) all() []*Group {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Collect(maps.Values(e.groups))
+}
+
+// shownAt gives the places on which a file is mounted.
+func (pg *Pgrp) shownAt(k key) (at []key) {
+	pg.mu.RLock()
+	defer pg.mu.RUnlock()
+	for from, h := range pg.heads {
+		for _, m := range h.mount {
+			if m.to.key() == k {
+				at = append(at, from)
+			}
+		}
+	}
+	return at
+}
+
+// toldNames gives the names in a directory that the kernel may trust.
+func (n *node) toldNames() (names []toldName) {
+	if time.Since(n.turn) < 2*nameTimeout {
+		for _, m := range n.names {
+			for name := range m {
+				names = append(names, toldName{n, n.id, name})
+			}
+		}
+	}
+	return names
+}
+
+// expire has the kernel ask again for attributes of files and for names.
+func (f *fuseFS) expire(ids []uint64, names []toldName) {
+	if len(ids)+len(names) == 0 || f.conn == nil {
 		return
 	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for _, id := range dirs {
+		for _, id := range ids {
 			f.expireAttr(id)
 		}
 		for _, n := range names {
-			if n.dir.busy.Load() == 0 {
+			if f.exp && n.dir.busy.Load() == 0 {
 				f.conn.ExpireName(n.id, n.name)
 			}
 		}
@@ -55,13 +133,7 @@ func (f *fuseFS) stale(g *Group, at *Chan) (dirs []uint64, names []toldName) {
 	all = func(n *node) {
 		if n.id != 0 {
 			dirs = append(dirs, n.id)
-			if time.Since(n.turn) < 2*nameTimeout {
-				for _, m := range n.names {
-					for name := range m {
-						names = append(names, toldName{n, n.id, name})
-					}
-				}
-			}
+			names = append(names, n.toldNames()...)
 		}
 		for _, k := range n.kids {
 			all(k)

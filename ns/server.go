@@ -34,6 +34,13 @@ func (g *Group) dial(ctx context.Context, op Op) (*Chan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
+	if op.Flag&MCACHE != 0 {
+		dev.keep(ctx, func(paths []uint64, all bool) {
+			if tell := g.eng.forgotten.Load(); tell != nil {
+				(*tell)(dev.id, paths, all)
+			}
+		})
+	}
 	to, err := dev.attach(ctx)
 	if err != nil {
 		dev.hangup()

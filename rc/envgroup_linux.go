@@ -2,20 +2,15 @@ package rc
 
 import (
 	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sys/unix"
-
-	"ninespace/rc/syntax"
 )
 
 // An envGroup is a directory of variables that programs share, as env(3) has it: a
 // list is its words with a NUL after each, a function f is fn#f. A shell writes what has
-// changed there when it starts a program; local variables and those of subshells
+// changed there when it starts a program, and in the end; local variables and those of subshells
 // are only in the program's own environment.
 //
 // What an rc begins with is what it was given in its environment, but for files that are
@@ -63,20 +58,6 @@ func setting(name string) bool {
 		return true
 	}
 	return false
-}
-
-// stamp gives the number and the time of a file, which the kernel does not answer from
-// what it remembers.
-func (sh *shell) stamp(name string) (ino uint64, mtime int64, err error) {
-	fd := -1
-	sh.place.do(func() { fd, err = sh.r.hooks.Open(name, unix.O_PATH, 0) })
-	if err != nil {
-		return 0, 0, err
-	}
-	defer unix.Close(fd)
-	var st unix.Statx_t
-	err = unix.Statx(fd, "", unix.AT_EMPTY_PATH|unix.AT_STATX_FORCE_SYNC, unix.STATX_INO|unix.STATX_MTIME, &st)
-	return st.Ino, st.Mtime.Sec*1e9 + int64(st.Mtime.Nsec), err
 }
 
 // joinEnv makes the shell one of the group that it is in. given tells of a variable
@@ -141,36 +122,6 @@ func (sh *shell) takeNewer(g *envGroup, m envMark, given func(string) bool) {
 	}
 }
 
-// take makes a file's contents a variable or a function. One that is as it was stays.
-func (sh *shell) take(g *envGroup, name string) {
-	fd, err := -1, error(nil)
-	sh.place.do(func() { fd, err = sh.r.hooks.Open(g.dir+"/"+name, unix.O_RDONLY, 0) })
-	if err != nil {
-		return
-	}
-	b, err := readAll(nil, fd)
-	unix.Close(fd)
-	if err != nil {
-		return
-	}
-	text := string(b)
-	if f, ok := strings.CutPrefix(name, fnPrefix); ok {
-		if was := sh.fns.m[f]; was == nil || was.text() != text {
-			sh.fns = sh.fns.own()
-			sh.fns.m[f] = &fn{name: f, file: g.dir + "/" + name, source: text}
-			sh.env = nil
-		}
-		return
-	}
-	var list []string
-	if text != "" {
-		list = strings.Split(strings.TrimSuffix(text, "\x00"), "\x00")
-	}
-	if !slices.Equal(list, sh.vars.m[name].list) {
-		sh.put(name, list)
-	}
-}
-
 // changed has a change of a variable or function written with the next program that is
 // started.
 func (sh *shell) changed(name string, c change) {
@@ -213,6 +164,21 @@ func (sh *shell) publish() {
 	sh.env = nil
 }
 
+// bequeath is publish at the end of the shell, for which nobody waits if the server does
+// not answer.
+func (sh *shell) bequeath() {
+	g := sh.eg
+	if g == nil || !sh.egOwn {
+		return
+	}
+	g.mu.Lock()
+	dirty := len(g.dirty) > 0
+	g.mu.Unlock()
+	if dirty && sh.answers(g) {
+		sh.publish()
+	}
+}
+
 // others notes what others have written, before the shell's own writing makes the
 // directory as new as that.
 func (sh *shell) others(g *envGroup) {
@@ -231,37 +197,6 @@ func (sh *shell) others(g *envGroup) {
 			g.mu.Unlock()
 		}
 	}
-}
-
-// writeEnv writes a file, or removes it.
-func (sh *shell) writeEnv(name string, c change) (err error) {
-	var b []byte
-	if c.fn != nil {
-		b = []byte(c.fn.text())
-	}
-	n := 0
-	for _, w := range c.list {
-		n += len(w) + 1
-	}
-	b = slices.Grow(b, n)
-	for _, w := range c.list {
-		b = append(append(b, w...), 0)
-	}
-	sh.place.do(func() {
-		if len(b) == 0 {
-			if err = unix.Unlink(name); err == unix.ENOENT {
-				err = nil
-			}
-			return
-		}
-		var fd int
-		if fd, err = sh.r.hooks.Open(name, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC, 0o666); err != nil {
-			return
-		}
-		err = writeAll(fd, b)
-		unix.Close(fd)
-	})
-	return err
 }
 
 // answers tells whether the server of the directory does, within the time that a person
@@ -335,13 +270,4 @@ func (sh *shell) refresh(functions bool) {
 	g.known, g.looked, g.seen = known, now, now
 	clear(g.theirs)
 	g.mu.Unlock()
-}
-
-// text gives a function as a file has it, a command that defines it.
-func (f *fn) text() string {
-	if f.source != "" {
-		return f.source
-	}
-	_, body, _ := strings.Cut(f.export(), "=")
-	return "fn " + syntax.Quote(f.name) + " " + body + "\n"
 }

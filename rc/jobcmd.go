@@ -88,8 +88,13 @@ func (t *task) line(state string) string {
 func (t *task) command() string {
 	var b strings.Builder
 	for line := range strings.Lines(t.text()) {
-		if line = strings.TrimSpace(line); b.Len() > 0 && line != "" {
+		line = strings.TrimSpace(line)
+		switch so := b.String(); {
+		case so == "" || line == "":
+		case line[0] == '}' || so[len(so)-1] == '{':
 			b.WriteByte(' ')
+		default:
+			b.WriteString("; ")
 		}
 		b.WriteString(line)
 	}

@@ -28,6 +28,7 @@ func (sh *shell) job(pid int, s *stage) {
 // async runs a command and waits for it only when it is asked to. It reads nothing,
 // and is in a process group of its own.
 func (sh *shell) async(c *syntax.Async) error {
+	sh.locate(c.At)
 	null, err := openRetry("/dev/null", unix.O_RDONLY, 0)
 	if err != nil {
 		return sh.failed("/dev/null", err)

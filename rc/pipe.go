@@ -12,6 +12,7 @@ import (
 // pipeline runs commands that write to one another all at once, the last one in
 // the shell itself.
 func (sh *shell) pipeline(c *syntax.Pipeline) error {
+	sh.locate(c.At)
 	n := len(c.Cmds) - 1
 	var t *task
 	if sh.control() && sh.isProgram(c.Cmds[n]) {
@@ -229,6 +230,7 @@ func split(text []byte, sep string) []string {
 // procSub runs commands on another goroutine and gives the name of a pipe to
 // or from them.
 func (sh *shell) procSub(w *syntax.ProcSub) ([]string, error) {
+	sh.locate(w.Body.At)
 	r, wr, err := pipe()
 	if w.Op == syntax.RedirReadWrite {
 		r, wr, err = both()

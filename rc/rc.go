@@ -145,6 +145,7 @@ func (r *Runner) ended(err error) string {
 	if err == nil {
 		sh.goodbye()
 	}
+	sh.bequeath()
 	sh.letGo(0)
 	if fd := r.alarm.Swap(0); fd > 0 {
 		unix.Close(int(fd))

@@ -198,7 +198,7 @@ func (sh *shell) say(msg string) {
 
 // at gives the place that the shell is at, for messages.
 func (sh *shell) at() string {
-	if sh.file == "" {
+	if sh.file == "" || sh.quiet {
 		return sh.r.name + ": "
 	}
 	return sh.file + ":" + strconv.Itoa(int(sh.line)) + ": "

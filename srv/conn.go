@@ -52,6 +52,8 @@ type conn struct {
 	draining bool            // to end when nothing runs
 	stopped  sync.Once       // reading
 
+	holder atomic.Pointer[holder] // of leases; nil: it asked for none
+
 	wg     sync.WaitGroup // workers
 	places sync.Mutex     // guards where nodes are
 

@@ -22,6 +22,9 @@ func (r *req) inline() bool {
 	if f == nil || f.node == nil {
 		return r.stale || r.t.Type != p9.Tattach && r.t.Type != p9.Tauth && (f == nil || f.auth == nil)
 	}
+	if r.changes(f) && r.c.srv.Leases.others(r.c.holder.Load()) {
+		return false // it may have to wait for them
+	}
 	switch r.t.Type {
 	case p9.Tread, p9.Twrite, p9.Tfsync, p9.Treaddir:
 		// A 9P2000 directory's entries are looked at one by one, and may block.
@@ -86,6 +89,9 @@ func (r *req) route(ctx context.Context) (err error) {
 	if f.node == nil {
 		return p9.ErrUnknownFid
 	}
+	if after := r.leased(ctx, f); after != nil {
+		defer after()
+	}
 	switch t.Type {
 	case p9.Tread:
 		return r.read(ctx, f)
@@ -130,6 +136,9 @@ func (r *req) route(ctx context.Context) (err error) {
 func (r *req) attach(ctx context.Context, f *fid) (err error) {
 	t := &r.t
 	u := r.user()
+	if t.Aname == p9.LeaseTree {
+		return r.attachLeases(f, u)
+	}
 	defer func() {
 		if err != nil && ctx.Err() == nil {
 			r.c.say("attach by %s to %q refused: %v", Quote(u.Name), t.Aname, err)
@@ -159,7 +168,7 @@ func (r *req) attach(ctx context.Context, f *fid) (err error) {
 		return err
 	}
 	f.who = who
-	f.node = r.c.newNode(root, "/", nil)
+	f.node = r.c.newNode(root, st.Qid.Path, "/", nil)
 	r.reply().Qid = st.Qid
 	return nil
 }
@@ -316,19 +325,22 @@ func (r *req) step(ctx context.Context, f *fid, n *node, name string) (*node, p9
 	if err := r.c.mayOpen(); err != nil {
 		return nil, p9.Qid{}, err
 	}
+	if h := r.c.holder.Load(); h != nil {
+		h.look(n.path, n.file)
+	}
 	if w, ok := w.(QidWalker); ok {
 		c, q, err := w.WalkQid(ctx, name)
 		if err != nil {
 			return nil, p9.Qid{}, err
 		}
-		return r.c.newNode(c, name, n), q, nil
+		return r.c.newNode(c, q.Path, name, n), q, nil
 	}
 	c, err := w.Walk(ctx, name)
 	if err != nil {
 		return nil, p9.Qid{}, err
 	}
 	var st p9.Stat
-	next := r.c.newNode(c, name, n)
+	next := r.c.newNode(c, 0, name, n)
 	if inline && !next.inline {
 		err = ErrAgain
 	} else {
@@ -338,5 +350,6 @@ func (r *req) step(ctx context.Context, f *fid, n *node, name string) (*node, p9
 		next.unref()
 		return nil, p9.Qid{}, err
 	}
+	next.path = st.Qid.Path
 	return next, st.Qid, nil
 }

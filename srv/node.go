@@ -13,6 +13,7 @@ type node struct {
 	c      *conn
 	file   File
 	inline bool
+	path   uint64 // of its qid, as it was when it was found
 	ref    atomic.Int32
 
 	// Where it is; a rename changes that, under c.places. The reference that a
@@ -24,9 +25,9 @@ type node struct {
 var nodes = sync.Pool{New: func() any { return new(node) }}
 
 // newNode makes a node with one reference; parent is held by the caller.
-func (c *conn) newNode(f File, name string, parent *node) *node {
+func (c *conn) newNode(f File, path uint64, name string, parent *node) *node {
 	n := nodes.Get().(*node)
-	n.c, n.file, n.inline, n.name, n.parent = c, f, isInline(f), name, parent
+	n.c, n.file, n.inline, n.path, n.name, n.parent = c, f, isInline(f), path, name, parent
 	n.ref.Store(1)
 	if parent != nil {
 		parent.ref.Add(1)

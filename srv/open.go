@@ -80,7 +80,7 @@ func (f *fid) openFile(ctx context.Context, mode p9.Mode) (p9.Qid, error) {
 	if moved {
 		old := f.node
 		name, parent := old.at()
-		f.node = old.c.newNode(hf, name, parent)
+		f.node = old.c.newNode(hf, st.Qid.Path, name, parent)
 		parent.unref()
 		old.unref()
 		own = false // the node's now
@@ -168,7 +168,7 @@ func (f *fid) createFile(ctx context.Context, name string, perm fs.FileMode, mod
 		Clunk(file)
 		return q, err
 	}
-	f.node = dir.c.newNode(file, name, dir)
+	f.node = dir.c.newNode(file, st.Qid.Path, name, dir)
 	dir.unref()
 	f.opened(h, !sameFile(h, file), mode, st.Mode.IsDir())
 	return st.Qid, nil

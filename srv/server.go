@@ -36,6 +36,8 @@ type Server struct {
 	// RLIMIT_NOFILE when the first connection comes. A connection may have a quarter
 	// of what the others leave of that; then it is told EMFILE.
 	Descriptors int64
+	// Leases, where set, are given to the clients that ask for them.
+	Leases *Leases
 	// Trace, where set, is given each message in the text form of p9.Fcall, by
 	// many goroutines at once.
 	Trace func(line string)
@@ -81,9 +83,13 @@ func (s *Server) state() *state {
 }
 
 // New makes a server of one tree: root's, if it is an Attacher, or else root
-// itself, by an attach name that is empty or "/".
+// itself, by an attach name that is empty or "/". Of a Leaser's files it gives leases.
 func New(root File) *Server {
-	return &Server{Attach: func(ctx context.Context, _, aname string) (File, error) {
+	var leases *Leases
+	if l, ok := root.(Leaser); ok {
+		leases = l.Leases()
+	}
+	return &Server{Leases: leases, Attach: func(ctx context.Context, _, aname string) (File, error) {
 		if a, ok := root.(Attacher); ok {
 			return a.Attach(ctx, aname)
 		}

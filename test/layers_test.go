@@ -55,7 +55,7 @@ var layers = []struct {
 	{"cpu", "srv srv/p9 srv/client srv/execfs ns exportfs exportfs/aan exportfs/door factotum/auth factotum/users"},
 	{"cpu/cmd/*", "srv srv/p9 srv/client srv/*fs ns exportfs exportfs/aan exportfs/door exportfs/trees factotum/auth factotum/users cpu"},
 
-	{"initramfs", ""},
+	{"initramfs", "factotum/sshkey"},
 	{"initramfs/node", "srv srv/p9 srv/client srv/netfs factotum/sshkey initramfs"},
 	{"initramfs/cmd/init", "initramfs/node"},
 	{"initramfs/cmd/initramfs", "srv initramfs"},

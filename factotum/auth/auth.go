@@ -16,6 +16,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync"
 
 	"ninespace/srv/client"
 	"ninespace/srv/p9"
@@ -25,6 +26,9 @@ import (
 type Factotum struct {
 	conn *client.Conn
 	root *client.Fid
+
+	mu   sync.Mutex
+	idle []*RPC // of Once
 }
 
 // Dial connects to the factotum at a dial string, or to the one posted as "factotum"
@@ -42,7 +46,7 @@ func Dial(ctx context.Context, dialstring string) (*Factotum, error) {
 		c.Close()
 		return nil, fmt.Errorf("factotum: %w", err)
 	}
-	return &Factotum{c, root}, nil
+	return &Factotum{conn: c, root: root}, nil
 }
 
 // Close ends the connection and its conversations.
@@ -83,16 +87,56 @@ const maxReply = 64<<10 + 16
 
 // Start begins a conversation with the attributes of rpc's start.
 func (f *Factotum) Start(ctx context.Context, attrs string) (*RPC, error) {
-	fid, err := f.root.WalkOpen(ctx, p9.ORDWR, "rpc")
+	r, err := f.open(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("factotum: rpc: %w", err)
+		return nil, err
 	}
-	r := &RPC{fid: fid, buf: make([]byte, maxReply)}
 	if _, err := r.do(ctx, "start", []byte(attrs)); err != nil && err != ErrDone {
 		r.Close()
 		return nil, err
 	}
 	return r, nil
+}
+
+func (f *Factotum) open(ctx context.Context) (*RPC, error) {
+	fid, err := f.root.WalkOpen(ctx, p9.ORDWR, "rpc")
+	if err != nil {
+		return nil, fmt.Errorf("factotum: rpc: %w", err)
+	}
+	return &RPC{fid: fid, buf: make([]byte, maxReply)}, nil
+}
+
+// maxIdle is how many opens of rpc Once keeps for the next.
+const maxIdle = 4
+
+// Once is a conversation in which a message is written and one is read, such as that of a
+// signature. It takes two round trips, one more the first time.
+func (f *Factotum) Once(ctx context.Context, attrs string, msg []byte) ([]byte, error) {
+	f.mu.Lock()
+	var r *RPC
+	if n := len(f.idle); n > 0 {
+		r, f.idle = f.idle[n-1], f.idle[:n-1]
+	}
+	f.mu.Unlock()
+	if r == nil {
+		var err error
+		if r, err = f.open(ctx); err != nil {
+			return nil, err
+		}
+	}
+	b, err := r.do(ctx, "once", append([]byte(attrs+"\n"), msg...))
+	b = bytes.Clone(b)
+	clear(r.buf)
+	f.mu.Lock()
+	keep := err == nil && len(f.idle) < maxIdle
+	if keep {
+		f.idle = append(f.idle, r)
+	}
+	f.mu.Unlock()
+	if !keep {
+		r.Close()
+	}
+	return b, err
 }
 
 // Close ends the conversation.

@@ -188,41 +188,53 @@ func TestPlan9(t *testing.T) {
 	}
 }
 
-// TestPlan9Cut cuts what the client sends at each byte: the server lets nobody in, and
-// ends.
+// TestPlan9Cut cuts what either side sends at each byte: the other lets nobody in, or
+// goes in nowhere, and ends.
 func TestPlan9Cut(t *testing.T) {
 	srvtest.CheckGoroutines(t)
 	_, f := serve(t, dpKey)
 	peer := authtest.Peer{User: "glenda", Dom: "burrow", Password: "rabbit hole", Suite: 0xccab}
-	run := func(cut int) (sent int, err error) {
+	run := func(server bool, cut int) (sent int, err error) {
 		a, b := srvtest.Pair(t)
 		b.SetDeadline(time.Now().Add(srvtest.Patience))
 		ctx, cancel := context.WithTimeout(t.Context(), srvtest.Patience)
 		defer cancel()
 		done := make(chan error, 1)
 		go func() {
-			c, _, err := f.Plan9Server(ctx, a)
+			var c *psk.Conn
+			var err error
+			if server {
+				c, _, err = f.Plan9Server(ctx, a)
+			} else {
+				c, _, err = f.Plan9Client(ctx, a, "")
+			}
 			if err == nil {
 				c.Close()
 			}
 			done <- err
 		}()
 		l := &limited{b, cut, 0}
-		peer.Client(l)
+		if server {
+			peer.Client(l)
+		} else {
+			peer.Server(l)
+		}
 		b.Close()
 		return l.sent, <-done
-	}
-	whole, err := run(1 << 20)
-	if err != nil {
-		t.Fatal(err)
 	}
 	step := 17
 	if os.Getenv("NINE_LONG") != "" {
 		step = 1
 	}
-	for cut := 0; cut < whole; cut += step {
-		if _, err := run(cut); err == nil {
-			t.Errorf("cut at %d of %d: it is in", cut, whole)
+	for _, server := range []bool{true, false} {
+		whole, err := run(server, 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for cut := 0; cut < whole; cut += step {
+			if _, err := run(server, cut); err == nil {
+				t.Errorf("server %v, cut at %d of %d: it is in", server, cut, whole)
+			}
 		}
 	}
 }

@@ -108,14 +108,5 @@ func (s *Signer) SignMessage(_ io.Reader, msg []byte, opts crypto.SignerOpts) ([
 
 // ask has factotum sign.
 func (s *Signer) ask(attrs string, msg []byte) ([]byte, error) {
-	ctx := context.Background()
-	r, err := s.f.Start(ctx, attrs+" pub='"+base64.StdEncoding.EncodeToString(s.pub.Blob)+"'")
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	if err := r.Write(ctx, msg); err != nil {
-		return nil, err
-	}
-	return r.Read(ctx)
+	return s.f.Once(context.Background(), attrs+" pub='"+base64.StdEncoding.EncodeToString(s.pub.Blob)+"'", msg)
 }

@@ -81,7 +81,7 @@ func privateFields(typ string, cert *Public, r *Reader) (crypto.Signer, error) {
 			k.E = int(e.Int64())
 		}
 		k.D = r.Int()
-		r.Int() // iqmp
+		clear(r.Int().Bits()) // iqmp
 		k.Primes = []*big.Int{r.Int(), r.Int()}
 		if r.Err != nil {
 			return nil, ErrFormat
@@ -104,6 +104,7 @@ func privateFields(typ string, cert *Public, r *Reader) (crypto.Signer, error) {
 			q = r.Bytes()
 		}
 		d := r.Int()
+		defer func() { clear(d.Bits()) }()
 		n := (curve.Params().BitSize + 7) / 8
 		if r.Err != nil || d.BitLen() > 8*n {
 			return nil, ErrFormat
@@ -122,6 +123,42 @@ func privateFields(typ string, cert *Public, r *Reader) (crypto.Signer, error) {
 		return k, nil
 	}
 	return nil, errors.New("unknown type of ssh key")
+}
+
+// Again parses what ParsePrivate has taken before, for one use, with its public key: so a
+// key need not be in Go's memory but while it is used. RSA is not done so: making its
+// numbers ready for use takes longer than using them.
+func Again(wire []byte, pub *Public) (*Private, error) {
+	r := &Reader{B: wire}
+	isCert := strings.HasSuffix(r.String(), certPost)
+	if isCert {
+		r.Bytes()
+	}
+	p := &Private{Public: *pub}
+	switch {
+	case pub.Type == Ed25519:
+		r.Bytes()
+		p.Signer = ed25519.PrivateKey(r.Bytes())
+	case strings.HasPrefix(pub.Type, ecdsaPre):
+		curve, _ := curveOf(pub.Type)
+		if !isCert {
+			r.Bytes()
+			r.Bytes()
+		}
+		d := r.Bytes()
+		n := (curve.Params().BitSize + 7) / 8
+		raw := make([]byte, max(n, len(d)))
+		defer clear(raw)
+		copy(raw[len(raw)-len(d):], d)
+		k, err := ecdsa.ParseRawPrivateKey(curve, raw[len(raw)-n:])
+		if err != nil {
+			return nil, ErrFormat
+		}
+		p.Signer = k
+	default:
+		return nil, errors.New("only Ed25519 and ECDSA keys are parsed again")
+	}
+	return p, r.Err
 }
 
 // Wipe makes the key useless, as far as it is in our own hands.

@@ -135,6 +135,29 @@ func TestForeign(t *testing.T) {
 				t.Errorf("%s: %+v: %v", name, v, err)
 			}
 		}
+		// Parsed again, with and without the certificate, it is the same key, until it is wiped.
+		with, err := WithCert(wire, cert.Marshal())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for pub, wire := range map[*Public][]byte{&p.Public: wire, c: with} {
+			wire = bytes.Clone(wire)
+			again, err := Again(wire, pub)
+			if (err == nil) == (name == "rsa") {
+				t.Fatalf("%s: parsed again: %v", name, err)
+			}
+			if err != nil {
+				continue
+			}
+			sig, err := again.Sign(data, "")
+			if err != nil || p.Verify(data, sig) != nil {
+				t.Errorf("%s: parsed again: %v", name, err)
+			}
+			again.Wipe()
+			if sig, err := again.Sign(data, ""); err == nil && name == "ed25519" && p.Verify(data, sig) == nil {
+				t.Errorf("%s: signs after it was wiped", name)
+			}
+		}
 		bad := bytes.Clone(cert.Marshal())
 		if i := bytes.Index(bad, []byte("glenda")); i > 0 {
 			copy(bad[i:], "gleneve")

@@ -98,7 +98,7 @@ func (s *Server) script(n *node, give bool) (string, error) {
 			}
 		}
 		if give {
-			if t := s.handToken(n); t != "" {
+			if t := s.tokenOf(n, true); t != "" {
 				args += " nine.token=" + t + " nine.join=" + base + "/join"
 			}
 		}

@@ -89,21 +89,30 @@ func (d *db) find(m machine) (p plan, ok bool) {
 			}
 		}
 	}
-	var class ndb.Entry
+	class := d.classOf(e)
 	for _, c := range d.classes {
-		switch name := c[0].Val; {
-		case class != nil:
-		case e != nil:
-			if e.Has("class", name) {
-				class = c
-			}
-		case name == "default", d.matches(c, m):
+		if e == nil && class == nil && (c[0].Val == "default" || d.matches(c, m)) {
 			class = c
 		}
 	}
 	if e == nil && class == nil {
 		return p, false
 	}
+	return planOf(e, class), true
+}
+
+// classOf is the class that an entry names, nil for none.
+func (d *db) classOf(e ndb.Entry) ndb.Entry {
+	for _, c := range d.classes {
+		if e.Has("class", c[0].Val) {
+			return c
+		}
+	}
+	return nil
+}
+
+// planOf puts an entry before its class. Either may be nil.
+func planOf(e, class ndb.Entry) (p plan) {
 	one := func(attr string) string {
 		for _, from := range []ndb.Entry{e, class} {
 			if v := from.Get(attr); len(v) > 0 {
@@ -125,7 +134,7 @@ func (d *db) find(m machine) (p plan, ok bool) {
 		p.images = class.Get("image")
 	}
 	p.cmdline = strings.Join(append(class.Get("cmdline"), e.Get("cmdline")...), " ")
-	return p, true
+	return p
 }
 
 // hasFold is Has for identifiers, in which upper and lower case are the same.

@@ -269,6 +269,10 @@ func (s *Server) offer(a *asking, n *node, p plan, known bool, t dhcpv4.MessageT
 	mods := []dhcpv4.Modifier{dhcpv4.WithMessageType(t), dhcpv4.WithOption(dhcpv4.OptServerIdentifier(s.addr.AsSlice()))}
 	text := ""
 	if !s.cfg.Proxy && keep > 0 {
+		if !p.addr.IsValid() && addrOf(a.GatewayIPAddr).IsValid() {
+			s.sayLocked(n, "dhcp: no address: ndb has none for it and the pool is for this network alone")
+			return nil
+		}
 		addr := s.address(n, p, want, keep)
 		if !addr.IsValid() {
 			s.sayLocked(n, "dhcp: no address: ndb has none for it and the pool is used up")

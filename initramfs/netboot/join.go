@@ -30,8 +30,8 @@ import (
 
 // A token is good for one join.
 type token struct {
-	armed bool     // none is made yet: the next script that the node asks for has one
-	key   [32]byte // the hash of its text
+	text  string   // until the node's script has had it
+	key   [32]byte // its hash
 	until time.Time
 	used  bool
 }
@@ -42,7 +42,7 @@ func (t *token) state() string {
 		return "used"
 	case !now().Before(t.until):
 		return "expired"
-	case t.armed:
+	case t.text != "":
 		return "waits"
 	}
 	return "given"
@@ -60,42 +60,31 @@ var (
 	errNoCA    = errors.New("there is no authority to sign keys")
 )
 
-// arm lets a node join, for a time, by a token that its next script has. s.mu is held.
+// arm lets a node join, for a time, by a token that its next script has and the file
+// token. s.mu is held.
 func (s *Server) arm(n *node, life time.Duration) error {
 	if s.cfg.CA == nil {
 		return errNoCA
 	}
-	n.token = &token{armed: true, until: now().Add(life)}
+	text := rand.Text()
+	n.token = &token{text: text, key: sha256.Sum256([]byte(text)), until: now().Add(life)}
 	s.sayLocked(n, "join: a token waits for it, for %s", life)
 	return nil
 }
 
-// handToken makes the token that waits for a node, "" if none does.
-func (s *Server) handToken(n *node) string {
+// tokenOf is the token that waits for a node, "" if none does. With take it waits no
+// more.
+func (s *Server) tokenOf(n *node, take bool) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n.token == nil || n.token.state() != "waits" {
 		return ""
 	}
-	s.sayLocked(n, "join: its token is in the script")
-	return n.token.make()
-}
-
-// newToken makes a token for a node at once.
-func (s *Server) newToken(n *node) (string, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.cfg.CA == nil {
-		return "", errNoCA
+	text := n.token.text
+	if take {
+		n.token.text = ""
+		s.sayLocked(n, "join: its token is in the script")
 	}
-	n.token = &token{until: now().Add(tokenTime)}
-	s.sayLocked(n, "join: a token was read")
-	return n.token.make(), nil
-}
-
-func (t *token) make() string {
-	text := rand.Text()
-	t.armed, t.key = false, sha256.Sum256([]byte(text))
 	return text
 }
 
@@ -119,7 +108,7 @@ func (s *Server) join(request string, from netip.Addr) (string, error) {
 		return "", errJoin
 	}
 	k := n.token.key
-	n.token.used, n.token.key = true, [32]byte{}
+	n.token.used, n.token.text, n.token.key = true, "", [32]byte{}
 	p, _ := s.db.find(n.machine)
 	names := append([]string{n.ether}, p.entry.Get("dom")...)
 	if p.sys != "" {
@@ -164,7 +153,7 @@ func (s *Server) admit(request string) (n *node, key *sshkey.Public, err error) 
 		return n, nil, errors.New("no token was made for it")
 	}
 	switch state := n.token.state(); state {
-	case "given":
+	case "given", "waits":
 	case "used":
 		return n, nil, errors.New("its token was used before")
 	default:

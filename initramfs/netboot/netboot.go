@@ -1,19 +1,19 @@
 // Package netboot boots machines without disks: DHCP, TFTP and HTTP in one server, from
 // an ndb(6) file. What it does is a tree of files:
 //
-//	/
-//	    ctl             0600  accepts reload; token ether [time]; forget ether
-//	    log             0444  what happened, a line each: time, ether, what
-//	    ndb             0444  the database in use
-//	    status          0444  the address, and counts
-//	    nodes/                the machines that ndb has and those that were heard of
-//	        525400123456/
+//	/               0555
+//	    ctl         0600  accepts reload; token ether [time]; forget ether
+//	    log         0444  what happened, a line each: time, ether, what
+//	    ndb         0444  the database in use
+//	    status      0444  the address, and counts
+//	    nodes/      0555  the machines that ndb has and those that were heard of
+//	        ETHER/  0555  one, by its 12 digits
 //	            ctl     0600  accepts token [time]; forget
 //	            join    0600  a request to join is written, the answer is read
 //	            log     0444  the lines of log about it
 //	            script  0444  what it is to boot, as iPXE's script
 //	            status  0444  what is known of it, as an entry of ndb
-//	            token   0400  each open makes a token, good for one join in ten minutes
+//	            token   0400  the token that waits for it
 //
 // A packet, a request or a file name that is wrong is said in log and is not answered,
 // or refused; whoever sends many is not listened to. What a node boots it may check by a

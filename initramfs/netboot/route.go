@@ -3,6 +3,7 @@ package netboot
 import (
 	"errors"
 	"io/fs"
+	"slices"
 	"strings"
 )
 
@@ -60,7 +61,7 @@ func (w *web) answer(a *ask) error {
 			switch {
 			case name == p.kernel:
 				n.state = "kernel"
-			case len(p.images) > 0 && name == p.images[len(p.images)-1]:
+			case slices.Contains(p.images, name):
 				n.state = "image"
 			}
 		}

@@ -36,67 +36,68 @@ func SignAll(database, dir string, key *sshkey.Private) (names []string, err err
 		return nil, err
 	}
 	defer root.Close()
-	from := map[string]string{} // manifests, without the serial
-	for _, e := range all {
-		name := e.Get("manifest")
-		if len(name) == 0 {
+	var made []*Manifest
+	for _, e := range slices.Concat(d.classes, all) { // a class's line is what is signed, its machines add to it
+		class := d.classOf(e)
+		if len(e) > 0 && e[0].Attr == "class" {
+			class = nil
+		}
+		p := planOf(e, class)
+		if p.manifest == "" {
 			continue
 		}
-		// As find has it: an entry's own go before its class's.
-		p := plan{manifest: name[0]}
-		var class ndb.Entry
-		if e[0].Attr != "class" {
-			for _, c := range d.classes {
-				if e.Has("class", c[0].Val) && class == nil {
-					class = c
-				}
+		if i := slices.Index(names, p.manifest); i >= 0 {
+			if err := made[i].boots(p); err != nil {
+				return names, fmt.Errorf("%s=%s: not what manifest=%s is for: %w", e[0].Attr, e[0].Val, p.manifest, err)
 			}
+			continue
 		}
-		one := e
-		if len(e.Get("kernel")) == 0 {
-			one = class
-		}
-		if k := one.Get("kernel"); len(k) > 0 {
-			p.kernel = k[0]
-		}
-		if p.images = e.Get("image"); len(p.images) == 0 {
-			p.images = class.Get("image")
-		}
-		p.cmdline = strings.Join(append(class.Get("cmdline"), e.Get("cmdline")...), " ")
 		m, err := manifestOf(root, p)
 		if err != nil {
-			return names, fmt.Errorf("manifest=%s: %w", name[0], err)
+			return names, fmt.Errorf("manifest=%s: %w", p.manifest, err)
 		}
-		switch text, seen := from[name[0]]; {
-		case !seen:
-			from[name[0]] = m.String()
-		case text != m.String():
-			return names, fmt.Errorf("manifest=%s: two entries name it and boot different things", name[0])
-		default:
-			continue
+		names, made = append(names, p.manifest), append(made, m)
+	}
+	for i, m := range made {
+		if err := m.sign(root, names[i], key); err != nil {
+			return nil, err
 		}
-		old, err := root.ReadFile(name[0])
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return names, err
-		}
-		m.Serial = uint64(time.Now().Unix())
-		if before, err := parseManifest(string(old)); err == nil {
-			m.Serial = max(m.Serial, before.Serial+1)
-		}
-		text := []byte(m.String())
-		sig, err := key.SignFile(ManifestSpace, text)
-		if err != nil {
-			return names, err
-		}
-		if err := errors.Join(replace(root, name[0], text), replace(root, name[0]+".sig", sig)); err != nil {
-			return names, err
-		}
-		names = append(names, name[0])
 	}
 	if names == nil {
 		return nil, errors.New("no entry has manifest=")
 	}
 	return names, nil
+}
+
+// sign writes a manifest and its signature. The serial number is larger than that of the
+// one that was there.
+func (m *Manifest) sign(root *os.Root, name string, key *sshkey.Private) error {
+	old, err := root.ReadFile(name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	m.Serial = uint64(time.Now().Unix())
+	if before, err := parseManifest(string(old)); err == nil {
+		m.Serial = max(m.Serial, before.Serial+1)
+	}
+	text := []byte(m.String())
+	sig, err := key.SignFile(ManifestSpace, text)
+	if err != nil {
+		return err
+	}
+	return errors.Join(replace(root, name, text), replace(root, name+".sig", sig))
+}
+
+// boots reports ErrPart if a plan is for other files or another command line.
+func (m *Manifest) boots(p plan) error {
+	names := []string{m.Kernel.Name}
+	for _, part := range m.Images {
+		names = append(names, part.Name)
+	}
+	if !slices.Equal(names, append([]string{p.kernel}, p.images...)) {
+		return fmt.Errorf("files: %w", ErrPart)
+	}
+	return m.Check(p.cmdline)
 }
 
 // replace writes a file whole or not at all.
@@ -172,19 +173,17 @@ func (s *Server) checkPlan(p plan) error {
 	} else if m, err = parseManifest(string(text)); err != nil {
 		return fmt.Errorf("%s: %w", p.manifest, err)
 	}
-	var names []string
 	for _, part := range append(slices.Clip(m.Images), m.Kernel) {
-		names = append(names, part.Name)
 		if sum, err := s.digest(part.Name); err != nil {
 			return err
 		} else if sum != part.Sum {
 			return fmt.Errorf("%s: %w %s", part.Name, ErrPart, p.manifest)
 		}
 	}
-	if !slices.Equal(names, append(slices.Clip(p.images), p.kernel)) {
-		return fmt.Errorf("%s: is about other files", p.manifest)
+	if err := m.boots(p); err != nil {
+		return fmt.Errorf("%s: %w", p.manifest, err)
 	}
-	return m.Check(p.cmdline)
+	return nil
 }
 
 // digest is that of a file, remembered while the file's time stands.

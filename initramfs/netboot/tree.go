@@ -68,8 +68,10 @@ func (s *Server) nodeDir(n *node) *srv.Dir {
 		Add("script", text(func() (string, error) { return s.script(n, false) })).
 		Add("status", text(func() (string, error) { return s.nodeText(n), nil })).
 		Add("token", srv.Text(0o400, func(context.Context) (string, error) {
-			t, err := s.newToken(n)
-			return t + "\n", err
+			if t := s.tokenOf(n, false); t != "" {
+				return t + "\n", nil
+			}
+			return "", nil
 		}))
 }
 

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"ninespace/srv/p9"
 )
 
 // mounts are what a Linux program expects to be there.
@@ -62,13 +64,14 @@ func Init(argv []string) {
 	if err := mountAll(); err != nil {
 		fmt.Fprintf(os.Stderr, "init: %v\n", err)
 	}
-	for k, v := range map[string]string{"PATH": "/mnt/bin:/bin:/sbin:/usr/bin:/usr/sbin:/usr/local/bin", "HOME": "/root", "USER": "root", "SHELL": "/bin/rc", "NAMESPACE": namespace} {
+	for k, v := range map[string]string{"PATH": "/mnt/bin:/bin:/sbin:/usr/bin:/usr/sbin:/usr/local/bin", "HOME": "/root", "USER": "root", "SHELL": "/bin/rc"} {
 		os.Setenv(k, v)
 	}
 	if os.Getenv("TERM") == "" || os.Getenv("TERM") == "linux" {
 		os.Setenv("TERM", "vt100") // of a serial line; nothing here has a description of another
 	}
-	os.MkdirAll(namespace, 0o700)
+	os.Unsetenv("NAMESPACE") // root's own, where a session of root's finds what is posted
+	os.MkdirAll(p9.Namespace(), 0o700)
 	os.Chdir("/")
 	// The kernel's ^Alt-Del and a hypervisor's power button come as signals.
 	unix.Reboot(unix.LINUX_REBOOT_CMD_CAD_OFF)

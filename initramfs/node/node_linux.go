@@ -23,9 +23,6 @@ import (
 	"ninespace/initramfs"
 )
 
-// namespace is where a node's servers are posted.
-const namespace = "/run/ns"
-
 // modules is where the image has the kernel's.
 const modules = "/lib/modules"
 

@@ -60,14 +60,11 @@ func (n *node) root(ctx context.Context) error {
 		return undo(fmt.Errorf("mount the layer over %s: %w", n.params.Root, err))
 	}
 	// What this system's own files say of its network goes along.
-	for _, name := range []string{"/etc/resolv.conf", "/root/.ssh/authorized_keys"} {
+	for _, name := range []string{"/etc/resolv.conf", "/etc/ninespace/users"} {
 		if b, err := os.ReadFile(name); err == nil {
 			os.MkdirAll(filepath.Dir(root+name), 0o755)
-			if err := os.WriteFile(root+name, b, 0o600); err != nil {
+			if err := os.WriteFile(root+name, b, 0o644); err != nil {
 				return undo(err)
-			}
-			if name == "/etc/resolv.conf" {
-				os.Chmod(root+name, 0o644)
 			}
 		}
 	}

@@ -53,6 +53,8 @@ type Conn struct {
 	spare     []byte
 	spareCuts []cut
 	owed      []debt
+	late      []uint32 // fids to be clunked with the next request
+	later     *time.Timer
 	writing   bool
 	watched   bool          // somebody looks whether the server lives
 	patience  time.Duration // how often
@@ -214,6 +216,10 @@ func cause(err error) error {
 // DotL reports whether the connection speaks 9P2000.L.
 func (c *Conn) DotL() bool { return c.dotl }
 
+// Ordered reports whether the server has said that it keeps the order of requests
+// (p9.InOrder), so that several are sent at once.
+func (c *Conn) Ordered() bool { return c.ordered }
+
 // Msize gives the largest message, in bytes, that client and server agreed on.
 func (c *Conn) Msize() uint32 { return c.msize }
 
@@ -251,6 +257,9 @@ func (c *Conn) die(why error) {
 	c.written(c.cuts) // or rather never to be
 	c.out, c.cuts = nil, nil
 	c.freed.Broadcast()
+	if c.late = nil; c.later != nil {
+		c.later.Stop()
+	}
 	close(c.done)
 	c.rwc.Close()
 }

@@ -98,16 +98,21 @@ func (f *Fid) pieceL(ctx context.Context, cookie uint64) (ents []p9.Dirent, err 
 	if err != nil {
 		return nil, err
 	}
-	for i := range ents { // d_type is not every server's strength, the qid is
-		e := &ents[i]
-		switch {
-		case e.Qid.IsDir():
-			e.Mode = fs.ModeDir
-		case e.Qid.Type&p9.QTSYMLINK != 0:
-			e.Mode = fs.ModeSymlink
-		}
+	for i := range ents {
+		ents[i].Mode = typeOf(&ents[i])
 	}
 	return ents, nil
+}
+
+// typeOf gives an entry's type: d_type is not every server's strength, the qid is.
+func typeOf(e *p9.Dirent) fs.FileMode {
+	switch {
+	case e.Qid.IsDir():
+		return fs.ModeDir
+	case e.Qid.Type&p9.QTSYMLINK != 0:
+		return fs.ModeSymlink
+	}
+	return e.Mode
 }
 
 // piece gives some entries after a cookie, an offset, in 9P2000.

@@ -19,6 +19,7 @@ type Fid struct {
 	num    uint32
 	name   string // last name walked, as far as it is known
 	qid    p9.Qid
+	parent p9.Qid // of the directory that the last name was walked in
 	iounit uint32
 	mode   p9.Mode // of Open
 	gone   atomic.Bool
@@ -59,6 +60,9 @@ func (c *Conn) settle(ctx context.Context, fid uint32) {
 
 // Qid gives the file's qid, as it was when the fid was made or opened.
 func (f *Fid) Qid() p9.Qid { return f.qid }
+
+// Parent gives the qid of the directory that the last name of a walk was found in.
+func (f *Fid) Parent() p9.Qid { return f.parent }
 
 // Iounit gives how many bytes one Read or Write moves at most.
 func (f *Fid) Iounit() uint32 {
@@ -219,8 +223,7 @@ func (g *Fid) walked(k *call, names []string) (int, error) {
 		if i+1 < n && !q.IsDir() {
 			return 0, botch("Rwalk through %q, which is no directory", names[i])
 		}
-		g.qid = q
-		g.name = names[i]
+		g.parent, g.qid, g.name = g.qid, q, names[i]
 	}
 	if g.name == ".." {
 		g.name = ""
@@ -272,5 +275,14 @@ func (f *Fid) end(ctx context.Context, t p9.Type) error {
 func (f *Fid) let() {
 	if !f.gone.Swap(true) {
 		f.c.discard(f.num)
+	}
+}
+
+// Drop lets a file go that was not opened, or of which nobody minds when it is closed.
+// That is sent along with what the connection is next used for, or a few milliseconds
+// later, so that it costs no message of its own.
+func (f *Fid) Drop() {
+	if !f.gone.Swap(true) {
+		f.c.endSoon(f.num)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"syscall"
+	"time"
 
 	"ninespace/srv/p9"
 )
@@ -66,6 +67,7 @@ func (c *Conn) freeTag(t uint16) {
 // has one at once.
 func (c *Conn) send(ctx context.Context, ks ...*call) {
 	c.mu.Lock()
+	c.endLate()
 	for _, k := range ks {
 		if err := c.queue(ctx, k); err != nil {
 			if k.final() && c.err == nil { // there was no tag
@@ -190,6 +192,48 @@ func (c *Conn) discard(fid uint32) {
 		c.end(p9.Tclunk, fid)
 	}
 	c.write(false)
+}
+
+// endSoon has fid be clunked with the next request, or soon.
+func (c *Conn) endSoon(fid uint32) {
+	c.mu.Lock()
+	c.late = append(c.late, fid)
+	switch {
+	case len(c.late) >= lateMost:
+		c.endLate()
+		c.write(false)
+		return
+	case c.later == nil:
+		c.later = time.AfterFunc(lateness, c.payLate)
+	case len(c.late) == 1:
+		c.later.Reset(lateness)
+	}
+	c.mu.Unlock()
+}
+
+// How many fids wait for the next request to be clunked with it, and for how long.
+const (
+	lateMost = 64
+	lateness = 10 * time.Millisecond
+)
+
+// payLate clunks what waits for a request that has not come.
+func (c *Conn) payLate() {
+	c.mu.Lock()
+	c.endLate()
+	c.write(false)
+}
+
+// endLate queues the clunks that wait. c.mu is held.
+func (c *Conn) endLate() {
+	for _, fid := range c.late {
+		if c.busy >= maxCalls && c.err == nil {
+			c.owe(p9.Tclunk, fid)
+		} else {
+			c.end(p9.Tclunk, fid)
+		}
+	}
+	c.late = c.late[:0]
 }
 
 // end queues a request of type t that ends a fid and for which nobody waits.

@@ -78,6 +78,44 @@ func (f *Fid) WalkOpen(ctx context.Context, mode p9.Mode, names ...string) (*Fid
 	return g, nil
 }
 
+// A First is what WalkOpenStat has of a file that it opened.
+type First struct {
+	Stat    p9.Stat
+	StatErr error
+	N       int // how many bytes were read
+	ReadErr error
+}
+
+// WalkOpenStat opens the file at the end of a path as WalkOpen does, and asks for its
+// attributes and, where buf is not empty, for its first bytes, all in one round trip.
+// Of a server that does not keep the order of requests nothing is read.
+func (f *Fid) WalkOpenStat(ctx context.Context, mode p9.Mode, buf []byte, names ...string) (*Fid, First, error) {
+	p := pipe{may: 1}
+	defer p.release()
+	open, stat := p.addOpen(f.c, mode, names), p.addStat(f.c)
+	var read *call
+	if len(buf) > 0 && f.c.ordered {
+		read = p.addRead(f.c, p9.Tread, buf)
+		p.may++
+	}
+	g, err := p.run(ctx, f, names)
+	if err == nil {
+		err = p.outcome(g)
+	}
+	if err != nil {
+		return nil, First{}, err
+	}
+	g.opened(open, mode)
+	var first First
+	if first.StatErr = stat.err; stat.err == nil {
+		first.Stat, first.StatErr = g.statted(stat)
+	}
+	if read != nil {
+		first.N, first.ReadErr = read.n, read.err
+	}
+	return g, first, nil
+}
+
 // Create makes a file in the directory and opens it; the fid moves to it. perm
 // with fs.ModeDir makes a directory. A name that is there already is opened, and
 // truncated where mode says so, unless mode has OEXCL or perm asks for a

@@ -40,7 +40,7 @@ func (f *Fid) xattr(ctx context.Context, name string) ([]byte, error) {
 		f.c.settle(ctx, g.num)
 		return nil, err
 	}
-	defer g.Clunk(ctx)
+	defer g.Drop()
 	if size > maxXattr {
 		return nil, fmt.Errorf("attribute of %d bytes: %w", size, p9.ErrorOfErrno(syscall.E2BIG))
 	}

@@ -39,6 +39,11 @@
 // and, while the disk keeps up, changes; on a network nothing. Long reads of what is
 // in memory are answered by the file's pages, not by a copy (srv.Pager).
 //
+// Clients are given leases (srv.Leases) of the files of the machine's own file systems.
+// Before a client changes a file the others are told. What is changed by the machine's own
+// processes is noticed by inotify(7), some milliseconds afterwards, and what they write
+// through a mapping when that has ended and the file is closed.
+//
 // It needs Linux 5.8, 5.12 for walks that do not wait, and /proc mounted.
 package diskfs
 

@@ -33,6 +33,8 @@ type export struct {
 	waits    waits
 	mount    uint64 // that the root is of
 	recents  recents
+	leases   *srv.Leases
+	watcher  *watcher
 }
 
 // maxSlow bounds the threads that wait in the kernel for files that cannot be
@@ -55,6 +57,7 @@ type root struct{ branch }
 // Close lets the directory go.
 func (r *root) Close() error {
 	r.t.recents.close()
+	r.t.watcher.close()
 	unix.Close(r.t.proc)
 	r.node.Clunk()
 	return nil
@@ -62,6 +65,8 @@ func (r *root) Close() error {
 
 func (x *export) open(dir string) (srv.File, error) {
 	x.began = time.Now()
+	x.watcher = newWatcher()
+	x.leases = x.watcher.leases
 	var err error
 	if x.proc, err = procDir(); err != nil {
 		return nil, err

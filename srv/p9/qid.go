@@ -23,6 +23,14 @@ const (
 // request.
 const InOrder = ".inorder"
 
+// LeaseTree is the name of a tree that a client attaches to for leases: to be told
+// before others change what it has looked at. A server that gives none has no such tree.
+// See package srv's Leases.
+const LeaseTree = "#lease"
+
+// LeaseTerm is for how long a lease holds whose holder is not heard of.
+const LeaseTerm = 6 * time.Second
+
 // Protocol constants of version(5), attach(5) and walk(5).
 const (
 	NoTag    = 0xFFFF     // tag of Tversion

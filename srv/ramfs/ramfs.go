@@ -42,7 +42,7 @@ func Limit(bytes int64) Option { return func(t *tree) { t.limit = bytes } }
 
 // New makes an empty tree and returns its root.
 func New(opts ...Option) srv.File {
-	t := &tree{limit: -1}
+	t := &tree{limit: -1, leases: srv.NewLeases()}
 	for _, o := range opts {
 		o(t)
 	}
@@ -57,15 +57,19 @@ func New(opts ...Option) srv.File {
 	return d
 }
 
+// Leases gives the leases of the tree's files, which only change by its servers.
+func (d *dir) Leases() *srv.Leases { return d.t.leases }
+
 // A tree is what its files have in common.
 //
 // Lock order: tree.rename; a directory before what is in it; between two
 // directories of a rename the upper one first; lockTable.mu alone.
 type tree struct {
-	limit int64
-	used  atomic.Int64  // bytes charged
-	files atomic.Int64  // nodes, without the root
-	paths atomic.Uint64 // the last qid path given
+	leases *srv.Leases
+	limit  int64
+	used   atomic.Int64  // bytes charged
+	files  atomic.Int64  // nodes, without the root
+	paths  atomic.Uint64 // the last qid path given
 
 	freed  atomic.Int64 // bytes given back since the machine was
 	giving atomic.Bool  // it is about to be, or has just been

@@ -110,13 +110,13 @@ func address(s string) string {
 // maxName is the most that a socket's path, unix(7), leaves for a name.
 func maxName() int { return 107 - len(p9.Namespace()) - 1 }
 
-// postName is what a connection to a tree is posted as: one for each.
+// postName is what a connection to a tree is posted as: one for each. It is no dial string.
 func postName(user, addr, tree string) string {
 	name := addr + strings.NewReplacer(":", "::", "/", ":").Replace(tree)
 	if user != "" {
 		name = user + "@" + name
 	}
-	if name = strings.ReplaceAll(name, "/", ":"); len(name) > maxName() {
+	if name = strings.NewReplacer("/", ":", "!", ",").Replace(name); len(name) > maxName() {
 		name = fmt.Sprintf("import.%.8x", sha256.Sum256([]byte(name)))
 	}
 	return name

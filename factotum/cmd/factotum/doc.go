@@ -56,6 +56,10 @@ The protocols:
 Where -a names no authentication server, the client of dp9ik has to have the server's own
 key.
 
+In the role speakfor of p9any and dp9ik a user of the machine is himself by a key of
+factotum's owner that has role=speakfor: the authentication server has to let that one
+speak for him.
+
 P9sk1 and others that rest on DES are refused.
 
 With -g it asks for the values of attributes that end in ?, secrets without showing
@@ -63,13 +67,19 @@ them, and gives the key to the factotum that is posted.
 
 -A socket is a Unix socket at which it is an ssh-agent, for SSH_AUTH_SOCK: ssh, ssh-add,
 ssh-keygen -Y and git use the keys of protocol ssh there. Keys may have a lifetime, need
-to be confirmed (at the file confirm), have certificates, and be locked. If SSH_AUTH_SOCK
+to be confirmed (at the file confirm), be for logins at some destinations only (ssh-add -h;
+nothing else is signed by such a key), have certificates, and be locked. If SSH_AUTH_SOCK
 names another agent when factotum starts, the keys of that one are had as well, and those
 that are in hardware (sk-) are added to it. RSA signs with SHA-2 only.
 
+Where nobody has the files confirm or needkey open, factotum asks by the program
+$SSH_ASKPASS, else /usr/bin/ssh-askpass, where there is a display or $SSH_ASKPASS_REQUIRE
+is force, and not if it is never: whether a key that has to be confirmed may be used, and
+for keys that its own user's programs miss.
+
 -k loads id_ed25519, id_ecdsa and id_rsa of $HOME/.ssh, and the certificates beside them.
-Passphrases are asked for on the terminal; without one, or without an answer, such keys
-are left out.
+Passphrases are asked for on the terminal, or by $SSH_ASKPASS; without either, or without
+an answer, such keys are left out.
 
 -f file is a secstore: keys in a file, sealed by a passphrase, which is asked for when
 factotum starts, or is the first line of the input where that is no terminal. Ctl's
@@ -136,10 +146,9 @@ Go moves and copies memory: a password on its way in or out may stay in the proc
 memory, from which nobody reads, until that is used again. Where more is locked than
 RLIMIT_MEMLOCK allows, a line of the log says so.
 
-Root can read any memory. Package crypto/ed25519 keeps a copy of a key until Go's collector
-comes to it.
-
-Keys that are restricted to destinations (ssh-add -h) are refused: it could not keep to
-that. Ssh-askpass is not used.
+Root can read any memory. Private keys of ssh are in locked pages, and in Go's memory only
+while something is signed, and wiped there; but Go's own packages make copies, which stay
+until its collector comes to them, and RSA's numbers are in Go's memory as long as the key
+is there, since to make them ready takes milliseconds.
 */
 package factotum

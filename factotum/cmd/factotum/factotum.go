@@ -61,6 +61,10 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 			return client.DialStream(ctx, *as, "567")
 		}
 	}
+	asker := newAskpass()
+	if asker != nil {
+		cfg.Confirm, cfg.NeedKey = asker.confirm, asker.needKey
+	}
 	if *broker != "" {
 		cfg.Caphash = func(ctx context.Context, hash []byte) error { return caphash(ctx, *broker, hash) }
 	}
@@ -90,7 +94,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 		}
 	}
 	if *load {
-		if err := loadKeys(std, f); err != nil {
+		if err := loadKeys(ctx, std, f, asker); err != nil {
 			return err
 		}
 	}

@@ -98,6 +98,7 @@ func TestLoad(t *testing.T) {
 	t.Setenv("HOME", home)
 	t.Setenv("NAMESPACE", t.TempDir())
 	t.Setenv("SSH_AUTH_SOCK", filepath.Join(home, "agent"))
+	t.Setenv("SSH_ASKPASS_REQUIRE", "never")
 	dir := filepath.Join(home, ".ssh")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -147,6 +148,83 @@ func TestLoad(t *testing.T) {
 	}
 	if _, err := os.Lstat(filepath.Join(home, "agent")); err == nil {
 		t.Error("the socket is still there")
+	}
+}
+
+// TestAskpass has questions be asked by a program, where nobody has the files open.
+func TestAskpass(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("NAMESPACE", dir)
+	t.Setenv("SSH_AUTH_SOCK", "")
+	t.Setenv("SSH_ASKPASS", filepath.Join(dir, "askpass"))
+	t.Setenv("SSH_ASKPASS_REQUIRE", "force")
+	script := `#!/bin/sh
+echo "$SSH_ASKPASS_PROMPT $1" >>` + dir + `/asked
+case $1 in
+Allow*which=no*) exit 1 ;;
+Allow*) exit 0 ;;
+user*) echo glenda ;;
+!password*missing*) exit 1 ;;
+!password*) echo "it's a secret" ;;
+esac
+`
+	if err := os.WriteFile(filepath.Join(dir, "askpass"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	srvtest.Command(t, Main, nil, func(root *client.Fid) {
+		write := func(name, text string) *client.Fid {
+			t.Helper()
+			f, err := root.WalkOpen(t.Context(), p9.ORDWR, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := f.Write(t.Context(), []byte(text), 0); err != nil {
+				t.Fatal(err)
+			}
+			return f
+		}
+		rpc := func(text, want string) {
+			t.Helper()
+			f := write("rpc", text)
+			defer f.Clunk(t.Context())
+			b := make([]byte, 1000)
+			if n, err := f.Read(t.Context(), b, 0); err != nil || string(b[:n]) != want {
+				t.Errorf("%s: %q, %v", text, b[:n], err)
+			}
+		}
+		for _, which := range []string{"yes", "no"} {
+			write("ctl", "key proto=pass user=u which="+which+" confirm !password=p").Clunk(t.Context())
+		}
+		rpc("start proto=pass which=yes", "ok")
+		rpc("start proto=pass which=no", "error the use of the key was denied")
+		rpc("start proto=pass server=there", "ok")
+		rpc("start proto=pass server=missing", "needkey proto=pass server=missing user? !password?")
+		ctl, err := root.WalkOpen(t.Context(), p9.OREAD, "ctl")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := make([]byte, 1000)
+		if n, _ := ctl.Read(t.Context(), b, 0); !strings.Contains(string(b[:n]), "key proto=pass server=there user=glenda !password?\n") {
+			t.Errorf("%s", b[:n])
+		}
+		need, err := root.WalkOpen(t.Context(), p9.ORDWR, "confirm") // now somebody is there
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := write("rpc", "start proto=pass which=yes")
+		defer f.Clunk(t.Context())
+		go f.Read(t.Context(), make([]byte, 1000), 0)
+		if n, err := need.Read(t.Context(), b, 0); err != nil || !strings.HasPrefix(string(b[:n]), "confirm tag=1 proto=pass") {
+			t.Errorf("%q, %v", b[:n], err)
+		}
+		if _, err := need.Write(t.Context(), []byte("tag=1 answer=yes"), 0); err != nil {
+			t.Error(err)
+		}
+	})
+	asked, err := os.ReadFile(filepath.Join(dir, "asked"))
+	if err != nil || strings.Count(string(asked), "\n") != 6 || !strings.Contains(string(asked), "confirm Allow use of the key proto=pass user=u which=yes?\n") ||
+		!strings.Contains(string(asked), " !password of the key proto=pass server=there user? !password?\n") || strings.Contains(string(asked), "secret") {
+		t.Errorf("asked %s, %v", asked, err)
 	}
 }
 

@@ -2,6 +2,7 @@ package factotum
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -16,14 +17,14 @@ import (
 )
 
 // loadKeys gives f the user's keys of ssh, and says which it could not.
-func loadKeys(std [3]*os.File, f *factotum.Factotum) error {
+func loadKeys(ctx context.Context, std [3]*os.File, f *factotum.Factotum, asker *askpass) error {
 	home, err := os.UserHomeDir()
 	if err != nil {
 		return err
 	}
 	for _, name := range []string{"id_ed25519", "id_ecdsa", "id_rsa"} {
 		file := filepath.Join(home, ".ssh", name)
-		err := loadKey(std, f, file)
+		err := loadKey(ctx, std, f, asker, file)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			fmt.Fprintf(std[2], "factotum: %s: %v: left out\n", file, err)
 		}
@@ -31,7 +32,7 @@ func loadKeys(std [3]*os.File, f *factotum.Factotum) error {
 	return nil
 }
 
-func loadKey(std [3]*os.File, f *factotum.Factotum, file string) error {
+func loadKey(ctx context.Context, std [3]*os.File, f *factotum.Factotum, asker *askpass, file string) error {
 	fi, err := os.Stat(file)
 	if err != nil {
 		return err
@@ -47,6 +48,9 @@ func loadKey(std [3]*os.File, f *factotum.Factotum, file string) error {
 	wire, comment, err := sshkey.ParseFile(text, func() ([]byte, error) {
 		fd := int(std[0].Fd())
 		if !term.IsTerminal(fd) {
+			if asker != nil {
+				return asker.ask(ctx, "passphrase for "+file)
+			}
 			return nil, errors.New("it is sealed, and there is no terminal to ask for the passphrase")
 		}
 		fmt.Fprintf(std[2], "passphrase for %s: ", file)

@@ -42,7 +42,7 @@ On the console nobody has to log in. The shell is nine rc in the node's name spa
 	/etc/ssh/ssh_host_ed25519_key
 	                       the node's key; one is made at each boot unless the image
 	                       has one
-	/run/ns                $NAMESPACE, where the servers are posted
+	/tmp/ns.root.:0        $NAMESPACE of root, where the servers are posted
 
 The tree's ctl accepts
 

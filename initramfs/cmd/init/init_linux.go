@@ -17,7 +17,7 @@ var Man string
 // config is what a node runs.
 func config() node.Config {
 	c := node.Config{Console: []string{"newns", "rc", "-i"}}
-	for _, s := range [][]string{{"cpud", "cpud", "-0", "-l", "tcp!*!17011"}, {"ram", "ramfs"}, {"proc", "procfs"}, {"dev", "devfs"}, {"exec", "execfs"},
+	for _, s := range [][]string{{"cpud", "cpud", "-l", "tcp!*!17011"}, {"ram", "ramfs"}, {"proc", "procfs"}, {"dev", "devfs"}, {"exec", "execfs"},
 		{"env", "envfs"}, {"ipc", "ipcfs"}, {"net", "netfs"}} {
 		if len(s) == 2 {
 			s = append(s, "-s", s[0])

@@ -31,8 +31,8 @@ The options are:
 	-L list       those that init loads in any case; default fuse
 	-n nsfile     namespace(6) lines for the name space of the node's commands;
 	              default what nine newns has
-	-k keyfile    the keys of those who may come in as the node's owner, as in
-	              authorized_keys(5); without it nobody may, but at the console
+	-k keyfile    the public keys, a line each, of those who may come in as the
+	              node's owner, root; without it nobody may, but at the console
 	-f from[:/to] a further file, or a directory with all that is below it; may be
 	              repeated, and may stand in for one of the image's own
 	-l            list what would be in the image on standard output instead

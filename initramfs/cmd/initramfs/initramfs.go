@@ -38,7 +38,7 @@ func Main(_ context.Context, std [3]*os.File, args []string) error {
 	need := fs.String("M", "", "`list` of those that come along")
 	load := fs.String("L", "fuse", "`list` of those to load in any case")
 	nsfile := fs.String("n", "", "namespace(6) `file`")
-	keys := fs.String("k", "", "authorized_keys `file`")
+	keys := fs.String("k", "", "public keys' `file`")
 	fs.Func("f", "`from:/to`", func(s string) error {
 		x, err := initramfs.ParseExtra(s)
 		c.Files = append(c.Files, x)

@@ -58,7 +58,7 @@ Netboot is a file server too:
 	    log      the lines about it
 	    script   what it is to boot
 	    status   what is known of it, as an entry of ndb
-	    token    each open makes a token to join by
+	    token    the token that waits for it
 
 State in status is how far it came: discover, loader, script, kernel, image, joined.
 Reload reads the ndb file again; where something is wrong in it, nothing changes.
@@ -84,7 +84,7 @@ join, and gets a host certificate by the authority whose key is in the file, for
 for its sys, dom and ip. The token is good for one join within the time, ten minutes if
 none is given; a second is refused. Neither the key nor the token can be replaced on the
 way, but who reads the script before the node does can join in its place: then the node
-is refused, and the log says so. Reading the file token gives one to carry by hand.
+is refused, and the log says so. The file token has it too until then, to carry by hand.
 
 # Bounds
 

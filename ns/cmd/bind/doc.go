@@ -24,7 +24,7 @@ one after the other.
 	-b	new comes before what is there
 	-c	files made in old are made in new; without it a union's member
 		takes no new files
-	-C	data of new may be cached (it is anyway, by version)
+	-C	as for mount, which alone heeds it
 
 A name that begins with # is one in a device, with nothing bound: #U is the host's
 own tree, #/ that of n and mnt, #s what is posted (at /srv, see srv), #| a new pipe,

@@ -28,8 +28,12 @@ of the group see it at once, and no others. Server is one of
 It is the name space's engine that connects, from where it was started: a path of
 a socket is one of the host's.
 
-The flags -a, -b, -c and -C are those of bind: after or before what is there, new
-files go there, cache. Old must be there, but for names right in /n and /mnt,
+The flags -a, -b and -c are those of bind: after or before what is there, new files
+go there. With -C, for servers that are far away, what the server said is kept: names,
+attributes and listings for three seconds, or, if the server gives leases (ramfs and
+diskfs do), until another changes them; an open sees what was there when the last
+one to write the file closed it; close and fsync wait for what was written and tell
+what went wrong with it. Files are read ahead. Old must be there, but for names right in /n and /mnt,
 which appear with the mount and go with the unmount.
 
 When the server ends, every use of the tree is an error, until it is unmounted.

@@ -33,7 +33,8 @@ there is one kind of quote, ”.
 What differs between the rcs is so: an unquoted = may stand in arguments (echo a=b); `sep{} is
 there; no caret is put behind ) and }: p$x(2)s is two words; a here document is read
 after the line that it is on, also in braces, and substituted each time; $status
-of success is ” and the code that rc exits with the number in it; lists are in the
+of success is ” and the code that rc exits with the number in it, and 1 that of a command which
+is not there, in a pipe or backquote too; lists are in the
 environment with byte 1 between words, functions as fn#name, and $path is PATH.
 
 A subshell is no process, but a copy of the shell within it. Only what is left to
@@ -85,14 +86,14 @@ The flags are
 
 A function whose name is that of a note, sigint, sighup, sigterm, sigalrm and others,
 is run when it comes; sigexit, when the shell ends. A value too long for Linux to
-give to programs, 128 KiB, is not in their environment, but where there is /env only a
-file of it. The number in $apid of a single program is the program's own.
+give to programs, 128 KiB, is not in their environment, nor are the longest of more than
+a MiB in all; where there is /env there are files of them. The number in $apid of a single program is the program's own.
 
 # NAME SPACE
 
 In a name space that has /env (up's has) the variables and functions of a shell are
 files there, for all programs: those that have changed are written when a program is
-started or such a file is used. A list is its words with a NUL after each, a function f is
+started, such a file is used or the shell ends. A list is its words with a NUL after each, a function f is
 fn#f. What is local to a command, or of a subshell, is in the environment of programs
 only, and $ifs and what else is about one shell, as $pid or fn sigint, nowhere else either.
 
@@ -177,7 +178,13 @@ A command that fails in a function which an if calls
 exits under -e all the same, as in Plan 9.
 
 What the shell runs itself of a pipeline that was stopped, {loop} | less, goes on, until a
-later ^C.
+later ^C. A loop goes on whose echo nobody reads any more, as in Plan 9: {while() echo y} | sed 1q
+has to be interrupted, {while(echo y) {}} | sed 1q ends.
+
+What a program in the background writes comes into the line that is edited, as in other shells:
+the shell does not see it. ^L shows the line anew.
+
+A descriptor of 0, 1 and 2 that is closed when rc starts is /dev/null.
 
 A value of more than 128 KiB in a local variable or in a subshell is given to no program.
 Programs that are not rc have what /env had when they were started.

@@ -110,18 +110,32 @@ func (n *notes) to(r *rc.Runner, interactive bool) {
 	}
 }
 
-// signals are those that rc has a name for.
-var signals = map[string]syscall.Signal{
-	"sighup": syscall.SIGHUP, "sigint": syscall.SIGINT, "sigquit": syscall.SIGQUIT, "sigterm": syscall.SIGTERM,
-	"sigalrm": syscall.SIGALRM, "sigfpe": syscall.SIGFPE, "sigusr1": syscall.SIGUSR1, "sigusr2": syscall.SIGUSR2,
-	"sigpipe": syscall.SIGPIPE, "sigkill": 0, "sigchld": syscall.SIGCHLD, "sigcont": syscall.SIGCONT,
-	"sigwinch": syscall.SIGWINCH, "sigtstp": syscall.SIGTSTP,
+// signals are those that rc has a name for. It is no map: that would be made at the start
+// of every command.
+var signals = [...]struct {
+	name string
+	sig  syscall.Signal
+}{
+	{"sighup", syscall.SIGHUP}, {"sigint", syscall.SIGINT}, {"sigquit", syscall.SIGQUIT}, {"sigterm", syscall.SIGTERM},
+	{"sigalrm", syscall.SIGALRM}, {"sigfpe", syscall.SIGFPE}, {"sigusr1", syscall.SIGUSR1}, {"sigusr2", syscall.SIGUSR2},
+	{"sigpipe", syscall.SIGPIPE}, {"sigchld", syscall.SIGCHLD}, {"sigcont", syscall.SIGCONT},
+	{"sigwinch", syscall.SIGWINCH}, {"sigtstp", syscall.SIGTSTP},
+}
+
+// signalOf gives the signal of a note, 0 if there is none that can be caught.
+func signalOf(note string) syscall.Signal {
+	for _, s := range signals {
+		if s.name == note {
+			return s.sig
+		}
+	}
+	return 0
 }
 
 // catch is the interpreter's hook.
 func (n *notes) catch(name string, wanted bool) {
-	sig, ok := signals[name]
-	if !ok || sig == 0 {
+	sig := signalOf(name)
+	if sig == 0 {
 		return
 	}
 	if !wanted {
@@ -138,10 +152,10 @@ func (n *notes) catch(name string, wanted bool) {
 }
 
 func (n *notes) tell() {
-	for s := range n.c {
-		for name, sig := range signals {
-			if sig == s {
-				n.r.Note(name)
+	for c := range n.c {
+		for _, s := range signals {
+			if s.sig == c {
+				n.r.Note(s.name)
 			}
 		}
 	}

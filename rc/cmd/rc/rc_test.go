@@ -41,3 +41,36 @@ func TestUsage(t *testing.T) {
 		t.Errorf("got %+v, %v", o, err)
 	}
 }
+
+// TestPlaces: messages tell where they are, of what is typed in what was typed last.
+func TestPlaces(t *testing.T) {
+	for _, c := range []struct{ flag, text, want string }{
+		{"-i", "echo a\n\necho b; for x\n", "rc:1: token x: syntax error\n"},
+		{"-i", "echo a\n{\necho (\n", "rc:2: syntax error\n"},
+		{"-i", "nosuch\n", "rc: nosuch: no such file"},
+		{"-I", "echo a\n\nfor x\n", "/dev/stdin:3: token x: syntax error\n"},
+		{"-I", "\nulimit -n 8\n\necho a | cat | cat | cat | cat | cat | cat | cat | cat\n", "/dev/stdin:4: pipe: too many open files\n"},
+		{"-I", "\nulimit -n 16\n\nx=(<{a} <{a} <{a} <{a} <{a} <{a} <{a} <{a} <{a} <{a} <{a})\n", "/dev/stdin:4: pipe: too many open files\n"},
+	} {
+		cmd := exec.Command(shell(t), c.flag)
+		cmd.Env = []string{"PATH=/usr/bin:/bin"}
+		cmd.Stdin = strings.NewReader(c.text)
+		if out, _ := cmd.CombinedOutput(); !strings.Contains(string(out), c.want) {
+			t.Errorf("%s %q: got %s, want %s", c.flag, c.text, out, c.want)
+		}
+	}
+	out, _ := exec.Command(shell(t), "./nosuch").CombinedOutput()
+	if !strings.HasPrefix(string(out), "rc: ./nosuch: ") {
+		t.Errorf("no script: got %s", out)
+	}
+}
+
+// TestVerbose: -v shows a line before it is run.
+func TestVerbose(t *testing.T) {
+	cmd := exec.Command(shell(t), "-v")
+	cmd.Stdin = strings.NewReader("echo a\nfor(i in 1)\n\techo b\necho c")
+	const want = "echo a\na\nfor(i in 1)\n\techo b\nb\necho cc\n"
+	if out, err := cmd.CombinedOutput(); err != nil || string(out) != want {
+		t.Errorf("got %q, %v, want %q", out, err, want)
+	}
+}

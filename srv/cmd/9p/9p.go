@@ -34,21 +34,27 @@ type session struct {
 	dir   bool // ls -d
 }
 
-// commands are what can be done; flags are the letters that a command takes.
-var commands = map[string]struct {
+// A command is what can be done. flags are the letters that it takes.
+type command struct {
 	flags    string
 	min, max int // number of paths; 0: any
 	run      func(s *session, paths []string) error
-}{
-	"ls":     {"ld", 1, 0, (*session).ls},
-	"read":   {"", 1, 0, each((*session).read)},
-	"write":  {"l", 1, 1, each((*session).write)},
-	"rdwr":   {"", 1, 1, each((*session).rdwr)},
-	"stat":   {"", 1, 0, each((*session).stat)},
-	"create": {"", 1, 0, each((*session).create)},
-	"mkdir":  {"", 1, 0, each((*session).mkdir)},
-	"mv":     {"", 2, 2, (*session).mv},
-	"rm":     {"", 1, 0, each((*session).rm)},
+}
+
+// commands are made when they are asked for: each command of nine would pay for a
+// variable's map.
+func commands() map[string]command {
+	return map[string]command{
+		"ls":     {"ld", 1, 0, (*session).ls},
+		"read":   {"", 1, 0, each((*session).read)},
+		"write":  {"l", 1, 1, each((*session).write)},
+		"rdwr":   {"", 1, 1, each((*session).rdwr)},
+		"stat":   {"", 1, 0, each((*session).stat)},
+		"create": {"", 1, 0, each((*session).create)},
+		"mkdir":  {"", 1, 0, each((*session).mkdir)},
+		"mv":     {"", 2, 2, (*session).mv},
+		"rm":     {"", 1, 0, each((*session).rm)},
+	}
 }
 
 // Main is the command 9p; see doc.go.
@@ -66,7 +72,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	if fs.NArg() == 0 {
 		return flag.ErrHelp
 	}
-	cmd, ok := commands[fs.Arg(0)]
+	cmd, ok := commands()[fs.Arg(0)]
 	if !ok {
 		return fmt.Errorf("%w: unknown command %s", flag.ErrHelp, fs.Arg(0))
 	}

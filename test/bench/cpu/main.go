@@ -35,9 +35,10 @@ func main() {
 }
 
 func run(ctx context.Context, o rounds.Options) error {
-	b := &bench{rounds: 5, files: 10_000, sources: 100, bulk: 1 << 30, limit: 2 * time.Minute}
+	const milli = time.Millisecond
+	b := &bench{rounds: 5, files: 10_000, list: 1000, sources: 100, bulk: 1 << 30, limit: 2 * time.Minute, rtts: []time.Duration{5 * milli, 20 * milli, 100 * milli}}
 	if o.Quick {
-		b = &bench{rounds: 2, files: 500, sources: 10, bulk: 64 << 20, limit: 3 * time.Second, quick: true}
+		b = &bench{rounds: 2, files: 500, list: 1000, sources: 10, bulk: 64 << 20, limit: 3 * time.Second, rtts: []time.Duration{20 * milli}}
 	}
 	p, err := newPlace(ctx, b)
 	if p != nil {

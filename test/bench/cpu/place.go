@@ -140,7 +140,18 @@ func (p *place) keys(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(p.path("authorized"), b, 0o600)
+	if err := os.WriteFile(p.path("authorized"), b, 0o600); err != nil {
+		return err
+	}
+	out, err := exec.CommandContext(ctx, "ssh-keygen", "-lf", p.path("authorized")).Output()
+	if err != nil {
+		return fmt.Errorf("ssh-keygen -l: %w", err)
+	}
+	f := strings.Fields(string(out))
+	if len(f) < 2 {
+		return fmt.Errorf("ssh-keygen -l: %.50q", out)
+	}
+	return os.WriteFile(p.path("users"), fmt.Appendf(nil, "%s %s\n", f[1], p.me), 0o600)
 }
 
 // know enters a port's host key.
@@ -163,11 +174,7 @@ func (p *place) startCpud(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	args := []string{p.nine, "cpud", "-l", "tcp!127.0.0.1!" + port, "-k", p.path("host"), "-a", p.path("authorized")}
-	if os.Geteuid() == 0 {
-		args = append(args, "-0")
-	}
-	if p.cpud, err = p.start(ctx, port, args...); err != nil {
+	if p.cpud, err = p.start(ctx, port, p.nine, "cpud", "-l", "tcp!127.0.0.1!"+port, "-k", p.path("host"), "-a", p.path("users")); err != nil {
 		return err
 	}
 	if p.cpu, err = newProxy("127.0.0.1:" + port); err != nil {
@@ -225,7 +232,7 @@ func (p *place) trees(ctx context.Context, b *bench) error {
 		}
 		return nil
 	}
-	if err := errors.Join(fill(p.git, b.files, 100, "f", "file %d\n"), fill(p.l, 1000, 50, "f", "file %d\n"), os.Mkdir(p.c, 0o755), os.MkdirAll(p.path("a/b/c/d"), 0o755),
+	if err := errors.Join(fill(p.git, b.files, 100, "f", "file %d\n"), fill(p.l, b.list, 50, "f", "file %d\n"), os.Mkdir(p.c, 0o755), os.MkdirAll(p.path("a/b/c/d"), 0o755),
 		os.WriteFile(p.path("a/b/c/d/file"), []byte("small\n"), 0o644)); err != nil {
 		return err
 	}

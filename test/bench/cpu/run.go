@@ -11,12 +11,12 @@ import (
 // A bench is one run of the program.
 type bench struct {
 	rounds  int
-	files   int   // of the git tree
-	sources int   // of the C tree
-	bulk    int64 // bytes
-	limit   time.Duration
-	quick   bool
-	only    func(string) bool
+	files   int           // of the git tree
+	list    int           // files of the tree that is listed
+	sources int           // of the C tree
+	bulk    int64         // bytes
+	limit   time.Duration // of a command
+	rtts    []time.Duration
 }
 
 // A row is one figure, of ours and of a peer.

@@ -34,7 +34,7 @@ func (b *bench) works(p *place) []work {
 			ours:   func(ctx context.Context, d time.Duration) ([]float64, error) { return p.warm(ctx, d, idle) },
 			theirs: p.bySSHMaster()},
 	}
-	for _, rtt := range b.rtts() {
+	for _, rtt := range b.rtts {
 		all = append(all, work{rows: []row{{"true", fmt.Sprintf("cold, RTT %d", rtt/milli), "ms", viaSSH, 0, 0}}, rtt: rtt,
 			ours: func(ctx context.Context, d time.Duration) ([]float64, error) {
 				return p.took(ctx, d, "0", p.cpuArgs("/bin/true")...)
@@ -44,12 +44,9 @@ func (b *bench) works(p *place) []work {
 	all = append(all,
 		work{rows: []row{{"bulk read", fmt.Sprintf("%d MiB, FUSE", b.bulk>>20), "MB/s", "one TLS connection", .8, 0}}, ours: b.bulkCpu(p), theirs: b.bulkTLS(p)},
 		work{rows: []row{{"bulk read", fmt.Sprintf("%d MiB, v9fs", b.bulk>>20), "MB/s", "one TLS connection", 0, 0}}, rounds: 1, ours: bulkV9fs},
-		b.pair(p, "ls -lR", "1,000 files", 0, "here, without a network", .25, p.byCpu(p.l, "ls -lR ."), p.local(p.l, "ls -lR .")),
+		b.pair(p, "ls -lR", fmt.Sprintf("%d files", b.list), 0, "here, without a network", .25, p.byCpu(p.l, "ls -lR ."), p.local(p.l, "ls -lR .")),
 	)
-	for _, rtt := range b.rtts() {
-		if !b.quick && rtt == 5*milli {
-			continue
-		}
+	for _, rtt := range b.rtts {
 		for _, x := range []struct {
 			name, config, dir, command string
 			root                       bool
@@ -71,21 +68,11 @@ func (b *bench) works(p *place) []work {
 	)
 }
 
-// rtts are the round trips that works are done at.
-func (b *bench) rtts() []time.Duration {
-	if b.quick {
-		return []time.Duration{20 * time.Millisecond}
-	}
-	return []time.Duration{5 * time.Millisecond, 20 * time.Millisecond, 100 * time.Millisecond}
-}
-
 // pair is a work that is done twice, cold and warm.
 func (b *bench) pair(p *place, name, config string, rtt time.Duration, peer string, goal float64, ours, theirs side) work {
 	w := work{rtt: rtt, ours: ours, theirs: theirs}
-	if rtt > 0 && !b.quick {
-		w.rounds = 2
-	} else if rtt > 0 {
-		w.rounds = 1
+	if rtt > 0 {
+		w.rounds = (b.rounds + 1) / 2 // they are long
 	}
 	for _, which := range []string{"cold", "warm"} {
 		w.rows = append(w.rows, row{name, fmt.Sprintf("%s, %s, RTT %d", config, which, rtt/time.Millisecond), "ms", peer, goal, 0})

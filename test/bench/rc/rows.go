@@ -6,7 +6,7 @@ import (
 )
 
 // The peers, in the order of the table's columns.
-var peers = []string{"9base", "byron", "dash", "bash", "go"}
+var peers = []string{"9base", "byron", "dash", "bash", "go", "tls"}
 
 // A row is a work: the text that each shell is given, by its name. @N@ in a text is the
 // number, less with -q, and @file@ that of a file which the bench has made.
@@ -54,7 +54,7 @@ const (
 func rows() []row {
 	return []row{
 		{work: "start", many: 40,
-			text:  same(rcs+" "+posix+" go", "exit"),
+			text:  same(rcs+" "+posix+" go tls", "exit"),
 			goals: []goal{{"go", 1.3, 0}, {"9base", 3, 0}}},
 		{work: "loop", whole: true, n: 100_000,
 			text: texts(same(rcs, "w=`{seq @N@}; for(i in $w) { x=$i; ~ $x a }"),
@@ -80,7 +80,7 @@ func rows() []row {
 			text: texts(same(rcs, "w=`{seq @N@}; for(i in $w) x=`{/bin/echo $i}"),
 				same(posix, "for i in `seq @N@`; do x=`/bin/echo $i`; done")),
 			goals: []goal{{"9base", 1, 0}}},
-		{work: "subshells", n: 2000,
+		{work: "subshells", whole: true, n: 2000,
 			text: texts(same(rcs, "w=`{seq @N@}; for(i in $w) @{ x=$i }"),
 				same(posix, "for i in `seq @N@`; do ( x=$i ); done")),
 			goals: []goal{{"9base", .1, .03}}},

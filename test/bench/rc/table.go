@@ -9,8 +9,8 @@ import (
 )
 
 const legend = `Columns: our time as a multiple of the peer's, lower is better. go is a Go program that does
-nothing. Goals: what it may be at most, "ok" or "BELOW", and what to try for, "*" if reached. ± is
-(max-min)/median of our rounds.
+nothing, tls one that does nothing but have the TLS that nine has. Goals: what it may be at most,
+"ok" or "BELOW", and what to try for, "*" if reached. ± is (max-min)/median of our rounds.
 
 `
 

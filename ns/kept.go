@@ -1,0 +1,381 @@
+package ns
+
+import (
+	"context"
+	"sync"
+	"syscall"
+	"time"
+
+	"ninespace/srv"
+	"ninespace/srv/client"
+	"ninespace/srv/p9"
+)
+
+// A server's tree that was mounted with MCACHE: what it said is kept, see the package
+// comment for how long. All that is kept is in kepts, one for each file of the server
+// that is in use or was lately.
+
+// keepFor is how long what a server said is believed that has given no lease.
+var keepFor = 3 * time.Second
+
+// keepMost is how many files are remembered at most.
+const keepMost = 1 << 16
+
+// A cache is what is known of a server's tree.
+type cache struct {
+	conn *client.Conn
+	root *kept
+
+	mu     sync.Mutex
+	files  map[uint64]*kept // by qid.path
+	clock  uint64           // counts changes
+	lost   uint64           // the last of a file that is not in files
+	xattrs bool             // somebody asks for lists of extended attributes ...
+	noAttr bool             // ... and the server has none
+
+	lease lease
+	tell  func(paths []uint64, all bool)
+}
+
+// A kept is a file of such a tree. Its fid is not got before something needs it: until
+// then the file is known by its directory and name.
+type kept struct {
+	c    *cache
+	path uint64
+	sem  chan struct{} // held while a fid is got, or a directory read
+
+	// All else is under c.mu.
+	refs    int // Chans and handles
+	dir     *kept
+	name    string
+	fid     *client.Fid
+	st      p9.Stat // as of at
+	told    bool    // st was told at some time
+	at      stamp
+	changed uint64 // the clock at its last change
+	never   bool   // the server gives no lease of it
+	read    bool   // the server let it be opened for reading since at
+	target  string // of a symbolic link, as of at
+	seen    uint32 // version at the last opening, plus 1: what the kernel may have pages of
+	writers map[*keptHandle]bool
+
+	xattrs []string
+	xat    stamp
+
+	names  map[string]known // of a directory
+	listed stamp            // names are all there are, as of then
+	order  uint64           // the last of names
+	misses int              // names that were not known since it was last read
+}
+
+// known is what is known of a name.
+type known struct {
+	none  bool
+	k     *kept // its file, nil where that is not known
+	at    stamp
+	ent   p9.Dirent // in a listing
+	order uint64
+}
+
+// A stamp says when something was asked for, and whether the server then had the duty
+// to tell of changes.
+type stamp struct {
+	at     time.Time
+	leased bool
+}
+
+// A ticket is the time when a request was made.
+type ticket struct {
+	stamp
+	clock uint64
+}
+
+// keep makes a device's tree one that is kept. tell is told of files that others change,
+// by their qid.path, or of all.
+func (d *Dev) keep(ctx context.Context, tell func(paths []uint64, all bool)) {
+	f, ok := d.root.(*mntFile)
+	if !ok {
+		return
+	}
+	c := &cache{conn: f.fid.Conn(), files: map[uint64]*kept{}}
+	c.root = c.file(f.fid.Qid().Path)
+	c.root.refs, c.root.fid = 1, f.fid
+	d.root = c.root
+	hangup := d.hangup
+	d.hangup = func() {
+		c.lease.end()
+		hangup()
+	}
+	c.tell = tell
+	c.lease.begin(ctx, c)
+}
+
+// file gives what is known of a file, or begins to know it. c.mu is held.
+func (c *cache) file(path uint64) *kept {
+	k := c.files[path]
+	if k == nil {
+		k = &kept{c: c, path: path, sem: make(chan struct{}, 1)}
+		c.files[path] = k
+	}
+	return k
+}
+
+// begin is called before a request is sent whose answer is to be kept.
+func (c *cache) begin() ticket {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return ticket{stamp{time.Now(), c.lease.holds()}, c.clock}
+}
+
+// good tells whether something can still be believed. c.mu is held.
+func (c *cache) good(s stamp) bool {
+	switch {
+	case s.at.IsZero():
+		return false
+	case s.leased && c.lease.holds():
+		return true
+	}
+	return time.Since(s.at) < keepFor
+}
+
+// holds tells whether k is as it was when a request was made. c.mu is held.
+func (t ticket) holds(k *kept) bool { return k.changed <= t.clock && k.c.lost <= t.clock }
+
+// change drops what is known of a file. c.mu is held.
+func (k *kept) change() {
+	k.c.clock++
+	k.changed = k.c.clock
+	k.at, k.xat, k.listed = stamp{}, stamp{}, stamp{}
+	k.read, k.names, k.misses = false, nil, 0
+}
+
+// touch says that the directory was changed here, by which its names are known still.
+// c.mu is held.
+func (k *kept) touch() {
+	k.c.clock++
+	k.changed, k.at = k.c.clock, stamp{}
+}
+
+// put says that a name was made here. c.mu is held.
+func (k *kept) put(name string, file *kept) {
+	k.touch()
+	if k.st.Qid.Vers != 0 {
+		k.know(name, file, ticket{stamp: stamp{time.Now(), k.c.lease.holds()}})
+	}
+}
+
+// cut says that a name was removed here. c.mu is held.
+func (k *kept) cut(name string) {
+	k.touch()
+	if k.st.Qid.Vers != 0 {
+		k.know(name, nil, ticket{stamp: stamp{time.Now(), k.c.lease.holds()}})
+	}
+}
+
+// drop has what is known of some files forgotten: they were changed.
+func (c *cache) drop(ks ...*kept) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, k := range ks {
+		k.change()
+	}
+}
+
+// enter takes what a server said of a name. A file that is made up as it is read
+// (version 0) is asked for each time. c.mu is held.
+func (c *cache) enter(dir *kept, name string, st *p9.Stat, t ticket) *kept {
+	k := c.file(st.Qid.Path)
+	if k.told && k.st.Mode.Type() != st.Mode.Type() { // the server uses the number again
+		delete(c.files, k.path)
+		k = c.file(st.Qid.Path)
+	}
+	if dir != nil {
+		k.dir, k.name = dir, name
+		if dir.st.Qid.Vers != 0 && t.holds(dir) {
+			dir.know(name, k, t)
+		}
+	}
+	k.take(st, t)
+	c.trim()
+	return k
+}
+
+// stamp is what is put on what a request told of the file.
+func (k *kept) stamp(t ticket) stamp { return stamp{t.at, t.leased && !k.never} }
+
+// know remembers what a name of a directory leads to, nil for nothing. c.mu is held.
+func (k *kept) know(name string, file *kept, t ticket) {
+	if k.names == nil {
+		k.names = map[string]known{}
+	}
+	was, is := k.names[name]
+	n := known{none: file == nil, k: file, at: k.stamp(t), order: was.order}
+	if !is || was.none {
+		k.order++
+		n.order = k.order
+	}
+	if file != nil {
+		n.ent = p9.Dirent{Qid: file.st.Qid, Mode: file.st.Mode.Type(), Name: name}
+	}
+	k.names[name] = n
+}
+
+// take remembers attributes. c.mu is held.
+func (k *kept) take(st *p9.Stat, t ticket) {
+	if t.holds(k) {
+		if st.Qid.Vers != k.st.Qid.Vers || st.Qid.Vers == 0 {
+			k.read, k.target, k.xat = false, "", stamp{}
+		}
+		k.st, k.told = *st, true
+		if k.at = k.stamp(t); st.Qid.Vers == 0 {
+			k.at = stamp{}
+		}
+	}
+}
+
+// trim forgets, if too much is known, what is not in use. c.mu is held.
+func (c *cache) trim() {
+	if len(c.files) <= keepMost {
+		return
+	}
+	c.clock++
+	c.lost = c.clock
+	for p, k := range c.files {
+		if k.names, k.listed = nil, (stamp{}); k.refs == 0 {
+			delete(c.files, p)
+		}
+	}
+}
+
+// hold counts one more user. c.mu is held.
+func (k *kept) hold() *kept {
+	k.refs++
+	return k
+}
+
+// Clunk lets the file go; what is known of it stays.
+func (k *kept) Clunk() {
+	k.c.mu.Lock()
+	var fid *client.Fid
+	if k.refs--; k.refs == 0 {
+		fid, k.fid = k.fid, nil
+	}
+	k.c.mu.Unlock()
+	if fid != nil {
+		fid.Drop()
+	}
+}
+
+// way gives a fid to walk from, the names to walk by, and whose the fid is, which is
+// held until it is let go by Clunk.
+func (k *kept) way() (from *client.Fid, names []string, of *kept) {
+	k.c.mu.Lock()
+	defer k.c.mu.Unlock()
+	for of = k; ; of = of.dir {
+		if of.fid != nil && of.refs > 0 || of.dir == nil {
+			break
+		}
+		if names = append(names, of.name); len(names) > 64 { // a circle, of names that are not true any more
+			of, names = k.c.root, nil
+			break
+		}
+	}
+	if of.fid == nil {
+		of = k.c.root
+	}
+	for i, j := 0, len(names)-1; i < j; i, j = i+1, j-1 {
+		names[i], names[j] = names[j], names[i]
+	}
+	return of.fid, names, of.hold()
+}
+
+// errMoved says that a file is not any more where it was found. The kernel looks the
+// name up again then.
+var errMoved = p9.NewError(syscall.ESTALE, "file is not where it was")
+
+// isIt checks that a walk by way has come to the file, and else forgets the way.
+func (k *kept) isIt(path uint64) error {
+	if path == k.path {
+		return nil
+	}
+	k.astray()
+	return errMoved
+}
+
+// astray forgets by which names the file was found.
+func (k *kept) astray() {
+	k.c.mu.Lock()
+	defer k.c.mu.Unlock()
+	for d, i := k.dir, 0; d != nil && i < 64; d, i = d.dir, i+1 {
+		d.change()
+	}
+	k.change()
+}
+
+// lock waits for the right to get a fid.
+func (k *kept) lock(ctx context.Context) error {
+	select {
+	case k.sem <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (k *kept) unlock() { <-k.sem }
+
+// use gives the file's fid, for what must not be done to another file.
+func (k *kept) use(ctx context.Context) (*client.Fid, error) {
+	using(ctx, k.c.conn)
+	if fid := k.has(); fid != nil {
+		return fid, nil
+	}
+	if err := k.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer k.unlock()
+	if fid := k.has(); fid != nil {
+		return fid, nil
+	}
+	from, names, of := k.way()
+	defer of.Clunk()
+	g, err := from.Walk(ctx, names...)
+	if err != nil {
+		return nil, k.wayError(err)
+	}
+	if err := k.isIt(g.Qid().Path); err != nil {
+		g.Drop()
+		return nil, err
+	}
+	k.give(g)
+	return g, nil
+}
+
+// wayError is the error of a walk to the file itself.
+func (k *kept) wayError(err error) error {
+	if e := p9.ErrorOf(err); e.Errno == syscall.ENOENT || e.Errno == syscall.ENOTDIR {
+		k.astray()
+		return errMoved
+	}
+	return err
+}
+
+func (k *kept) has() *client.Fid {
+	k.c.mu.Lock()
+	defer k.c.mu.Unlock()
+	return k.fid
+}
+
+// give makes a fid the file's, unless it has one or is in no use any more.
+func (k *kept) give(g *client.Fid) {
+	k.c.mu.Lock()
+	if k.refs > 0 && k.fid == nil {
+		k.fid, g = g, nil
+	}
+	k.c.mu.Unlock()
+	if g != nil {
+		g.Drop()
+	}
+}
+
+var _ srv.File = (*kept)(nil)

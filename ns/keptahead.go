@@ -1,0 +1,128 @@
+package ns
+
+import (
+	"context"
+	"io"
+	"slices"
+	"sync"
+
+	"ninespace/srv/client"
+)
+
+// Reading ahead: while a file is read from one end towards the other, what comes next is
+// asked for before the kernel does, which on its own asks for 128 KiB at a time.
+
+const (
+	aheadBlock = 256 << 10 // bytes that one request asks for
+	aheadMost  = 16        // requests under way, at most
+	aheadSlack = 1 << 20   // the kernel's reads come in any order, but not further apart
+)
+
+// A readAhead is what was asked for and not read yet.
+type readAhead struct {
+	mu     sync.Mutex
+	end    int64 // how far it was read
+	runs   int   // reads that went on from there
+	window int   // requests to have under way
+	blocks []*block
+	ctx    context.Context
+	cancel context.CancelFunc
+}
+
+// A block is a piece that was asked for.
+type block struct {
+	off  int64
+	buf  []byte
+	n    int
+	err  error
+	as   uint64 // the file's change then
+	done chan struct{}
+}
+
+// read reads what was asked for ahead, and sees to what is to be asked for now. ok is
+// false where the bytes were not asked for.
+func (a *readAhead) read(ctx context.Context, h *keptHandle, fid *client.Fid, p []byte, off int64) (n int, ok bool, err error) {
+	h.c.mu.Lock()
+	as, length := h.changed, int64(h.st.Length)
+	if !h.c.good(h.at) { // it may be longer, or shorter, by now
+		length = 0
+	}
+	h.c.mu.Unlock()
+	a.mu.Lock()
+	stale := slices.ContainsFunc(a.blocks, func(b *block) bool { return b.as != as })
+	if off > a.end+aheadSlack || off < a.end-aheadSlack || stale {
+		a.runs, a.window, a.blocks = 0, 0, nil
+	}
+	if a.end = max(a.end, off+int64(len(p))); a.runs == 0 {
+		a.end = off + int64(len(p))
+	}
+	if a.runs++; a.runs >= 2 {
+		a.ask(fid, as, length)
+	}
+	var b *block
+	for _, c := range a.blocks {
+		if off >= c.off && off < c.off+int64(len(c.buf)) {
+			b = c
+		}
+	}
+	a.mu.Unlock()
+	if b == nil {
+		return 0, false, nil
+	}
+	select {
+	case <-b.done:
+	case <-ctx.Done():
+		return 0, true, ctx.Err()
+	}
+	at := int(off - b.off)
+	if b.err != nil || at >= b.n {
+		return 0, false, nil // it is asked for as if it never had been
+	}
+	n = copy(p, b.buf[at:b.n])
+	return n, true, nil
+}
+
+// ask asks for more, up to the file's length. Blocks that the reading has left behind
+// are let go. a.mu is held.
+func (a *readAhead) ask(fid *client.Fid, as uint64, length int64) {
+	for len(a.blocks) > 0 && a.blocks[0].off+int64(len(a.blocks[0].buf)) <= a.end-aheadSlack {
+		a.blocks = a.blocks[1:]
+	}
+	next := a.end
+	ahead := 0
+	for _, b := range a.blocks {
+		end := b.off + int64(len(b.buf))
+		next = max(next, end)
+		if end > a.end {
+			ahead++
+		}
+	}
+	a.window = min(max(2, 2*a.window), aheadMost)
+	if ahead > a.window/2 {
+		return
+	}
+	if a.ctx == nil {
+		a.ctx, a.cancel = context.WithCancel(context.Background())
+	}
+	for ; ahead < a.window && next < length; ahead++ {
+		b := &block{off: next, buf: make([]byte, min(aheadBlock, length-next)), as: as, done: make(chan struct{})}
+		a.blocks = append(a.blocks, b)
+		next += int64(len(b.buf))
+		go func() {
+			defer close(b.done)
+			if b.n, b.err = fid.ReadAt(a.ctx, b.buf, b.off); b.err == io.EOF {
+				b.err = nil
+			}
+		}()
+	}
+}
+
+// drop gives up what was asked for.
+func (a *readAhead) drop() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.cancel != nil {
+		a.cancel()
+	}
+	a.blocks = nil
+}

@@ -1,0 +1,55 @@
+package ns
+
+import (
+	"context"
+	"sync/atomic"
+
+	"ninespace/srv/client"
+)
+
+// A lease is the server's duty to tell of changes before they are made. The kernel is
+// told of them as well, before the server hears that they are heeded.
+type lease struct{ l atomic.Pointer[client.Lease] }
+
+// begin asks for it, of a server that may have none.
+func (l *lease) begin(ctx context.Context, c *cache) {
+	if l, err := c.conn.Lease(ctx, c.recalled); err == nil {
+		c.lease.l.Store(l)
+	}
+}
+
+// end gives it back.
+func (l *lease) end() {
+	if l := l.l.Load(); l != nil {
+		l.End()
+	}
+}
+
+// holds tells whether the server has the duty just now.
+func (l *lease) holds() bool { return l.l.Load().Holds() }
+
+// recalled forgets what is known of files that are about to be changed.
+func (c *cache) recalled(ch client.Changes) {
+	c.mu.Lock()
+	if ch.All {
+		for _, k := range c.files {
+			k.change()
+		}
+		c.lost = c.clock
+	}
+	for _, p := range ch.Paths {
+		if k := c.files[p]; k != nil {
+			k.change()
+		} else {
+			c.clock++
+			c.lost = c.clock
+		}
+	}
+	for _, p := range ch.None {
+		k := c.file(p)
+		k.change()
+		k.never = true
+	}
+	c.mu.Unlock()
+	c.tell(ch.Paths, ch.All)
+}

@@ -1,0 +1,189 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"syscall"
+
+	"ninespace/srv/p9"
+)
+
+// What is asked along with something else, in one round trip.
+
+// WalkCreateStat makes a file in the directory and opens it as WalkCreate does, and
+// asks for its attributes.
+func (f *Fid) WalkCreateStat(ctx context.Context, name string, perm fs.FileMode, mode p9.Mode) (*Fid, First, error) {
+	var first First
+	p := pipe{may: 1}
+	defer p.release()
+	k := p.add(f.c.createType())
+	if err := k.create(f.c, name, perm, mode); err != nil {
+		return nil, first, err
+	}
+	stat := p.addStat(f.c)
+	g, err := p.run(ctx, f, nil)
+	if err != nil {
+		return nil, first, err
+	}
+	if err := p.outcome(g); err != nil {
+		if !mayBeThere(err, perm, mode) {
+			return nil, first, err
+		}
+		return f.WalkOpenStat(ctx, mode, nil, name)
+	}
+	g.opened(k, mode)
+	g.parent, g.name = f.qid, name
+	if first.StatErr = stat.err; stat.err == nil {
+		first.Stat, first.StatErr = g.statted(stat)
+	}
+	return g, first, nil
+}
+
+// An Entry is a directory's entry with what else is known of its file.
+type Entry struct {
+	p9.Dirent
+	Stat    p9.Stat
+	StatErr error // why Stat is not known
+	Xattrs  int   // bytes of its list of extended attributes; -1: not known
+}
+
+// ErrLong says that a directory has more entries than were wanted.
+var ErrLong = &p9.Error{Ename: "directory has too many entries", Errno: syscall.EOPNOTSUPP}
+
+// A Listing says what ListStat asks for.
+type Listing struct {
+	Most   int  // with more entries it is ErrLong
+	Stats  int  // of so many files the attributes are asked for, if there are no more
+	Xattrs bool // and the lengths of their lists of extended attributes
+}
+
+// ListStat gives the qid and all entries of the directory at the end of a path, with
+// attributes of their files: in two round trips, and one more for each 64 KiB of names.
+// In 9P2000, and of a server that does not keep the order of requests, there are no
+// attributes.
+func (f *Fid) ListStat(ctx context.Context, l Listing, names ...string) (q p9.Qid, ents []Entry, err error) {
+	if !f.c.dotl {
+		return f.listOnly(ctx, l, names)
+	}
+	var p pipe
+	defer p.release()
+	open := p.addOpen(f.c, p9.OREAD|p9.ODIRECTORY, names)
+	buf := dirBufs.Get().(*[dirChunk]byte)
+	defer dirBufs.Put(buf)
+	read := p.addRead(f.c, p9.Treaddir, buf[:])
+	g, err := p.run(ctx, f, names)
+	if err == nil {
+		err = p.outcome(g)
+	}
+	if err != nil {
+		return q, nil, err
+	}
+	defer g.Drop()
+	g.opened(open, p9.OREAD)
+	for n := read.n; n > 0; {
+		from := len(ents)
+		piece, err := p9.ParseDirents(buf[:n])
+		if err != nil {
+			return q, nil, fmt.Errorf("readdir reply: %w", err)
+		}
+		var cookie uint64
+		for _, e := range piece {
+			if cookie = e.Cookie; e.Name == "." || e.Name == ".." {
+				continue
+			}
+			if err := badName(e.Name); err != nil {
+				return q, nil, err
+			}
+			e.Mode = typeOf(&e)
+			ents = append(ents, Entry{Dirent: e, Xattrs: -1, StatErr: errUnsent})
+		}
+		if len(ents) > l.Most {
+			return q, nil, ErrLong
+		}
+		some := ents[from:]
+		if len(ents) > l.Stats {
+			some = nil
+		}
+		next := g.readCall(p9.Treaddir, buf[:min(dirChunk, int(g.Iounit()))], cookie)
+		f.statAll(ctx, g, some, l.Xattrs, next)
+		n, err = next.n, next.err
+		next.release()
+		if err != nil {
+			return q, nil, err
+		}
+	}
+	return g.qid, ents, nil
+}
+
+func (f *Fid) listOnly(ctx context.Context, l Listing, names []string) (q p9.Qid, ents []Entry, err error) {
+	g, err := f.WalkOpen(ctx, p9.OREAD, names...)
+	if err != nil {
+		return q, nil, err
+	}
+	defer g.Drop()
+	for e, err := range g.List(ctx, 0) {
+		if err == nil && len(ents) >= l.Most {
+			err = ErrLong
+		}
+		if err != nil {
+			return q, nil, err
+		}
+		ents = append(ents, Entry{Dirent: e, StatErr: p9.ErrNotSup, Xattrs: -1})
+	}
+	return g.qid, ents, nil
+}
+
+// statAll fills in entries of the directory g, which is open, and does one more
+// request on it, all at once.
+func (f *Fid) statAll(ctx context.Context, g *Fid, ents []Entry, xattrs bool, more *call) {
+	type asked struct{ walk, stat, xattr *call }
+	if err := ctx.Err(); err != nil {
+		more.err = err
+		return
+	}
+	if !f.c.ordered {
+		ents = nil
+	}
+	as := make([]asked, len(ents))
+	ks := append(make([]*call, 0, 5*len(ents)+1), more)
+	wait := append(make([]*call, 0, 3*len(ents)+1), more)
+	end := func(fid uint32) *call { // nobody waits for it, and the number is free with its reply
+		k := newCall(p9.Tclunk)
+		k.Fid, k.orphan = fid, true
+		return k
+	}
+	for i := range ents {
+		to := g.next()
+		a := asked{walk: g.walkCall(to, []string{ents[i].Name}), stat: newCall(statType(true))}
+		a.stat.Fid, a.stat.Mask = to.num, p9.GetattrAll
+		ks, wait = append(ks, a.walk, a.stat), append(wait, a.walk, a.stat)
+		if xattrs {
+			a.xattr = newCall(p9.Txattrwalk)
+			a.xattr.Fid, a.xattr.Newfid = to.num, f.c.newFid()
+			ks, wait = append(ks, a.xattr, end(a.xattr.Newfid)), append(wait, a.xattr)
+		}
+		ks = append(ks, end(to.num))
+		as[i] = a
+	}
+	f.c.send(ctx, ks...)
+	f.c.wait(ctx, wait...)
+	for i, a := range as {
+		switch ents[i].StatErr = a.walk.err; {
+		case a.walk.err != nil:
+		case a.stat.err != nil:
+			ents[i].StatErr = a.stat.err
+		default:
+			to := &Fid{c: f.c, name: ents[i].Name}
+			ents[i].Stat, ents[i].StatErr = to.statted(a.stat)
+		}
+		if a.xattr != nil {
+			if a.xattr.err == nil {
+				ents[i].Xattrs = int(min(a.xattr.Size, maxXattr))
+			}
+			a.xattr.release()
+		}
+		a.walk.release()
+		a.stat.release()
+	}
+}

@@ -1,0 +1,117 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"ninespace/srv/p9"
+)
+
+// A Lease has the server tell, before others change it, of what the connection has
+// looked at: see srv.Leases.
+type Lease struct {
+	until atomic.Int64 // when it ends unless the server is heard of, since start
+	start time.Time
+	done  chan struct{}
+	end   context.CancelFunc
+}
+
+// Changes are what the holder of a Lease is told: files by their qid.path.
+type Changes struct {
+	All   bool     // all that was looked at may change
+	Paths []uint64 // these may
+	None  []uint64 // of these there is no lease
+}
+
+// Lease asks the server for leases, in which what was looked at since is as it was, for
+// as long as Holds says so, but for what changed tells of. It is called by one goroutine, and the server waits until it returns. An error
+// is that of a server which gives none, or has given it to the connection already.
+func (c *Conn) Lease(ctx context.Context, changed func(Changes)) (*Lease, error) {
+	if !c.ordered { // a server that has leases keeps the order, and others are not bothered
+		return nil, p9.ErrNotSup
+	}
+	f, err := c.Attach(ctx, nil, "", p9.LeaseTree)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Open(ctx, p9.OREAD); err != nil {
+		f.let()
+		return nil, err
+	}
+	l := &Lease{start: time.Now(), done: make(chan struct{})}
+	bg, cancel := context.WithCancel(context.Background())
+	l.end = cancel
+	buf := make([]byte, 32<<10)
+	if err := l.next(ctx, f, buf, changed); err != nil { // the first answer comes at once
+		cancel()
+		f.let()
+		return nil, err
+	}
+	go func() {
+		defer close(l.done)
+		for l.next(bg, f, buf, changed) == nil {
+		}
+		l.until.Store(0)
+		changed(Changes{All: true})
+		f.let()
+	}()
+	return l, nil
+}
+
+// next asks what has changed. That it asks says that what it was told is heeded.
+func (l *Lease) next(ctx context.Context, f *Fid, buf []byte, changed func(Changes)) error {
+	asked := time.Now()
+	n, err := f.Read(ctx, buf, 0)
+	if err != nil {
+		return err
+	}
+	c, err := parseChanges(string(buf[:n]))
+	if err != nil {
+		return err
+	}
+	if c.All || len(c.Paths)+len(c.None) > 0 {
+		changed(c)
+	}
+	l.until.Store(int64(asked.Add(p9.LeaseTerm).Sub(l.start)))
+	return nil
+}
+
+// parseChanges reads the lines of a server.
+func parseChanges(text string) (c Changes, err error) {
+	for line := range strings.Lines(text) {
+		line, whole := strings.CutSuffix(line, "\n")
+		switch {
+		case line == "ok":
+		case line == "all":
+			c.All = true
+		default:
+			path, none := strings.CutPrefix(line, "-")
+			p, err := strconv.ParseUint(path, 16, 64)
+			if err != nil || !whole {
+				return c, fmt.Errorf("%w: lease says %q", p9.ErrBotch, line)
+			}
+			if none {
+				c.None = append(c.None, p)
+			} else {
+				c.Paths = append(c.Paths, p)
+			}
+		}
+	}
+	return c, nil
+}
+
+// Holds tells whether the server is bound to tell of changes just now.
+func (l *Lease) Holds() bool {
+	return l != nil && int64(time.Since(l.start)) < l.until.Load()
+}
+
+// End gives the leases back.
+func (l *Lease) End() {
+	l.until.Store(0)
+	l.end()
+	<-l.done
+}

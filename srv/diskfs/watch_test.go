@@ -1,0 +1,90 @@
+package diskfs
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+
+	"ninespace/srv"
+	"ninespace/srv/client"
+	"ninespace/srv/srvtest"
+)
+
+// TestWatch has a client with leases be told of what this machine's processes do.
+func TestWatch(t *testing.T) {
+	srvtest.CheckFiles(t)
+	dir := t.TempDir()
+	root, err := New(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { root.(interface{ Close() error }).Close() })
+	ctx := t.Context()
+	c, err := client.New(ctx, srvtest.Serve(t, srv.New(root)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	top, err := c.Attach(ctx, nil, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var told []uint64
+	l, err := c.Lease(ctx, func(c client.Changes) {
+		mu.Lock()
+		defer mu.Unlock()
+		told = append(told, c.Paths...)
+		if len(c.None) > 0 {
+			t.Errorf("told of %+v", c)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.End)
+	name := func(s string) string { return filepath.Join(dir, s) }
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(os.WriteFile(name("f"), []byte("one"), 0o666))
+	must(os.Mkdir(name("d"), 0o777))
+	must(os.Link(name("f"), name("d/hard")))
+	must(os.Symlink("f", name("l")))
+	for _, c := range []struct {
+		what string
+		of   []string
+		do   func() error
+	}{
+		{"write", []string{"f"}, func() error { return os.WriteFile(name("f"), []byte("two"), 0o666) }},
+		{"write by another name", []string{"f"}, func() error { return os.WriteFile(name("d/hard"), []byte("three"), 0o666) }},
+		{"chmod", []string{"f"}, func() error { return os.Chmod(name("f"), 0o600) }},
+		{"create", []string{"d"}, func() error { return os.WriteFile(name("d/new"), nil, 0o666) }},
+		{"rename", []string{"d", "/"}, func() error { return os.Rename(name("d/new"), name("new")) }},
+		{"remove", []string{"/", "new"}, func() error { return os.Remove(name("new")) }},
+		{"remove of a link", []string{"/", "l"}, func() error { return os.Remove(name("l")) }},
+	} {
+		var want []uint64
+		for _, n := range c.of {
+			st, err := client.Fsys{Root: top}.Lstat(ctx, n)
+			must(err)
+			want = append(want, st.Qid.Path)
+		}
+		mu.Lock()
+		told = nil
+		mu.Unlock()
+		must(c.do())
+		if !srvtest.Until(func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return !slices.ContainsFunc(want, func(p uint64) bool { return !slices.Contains(told, p) })
+		}) {
+			t.Errorf("%s: told of %x, not of %x", c.what, told, want)
+		}
+	}
+}

@@ -1,0 +1,174 @@
+package srvtest
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"ninespace/srv"
+	"ninespace/srv/p9"
+)
+
+// A Link is a wire between a server and its clients that takes its time and counts
+// what goes over it.
+type Link struct {
+	Addr  string // its dial string
+	delay time.Duration
+	srv   *srv.Server
+
+	mu    sync.Mutex
+	seen  int // the latest round of which a reply has come to a client
+	last  int // the latest round of a request
+	base  int
+	msgs  int
+	types map[p9.Type]int
+	conns map[net.Conn]bool
+	wg    sync.WaitGroup
+	ctx   context.Context
+}
+
+// Traffic is what went over a Link.
+type Traffic struct {
+	Messages int             // requests
+	Trips    int             // how many of them were sent one after another's reply
+	Of       map[p9.Type]int // requests, by type
+}
+
+func (t Traffic) String() string {
+	var of []string
+	for k, n := range t.Of {
+		of = append(of, fmt.Sprintf("%d %s", n, k))
+	}
+	slices.Sort(of)
+	return fmt.Sprintf("%d messages, %d round trips (%s)", t.Messages, t.Trips, strings.Join(of, ", "))
+}
+
+// NewLink serves s at the far end of a Link. delay is how long what is sent is under
+// way, each way.
+func NewLink(t testing.TB, s *srv.Server, delay time.Duration) *Link {
+	t.Helper()
+	CheckGoroutines(t)
+	addr := filepath.Join(t.TempDir(), "link")
+	ln, err := net.Listen("unix", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &Link{Addr: "unix!" + addr, delay: delay, srv: s, types: map[p9.Type]int{}, conns: map[net.Conn]bool{}, ctx: ctx}
+	l.wg.Go(func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			l.join(c)
+		}
+	})
+	t.Cleanup(func() {
+		ln.Close()
+		cancel()
+		l.Cut()
+		l.wg.Wait()
+	})
+	return l
+}
+
+// Cut ends all connections.
+func (l *Link) Cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for c := range l.conns {
+		c.Close()
+	}
+}
+
+// Traffic tells what was sent since it was last asked. A request counts as one round
+// trip after all those whose replies had come when it was sent; what ends a fid or
+// a request, for which nobody waits, counts as none.
+func (l *Link) Traffic() Traffic {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t := Traffic{l.msgs, l.last - l.base, l.types}
+	l.base, l.seen, l.msgs, l.types = l.last, l.last, 0, map[p9.Type]int{}
+	return t
+}
+
+// join connects a client with the server.
+func (l *Link) join(c net.Conn) {
+	near, far := net.Pipe()
+	l.mu.Lock()
+	l.conns[c] = true
+	l.mu.Unlock()
+	rounds := make([]int, 1<<16) // by tag
+	l.wg.Go(func() { l.srv.ServeConn(l.ctx, far) })
+	l.wg.Go(func() {
+		l.carry(near, c, nil, func(typ p9.Type, tag uint16) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.msgs++
+			l.types[typ]++
+			if rounds[tag] = 0; typ != p9.Tclunk && typ != p9.Tflush {
+				rounds[tag] = l.seen + 1
+				l.last = max(l.last, l.seen+1)
+			}
+		})
+	})
+	l.wg.Go(func() {
+		l.carry(c, near, func(_ p9.Type, tag uint16) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.seen = max(l.seen, rounds[tag])
+		}, nil)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.conns, c)
+	})
+}
+
+// carry takes messages from one end to the other, telling of each when it is taken and
+// when it is given.
+func (l *Link) carry(to io.WriteCloser, from io.ReadCloser, given, taken func(p9.Type, uint16)) {
+	type parcel struct {
+		frame []byte
+		at    time.Time
+	}
+	parcels := make(chan parcel, 1<<16)
+	l.wg.Go(func() {
+		defer to.Close()
+		for p := range parcels {
+			for d := time.Until(p.at); d > 0; d = time.Until(p.at) {
+				<-time.After(d)
+			}
+			if given != nil {
+				given(p9.Type(p.frame[4]), binary.LittleEndian.Uint16(p.frame[5:]))
+			}
+			if _, err := to.Write(p.frame); err != nil {
+				from.Close()
+			}
+		}
+	})
+	defer close(parcels)
+	for in := bufio.NewReaderSize(from, 64<<10); ; {
+		h, err := in.Peek(p9.HdrSz)
+		if err != nil {
+			return
+		}
+		frame := make([]byte, binary.LittleEndian.Uint32(h))
+		if _, err := io.ReadFull(in, frame); err != nil {
+			return
+		}
+		if taken != nil {
+			taken(p9.Type(frame[4]), binary.LittleEndian.Uint16(frame[5:]))
+		}
+		parcels <- parcel{frame, time.Now().Add(l.delay)}
+	}
+}
