@@ -7,13 +7,24 @@ import (
 	crand "crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"io"
 	"math/big"
 	"net"
 	"testing"
 	"time"
+
+	"github.com/hashicorp/yamux"
 )
 
-// BenchmarkCopy copies with and without aan, over TCP and over TLS.
+func muxConfig() *yamux.Config {
+	c := yamux.DefaultConfig()
+	c.MaxStreamWindowSize = 8 << 20
+	c.LogOutput = io.Discard
+	return c
+}
+
+// BenchmarkCopy copies with and without aan, over TCP, over TLS, and over TLS by a stream of
+// yamux, which is how nodes speak.
 func BenchmarkCopy(b *testing.B) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), crand.Reader)
 	if err != nil {
@@ -25,9 +36,10 @@ func BenchmarkCopy(b *testing.B) {
 		b.Fatal(err)
 	}
 	server := &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
-	for _, secure := range []bool{false, true} {
+	for _, kind := range []string{"tcp", "tls", "mux"} {
+		secure, muxed := kind != "tcp", kind == "mux"
 		for _, lasting := range []bool{false, true} {
-			name := map[bool]string{false: "tcp", true: "tls"}[secure] + map[bool]string{false: "", true: "-aan"}[lasting]
+			name := kind + map[bool]string{false: "", true: "-aan"}[lasting]
 			b.Run(name, func(b *testing.B) {
 				l, err := net.Listen("tcp", "127.0.0.1:0")
 				if err != nil {
@@ -50,6 +62,12 @@ func BenchmarkCopy(b *testing.B) {
 							b.Error(err)
 						}
 					}
+					if muxed {
+						m, _ := yamux.Server(c, muxConfig())
+						if c, err = m.Accept(); err != nil {
+							b.Error(err)
+						}
+					}
 					got <- c
 				}()
 				near, err := net.Dial("tcp", l.Addr().String())
@@ -64,6 +82,13 @@ func BenchmarkCopy(b *testing.B) {
 					if near, err = Dial(b.Context(), func(context.Context) (net.Conn, error) { return link, nil }, Config{}); err != nil {
 						b.Fatal(err)
 					}
+				}
+				if muxed {
+					m, _ := yamux.Client(near, muxConfig())
+					if near, err = m.Open(); err != nil {
+						b.Fatal(err)
+					}
+					defer m.Close()
 				}
 				buf := make([]byte, 128<<10)
 				b.SetBytes(int64(len(buf)))

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"ninespace/cpu"
+	"ninespace/exportfs"
 	"ninespace/exportfs/door"
 	"ninespace/srv"
 	"ninespace/srv/diskfs"
@@ -28,6 +29,7 @@ var Man string
 type options struct {
 	cpu.Cmd
 	list, dir, nsfile, tree, command   string
+	patterns, patternText              string // the file that says what of the tree is exported
 	readOnly, install, verbose, reside bool
 	label                              bool
 	idle                               time.Duration
@@ -61,6 +63,7 @@ func (o *options) parse(args []string) (*flag.FlagSet, error) {
 	fs.StringVar(&o.nsfile, "n", "", "apply the lines of `nsfile`")
 	fs.StringVar(&o.tree, "r", "/", "export only `tree`")
 	fs.BoolVar(&o.readOnly, "R", false, "export for reading only")
+	fs.StringVar(&o.patterns, "P", "", "export what `patternfile` says")
 	fs.BoolVar(&o.Own, "N", false, "with the root from here")
 	fs.BoolVar(&o.Leave, "f", false, "leave the command running")
 	fs.StringVar(&o.Attach, "a", "", "go on with command `number`")
@@ -114,6 +117,9 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	if o.Tree, err = diskfs.New(o.tree, opts...); err != nil {
 		return err
 	}
+	if err := o.choose(); err != nil {
+		return err
+	}
 	o.place()
 	if o.nsfile != "" {
 		b, err := os.ReadFile(o.nsfile)
@@ -146,6 +152,28 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 		return everywhere(ctx, addrs, std, o.run)
 	}
 	return o.run(ctx, addrs[0], std)
+}
+
+// choose leaves of the tree what the patterns say.
+func (o *options) choose() error {
+	if o.patterns == "" {
+		return nil
+	}
+	var err error
+	if o.patterns, err = filepath.Abs(o.patterns); err != nil {
+		return err
+	}
+	b, err := os.ReadFile(o.patterns)
+	if err != nil {
+		return err
+	}
+	o.patternText = string(b)
+	p, err := exportfs.ParsePatterns(strings.NewReader(o.patternText))
+	if err != nil {
+		return fmt.Errorf("%s: %w", o.patterns, err)
+	}
+	o.Tree, err = p.Tree(o.Tree, "/")
+	return err
 }
 
 // run runs the command at one node.

@@ -7,7 +7,7 @@ cpu - run a command on another node, with your files along
 
 # SYNOPSIS
 
-	nine cpu [-NRfilv] [-a number] [-h addr,...] [-u user] [-J addr] [-k key] [-d dir] [-e var] [-n nsfile] [-r tree] [[-c] cmd [arg ...]]
+	nine cpu [-NRfilv] [-a number] [-h addr,...] [-u user] [-J addr] [-k key] [-d dir] [-e var] [-n nsfile] [-r tree] [-P file] [[-c] cmd [arg ...]]
 
 # DESCRIPTION
 
@@ -65,6 +65,8 @@ The options are:
 	           this file of yours; a line that cannot be applied is an
 	           error and the command does not run
 	-r tree    let the far side have only this directory, as /mnt/term
+	-P file    let the far side have of that only what this patternfile says, as
+	           exportfs does
 	-R         let the far side read and not write
 	-N         let your root be the command's root: / with /usr, /etc and all, but for
 	           the far side's own /dev, /proc, /sys and /tmp and what ninespace has.
@@ -75,7 +77,7 @@ The options are:
 	-f         start the command, print its number and leave it running. What it
 	           writes waits in a pipe or its terminal, which can become full
 	-a number  go on with a command that was left, from the same name space and with
-	           the same -h, -u, -J, -k, -r and -R. If cpu is killed, or its terminal goes, the
+	           the same -h, -u, -J, -k, -r, -R and -P. If cpu is killed, or its terminal goes, the
 	           command is left again; when it ends its status is cpu's
 	-l         mark lines by their node even if it is one
 	-i         at ssh!host, first put nine there, as ~/.local/lib/ninespace/nine, if it is

@@ -42,6 +42,9 @@ func idleTime() (time.Duration, error) {
 // flags are those by which a process makes the connection that c needs.
 func (o *options) flags(c *cpu.Cmd) []string {
 	f := []string{"-h", c.Addr, "-u", c.User, "-J", c.Jump, "-k", c.Key, "-r", o.tree}
+	if o.patterns != "" {
+		f = append(f, "-P", o.patterns)
+	}
 	if o.readOnly {
 		f = append(f, "-R")
 	}
@@ -57,7 +60,7 @@ func (o *options) keptAs(c *cpu.Cmd) string {
 	h := sha256.New()
 	self, _ := os.Stat("/proc/self/exe")
 	space, _ := os.Readlink("/proc/self/ns/mnt")
-	fmt.Fprintf(h, "%q %q %q %v %q ", c.Addr, []string{c.User, c.Jump, c.Key}, o.tree, o.readOnly, c.SSH)
+	fmt.Fprintf(h, "%q %q %q %v %q %q ", c.Addr, []string{c.User, c.Jump, c.Key}, o.tree, o.readOnly, o.patternText, c.SSH)
 	fmt.Fprintf(h, "%q %q %q", space, os.Getenv("SSH_AUTH_SOCK"), os.Getenv("HOME"))
 	if self != nil {
 		fmt.Fprint(h, self.Size(), self.ModTime().UnixNano())

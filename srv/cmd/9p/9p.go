@@ -53,6 +53,7 @@ func commands() map[string]command {
 		"create": {"", 1, 0, each((*session).create)},
 		"mkdir":  {"", 1, 0, each((*session).mkdir)},
 		"mv":     {"", 2, 2, (*session).mv},
+		"cp":     {"", 2, 0, (*session).cp},
 		"rm":     {"", 1, 0, each((*session).rm)},
 	}
 }

@@ -17,6 +17,7 @@
 	nine 9p [option ...] mkdir path ...
 	nine 9p [option ...] mv old new
 	nine 9p [option ...] rm path ...
+	nine 9p [option ...] cp from ... to
 
 # DESCRIPTION
 
@@ -50,6 +51,10 @@ The commands are
 	mv      rename a file. 9P2000 does it within the file's directory only,
 	        and to a name that is not there; 9P2000.L replaces what is
 	rm      remove files and empty directories
+	cp      copy files to a file, or into a directory. A path that begins with /,
+	        ./ or ../ is one of this machine's. On a terminal a line on standard
+	        error shows how much has been copied, how fast, and how long it
+	        will take still; elsewhere a line comes every ten seconds
 
 New files and directories have the modes 666 and 777, less what the directory that
 they are in lacks (9P2000) or less the umask (9P2000.L).

@@ -27,6 +27,7 @@ type place struct {
 	sshPort   string // sshd's own, for the way back
 	noSSH     error  // why there is no ssh
 	noSSHFS   error
+	sshfsOpts string
 	git, c, l string // the trees: of git, of C, of a thousand files
 	big       string // a file
 }
@@ -184,8 +185,10 @@ func (p *place) startCpud(ctx context.Context) error {
 }
 
 func (p *place) startSSHD(ctx context.Context) error {
-	if _, err := exec.LookPath("sshfs"); err != nil {
+	if help, err := exec.CommandContext(ctx, "sshfs", "--help").CombinedOutput(); errors.Is(err, exec.ErrNotFound) {
 		p.noSSHFS = errors.New("no sshfs (Debian: sshfs)")
+	} else if strings.Contains(string(help), "no_contain_symlinks") {
+		p.sshfsOpts = ",no_contain_symlinks" // as a root directory it has links of all kinds
 	}
 	sshd := "/usr/sbin/sshd"
 	if _, err := os.Stat(sshd); err != nil {

@@ -62,11 +62,10 @@ func twice(dir, command string) string {
 	return fmt.Sprintf(`cd '%s' || exit 1
 for i in 1 2; do
 	t0=$(date +%%s%%N)
-	{ %s; } >/dev/null 2>/tmp/cpub.err.$$ || { tail -1 /tmp/cpub.err.$$ >&2; rm -f /tmp/cpub.err.$$; exit 1; }
+	said=$({ %s; } 2>&1 >/dev/null) || { echo "$said" >&2; exit 1; }
 	t1=$(date +%%s%%N)
 	echo $((t1-t0))
-done
-rm -f /tmp/cpub.err.$$`, dir, command)
+done`, dir, command)
 }
 
 // times are the last lines of such a script's output.
@@ -126,11 +125,11 @@ func (p *place) bySSHFS(dir, command string, root bool) func(context.Context, ti
 		if root {
 			script = twice("/", "chroot "+mnt+" "+command)
 		}
-		script = fmt.Sprintf(`sshfs -p %s -o IdentityFile=%s,UserKnownHostsFile=%s,BatchMode=yes,KexAlgorithms=curve25519-sha256,Compression=no,dev,suid 127.0.0.1:/ %s || exit 1
+		script = fmt.Sprintf(`sshfs -p %s -o IdentityFile=%s,UserKnownHostsFile=%s,BatchMode=yes,KexAlgorithms=curve25519-sha256,Compression=no,dev,suid%s 127.0.0.1:/ %s || exit 1
 ( %s
 ); s=$?
 cd /; fusermount3 -u %s
-exit $s`, back, p.path("home/.ssh/id_ed25519"), p.path("home/.ssh/known_hosts"), mnt, script, mnt)
+exit $s`, back, p.path("home/.ssh/id_ed25519"), p.path("home/.ssh/known_hosts"), p.sshfsOpts, mnt, script, mnt)
 		out, err := p.output(ctx, limit, "0", p.sshArgs("-R", "127.0.0.1:"+back+":127.0.0.1:"+p.sshPort, "127.0.0.1", script)...)
 		if err != nil {
 			return nil, err

@@ -12,6 +12,7 @@ import (
 	"math/big"
 	"net"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -62,8 +63,9 @@ func (b *bench) works(p *place) []work {
 			all = append(all, b.pair(p, x.name, x.config, rtt, viaSSHFS, 3, p.byCpu(x.dir, x.command, flags...), p.bySSHFS(x.dir, x.command, x.root)))
 		}
 	}
+	depth := strings.Count(p.path("a/b/c/d/file"), "/")
 	return append(all,
-		work{rows: []row{{"round trips", "small file at depth 4, cold", "", "", 0, 4}, {"round trips", "small file at depth 4, warm", "", "", 0, 0}}, rtt: 20 * milli, ours: p.countTrips, rounds: 1},
+		work{rows: []row{{"round trips", fmt.Sprintf("small file, depth %d, cold", depth), "", "", 0, float64(depth)}, {"round trips", fmt.Sprintf("small file, depth %d, warm", depth), "", "", 0, 0}}, rtt: 20 * milli, ours: p.countTrips, rounds: 1},
 		work{rows: []row{{"idle session", "memory, MiB", "", "", 0, 2}, {"idle session", "processes of cpud", "", "", 0, 1}, {"idle session", "all its processes, MiB", "", "", 0, -1}}, ours: p.idleSessions, rounds: 1},
 	)
 }
