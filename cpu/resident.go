@@ -13,6 +13,8 @@ import (
 	"github.com/hashicorp/yamux"
 
 	"ninespace/srv"
+	"ninespace/srv/client"
+	"ninespace/srv/p9"
 )
 
 // A connection to a far side outlives the command that made it, so that the next one need
@@ -91,6 +93,18 @@ func (r *Resident) Serve(ctx context.Context, first net.Conn, l net.Listener) {
 		case <-accepting:
 			accepting = nil
 		case <-idle.C:
+			busy := make(chan bool, 1)
+			go func() { busy <- r.busy(ctx) }()
+			select {
+			case b := <-busy:
+				if b {
+					idle.Reset(r.Idle)
+					continue
+				}
+			case <-time.After(aLive): // it does not say, so it is asked again
+				idle.Reset(r.Idle)
+				continue
+			}
 			stop()
 		case <-end:
 			end = nil
@@ -133,6 +147,36 @@ func (r *Resident) stream(c net.Conn, alive, alone bool) {
 		return
 	}
 	relay(c, s)
+}
+
+// busy tells whether a command that was left runs there.
+func (r *Resident) busy(ctx context.Context) bool {
+	stream, err := r.mux.Open()
+	if err != nil {
+		return false
+	}
+	defer stream.Close()
+	c, err := client.New(ctx, stream, nil)
+	if err != nil {
+		return false
+	}
+	defer c.Close()
+	root, err := c.Attach(ctx, nil, "", "")
+	if err != nil {
+		return false
+	}
+	if err := root.Open(ctx, p9.OREAD); err != nil {
+		return false
+	}
+	for e, err := range root.List(ctx, 0) {
+		if err != nil {
+			return false
+		}
+		if e.Name[0] >= '0' && e.Name[0] <= '9' {
+			return true
+		}
+	}
+	return false
 }
 
 // there asks the far side whether it is.

@@ -31,6 +31,10 @@ type Cmd struct {
 	NS   string   // namespace(6) lines for its name space, each of which must hold
 	Root *Root    // the caller's, for a command that the far side does not have; nil: never
 	Own  bool     // Root for any command
+
+	// Of a connection that is kept:
+	Leave  bool   // start the command and leave it, its number on standard output
+	Attach string // instead of a new command: the number of one that was left
 }
 
 // Run runs the command with std as its standard files and returns when it has
@@ -45,7 +49,7 @@ func (c *Cmd) Run(ctx context.Context, std [3]*os.File) error {
 	defer stream.Close()
 	stop := context.AfterFunc(ctx, func() { stream.Close() })
 	defer stop()
-	s, err := newSession(ctx, stream)
+	s, err := newSession(ctx, stream, c.Attach)
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.Addr, err)
 	}
@@ -60,12 +64,14 @@ type session struct {
 	dir  *client.Fid // its directory
 	ctl  *client.Fid
 	arch string // of the far side
+
+	number string // the conversation's
 }
 
 // newSession makes a conversation, with a far side that answers soon.
-func newSession(ctx context.Context, stream io.ReadWriteCloser) (*session, error) {
+func newSession(ctx context.Context, stream io.ReadWriteCloser, n string) (*session, error) {
 	limit := time.AfterFunc(greetLimit, func() { stream.Close() })
-	s, err := converse(ctx, stream)
+	s, err := converse(ctx, stream, n)
 	if !limit.Stop() {
 		return nil, fmt.Errorf("no answer within %v", greetLimit)
 	}
@@ -75,7 +81,8 @@ func newSession(ctx context.Context, stream io.ReadWriteCloser) (*session, error
 // greetLimit is how long the far side may take to answer at first.
 var greetLimit = 10 * time.Second
 
-func converse(ctx context.Context, stream io.ReadWriteCloser) (s *session, err error) {
+// converse makes a conversation, or goes on with the one of a number.
+func converse(ctx context.Context, stream io.ReadWriteCloser, number string) (s *session, err error) {
 	cc, err := client.New(ctx, stream, nil)
 	if err != nil {
 		return nil, err
@@ -89,7 +96,14 @@ func converse(ctx context.Context, stream io.ReadWriteCloser) (s *session, err e
 	if err != nil {
 		return nil, err
 	}
-	ctl, err := root.WalkOpen(ctx, p9.ORDWR, "clone")
+	at := []string{"clone"}
+	if number != "" {
+		at = []string{number, "ctl"}
+	}
+	ctl, err := root.WalkOpen(ctx, p9.ORDWR, at...)
+	if err != nil && number != "" {
+		return nil, fmt.Errorf("no command %s was left there: %w", number, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -98,11 +112,12 @@ func converse(ctx context.Context, stream io.ReadWriteCloser) (s *session, err e
 	if err != nil {
 		return nil, err
 	}
-	dir, err := root.Walk(ctx, strings.TrimSpace(string(b[:n])))
+	name := strings.TrimSpace(string(b[:n]))
+	dir, err := root.Walk(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	return &session{conn: cc, dir: dir, ctl: ctl}, nil
+	return &session{conn: cc, dir: dir, ctl: ctl, number: name}, nil
 }
 
 func (s *session) open(ctx context.Context, name string, mode p9.Mode) (*client.Fid, error) {
@@ -213,11 +228,19 @@ func winsize(tty *os.File) string {
 
 func (s *session) run(ctx context.Context, c *Cmd, std [3]*os.File) error {
 	tty := term.IsTerminal(int(std[0].Fd())) && term.IsTerminal(int(std[1].Fd()))
+	if c.Leave {
+		return s.leave(ctx, c, tty, std)
+	}
 	files, err := s.files(ctx)
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.Addr, err)
 	}
-	if err := s.start(ctx, c, c.setup(tty, std[0])); err != nil {
+	if c.Attach == "" {
+		err = s.start(ctx, c, c.setup(tty, std[0]))
+	} else if tty {
+		tty = s.ctlf(ctx, winsize(std[0])) == nil // it may have none
+	}
+	if err != nil {
 		return err
 	}
 	if tty {
@@ -227,7 +250,7 @@ func (s *session) run(ctx context.Context, c *Cmd, std [3]*os.File) error {
 		}
 		defer term.Restore(int(std[0].Fd()), old)
 	}
-	stop := s.signals(ctx, tty, std[0])
+	stop := s.signals(ctx, tty, c.Attach != "", std[0])
 	defer stop()
 	go func() {
 		// Ends with the process at the latest: nobody can interrupt a read of
@@ -242,6 +265,9 @@ func (s *session) run(ctx context.Context, c *Cmd, std [3]*os.File) error {
 	b, err := io.ReadAll(&reader{ctx: ctx, f: files[3]})
 	if err != nil {
 		return c.lost(err)
+	}
+	if c.Attach != "" {
+		s.ctlf(ctx, "attach\n") // it has been heard of and need not be kept
 	}
 	var late <-chan time.Time
 	if tty {
@@ -308,10 +334,27 @@ func (s *session) startError(ctx context.Context, err error, before string) erro
 	return &ns.ExitError{Code: code, Err: errors.New(text)}
 }
 
-// signals sends on what this process is signalled, until the returned func is called.
-func (s *session) signals(ctx context.Context, tty bool, in *os.File) func() {
+// leave starts the command and leaves it: it is found again by its number.
+func (s *session) leave(ctx context.Context, c *Cmd, tty bool, std [3]*os.File) error {
+	if err := s.start(ctx, c, c.setup(tty, std[0])); err != nil {
+		return err
+	}
+	if err := s.ctlf(ctx, "detach\n"); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(std[1], s.number)
+	return err
+}
+
+// signals sends on what this process is signalled, until the returned func is called. What
+// ends this process alone, where the command was left before, is not sent.
+func (s *session) signals(ctx context.Context, tty, alone bool, in *os.File) func() {
 	notes := map[os.Signal]string{syscall.SIGINT: "interrupt", syscall.SIGHUP: "hangup",
 		syscall.SIGTERM: "SIGTERM", syscall.SIGQUIT: "SIGQUIT", syscall.SIGUSR1: "SIGUSR1", syscall.SIGUSR2: "SIGUSR2"}
+	if alone {
+		delete(notes, syscall.SIGHUP)
+		delete(notes, syscall.SIGTERM)
+	}
 	ch := make(chan os.Signal, 8)
 	for sig := range notes {
 		signal.Notify(ch, sig)

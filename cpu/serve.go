@@ -9,10 +9,12 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/hashicorp/yamux"
 
@@ -126,8 +128,11 @@ func serveCommands(ctx context.Context, c *door.Conn, cfg Config) error {
 	stop := context.AfterFunc(ctx, func() { mux.Close() })
 	defer stop()
 	s := &server{mux: mux, cfg: cfg, fail: cancel}
-	s.space = sync.OnceValues(s.begin)
-	go s.space() // while the caller makes up its mind
+	go func() { // while the caller makes up its mind
+		if _, err := s.use(); err == nil {
+			s.unuse()
+		}
+	}()
 	fs := execfs.New(execfs.Config{Start: s.start, KillOnClose: true, Env: append(os.Environ(), "objtype="+runtime.GOARCH)})
 	defer func() {
 		mux.Close()
@@ -149,9 +154,63 @@ var errNoSpace = errors.New("the name space's engine (nsd) has ended")
 type server struct {
 	mux   *yamux.Session
 	cfg   Config
-	fail  context.CancelCauseFunc     // ends the session
-	space func() (*ns.Session, error) // the name space's engine, begun once
+	fail  context.CancelCauseFunc // ends the session
 	pumps sync.WaitGroup
+
+	mu     sync.Mutex
+	space  *ns.Session // the name space's engine, nil when it is not there
+	users  int         // commands that have it
+	idle   *time.Timer // ends it when it is nobody's
+	closed bool
+}
+
+// idleEngine is how long a name space's engine waits for the next command: it takes more
+// memory than all the rest of a session.
+const idleEngine = 20 * time.Second
+
+// use gives the engine, and begins it where it is not there, for a command that will unuse it.
+func (s *server) use() (*ns.Session, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, net.ErrClosed
+	}
+	if s.space == nil {
+		space, err := s.begin()
+		if err != nil {
+			return nil, err
+		}
+		s.space = space
+		go func() {
+			<-space.Done()
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if s.space == space {
+				s.fail(errNoSpace) // no command has files any more
+			}
+		}()
+	}
+	if s.users++; s.idle != nil {
+		s.idle.Stop()
+	}
+	return s.space, nil
+}
+
+func (s *server) unuse() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.users--; s.users > 0 || s.closed {
+		return
+	}
+	s.idle = time.AfterFunc(idleEngine, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if space := s.space; s.users == 0 && space != nil {
+			s.space = nil
+			space.Close()
+			debug.FreeOSMemory()
+		}
+	})
 }
 
 // start runs a command in a name space of its own.
@@ -168,12 +227,16 @@ func (s *server) start(ctx context.Context, cmd *exec.Cmd, text string) error {
 	} else {
 		sources = append(sources, ns.Source{Name: "cpud", Text: "mount -c #d/0 /mnt/term"}, ns.Source{Name: "nsfile", Text: text})
 	}
-	sp, err := s.space()
+	sp, err := s.use()
 	if err != nil {
 		return err
 	}
 	path := cmd.Path
-	err = sp.Start(ctx, cmd, sources...)
+	if err = sp.Start(ctx, cmd, sources...); err == nil {
+		context.AfterFunc(ctx, s.unuse) // the conversation's end
+		return nil
+	}
+	s.unuse()
 	var exit *ns.ExitError
 	if !errors.As(err, &exit) {
 		return err
@@ -224,15 +287,7 @@ func (s *server) begin() (*ns.Session, error) {
 		defer tree.Close()
 		o.Streams = []*os.File{tree}
 	}
-	space, err := ns.Start(o)
-	if err != nil {
-		return nil, err
-	}
-	go func() {
-		<-space.Done()
-		s.fail(errNoSpace) // no command has files any more
-	}()
-	return space, nil
+	return ns.Start(o)
 }
 
 // tree opens a stream to the caller's tree and gives it as a descriptor, which
@@ -266,7 +321,15 @@ func (s *server) tree() (*os.File, error) {
 }
 
 func (s *server) close() {
-	if space, err := s.space(); err == nil {
+	s.mu.Lock()
+	s.closed = true
+	space := s.space
+	s.space = nil
+	if s.idle != nil {
+		s.idle.Stop()
+	}
+	s.mu.Unlock()
+	if space != nil {
 		space.Close()
 	}
 	s.pumps.Wait()

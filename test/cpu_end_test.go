@@ -99,7 +99,7 @@ func (n *node) find(words string) int {
 }
 
 // leavers is a command that says ready when it has left all kinds of processes behind.
-const leavers = "sleep 1000 & setsid sleep 1000 & nohup sleep 1000 >/dev/null 2>&1 & echo ready; cat; sleep 1000"
+const leavers = "sleep 1000 2>/dev/null & setsid sleep 1000 2>/dev/null & nohup sleep 1000 >/dev/null 2>&1 & echo ready; cat; sleep 1000"
 
 // TestCpuKilled kills one of those who make a session: the others end, with one line
 // that says so, and nothing is left of what ran.

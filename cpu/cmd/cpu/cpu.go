@@ -65,6 +65,8 @@ func (o *options) parse(args []string) (*flag.FlagSet, error) {
 	fs.BoolVar(&o.readOnly, "R", false, "export for reading only")
 	fs.StringVar(&o.patterns, "P", "", "export what `patternfile` says")
 	fs.BoolVar(&o.Own, "N", false, "with the root from here")
+	fs.BoolVar(&o.Leave, "f", false, "leave the command running")
+	fs.StringVar(&o.Attach, "a", "", "go on with command `number`")
 	fs.BoolVar(&o.label, "l", false, "mark lines by their node")
 	fs.BoolVar(&o.install, "i", false, "install nine at ssh's host")
 	fs.BoolVar(&o.verbose, "v", false, "say what is done")
@@ -138,6 +140,9 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	if o.reside {
 		o.Addr = o.list
 		return keep(ctx, o)
+	}
+	if (o.Leave || o.Attach != "") && o.idle == 0 {
+		return errors.New("-f and -a need a connection that is kept: $cpuidle")
 	}
 	addrs, err := nodes(o.list)
 	if err != nil {

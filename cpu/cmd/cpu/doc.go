@@ -7,7 +7,7 @@ cpu - run a command on another node, with your files along
 
 # SYNOPSIS
 
-	nine cpu [-NRilv] [-h addr,...] [-u user] [-J addr] [-k key] [-d dir] [-e var] [-n nsfile] [-r tree] [-P file] [[-c] cmd [arg ...]]
+	nine cpu [-NRfilv] [-a number] [-h addr,...] [-u user] [-J addr] [-k key] [-d dir] [-e var] [-n nsfile] [-r tree] [-P file] [[-c] cmd [arg ...]]
 
 # DESCRIPTION
 
@@ -74,6 +74,11 @@ The options are:
 	           does not have. If its processor is of another kind, programs and
 	           libraries (/usr, /bin, /lib) stay its own, with your /$objtype/bin
 	           before its /bin
+	-f         start the command, print its number and leave it running. What it
+	           writes waits in a pipe or its terminal, which can become full
+	-a number  go on with a command that was left, from the same name space and with
+	           the same -h, -u, -J, -k, -r, -R and -P. If cpu is killed, or its terminal goes, the
+	           command is left again; when it ends its status is cpu's
 	-l         mark lines by their node even if it is one
 	-i         at ssh!host, first put nine there, as ~/.local/lib/ninespace/nine, if it is
 	           not the same already
@@ -81,7 +86,8 @@ The options are:
 
 A connection is kept for the next command: for a minute after the last one, or for as
 long as $cpuidle says, a duration such as 10m; 0 keeps none. Only commands from the
-same name space which ask for the same share one. The process that keeps it is cpu -M, which
+same name space which ask for the same share one. It stays as long as there is a command
+that was left with -f. The process that keeps it is cpu -M, which
 SIGTERM ends.
 
 # EXAMPLES
