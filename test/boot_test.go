@@ -109,7 +109,7 @@ func (b *booted) said(pattern string) (found string) {
 		}
 		text, _ := os.ReadFile(b.console)
 		m := re.FindSubmatch(text)
-		if m != nil && len(m) > 1 {
+		if len(m) > 1 {
 			found = string(bytes.TrimRight(m[1], "\r"))
 		}
 		return m != nil

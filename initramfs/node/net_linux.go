@@ -39,7 +39,7 @@ func (n *node) network(ctx context.Context) error {
 		return err
 	}
 	if !ip.DHCP {
-		c := config{card: cards[0], addr: ip.Addr, gateway: ip.Gateway, dns: ip.DNS, name: ip.Name, ntp: ip.NTP}
+		c := config{card: cards[0], addr: ip.Addr, gateway: ip.Gateway, dns: ip.DNS, name: ip.Name}
 		return n.configure(ctx, files, c, "")
 	}
 	return n.dhcp(ctx, files, cards)
@@ -107,7 +107,6 @@ type config struct {
 	dns     []netip.Addr
 	domain  string
 	name    string
-	ntp     string
 }
 
 // A lease is one of DHCP and the client that keeps it.
@@ -183,7 +182,7 @@ func (n *node) discover(ctx context.Context, card net.Interface) (lease, error) 
 // asks are the options of each request.
 func (n *node) asks() []dhcpv4.Modifier {
 	mods := []dhcpv4.Modifier{dhcpv4.WithRequestedOptions(dhcpv4.OptionSubnetMask, dhcpv4.OptionRouter, dhcpv4.OptionDomainNameServer,
-		dhcpv4.OptionDomainName, dhcpv4.OptionHostName, dhcpv4.OptionNTPServers)}
+		dhcpv4.OptionDomainName, dhcpv4.OptionHostName)}
 	if n.params.Name != "" {
 		mods = append(mods, dhcpv4.WithOption(dhcpv4.OptHostName(n.params.Name)))
 	}
@@ -207,9 +206,6 @@ func (l lease) config() config {
 		if a, ok := netip.AddrFromSlice(d.To4()); ok {
 			c.dns = append(c.dns, a)
 		}
-	}
-	if s := ack.NTPServers(); len(s) > 0 {
-		c.ntp = s[0].String()
 	}
 	return c
 }

@@ -16,13 +16,13 @@ type Params struct {
 	Console bool          // nine.console: a shell on the console
 	Root    string        // nine.root=: dial string of a file server that has the root
 	Aname   string        // nine.aname=: which of its trees
-	NTP     string        // nine.ntp=: a server of time; "" is the network's to say
 	Wait    time.Duration // nine.wait=: how long to wait for the network, say 30s, before the console gets a shell
 	words   []string
 }
 
 // IP is the kernel's ip= (its nfsroot.rst): off, dhcp, DEVICE:dhcp or
-// ADDRESS:SERVER:GATEWAY:MASK:NAME:DEVICE:HOW:DNS:DNS:NTP, where most may be empty.
+// ADDRESS:SERVER:GATEWAY:MASK:NAME:DEVICE:HOW:DNS:DNS:NTP, where most may be empty and
+// the server and NTP are not used.
 type IP struct {
 	Off     bool
 	DHCP    bool
@@ -31,7 +31,6 @@ type IP struct {
 	Gateway netip.Addr
 	Name    string
 	DNS     []netip.Addr
-	NTP     string
 }
 
 // defaultWait is how long the network may take before the console is offered.
@@ -73,16 +72,15 @@ func (p *Params) set(key, value string, given bool) (err error) {
 		p.Root = value
 	case "nine.aname":
 		p.Aname = value
-	case "nine.ntp":
-		p.NTP = value
 	case "nine.wait":
 		var d time.Duration
 		if d, err = time.ParseDuration(value); err == nil {
 			p.Wait = d
 		}
+	case "nine.token", "nine.join": // of netboot; not used yet
 	default:
 		if strings.HasPrefix(key, "nine.") {
-			return fmt.Errorf("no such parameter: have nine.name nine.console nine.root nine.aname nine.ntp nine.wait")
+			return fmt.Errorf("no such parameter: have nine.name nine.console nine.root nine.aname nine.wait")
 		}
 		return nil
 	}
@@ -108,7 +106,7 @@ func parseIP(s string) (IP, error) {
 		return IP{}, fmt.Errorf("not off, dhcp, DEVICE:dhcp or ADDRESS:SERVER:GATEWAY:MASK:NAME:DEVICE:HOW:DNS:DNS:NTP")
 	}
 	f = append(f, make([]string, 10-len(f))...)
-	ip := IP{Name: f[4], Device: f[5], NTP: f[9]}
+	ip := IP{Name: f[4], Device: f[5]}
 	switch f[6] {
 	case "dhcp", "on", "any", "both":
 		ip.DHCP = true

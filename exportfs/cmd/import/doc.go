@@ -34,6 +34,8 @@ host's name and the tree's, or as -s says.
 Outside a name space nothing can be mounted: then import posts the connection, as srv
 does, and stays until it is interrupted.
 
+The flag -B is for import itself, which starts with it the process that keeps a connection.
+
 # EXAMPLES
 
 	import build /usr/local/go

@@ -22,7 +22,8 @@ The kernel's command line may have, quoted as in a shell:
 
 	ip=...              as the kernel's own: dhcp, which is the default; off;
 	                    DEVICE:dhcp; or ADDRESS:SERVER:GATEWAY:MASK:NAME:DEVICE:HOW:
-	                    DNS:DNS:NTP, where most may be empty
+	                    DNS:DNS:NTP, where most may be empty and the
+	                    server and NTP are not used
 	nine.name=name      the host's name; default what DHCP says
 	nine.root=dial      the file server that has the root: its tree, read only, with
 	                    a layer above it in memory that takes what is written. What
@@ -67,6 +68,7 @@ fails says so and the others go on.
 # BUGS
 
 IPv6 is as the kernel does it by itself, and there is no DHCPv6. The clock is the
-machine's.
+machine's. What netboot adds for a machine that may join, nine.token and nine.join, is
+not used yet.
 */
 package boot

@@ -22,7 +22,7 @@ ndb(6):
 	class=worker kernel=vmlinuz image=node.cpio.zst
 		cmdline="console=ttyS0 panic=10" manifest=worker.manifest
 	ether=525400123456 ip=10.9.0.11 sys=node1 class=worker
-	serial=CZ1234 sys=node2 class=worker cmdline="nine.ns=/lib/ns2"
+	serial=CZ1234 sys=node2 class=worker cmdline="nine.console"
 	class=arms arch=arm64 kernel=Image image=node-arm64.cpio.zst
 	class=default bootf=rescue.efi
 
