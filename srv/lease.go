@@ -37,6 +37,7 @@ type Leases struct {
 	mu    sync.Mutex
 	files map[uint64]map[*holder]bool
 	own   map[uint64]*ownChange
+	all   map[*holder]bool
 }
 
 // An ownChange is that a holder has changed a file itself, of which Watch's side will
@@ -56,7 +57,7 @@ const (
 
 // NewLeases makes Leases for a tree that only changes through its Servers.
 func NewLeases() *Leases {
-	return &Leases{files: map[uint64]map[*holder]bool{}, own: map[uint64]*ownChange{}}
+	return &Leases{files: map[uint64]map[*holder]bool{}, own: map[uint64]*ownChange{}, all: map[*holder]bool{}}
 }
 
 // A Leaser is the root of a tree of which leases can be given: see New.
@@ -72,11 +73,13 @@ const maxLeases = 1 << 17
 type holder struct {
 	l       *Leases
 	files   map[uint64]bool
-	pending []notice // to be told
-	all     bool     // and all the others
-	queued  uint64   // counts what was to be told,
-	given   uint64   // what was told of it,
-	heeded  uint64   // and what was heeded
+	pending []notice          // to be told
+	all     bool              // and all the others
+	queued  uint64            // counts what was to be told,
+	given   uint64            // what was told of it,
+	heeded  uint64            // and what was heeded
+	owed    map[uint64]uint64 // by file, the count of its last notice, while that is not heeded
+	owedAll uint64            // that of the last notice of all files
 	heard   time.Time
 	greeted bool
 	gone    bool
@@ -93,7 +96,11 @@ type notice struct {
 // hold makes a holder.
 func (l *Leases) hold() *holder {
 	l.n.Add(1)
-	return &holder{l: l, files: map[uint64]bool{}, wake: make(chan struct{}, 1), ack: make(chan struct{})}
+	h := &holder{l: l, files: map[uint64]bool{}, owed: map[uint64]uint64{}, wake: make(chan struct{}, 1), ack: make(chan struct{})}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all[h] = true
+	return h
 }
 
 // end lets all leases of a holder go.
@@ -104,6 +111,7 @@ func (h *holder) end() {
 		return
 	}
 	h.gone = true
+	delete(h.l.all, h)
 	h.clear()
 	close(h.ack)
 	h.l.n.Add(-1)
@@ -160,8 +168,8 @@ func (h *holder) look(path uint64, f File) {
 // tell queues what a holder is to be told. l.mu is held.
 func (h *holder) tell(n notice, all bool) {
 	if h.queued++; all {
-		h.all, h.pending = true, nil
-	} else if !h.all {
+		h.all, h.pending, h.owedAll = true, nil, h.queued
+	} else if h.owed[n.path] = h.queued; !h.all {
 		h.pending = append(h.pending, n)
 	}
 	select {
@@ -185,7 +193,13 @@ func (l *Leases) recall(by *holder, paths []uint64) (ds []debtor) {
 		for h := range maps.Clone(l.files[p]) {
 			if h != by {
 				h.lose(p)
-				ds = append(ds, debtor{h, h.queued})
+			}
+		}
+		// One who has lost the lease already, to a change that nobody waited for, may
+		// not have heard of it yet, and believes to have it.
+		for h := range l.all {
+			if n := max(h.owed[p], h.owedAll); h != by && n > h.heeded {
+				ds = append(ds, debtor{h, n})
 			}
 		}
 	}
@@ -339,7 +353,9 @@ func (t *leaseTree) Read(ctx context.Context, p []byte, _ int64) (int, error) {
 	l := h.l
 	l.mu.Lock()
 	h.heard = time.Now()
-	if h.heeded = h.given; !h.gone {
+	h.heeded = h.given
+	maps.DeleteFunc(h.owed, func(_, n uint64) bool { return n <= h.heeded })
+	if !h.gone {
 		close(h.ack)
 		h.ack = make(chan struct{})
 	}

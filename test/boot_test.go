@@ -144,26 +144,11 @@ func (b *booted) cpu(args ...string) (out string, code int) {
 	return out, code
 }
 
-// TestBoot boots nine's image as a guest, with a root that a server here has, and uses it as
-// a node: commands with the caller's files, exact status, its resources as files, services
-// that come back, and its end.
+// TestBoot boots nine's image as a guest and uses it as a node: commands with the caller's
+// files, exact status, its resources as files, services that come back, and its end.
 func TestBoot(t *testing.T) {
 	srvtest.CheckGoroutines(t)
-	root := tempDir(t)
-	if err := os.WriteFile(filepath.Join(root, "motd"), []byte("of the server\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	port := freePort(t)
-	server := exec.Command(binary(t), "diskfs", "-l", fmt.Sprintf("tcp!127.0.0.1!%d", port), root)
-	server.Stderr = os.Stderr
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		server.Process.Signal(os.Interrupt)
-		server.Wait()
-	})
-	b := bootNode(t, "nine.name=glenda", fmt.Sprintf("nine.root=tcp!10.0.2.2!%d", port))
+	b := bootNode(t, "nine.name=glenda")
 	if err := os.WriteFile(filepath.Join(b.home, "mine"), []byte("of the caller\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -172,17 +157,8 @@ func TestBoot(t *testing.T) {
 	if code != 7 || out != "" || string(answer) != "glenda of the caller\n" || err != nil {
 		t.Errorf("a command: status %d, output %q, wrote %q, %v", code, out, answer, err)
 	}
-	// What is written goes into the layer above the root, not to the server.
-	out, code = b.cpu("rc", "-c", "read </motd; echo of the node >/motd; read </motd")
-	motd, err := os.ReadFile(filepath.Join(root, "motd"))
-	if out != "of the server\nof the node\n" || code != 0 || string(motd) != "of the server\n" || err != nil {
-		t.Errorf("the root: %q, status %d; the server has %q, %v", out, code, motd, err)
-	}
-	if ents, err := os.ReadDir(root); len(ents) != 1 {
-		t.Errorf("the server has %v, %v", ents, err)
-	}
 	status, code := b.cpu("nine", "9p", "read", "node/status")
-	for _, want := range []string{`step +modules +done`, `step +network +done`, `step +root +done`, `service cpud +running`, `service net +running`} {
+	for _, want := range []string{`step +modules +done`, `step +network +done`, `service cpud +running`, `service net +running`} {
 		if !regexp.MustCompile(want).MatchString(status) || code != 0 {
 			t.Errorf("status %d has no %s:\n%s", code, want, status)
 		}

@@ -64,6 +64,14 @@ func Init(argv []string) {
 	if err := mountAll(); err != nil {
 		fmt.Fprintf(os.Stderr, "init: %v\n", err)
 	}
+	// By this name the program is there below another root, too.
+	err := os.WriteFile(self, nil, 0o755)
+	if err == nil {
+		err = unix.Mount("/proc/self/exe", self, "", unix.MS_BIND, "")
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "init: %s: %v\n", self, err)
+	}
 	for k, v := range map[string]string{"PATH": "/mnt/bin:/bin:/sbin:/usr/bin:/usr/sbin:/usr/local/bin", "HOME": "/root", "USER": "root", "SHELL": "/bin/rc"} {
 		os.Setenv(k, v)
 	}

@@ -89,30 +89,20 @@ func Run(ctx context.Context, cfg Config) error {
 	if n.params.Name != "" {
 		n.do(ctx, "name", func(context.Context) error { return setName(n.params.Name) })
 	}
-	network := n.network
-	if n.params.Root != "" {
-		// The root is what all else is started in.
-		if n.do(ctx, "network", network) == nil {
-			n.do(ctx, "root", n.root)
-		}
-		network = nil
-	}
 	n.do(ctx, "key", n.key)
 	var wg sync.WaitGroup
 	n.serve(ctx, &wg)
 	for _, s := range n.services {
 		wg.Go(func() { s.run(ctx) })
 	}
-	if network != nil {
-		n.do(ctx, "network", network)
-	}
+	n.do(ctx, "network", n.network)
 	<-ctx.Done()
 	wg.Wait()
 	return n.end(context.Cause(ctx))
 }
 
 // self is this program.
-const self = "/proc/self/exe"
+const self = "/run/nine"
 
 // do does a step and says how it went. It is tried again, with the console offered
 // once it has taken too long.

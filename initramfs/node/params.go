@@ -14,8 +14,6 @@ type Params struct {
 	IP      IP
 	Name    string        // nine.name=: the host's name; "" is the network's to say
 	Console bool          // nine.console: a shell on the console
-	Root    string        // nine.root=: dial string of a file server that has the root
-	Aname   string        // nine.aname=: which of its trees
 	Wait    time.Duration // nine.wait=: how long to wait for the network, say 30s, before the console gets a shell
 	words   []string
 }
@@ -68,10 +66,6 @@ func (p *Params) set(key, value string, given bool) (err error) {
 		p.Name = value
 	case "nine.console":
 		p.Console = value != "0"
-	case "nine.root":
-		p.Root = value
-	case "nine.aname":
-		p.Aname = value
 	case "nine.wait":
 		var d time.Duration
 		if d, err = time.ParseDuration(value); err == nil {
@@ -80,7 +74,7 @@ func (p *Params) set(key, value string, given bool) (err error) {
 	case "nine.token", "nine.join": // of netboot; not used yet
 	default:
 		if strings.HasPrefix(key, "nine.") {
-			return fmt.Errorf("no such parameter: have nine.name nine.console nine.root nine.aname nine.wait")
+			return fmt.Errorf("no such parameter: have nine.name nine.console nine.wait")
 		}
 		return nil
 	}

@@ -22,11 +22,11 @@ func TestParams(t *testing.T) {
 		"ip=eth1:dhcp":        "dhcp on eth1",
 		"ip=:::::eth1:dhcp":   "dhcp on eth1",
 		"ip=10.0.0.2::10.0.0.1:255.255.255.0:glenda:eth0:off:10.0.0.3:10.0.0.4:10.0.0.5": "10.0.0.2/24 on eth0 by 10.0.0.1, glenda, dns [10.0.0.3 10.0.0.4]",
-		"ip=10.0.0.2:::24":                  "10.0.0.2/24",
-		"ip=10.0.0.2:::":                    "10.0.0.2/32",
-		`nine.name=a "nine.root=unix!/a b"`: "dhcp name a root unix!/a b",
-		"nine.wait=90s nine.console":        "dhcp wait 1m30s console",
-		"nine.console=0":                    "dhcp",
+		"ip=10.0.0.2:::24":           "10.0.0.2/24",
+		"ip=10.0.0.2:::":             "10.0.0.2/32",
+		`"nine.name=a b" x`:          "dhcp name a b",
+		"nine.wait=90s nine.console": "dhcp wait 1m30s console",
+		"nine.console=0":             "dhcp",
 	} {
 		p, err := ParseParams(line)
 		if got := show(p); got != want || err != nil {
@@ -66,8 +66,7 @@ func show(p Params) string {
 		b.WriteString(ip.Addr.String())
 	}
 	for _, x := range []struct{ how, what string }{{" on ", p.IP.Device}, {" by ", text(p.IP.Gateway.IsValid(), p.IP.Gateway)}, {", ", p.IP.Name},
-		{", dns ", text(p.IP.DNS != nil, p.IP.DNS)}, {" name ", p.Name}, {" root ", p.Root},
-		{" wait ", text(p.Wait != defaultWait, p.Wait)}, {" con", text(p.Console, "sole")}} {
+		{", dns ", text(p.IP.DNS != nil, p.IP.DNS)}, {" name ", p.Name}, {" wait ", text(p.Wait != defaultWait, p.Wait)}, {" con", text(p.Console, "sole")}} {
 		if x.what != "" {
 			b.WriteString(x.how + x.what)
 		}

@@ -25,10 +25,6 @@ The kernel's command line may have, quoted as in a shell:
 	                    DNS:DNS:NTP, where most may be empty and the
 	                    server and NTP are not used
 	nine.name=name      the host's name; default what DHCP says
-	nine.root=dial      the file server that has the root: its tree, read only, with
-	                    a layer above it in memory that takes what is written. What
-	                    can be trusted is the link to it
-	nine.aname=name     which of its trees
 	nine.wait=time      how long the network may take, 30s, before the console is
 	                    offered; default 20s. It is waited for all the same
 	nine.console        a shell on the console at once
