@@ -1,9 +1,9 @@
 package ns
 
 import (
+	"bufio"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -81,23 +81,36 @@ func testTwoNodes(t *testing.T, root srv.File, most int) {
 	}
 }
 
-// TestTwoNodesOpen has a node see what the other writes to a file that it has open.
+// TestTwoNodesOpen has a node see what the other writes to a file that it has open. A
+// process of its own has it: one that starts others must have none of a mount that it
+// serves, as a child closes it before the start is over.
 func TestTwoNodesOpen(t *testing.T) {
 	a, b, _ := twoNodes(t, ramfs.New())
-	a.sh(t, "/n/x", "echo 00 >f")
-	f, err := os.Open(fmt.Sprintf("/proc/self/fd/%d/g%d/n/x/f", b.dir.Fd(), b.id))
+	a.sh(t, "/n/x", ": >f")
+	reader := b.command("/n/x", `exec 5<f; while read go; do read line <&5; echo "$line"; done`)
+	in, err := reader.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	out, err := reader.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := reader.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(out)
 	for i := range 20 {
 		want := fmt.Sprintf("%02d\n", i)
-		a.sh(t, "/n/x", "printf '"+want+"' | dd of=f conv=notrunc 2>/dev/null")
-		buf := make([]byte, 10)
-		n, err := f.ReadAt(buf, 0)
-		if string(buf[:n]) != want || err != io.EOF {
-			t.Errorf("%q, %v, not %q", buf[:n], err, want)
+		a.sh(t, "/n/x", "printf '"+want+"' >>f")
+		io.WriteString(in, "go\n")
+		if got, err := lines.ReadString('\n'); got != want || err != nil {
+			t.Errorf("%q, %v, not %q", got, err, want)
 		}
+	}
+	in.Close()
+	if err := reader.Wait(); err != nil {
+		t.Error(err)
 	}
 }
 

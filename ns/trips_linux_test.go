@@ -152,13 +152,17 @@ func mountTest(dev int) (int, error) {
 // own: one that waits for itself cannot even be killed.
 func (m *mounted) sh(t testing.TB, dir, script string) string {
 	t.Helper()
-	c := exec.Command("sh", "-c", "cd /proc/self/fd/3/g"+strconv.Itoa(m.id)+dir+" && "+script)
-	c.ExtraFiles = []*os.File{m.dir}
-	b, err := c.CombinedOutput()
+	b, err := m.command(dir, script).CombinedOutput()
 	if err != nil {
 		t.Errorf("%s: %v\n%s", script, err, b)
 	}
 	return string(b)
+}
+
+func (m *mounted) command(dir, script string) *exec.Cmd {
+	c := exec.Command("sh", "-c", "cd /proc/self/fd/3/g"+strconv.Itoa(m.id)+dir+" && "+script)
+	c.ExtraFiles = []*os.File{m.dir}
+	return c
 }
 
 // requests tells what the kernel asked since it was last asked for.

@@ -14,6 +14,7 @@ var packages = []debian{
 	{"qemu-system-x86", "/usr/bin/qemu-system-x86_64", "the guest in which Linux mounts our servers"},
 	{"ipxe-qemu", "/usr/lib/ipxe/qemu/pxe-virtio.rom", "the firmware of the card that a guest boots from"},
 	{"iproute2", "/usr/sbin/ip", "networks for it and for others"},
+	{"cpio", "/usr/bin/cpio", "the foreign reader of images"},
 	{"xz-utils", "/usr/bin/xz", "that guest's kernel is packed with it"},
 	{"dbench", "/usr/bin/dbench", "a load for what the guest has mounted"},
 	{"stress-ng", "/usr/bin/stress-ng", "another, which verifies"},
