@@ -41,7 +41,7 @@ func newNode(t *testing.T) *node {
 		t.Fatalf("%v: %s", err, out)
 	}
 	var cancel context.CancelFunc
-	n.ctx, cancel = context.WithTimeout(context.Background(), time.Minute)
+	n.ctx, cancel = context.WithTimeout(context.Background(), 5*time.Minute)
 	t.Cleanup(cancel)
 	n.mark = "LC_NINETEST=" + n.nine // which cpu passes on
 	n.env = append(os.Environ(), "NAMESPACE="+n.dir, "TMPDIR="+n.dir, "SHELL=/bin/sh", "cpuidle=0", n.mark)
