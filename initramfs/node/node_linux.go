@@ -22,6 +22,7 @@ type node struct {
 	log    *Log
 	params Params
 	public string                  // the key that the node is known by
+	ether  string                  // of the card that it has its address on
 	cancel context.CancelCauseFunc // with what is to become of the machine
 
 	mu       sync.Mutex
@@ -63,7 +64,9 @@ func Run(ctx context.Context, cfg Config) error {
 	for _, s := range n.services {
 		wg.Go(func() { s.run(ctx) })
 	}
-	n.do(ctx, "network", n.network)
+	if n.do(ctx, "network", n.network) == nil && n.params.Join != "" {
+		n.do(ctx, "join", n.join)
+	}
 	<-ctx.Done()
 	wg.Wait()
 	return n.end(context.Cause(ctx))
