@@ -241,6 +241,7 @@ func (n *node) configure(ctx context.Context, files srv.File, c config, how stri
 			return err
 		}
 	}
+	n.ether = c.card.HardwareAddr.String()
 	n.log.Printf("init: %s is %v %s", c.card.Name, c.addr, how)
 	return nil
 }

@@ -3,6 +3,7 @@ package node
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,6 +16,9 @@ type Params struct {
 	Name    string        // nine.name=: the host's name; "" is the network's to say
 	Console bool          // nine.console: a shell on the console
 	Wait    time.Duration // nine.wait=: how long to wait for the network, say 30s, before the console gets a shell
+	Token   string        // nine.token=: by which the node joins, once
+	Join    string        // nine.join=: the URL where it does
+	Serial  uint64        // nine.serial=: that of the manifest that was booted
 	words   []string
 }
 
@@ -71,10 +75,15 @@ func (p *Params) set(key, value string, given bool) (err error) {
 		if d, err = time.ParseDuration(value); err == nil {
 			p.Wait = d
 		}
-	case "nine.token", "nine.join": // of netboot; not used yet
+	case "nine.token":
+		p.Token = value
+	case "nine.join":
+		p.Join = value
+	case "nine.serial":
+		p.Serial, err = strconv.ParseUint(value, 10, 64)
 	default:
 		if strings.HasPrefix(key, "nine.") {
-			return fmt.Errorf("no such parameter: have nine.name nine.console nine.wait")
+			return fmt.Errorf("no such parameter: have nine.name nine.console nine.wait nine.token nine.join nine.serial")
 		}
 		return nil
 	}

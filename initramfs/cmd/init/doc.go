@@ -28,6 +28,13 @@ The kernel's command line may have, quoted as in a shell:
 	nine.wait=time      how long the network may take, 30s, before the console is
 	                    offered; default 20s. It is waited for all the same
 	nine.console        a shell on the console at once
+	nine.token=token nine.join=url
+	                    join the cluster, there and by that: see netboot
+	nine.serial=n       of the manifest that this is booted by: boot starts none older
+
+A node that was given a token has its key certified by it, once it has a network. The
+token is on the kernel's command line, where everybody can read it, and worth nothing by
+then; one that was used before is refused, and the console says so.
 
 On the console nobody has to log in. The shell is nine rc in the node's name space.
 
@@ -39,12 +46,20 @@ On the console nobody has to log in. The shell is nine rc in the node's name spa
 	/etc/ssh/ssh_host_ed25519_key
 	                       the node's key; one is made at each boot unless the image
 	                       has one
+	/etc/ssh/ssh_host_ed25519_key-cert.pub
+	                       its certificate, once it has joined, and in
+	/etc/ssh/ssh_known_hosts
+	                       the authority by which it knows the others then
+	/etc/ninespace/signers who may sign what it boots next: see initramfs
 	/tmp/ns.root.:0        $NAMESPACE of root, where the servers are posted
 
 The tree's ctl accepts
 
 	reboot, halt
-	kexec kernel image [args ...]   start another kernel
+	boot manifest [args ...]        start what a manifest of netboot's names, a file or
+	                                a URL, if one of the signers has signed it
+	kexec kernel image [args ...]   start another kernel, which is refused where the
+	                                image has signers
 	restart service                 end a service, which starts again
 
 # EXAMPLES
@@ -64,7 +79,6 @@ fails says so and the others go on.
 # BUGS
 
 IPv6 is as the kernel does it by itself, and there is no DHCPv6. The clock is the
-machine's. What netboot adds for a machine that may join, nine.token and nine.join, is
-not used yet.
+machine's.
 */
 package boot
