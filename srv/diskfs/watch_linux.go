@@ -40,8 +40,11 @@ func newWatcher() *watcher {
 	return w
 }
 
-const watched = unix.IN_MODIFY | unix.IN_ATTRIB | unix.IN_CLOSE_WRITE | unix.IN_CREATE | unix.IN_DELETE | unix.IN_MOVED_FROM |
-	unix.IN_MOVED_TO | unix.IN_DELETE_SELF | unix.IN_MOVE_SELF
+// What a file is watched for, and which of these are changes of a directory's entries.
+const (
+	watched = ofNames | unix.IN_MODIFY | unix.IN_ATTRIB | unix.IN_CLOSE_WRITE | unix.IN_DELETE_SELF | unix.IN_MOVE_SELF
+	ofNames = unix.IN_CREATE | unix.IN_DELETE | unix.IN_MOVED_FROM | unix.IN_MOVED_TO
+)
 
 var errUnwatched = errors.New("changes of the file are not noticed")
 
@@ -168,7 +171,7 @@ func (w *watcher) pass(f *os.File, fd int, buf []byte) bool {
 				continue
 			}
 			path, is := w.paths[e.Wd]
-			if !is {
+			if !is || e.Len > 0 && e.Mask&ofNames == 0 { // of a file in the directory, which has a watch of its own
 				continue
 			}
 			changed = append(changed, path)
