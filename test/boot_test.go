@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,7 +16,7 @@ import (
 // its token and is used from here: commands, a build and its resources as files. Then it
 // boots anew what is signed, and nothing else.
 func TestBoot(t *testing.T) {
-	if !labPrograms(t, 4*time.Minute) {
+	if !labPrograms(t, 6*time.Minute) {
 		return
 	}
 	begun := time.Now()
@@ -58,6 +59,8 @@ func TestBoot(t *testing.T) {
 	stage("recovered")
 	node1.bootsAgain()
 	stage("booted again")
+	node1.rooted()
+	stage("rooted")
 	node1.cpu("rc", "-c", "echo halt | nine 9p write node/ctl") // whose end it may not hear of
 	node1.ended()
 }
@@ -170,6 +173,7 @@ func (m *diskless) bootsAgain() {
 			m.Errorf("%s: status %d: %s", line, code, out)
 		}
 	}
+	m.file("ndb", strings.Replace(m.read("ndb"), "quiet", "quiet nine.root=tcp!10.9.0.1!5640", 1))
 	m.sign("release")
 	if out, code := boot("boot " + manifest + " init=/bin/sh"); code == 0 || !strings.Contains(out, "not what the manifest says") {
 		m.Errorf("another command line: status %d: %s", code, out)
@@ -181,6 +185,42 @@ func (m *diskless) bootsAgain() {
 	m.file("home/.ssh/known_hosts", m.addr+" "+key+"\n["+m.addr+"]:17011 "+key+"\n")
 	if line := m.kernelLine(); !strings.Contains(line, "nine.serial=") || !strings.Contains(line, token) {
 		m.Errorf("booted again with %s", line)
+	}
+}
+
+// rooted has the node wait for the server of its root, leave nothing there, and have it again
+// after it was lost.
+func (m *diskless) rooted() {
+	m.Helper()
+	m.said(`init: root: tcp!10\.9\.0\.1!5640: .*again in`)
+	server := func() (stop func()) {
+		cmd := m.cmd("diskfs", "-l", "tcp!10.9.0.1!5640", "/")
+		cmd.Stderr = os.Stderr
+		if err := cmd.Start(); err != nil {
+			m.Fatal(err)
+		}
+		return func() { cmd.Process.Kill(); cmd.Wait() }
+	}
+	stop := server()
+	m.said(`init: / is tcp!10\.9\.0\.1!5640`)
+	name := "/etc/" + filepath.Base(m.dir) // which is nowhere yet
+	version, err := os.ReadFile("/etc/debian_version")
+	if err != nil {
+		m.Fatal(err)
+	}
+	out, code := m.cpu("sh", "-c", "echo written >"+name+"; cat "+name+" /etc/debian_version; ls -d /mnt/term"+m.home)
+	if want := "written\n" + string(version) + "/mnt/term" + m.home + "\n"; code != 0 || out != want {
+		m.Errorf("below the new root: status %d: %q, not %q", code, out, want)
+	}
+	if _, err := os.Stat(name); !errors.Is(err, os.ErrNotExist) {
+		m.Errorf("%s is on the server: %v", name, err)
+	}
+	stop()
+	m.said(`init: root: tcp!10\.9\.0\.1!5640 is lost: `)
+	m.Cleanup(server())
+	m.said(`(?s)is lost.*init: / is `)
+	if out, code := m.cpu("sh", "-c", "cat /etc/debian_version "+name); code != 1 || out != string(version) {
+		m.Errorf("below the root that came again: status %d: %q", code, out)
 	}
 }
 
