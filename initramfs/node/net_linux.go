@@ -147,7 +147,7 @@ func (n *node) dhcp(ctx context.Context, files srv.File, cards []net.Interface) 
 				}
 			}
 		}()
-		if err := n.configure(ctx, files, a.config(), "by DHCP from "+a.lease.lease.ACK.ServerIPAddr.String()); err != nil {
+		if err := n.configure(ctx, files, a.config(), "by DHCP from "+a.lease.lease.ACK.ServerIdentifier().String()); err != nil {
 			a.client.Close()
 			return err
 		}

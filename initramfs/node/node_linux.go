@@ -28,7 +28,9 @@ type node struct {
 	mu       sync.Mutex
 	steps    []*step
 	services []*service
+	started  bool     // the services
 	console  *service // once asked for
+	wg       sync.WaitGroup
 }
 
 // Run makes this machine a node and keeps it one, until it is told to reboot, to halt or to
@@ -37,6 +39,12 @@ type node struct {
 func Run(ctx context.Context, cfg Config) error {
 	// A node's process before this one may have left its services: they are started anew.
 	unix.Kill(-1, unix.SIGKILL)
+	rooted := rootNumber() > 0
+	if rooted {
+		if err := enterRoot(); err != nil {
+			return err
+		}
+	}
 	line, err := os.ReadFile("/proc/cmdline")
 	if err != nil {
 		return err
@@ -59,17 +67,35 @@ func Run(ctx context.Context, cfg Config) error {
 		n.do(ctx, "name", func(context.Context) error { return setName(n.params.Name) })
 	}
 	n.do(ctx, "key", n.key)
-	var wg sync.WaitGroup
-	n.serve(ctx, &wg)
-	for _, s := range n.services {
-		wg.Go(func() { s.run(ctx) })
+	n.serve(ctx, &n.wg)
+	if n.params.Root == "" || rooted {
+		n.startServices(ctx)
 	}
-	if n.do(ctx, "network", n.network) == nil && n.params.Join != "" {
-		n.do(ctx, "join", n.join)
+	if n.do(ctx, "network", n.network) == nil {
+		if n.params.Join != "" {
+			n.do(ctx, "join", n.join)
+		}
+		if n.params.Root != "" && (rooted || n.do(ctx, "root", n.root) == nil) {
+			n.wg.Go(func() { n.watchRoot(ctx) })
+		}
 	}
 	<-ctx.Done()
-	wg.Wait()
+	n.wg.Wait()
 	return n.end(context.Cause(ctx))
+}
+
+// startServices starts the services, once, and reports whether this was when.
+func (n *node) startServices(ctx context.Context) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.started {
+		return false
+	}
+	n.started = true
+	for _, s := range n.services {
+		n.wg.Go(func() { s.run(ctx) })
+	}
+	return true
 }
 
 // self is this program.
