@@ -70,7 +70,10 @@ var layers = []struct {
 	{"rc/rcgen", "rc/syntax"},
 	{"rc/bin", ""}, // texts
 
-	{".", "*/cmd/* rc/bin"}, // main.go: the table of commands, nothing else
+	{"doc", ""},
+	{"doc/cmd/*", "doc srv"},
+
+	{".", "*/cmd/* doc rc/bin"}, // main.go: the table of commands, nothing else
 	{"test", "any"},
 	{"test/*", "any"},
 	{"test/*/*", "any"},
