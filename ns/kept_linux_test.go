@@ -81,9 +81,7 @@ func testTwoNodes(t *testing.T, root srv.File, most int) {
 	}
 }
 
-// TestTwoNodesOpen has a node see what the other writes to a file that it has open. A
-// process of its own has it: one that starts others must have none of a mount that it
-// serves, as a child closes it before the start is over.
+// TestTwoNodesOpen has a node see what the other writes to a file that it has open.
 func TestTwoNodesOpen(t *testing.T) {
 	a, b, _ := twoNodes(t, ramfs.New())
 	a.sh(t, "/n/x", ": >f")
