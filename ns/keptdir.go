@@ -120,18 +120,28 @@ func (k *kept) walkName(ctx context.Context, name string) (n *kept, st p9.Stat, 
 	t := k.c.begin()
 	from, names, of := k.way()
 	defer of.Clunk()
-	g, st, err := from.WalkStat(ctx, append(names, name)...)
+	var d, g *client.Fid
+	if len(names) == 0 {
+		g, st, err = from.WalkStat(ctx, name)
+	} else if d, g, st, err = from.WalkStatIn(ctx, names, name); d == nil {
+		return nil, st, false, k.wayError(err)
+	} else if d.Qid().Path != k.path {
+		d.Drop()
+		if g != nil {
+			g.Drop()
+		}
+		return nil, st, false, k.isIt(d.Qid().Path)
+	}
+	if d != nil {
+		k.give(d)
+	}
 	k.c.mu.Lock()
 	defer k.c.mu.Unlock()
-	if errors.Is(err, fs.ErrNotExist) && len(names) == 0 && k.st.Qid.Vers != 0 && t.holds(k) {
+	if errors.Is(err, fs.ErrNotExist) && k.st.Qid.Vers != 0 && t.holds(k) {
 		k.know(name, nil, t)
 	}
 	if err != nil {
 		return nil, st, false, err
-	}
-	if g.Parent().Path != k.path && len(names) > 0 {
-		g.Drop()
-		return nil, st, false, errMoved
 	}
 	n = k.c.enter(k, name, &st, t).hold()
 	if n.fid == nil {
@@ -157,6 +167,7 @@ func (k *kept) writing() bool {
 func (k *kept) find(name string) (n *kept, ok, many bool) {
 	k.c.mu.Lock()
 	defer k.c.mu.Unlock()
+	k.enters()
 	all := k.c.good(k.listed)
 	e, is := k.names[name]
 	switch {
@@ -167,7 +178,7 @@ func (k *kept) find(name string) (n *kept, ok, many bool) {
 		return e.k.hold(), true, false
 	}
 	k.misses++
-	many = (k.misses == batchAt || k.misses >= batchLarge) && k.st.Qid.Vers != 0 && k.c.conn.Ordered()
+	many = k.coming != nil || (k.misses == batchAt || k.misses >= batchLarge) && k.st.Qid.Vers != 0 && k.c.conn.Ordered()
 	return nil, false, many
 }
 
@@ -207,7 +218,7 @@ func (k *kept) load(ctx context.Context) ([]p9.Dirent, error) {
 	}
 	k.c.mu.Lock()
 	defer k.c.mu.Unlock()
-	k.misses = 0
+	k.misses, k.inside = 0, false
 	holds := t.holds(k)
 	if holds {
 		k.names, k.listed = make(map[string]known, len(ents)), k.stamp(t)
@@ -263,6 +274,7 @@ func (k *kept) openDir(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
 	case err == nil:
 		k.c.mu.Lock()
 		defer k.c.mu.Unlock()
+		k.enters()
 		return &keptDir{k.hold(), list}, nil
 	case ctx.Err() != nil || errors.Is(err, fs.ErrPermission):
 		return nil, err

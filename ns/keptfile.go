@@ -31,12 +31,23 @@ func (k *kept) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
 		k.c.mu.Unlock()
 		return k.openDir(ctx, mode)
 	}
+	if reads {
+		if err := k.await(ctx); err != nil {
+			k.c.mu.Unlock()
+			return nil, err
+		}
+		k.opensInTurn()
+	}
 	var buf []byte
 	switch {
 	case !reads || k.told && k.st.Qid.Vers == 0:
 	case k.read && k.at.leased && k.c.good(k.at):
 		defer k.c.mu.Unlock()
-		return k.handle(nil, mode), nil
+		h := k.handle(nil, mode)
+		if b := k.let(); b != nil {
+			h.first, h.whole, k.seen = b, true, k.st.Qid.Vers+1
+		}
+		return h, nil
 	case k.told && k.seen == k.st.Qid.Vers+1: // the kernel may have its pages
 	case k.told && k.st.Qid.Vers != 0:
 		buf = make([]byte, min(k.st.Length, firstMost))

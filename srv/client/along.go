@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -43,6 +44,67 @@ func (f *Fid) WalkCreateStat(ctx context.Context, name string, perm fs.FileMode,
 		first.Stat, first.StatErr = g.statted(stat)
 	}
 	return g, first, nil
+}
+
+// WalkStatIn walks to a directory and from there to an entry of it, and asks for the entry's
+// attributes, all in one round trip. The directory's fid is given whenever it could be walked
+// to, and so tells what an error is of: f where it is nil, else the entry.
+func (f *Fid) WalkStatIn(ctx context.Context, dir []string, name string) (d, g *Fid, st p9.Stat, err error) {
+	c := f.c
+	if !c.ordered || c.fit(dir) < len(dir) {
+		if d, err = f.Walk(ctx, dir...); err == nil {
+			g, st, err = d.WalkStat(ctx, name)
+		}
+		return d, g, st, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, nil, st, err
+	}
+	d = f.next()
+	g = d.next()
+	down, in, stat := f.walkCall(d, dir), d.walkCall(g, []string{name}), newCall(statType(c.dotl))
+	stat.Fid, stat.Mask = g.num, p9.GetattrAll
+	c.send(ctx, down, in, stat)
+	c.wait(ctx, down, in, stat)
+	defer func() {
+		for _, k := range []*call{down, in, stat} {
+			k.release()
+		}
+	}()
+	n, err := 0, down.err
+	if err == nil {
+		n, err = d.walked(down, dir)
+	}
+	if err != nil || n < len(dir) {
+		c.settle(ctx, g.num)
+		c.settle(ctx, d.num)
+		if err == nil {
+			err = d.stopped(n)
+		}
+		if err == nil { // the reason is told to who asks for the rest alone
+			if d, err = f.Walk(ctx, dir...); err == nil {
+				g, st, err = d.WalkStat(ctx, name)
+				return d, g, st, err
+			}
+		}
+		return nil, nil, st, err
+	}
+	g.qid, g.name = d.qid, d.name
+	if err = in.err; err == nil {
+		n, err = g.walked(in, []string{name})
+	}
+	if err != nil || n == 0 {
+		c.settle(ctx, g.num)
+		return d, nil, st, cmp.Or(err, botch("Rwalk without qids"))
+	}
+	if err = stat.err; err == nil {
+		st, err = g.statted(stat)
+	}
+	if err != nil {
+		g.let()
+		return d, nil, st, err
+	}
+	return d, g, st, nil
 }
 
 // A Behind is the attributes of a file that were asked for right behind a request that
