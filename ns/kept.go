@@ -33,9 +33,11 @@ type cache struct {
 	xattrs bool             // somebody asks for lists of extended attributes ...
 	noAttr bool             // ... and the server has none
 
-	guesses int     // what is asked for ahead and has not come
-	ahead   int     // bytes of files that came so and were not opened
-	guessed []*kept // those that have them, or had
+	trip    time.Duration // the shortest round trip that was seen
+	far     bool          // even that is long
+	guesses int           // what is asked for ahead and has not come
+	ahead   int           // bytes of files that came so and were not opened
+	guessed []*kept       // those that have them, or had
 
 	lease lease
 	tell  func(paths []uint64, all bool) // tells the kernel of files that others change, by their qid.path, or of all
@@ -71,6 +73,7 @@ type kept struct {
 	listed stamp            // names are all there are, as of then
 	order  uint64           // the last of names
 	misses int              // names that were not known since it was last read
+	lapses int              // listings that did not last
 	guess  *guess
 	inside bool // somebody has entered it since
 
@@ -159,6 +162,9 @@ func (t ticket) holds(k *kept) bool { return k.changed <= t.clock && k.c.lost <=
 func (k *kept) change() {
 	k.c.clock++
 	k.changed = k.c.clock
+	if !k.listed.at.IsZero() {
+		k.lapses++
+	}
 	k.at, k.xat, k.listed = stamp{}, stamp{}, stamp{}
 	k.read, k.names, k.misses = false, nil, 0
 	k.let()

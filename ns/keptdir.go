@@ -121,8 +121,9 @@ func (k *kept) walkName(ctx context.Context, name string) (n *kept, st p9.Stat, 
 	from, names, of := k.way()
 	defer of.Clunk()
 	var d, g *client.Fid
-	if len(names) == 0 {
+	if began := time.Now(); len(names) == 0 {
 		g, st, err = from.WalkStat(ctx, name)
+		k.c.took(time.Since(began))
 	} else if d, g, st, err = from.WalkStatIn(ctx, names, name); d == nil {
 		return nil, st, false, k.wayError(err)
 	} else if d.Qid().Path != k.path {
@@ -177,7 +178,9 @@ func (k *kept) find(name string) (n *kept, ok, many bool) {
 	case is && (all || k.c.good(e.k.at)): // else the name is asked for with the attributes
 		return e.k.hold(), true, false
 	}
-	k.misses++
+	if k.misses++; k.c.far && k.listed.at.IsZero() && k.lapses < guessLapses && k.c.lease.holds() { // by when the next one is asked for
+		defer k.c.guessDir(k)
+	}
 	many = k.coming != nil || (k.misses == batchAt || k.misses >= batchLarge) && k.st.Qid.Vers != 0 && k.c.conn.Ordered()
 	return nil, false, many
 }
@@ -230,7 +233,11 @@ func (k *kept) load(ctx context.Context) ([]p9.Dirent, error) {
 		list[i].Cookie = uint64(i) + 1
 		var n *kept
 		if e.StatErr == nil {
-			if n = k.c.enter(k, e.Name, &e.Stat, t); e.Xattrs == 0 && t.holds(n) && n.st.Qid.Vers != 0 {
+			n = k.c.enter(k, e.Name, &e.Stat, t)
+			if e.Target != "" && t.holds(n) {
+				n.target = e.Target
+			}
+			if e.Xattrs == 0 && t.holds(n) && n.st.Qid.Vers != 0 {
 				n.xattrs, n.xat = nil, n.stamp(t)
 			}
 		}

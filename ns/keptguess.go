@@ -17,12 +17,14 @@ import (
 // needed.
 
 const (
-	guessMost      = 32      // listings or files that are asked for beyond the last one used
-	guessUnder     = 128     // requests under way
-	guessFirst     = 8       // files of a directory, where those of others were read in turn ...
-	guessDirsAhead = 4       // ... and of so many directories
-	guessGap       = 8       // entries that who goes in turn leaves out
-	guessBytes     = 8 << 20 // of files that nobody has opened yet
+	guessMost      = 32                   // listings or files that are asked for beyond the last one used
+	guessUnder     = 128                  // requests under way
+	guessFirst     = 8                    // files of a directory, where those of others were read in turn ...
+	guessDirsAhead = 4                    // ... and of so many directories
+	guessLapses    = 3                    // of a directory that changes all the time the listing is not asked for
+	guessGap       = 8                    // entries that who goes in turn leaves out
+	guessFar       = 3 * time.Millisecond // what a round trip takes to a server that is far away
+	guessBytes     = 8 << 20              // of files that nobody has opened yet
 )
 
 // Which entries of a directory are gone through.
@@ -143,6 +145,16 @@ func (c *cache) guessDir(k *kept) {
 		return
 	}
 	c.guessing(k, func(ctx context.Context) { k.load(ctx) })
+}
+
+// took learns from how long a round trip took. c.mu is not held.
+func (c *cache) took(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.trip == 0 || d < c.trip {
+		c.trip = d
+		c.far = d > guessFar
+	}
 }
 
 // guessing does what asks for a file ahead. c.mu is held.

@@ -175,8 +175,9 @@ func (f *Fid) UnlinkStat(ctx context.Context, name string, isDir bool) (Behind, 
 type Entry struct {
 	p9.Dirent
 	Stat    p9.Stat
-	StatErr error // why Stat is not known
-	Xattrs  int   // bytes of its list of extended attributes; -1: not known
+	StatErr error  // why Stat is not known
+	Target  string // of a symbolic link; "": not known
+	Xattrs  int    // bytes of its list of extended attributes; -1: not known
 }
 
 // ErrLong says that a directory has more entries than were wanted.
@@ -268,7 +269,7 @@ func (f *Fid) listOnly(ctx context.Context, l Listing, names []string) (q p9.Qid
 // statAll fills in entries of the directory g, which is open, and does one more
 // request on it, all at once.
 func (f *Fid) statAll(ctx context.Context, g *Fid, ents []Entry, xattrs bool, more *call) {
-	type asked struct{ walk, stat, xattr *call }
+	type asked struct{ walk, stat, link, xattr *call }
 	if err := ctx.Err(); err != nil {
 		more.err = err
 		return
@@ -289,6 +290,11 @@ func (f *Fid) statAll(ctx context.Context, g *Fid, ents []Entry, xattrs bool, mo
 		a := asked{walk: g.walkCall(to, []string{ents[i].Name}), stat: newCall(statType(true))}
 		a.stat.Fid, a.stat.Mask = to.num, p9.GetattrAll
 		ks, wait = append(ks, a.walk, a.stat), append(wait, a.walk, a.stat)
+		if ents[i].Mode == fs.ModeSymlink {
+			a.link = newCall(p9.Treadlink)
+			a.link.Fid = to.num
+			ks, wait = append(ks, a.link), append(wait, a.link)
+		}
 		if xattrs {
 			a.xattr = newCall(p9.Txattrwalk)
 			a.xattr.Fid, a.xattr.Newfid = to.num, f.c.newFid()
@@ -307,6 +313,12 @@ func (f *Fid) statAll(ctx context.Context, g *Fid, ents []Entry, xattrs bool, mo
 		default:
 			to := &Fid{c: f.c, name: ents[i].Name}
 			ents[i].Stat, ents[i].StatErr = to.statted(a.stat)
+		}
+		if a.link != nil {
+			if a.link.err == nil {
+				ents[i].Target = a.link.Name2
+			}
+			a.link.release()
 		}
 		if a.xattr != nil {
 			if a.xattr.err == nil {
