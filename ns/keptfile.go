@@ -19,7 +19,7 @@ var (
 
 // firstMost is how much of a file is read along with its opening: what is no longer
 // takes no further round trip.
-const firstMost = 64 << 10
+const firstMost = 256 << 10
 
 // Open opens the file. To read one that the server must tell the changes of, and that
 // may be read, needs no word with it before something is read that the kernel has not.

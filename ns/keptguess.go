@@ -22,6 +22,9 @@ const (
 	guessFirst     = 8                    // files of a directory, where those of others were read in turn ...
 	guessDirsAhead = 4                    // ... and of so many directories
 	guessLapses    = 3                    // of a directory that changes all the time the listing is not asked for
+	guessSmall     = 256 << 10            // a directory whose files are not longer in all is read as a whole when it is far away ...
+	guessFew       = 4                    // ... and so are its directories' listings, where there are no more
+	guessLong      = 64 << 10             // bytes of a file, at most
 	guessGap       = 8                    // entries that who goes in turn leaves out
 	guessFar       = 3 * time.Millisecond // what a round trip takes to a server that is far away
 	guessBytes     = 8 << 20              // of files that nobody has opened yet
@@ -38,6 +41,7 @@ type guess struct {
 	of   time.Time // the listing that it is of
 	rows [2]row    // directories, files
 	read int       // directories in it of which files were read in turn
+	all  [2]bool   // all directories, all files were asked for
 }
 
 // A row is entries that may be used in turn.
@@ -118,6 +122,7 @@ func (k *kept) row(kind int) *row {
 
 // enters notes that a directory is entered, and asks for those that come next. c.mu is held.
 func (k *kept) enters() {
+	k.guessAll(guessDirs)
 	if k.inside || k.dir == nil {
 		return
 	}
@@ -184,6 +189,7 @@ func (k *kept) opensInTurn() {
 	if r == nil {
 		return
 	}
+	k.dir.guessAll(guessFiles)
 	first := r.last == ""
 	next := r.after(k.name)
 	if up := k.dir.dir; up != nil && up.guess != nil {
@@ -227,10 +233,43 @@ func (k *kept) guessNext(name string) {
 	}
 }
 
+// guessAll asks for all entries of a kind, where that is little for a server that is far
+// away. c.mu is held.
+func (k *kept) guessAll(kind int) {
+	if !k.c.far {
+		return
+	}
+	r := k.row(kind)
+	if r == nil || k.guess.all[kind] {
+		return
+	}
+	k.guess.all[kind] = true
+	names := r.ways[0].names
+	if kind == guessDirs {
+		if len(names) <= guessFew {
+			for _, name := range names {
+				k.c.guessDir(k.names[name].k)
+			}
+		}
+		return
+	}
+	size := uint64(0)
+	for _, name := range names {
+		if f := k.names[name].k; f == nil || len(names) > guessUnder {
+			return
+		} else if size += f.st.Length; size > guessSmall {
+			return
+		}
+	}
+	for _, name := range names {
+		k.c.guessFile(k.names[name].k)
+	}
+}
+
 // guessFile asks for what a small file has. c.mu is held.
 func (c *cache) guessFile(k *kept) {
 	if k == nil || k.coming != nil || !c.good(k.at) || !k.at.leased || k.read || k.seen == k.st.Qid.Vers+1 || k.opens > 0 ||
-		c.guesses >= guessUnder || k.st.Qid.Vers == 0 || k.st.Qid.Type != 0 || !k.st.Mode.IsRegular() || k.st.Length == 0 || k.st.Length > firstMost {
+		c.guesses >= guessUnder || k.st.Qid.Vers == 0 || k.st.Qid.Type != 0 || !k.st.Mode.IsRegular() || k.st.Length == 0 || k.st.Length > guessLong {
 		return
 	}
 	buf := make([]byte, k.st.Length)
