@@ -211,13 +211,13 @@ func (c *cache) enter(dir *kept, name string, st *p9.Stat, t ticket) *kept {
 		delete(c.files, k.path)
 		k = c.file(st.Qid.Path)
 	}
+	k.take(st, t)
 	if dir != nil {
 		k.dir, k.name = dir, name
 		if dir.st.Qid.Vers != 0 && t.holds(dir) {
 			dir.know(name, k, t)
 		}
 	}
-	k.take(st, t)
 	c.trim()
 	return k
 }

@@ -149,7 +149,7 @@ func (c *cache) guessDir(k *kept) {
 	if k == nil || k.coming != nil || c.good(k.listed) || c.guesses >= guessUnder || k.st.Qid.Vers == 0 {
 		return
 	}
-	c.guessing(k, func(ctx context.Context) { k.load(ctx) })
+	c.guessing(k, func(ctx context.Context) { k.load(ctx, false) })
 }
 
 // took learns from how long a round trip took. c.mu is not held.
@@ -305,6 +305,13 @@ func (k *kept) let() []byte {
 	k.data = nil
 	k.c.ahead -= len(b)
 	return b
+}
+
+// ahead gives what is closed when what is asked for ahead has come; nil: nothing is.
+func (k *kept) ahead() chan struct{} {
+	k.c.mu.Lock()
+	defer k.c.mu.Unlock()
+	return k.coming
 }
 
 // await waits for what is asked for ahead. c.mu is held, but for while it waits.
