@@ -35,7 +35,7 @@ type Options struct {
 type Listener struct {
 	net.Listener
 	o      Options
-	conf   *tls.Config   // nil for a Unix socket, and Plan 9's door
+	conf   *tls.Config // nil for a Unix socket, and Plan 9's door
 	plan9  bool
 	done   func()        // the key's
 	places chan struct{} // of those who are not yet known
