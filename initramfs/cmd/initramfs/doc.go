@@ -14,7 +14,7 @@ initramfs - make the image that a node boots from
 Initramfs writes an image that a Linux kernel unpacks into its memory when it
 boots: nine, whose command init becomes the first process, and what the options
 name. The end of the image's name says how it is compressed: .zst, by zstd(1), .gz,
-or .cpio for not at all. The same parts make the same bytes.
+by gzip(1), or .cpio for not at all. The same parts make the same bytes.
 
 The options are:
 
@@ -57,6 +57,6 @@ list is left out.
 
 # BUGS
 
-Modules that are compressed by xz or zstd need that program here.
+Modules that are compressed need the program that did it here: gzip, xz or zstd.
 */
 package initramfs
