@@ -52,6 +52,7 @@ import (
 	boot "ninespace/initramfs/cmd/init"
 	"ninespace/initramfs/cmd/initramfs"
 	"ninespace/initramfs/cmd/netboot"
+	"ninespace/initramfs/cmd/vm"
 	"ninespace/ns/cmd/bind"
 	"ninespace/ns/cmd/doctor"
 	"ninespace/ns/cmd/mount"
@@ -113,6 +114,7 @@ func commands() []command {
 		{"srv", srv.Main, srv.Man},
 		{"unmount", unmount.Main, unmount.Man},
 		{"up", up.Main, up.Man},
+		{"vm", vm.Main, vm.Man},
 	}
 }
 

@@ -7,7 +7,7 @@ up - start this user's servers and a shell in a name space made of them
 
 # SYNOPSIS
 
-	nine up [-c command] [-n nsfile]
+	nine up [-c command] [-n nsfile] [-v n]
 
 # DESCRIPTION
 
@@ -42,13 +42,18 @@ The options are:
 
 	-c command  run "$SHELL -c command" instead of an interactive shell
 	-n nsfile   build the name space from this namespace(6) file
+	-v n        start n virtual machines too, nodes of their own without a disk: vm1 and
+	            so on for cpu -h, and their roots at /n/vm1 and so on. It may be written
+	            -vm n. See nine man vm
 
-Flags in $NINE_ARGS, quoted as for a shell, come before those given.
+Flags in $NINE_ARGS, quoted as for a shell, come before those given; those in $NINE_VM are
+for vm.
 
 # EXAMPLES
 
 	nine up
 	nine up -c 'cat /mnt/proc/$$/status'
+	nine up -vm 2 -c 'for vm in vm1 vm2; do cpu -h $vm rc -c "read </proc/version"; done'
 
 In rc, all that the servers say from now on, with their names:
 

@@ -28,9 +28,16 @@ import (
 //go:embed doc.go
 var Man string
 
-// servers are what a node posts: each is a command of nine and the name that it
-// posts itself under.
-var servers = []struct{ cmd, srv string }{
+// A server is something that a node posts: the arguments of nine and the name that it is
+// posted under.
+type server struct {
+	args  []string
+	srv   string
+	limit time.Duration // for it to be posted
+}
+
+// own are this machine's servers.
+var own = [...]struct{ cmd, srv string }{
 	{"ramfs", "ram"}, {"procfs", "proc"}, {"devfs", "dev"}, {"execfs", "exec"}, {"envfs", "env"}, {"ipcfs", "ipc"},
 	{"netfs", "net"}, {"cpud", "cpu"},
 }
@@ -50,13 +57,18 @@ func Main(_ context.Context, std [3]*os.File, args []string) error {
 	fs := flag.NewFlagSet("up", flag.ContinueOnError)
 	command := fs.String("c", "", "run `command` in $SHELL")
 	nsfile := fs.String("n", "", "build the name space from `nsfile`")
-	if err := srv.Parse(fs, append(more, args...)); err != nil {
+	vmN := fs.Int("v", 0, "start `n` virtual machines")
+	if err := srv.Parse(fs, spellVM(append(more, args...))); err != nil {
 		return err
 	}
 	if fs.NArg() > 0 {
 		return flag.ErrHelp
 	}
 	shell, err := shellCommand(*command, fs)
+	if err != nil {
+		return err
+	}
+	guests, mounts, err := vms(*vmN)
 	if err != nil {
 		return err
 	}
@@ -68,7 +80,7 @@ func Main(_ context.Context, std [3]*os.File, args []string) error {
 	if done, err := ns.Privileged(std); done {
 		return err
 	}
-	return run(std, shell, *nsfile, dir)
+	return run(std, shell, *nsfile, dir, guests, mounts)
 }
 
 // nodeDir in the environment tells the process that watch started of its directory.
@@ -113,7 +125,7 @@ func shellCommand(command string, fs *flag.FlagSet) ([]string, error) {
 	return shell, nil
 }
 
-func run(std [3]*os.File, shell []string, nsfile, dir string) error {
+func run(std [3]*os.File, shell []string, nsfile, dir string, guests []server, mounts ns.Source) error {
 	// A terminal's ^C while the servers come up ends this before there is a shell
 	// to have it: all of it goes, in order.
 	quit := make(chan os.Signal, 1)
@@ -130,8 +142,12 @@ func run(std [3]*os.File, shell []string, nsfile, dir string) error {
 	defer ns.Reap(grace, nil)
 	os.Setenv("NAMESPACE", dir)
 
-	for _, s := range servers {
-		if err := start(quit, std, dir, s.cmd, s.srv); err != nil {
+	var servers []server
+	for _, s := range own {
+		servers = append(servers, server{[]string{s.cmd, "-s", s.srv}, s.srv, startLimit})
+	}
+	for _, s := range append(servers, guests...) {
+		if err := start(quit, std, dir, s); err != nil {
 			return err
 		}
 	}
@@ -156,7 +172,7 @@ func run(std [3]*os.File, shell []string, nsfile, dir string) error {
 	}
 	cmd.WaitDelay = grace
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = std[0], std[1], std[2]
-	if err := sess.Command(cmd, src); err != nil {
+	if err := sess.Command(cmd, src, mounts); err != nil {
 		return err
 	}
 	go func() {
@@ -195,13 +211,14 @@ func removeSockets(dir string) {
 }
 
 // start starts a server and waits until it answers at its socket.
-func start(quit <-chan os.Signal, std [3]*os.File, dir, name, srv string) error {
+func start(quit <-chan os.Signal, std [3]*os.File, dir string, s server) error {
+	name := s.args[0]
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
 	cmd := exec.Command(self)
-	cmd.Args = []string{"nine", name, "-s", srv}
+	cmd.Args = append([]string{"nine"}, s.args...)
 	cmd.Stderr = std[2]
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGTERM}
 	if err := cmd.Start(); err != nil {
@@ -209,11 +226,11 @@ func start(quit <-chan os.Signal, std [3]*os.File, dir, name, srv string) error 
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	limit := time.After(startLimit)
+	limit := time.After(s.limit)
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for {
-		if c, err := net.Dial("unix", filepath.Join(dir, srv)); err == nil {
+		if c, err := net.Dial("unix", filepath.Join(dir, s.srv)); err == nil {
 			c.Close()
 			return nil
 		}
@@ -226,7 +243,7 @@ func start(quit <-chan os.Signal, std [3]*os.File, dir, name, srv string) error 
 		case sig := <-quit:
 			return fmt.Errorf("server %s: %v", name, sig)
 		case <-limit:
-			return fmt.Errorf("server %s: not posted after %v", name, startLimit)
+			return fmt.Errorf("server %s: not posted after %v", name, s.limit)
 		case <-tick.C:
 		}
 	}
