@@ -65,6 +65,7 @@ import (
 	"ninespace/ns/cmd/ns"
 	"ninespace/ns/cmd/nsd"
 	"ninespace/ns/cmd/rfork"
+	"ninespace/ns/cmd/top"
 	"ninespace/ns/cmd/unmount"
 	"ninespace/ns/cmd/up"
 	"ninespace/rc/bin"
@@ -126,6 +127,7 @@ func commands() []doc.Command {
 		{Name: "rcfmt", Main: rcfmt.Main, Man: rcfmt.Man},
 		{Name: "rfork", Main: rfork.Main, Man: rfork.Man},
 		{Name: "srv", Main: srv.Main, Man: srv.Man},
+		{Name: "top", Main: top.Main, Man: top.Man},
 		{Name: "unmount", Main: unmount.Main, Man: unmount.Man},
 		{Name: "up", Main: up.Main, Man: up.Man},
 	}
