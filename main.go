@@ -60,6 +60,7 @@ import (
 	"ninespace/initramfs/cmd/netboot"
 	"ninespace/ns/cmd/bind"
 	"ninespace/ns/cmd/doctor"
+	"ninespace/ns/cmd/graph"
 	"ninespace/ns/cmd/mount"
 	"ninespace/ns/cmd/newns"
 	"ninespace/ns/cmd/ns"
@@ -109,6 +110,7 @@ func commands() []doc.Command {
 		{Name: "execfs", Main: execfs.Main, Man: execfs.Man},
 		{Name: "exportfs", Main: exportfs.Main, Man: exportfs.Man},
 		{Name: "factotum", Main: factotum.Main, Man: factotum.Man},
+		{Name: "graph", Main: graph.Main, Man: graph.Man},
 		{Name: "help", Main: help.Main(t), Man: help.Man},
 		{Name: "import", Main: imp.Main, Man: imp.Man},
 		{Name: "init", Main: boot.Main, Man: boot.Man},
