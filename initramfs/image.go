@@ -25,6 +25,7 @@ type Config struct {
 	Load    []string // those that are loaded at boot in any case; they come along too
 	NS      string   // namespace(6) lines; "" newns's own
 	Keys    string   // public keys, a line each as in a file NAME.pub, of who may come in as root
+	Signers string   // public keys of who may sign what the node starts later by kexec; "" anything is
 	Files   []Extra  // further files, and ones that stand in the place of the image's own
 }
 
@@ -134,6 +135,12 @@ func (c Config) files() (map[string]entry, error) {
 			return nil, err
 		}
 		files["etc/ninespace/users"] = entry{mode: 0o644, data: owners}
+	}
+	if c.Signers != "" {
+		if _, err := owners(c.Signers); err != nil {
+			return nil, err
+		}
+		files["etc/ninespace/signers"] = entry{mode: 0o644, data: c.Signers}
 	}
 	if err := c.modules(files); err != nil {
 		return nil, err

@@ -2,7 +2,10 @@ package rc
 
 import (
 	"io/fs"
+	"math"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // Hooks are how an interpreter reaches the system that it runs on, so that a
@@ -104,6 +107,19 @@ type Call struct {
 
 // Write writes to the descriptor 1 that the command has in the script.
 func (c *Call) Write(p []byte) (int, error) { return len(p), c.sh.write(1, p) }
+
+// Descriptor gives the number that the process has for a descriptor of the script's, as
+// long as the call lasts.
+func (c *Call) Descriptor(n int) (int, error) {
+	if n < 0 || n > math.MaxInt32 {
+		return 0, unix.EBADF
+	}
+	f := c.sh.fds.at(int32(n))
+	if f == nil {
+		return 0, unix.EBADF
+	}
+	return f.number()
+}
 
 // A Command is a program to start.
 type Command struct {

@@ -33,6 +33,8 @@ The options are:
 	              default what nine newns has
 	-k keyfile    the public keys, a line each, of those who may come in as the
 	              node's owner, root; without it nobody may, but at the console
+	-s keyfile    the public keys of those who may sign what the node is to start by kexec;
+	              without it the node starts anything that its owner says
 	-f from[:/to] a further file, or a directory with all that is below it; may be
 	              repeated, and may stand in for one of the image's own
 	-l            list what would be in the image on standard output instead

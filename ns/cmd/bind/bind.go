@@ -22,6 +22,7 @@ func Main(_ context.Context, _ [3]*os.File, args []string) error {
 	before := fs.Bool("b", false, "before what is there")
 	create := fs.Bool("c", false, "new files go there")
 	cache := fs.Bool("C", false, "cache")
+	quiet := fs.Bool("q", false, "say nothing if it fails")
 	if err := srv.Parse(fs, args); err != nil {
 		return err
 	}
@@ -32,6 +33,10 @@ func Main(_ context.Context, _ [3]*os.File, args []string) error {
 	if err != nil {
 		return err
 	}
-	return ns.Do(ns.Op{Verb: "bind", Flag: ns.Flags(*after, *before, *create, *cache),
+	err = ns.Do(ns.Op{Verb: "bind", Flag: ns.Flags(*after, *before, *create, *cache),
 		New: ns.Abs(dir, fs.Arg(0)), Old: ns.Abs(dir, fs.Arg(1))})
+	if *quiet {
+		return nil
+	}
+	return err
 }

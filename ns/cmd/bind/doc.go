@@ -7,7 +7,7 @@ bind - make a file or directory appear at another place too
 
 # SYNOPSIS
 
-	nine bind [-abcC] new old
+	nine bind [-abcCq] new old
 
 # DESCRIPTION
 
@@ -25,6 +25,7 @@ one after the other.
 	-c	files made in old are made in new; without it a union's member
 		takes no new files
 	-C	as for mount, which alone heeds it
+	-q	if it cannot be done, say nothing and succeed
 
 A name that begins with # is one in a device, with nothing bound: #U is the host's
 own tree, #/ that of n and mnt, #s what is posted (at /srv, see srv), #| a new pipe,

@@ -7,7 +7,7 @@ mount - put the tree of a file server into the name space
 
 # SYNOPSIS
 
-	nine mount [-abcC] server old [aname]
+	nine mount [-abcCnq] server old [aname]
 
 # DESCRIPTION
 
@@ -23,13 +23,17 @@ of the group see it at once, and no others. Server is one of
 	unix!/path, /path, ./path	a Unix socket
 	/path				any other file of the name space that is not the
 					host's: a pipe's data1, say
-	#d/N				the Nth stream that the name space was started with
+	#d/N				the Nth stream that the name space was started with, as
+					always with -C: all name spaces of one session know the
+					same of it
+	/fd/N				the connection that is descriptor N; it is
+					then in /srv too, and the same one if it is mounted again
 
 It is the name space's engine that connects, from where it was started: a path of
 a socket is one of the host's.
 
-The flags -a, -b and -c are those of bind: after or before what is there, new files
-go there. With -C, for servers that are far away, what the server said is kept: names,
+The flags -a, -b, -c and -q are those of bind: after or before what is there, new files
+go there, quietly; -n, not to authenticate, is always so. With -C, for servers that are far away, what the server said is kept: names,
 attributes and listings for three seconds, or, if the server gives leases (ramfs and
 diskfs do), until another changes them; an open sees what was there when the last
 one to write the file closed it; close and fsync wait for what was written and tell

@@ -23,6 +23,8 @@ func Main(_ context.Context, _ [3]*os.File, args []string) error {
 	before := fs.Bool("b", false, "before what is there")
 	create := fs.Bool("c", false, "new files go there")
 	cache := fs.Bool("C", false, "cache")
+	quiet := fs.Bool("q", false, "say nothing if it fails")
+	fs.Bool("n", false, "without authentication, as always")
 	if err := srv.Parse(fs, args); err != nil {
 		return err
 	}
@@ -33,8 +35,15 @@ func Main(_ context.Context, _ [3]*os.File, args []string) error {
 	if err != nil {
 		return err
 	}
-	return ns.Do(ns.Op{Verb: "mount", Flag: ns.Flags(*after, *before, *create, *cache),
-		New: server(dir, fs.Arg(0)), Old: ns.Abs(dir, fs.Arg(1)), Spec: fs.Arg(2)})
+	name, err := ns.ServerOf(fs.Arg(0), func(n int) (int, error) { return n, nil })
+	if err == nil {
+		err = ns.Do(ns.Op{Verb: "mount", Flag: ns.Flags(*after, *before, *create, *cache),
+			New: server(dir, name), Old: ns.Abs(dir, fs.Arg(1)), Spec: fs.Arg(2)})
+	}
+	if *quiet {
+		return nil
+	}
+	return err
 }
 
 // server makes a relative name of a socket absolute.

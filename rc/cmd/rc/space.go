@@ -53,8 +53,8 @@ func env() string {
 }
 
 // flags parses the flags of bind and mount.
-func flags(c *rc.Call) (*flag.FlagSet, ns.Flag, error) {
-	fs := flag.NewFlagSet(c.Args[0], flag.ContinueOnError)
+func flags(c *rc.Call) (fs *flag.FlagSet, f ns.Flag, quiet bool, err error) {
+	fs = flag.NewFlagSet(c.Args[0], flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.Usage = func() {}
 	var a, b, create, cache bool
@@ -63,38 +63,53 @@ func flags(c *rc.Call) (*flag.FlagSet, ns.Flag, error) {
 		fs.BoolVar(&b, "b", false, "")
 		fs.BoolVar(&create, "c", false, "")
 		fs.BoolVar(&cache, "C", false, "")
+		fs.BoolVar(&quiet, "q", false, "")
 	}
-	err := fs.Parse(srv.Letters(fs, c.Args[1:]))
+	if c.Args[0] == "mount" {
+		fs.Bool("n", false, "") // without authentication, as always
+	}
+	err = fs.Parse(srv.Letters(fs, c.Args[1:]))
 	if err == nil && a && b {
 		err = errors.New("-a and -b")
 	}
-	return fs, ns.Flags(a, b, create, cache), err
+	return fs, ns.Flags(a, b, create, cache), quiet, err
+}
+
+// unless gives an error, but not to who wants none.
+func unless(quiet bool, err error) error {
+	if quiet {
+		return nil
+	}
+	return err
 }
 
 func bind(c *rc.Call) error {
-	fs, f, err := flags(c)
+	fs, f, quiet, err := flags(c)
 	if err != nil || fs.NArg() != 2 {
-		return errors.New("usage: bind [-abcC] new old")
+		return errors.New("usage: bind [-abcCq] new old")
 	}
-	return ns.Do(ns.Op{Verb: "bind", Flag: f, New: ns.Abs(c.Dir, fs.Arg(0)), Old: ns.Abs(c.Dir, fs.Arg(1))})
+	return unless(quiet, ns.Do(ns.Op{Verb: "bind", Flag: f, New: ns.Abs(c.Dir, fs.Arg(0)), Old: plan9Name(ns.Abs(c.Dir, fs.Arg(1)))}))
 }
 
 func mount(c *rc.Call) error {
-	fs, f, err := flags(c)
+	fs, f, quiet, err := flags(c)
 	if err != nil || fs.NArg() < 2 || fs.NArg() > 3 {
-		return errors.New("usage: mount [-abcC] server old [spec]")
+		return errors.New("usage: mount [-abcCnq] server old [spec]")
 	}
-	server := fs.Arg(0)
+	server, err := ns.ServerOf(fs.Arg(0), c.Descriptor)
+	if err != nil {
+		return unless(quiet, err)
+	}
 	if path, ok := strings.CutPrefix(server, "unix!"); ok {
 		server = "unix!" + ns.Abs(c.Dir, path)
 	} else if strings.HasPrefix(server, "./") || strings.HasPrefix(server, "../") {
 		server = "unix!" + ns.Abs(c.Dir, server)
 	}
-	return ns.Do(ns.Op{Verb: "mount", Flag: f, New: server, Old: ns.Abs(c.Dir, fs.Arg(1)), Spec: fs.Arg(2)})
+	return unless(quiet, ns.Do(ns.Op{Verb: "mount", Flag: f, New: server, Old: ns.Abs(c.Dir, fs.Arg(1)), Spec: fs.Arg(2)}))
 }
 
 func unmount(c *rc.Call) error {
-	fs, _, err := flags(c)
+	fs, _, _, err := flags(c)
 	if err != nil || fs.NArg() < 1 || fs.NArg() > 2 {
 		return errors.New("usage: unmount [new] old")
 	}
@@ -117,7 +132,7 @@ func post(c *rc.Call) error {
 }
 
 func namespace(c *rc.Call) error {
-	fs, _, err := flags(c)
+	fs, _, _, err := flags(c)
 	pid := 0
 	if err == nil && fs.NArg() == 1 {
 		pid, err = strconv.Atoi(fs.Arg(0))
