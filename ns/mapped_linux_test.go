@@ -20,7 +20,7 @@ import (
 // mappedEnv has a process that is started anew do one of mappings, in its directory.
 const mappedEnv = "NINE_TEST_MAPPED"
 
-var mappings = map[string]func() error{"end": mappedEnd, "append": mappedAppend}
+var mappings = map[string]func() error{"end": mappedEnd, "append": mappedAppend, "unmap": mappedUnmap}
 
 // mapped has a process do one of mappings.
 func (m *mounted) mapped(t *testing.T, name string) {
@@ -75,6 +75,36 @@ func TestMappedAppend(t *testing.T) {
 	s := srv.New(ramfs.New())
 	slow, quick := srvtest.NewLink(t, s, 20*time.Millisecond), srvtest.NewLink(t, s, 0)
 	mountGroup(t, "mount -c -C "+slow.Addr+" /n/x\nmount "+quick.Addr+" /n/y").mapped(t, "append")
+}
+
+// TestMappedUnmap has what is changed in memory be with the server when the memory is
+// given up, where the file was closed before: no close comes any more.
+func TestMappedUnmap(t *testing.T) {
+	s := srv.New(ramfs.New())
+	slow, quick := srvtest.NewLink(t, s, 20*time.Millisecond), srvtest.NewLink(t, s, 0)
+	mountGroup(t, "mount -c -C "+slow.Addr+" /n/x\nmount "+quick.Addr+" /n/y").mapped(t, "unmap")
+}
+
+func mappedUnmap() error {
+	err := os.WriteFile("x/f", make([]byte, 8192), 0o644)
+	for i := byte(1); i < 5 && err == nil; i++ {
+		err = withFile("x/f", os.O_RDWR, func(f *os.File) error {
+			return withMemory(f, 8192, func(mem []byte) error {
+				if err := f.Close(); err != nil {
+					return err
+				}
+				mem[5000] = i
+				return nil
+			})
+		})
+		if err != nil {
+			break
+		}
+		if b, err := os.ReadFile("y/f"); err != nil || b[5000] != i {
+			return fmt.Errorf("what was written is %d, not %d, %v", b[5000], i, err)
+		}
+	}
+	return err
 }
 
 func mappedAppend() error {
