@@ -31,10 +31,13 @@ const (
 
 // takenAlong is what the image says, or the node has made, that holds below the other root
 // too: whether in place of what is there.
-var takenAlong = map[string]bool{
-	"/etc/resolv.conf": true, users.File: true, signers: true, authority: true,
-	hostKey: true, hostKey + ".pub": true, hostCert: true,
-	"/etc/passwd": false, "/etc/group": false, "/lib/namespace": false,
+var takenAlong = []struct {
+	name    string
+	instead bool
+}{
+	{"/etc/resolv.conf", true}, {users.File, true}, {signers, true}, {authority, true},
+	{hostKey, true}, {hostKey + ".pub", true}, {hostCert, true},
+	{"/etc/passwd", false}, {"/etc/group", false}, {"/lib/namespace", false},
 }
 
 // root puts the tree of the boot file server below all that is started from now on: read
@@ -170,9 +173,10 @@ func mountIn(ctx context.Context, conn io.Closer, base, opts string) error {
 
 // takeAlong puts into the new root what it needs of this one.
 func takeAlong(all, base string) error {
-	for name, instead := range takenAlong {
+	for _, f := range takenAlong {
+		name := f.name
 		b, err := os.ReadFile(name)
-		if _, there := os.Stat(all + name); err != nil || there == nil && !instead {
+		if _, there := os.Stat(all + name); err != nil || there == nil && !f.instead {
 			continue
 		}
 		mode := os.FileMode(0o644)
