@@ -123,7 +123,7 @@ func commands() []doc.Command {
 		{Name: "netfs", Main: netfs.Main, Man: netfs.Man},
 		{Name: "newns", Main: newns.Main, Man: newns.Man},
 		{Name: "ns", Main: ns.Main, Man: ns.Man},
-		{Name: "nsd", Main: nsd.Main, Man: nsd.Man},
+		{Name: "nsd", Main: nsd.Main(t.Names), Man: nsd.Man},
 		{Name: "procfs", Main: procfs.Main, Man: procfs.Man},
 		{Name: "ramfs", Main: ramfs.Main, Man: ramfs.Man},
 		{Name: "rc", Main: rc.Main, Man: rc.Man},

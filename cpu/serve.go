@@ -297,6 +297,10 @@ func (s *server) begin() (*ns.Session, error) {
 	return ns.Start(o)
 }
 
+// pumpBuffer is as much as goes from the caller's stream to the engine at once. Of one that
+// nothing much has gone through most takes no memory.
+const pumpBuffer = 512 << 10
+
 // tree opens a stream to the caller's tree and gives it as a descriptor, which
 // is what another process can be handed.
 func (s *server) tree() (*os.File, error) {
@@ -310,7 +314,7 @@ func (s *server) tree() (*os.File, error) {
 		return nil, err
 	}
 	pump := func(dst io.WriteCloser, src io.ReadCloser) {
-		io.Copy(dst, src)
+		io.CopyBuffer(struct{ io.Writer }{dst}, struct{ io.Reader }{src}, make([]byte, pumpBuffer))
 		dst.Close()
 		src.Close()
 	}

@@ -38,6 +38,14 @@ func (t Table) Lookup(name string) (Command, bool) {
 	return t.Script(name)
 }
 
+// Names gives the names of the commands that are in Go.
+func (t Table) Names() (names []string) {
+	for _, c := range t.Commands() {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
 // All gives the commands in order of their names.
 func (t Table) All() []Command {
 	all := t.Commands()

@@ -60,7 +60,10 @@ has a version (qid.vers is not 0) and is neither append-only nor exclusive:
 
 A directory that is read, or of which several names are asked for, comes with the
 attributes of its files. Files that are read or written in order are so by many requests
-at once, 4 MiB of them. What has no version, as all files that are made up as they are
+at once, 4 MiB of them. Under a lease what is likely to be used next is asked for as well:
+listings for who enters one directory after another, small files for who reads them in
+turn, programs as a whole, and of a server that is far away (3 ms and more) each directory
+in which a name is looked up. What has no version, as all files that are made up as they are
 read, is asked for each time, and so are clone files, ctl files and streams.
 
 Processes enter a name space by a small program between fork and exec, `nine

@@ -80,7 +80,6 @@ func (a *readAhead) read(ctx context.Context, h *keptHandle, fid *client.Fid, p 
 			b = c
 		}
 	}
-	whole := a.whole
 	a.mu.Unlock()
 	if b == nil {
 		return 0, false, nil
@@ -90,27 +89,41 @@ func (a *readAhead) read(ctx context.Context, h *keptHandle, fid *client.Fid, p 
 	case <-ctx.Done():
 		return 0, true, ctx.Err()
 	}
+	a.mu.Lock() // under which blocks are let go, to be others
+	defer a.mu.Unlock()
 	at := int(off - b.off)
-	if b.err != nil || at >= b.n {
+	if b.err != nil || at >= b.n || !slices.Contains(a.blocks, b) {
 		return 0, false, nil // it is asked for as if it never had been
 	}
 	n = copy(p, b.buf[at:b.n])
-	if whole {
-		a.mu.Lock()
-		if b.read += n; b.read >= b.n { // the kernel has it now
-			a.blocks = slices.DeleteFunc(a.blocks, func(c *block) bool { return c == b })
-		}
-		a.mu.Unlock()
+	if b.read += n; a.whole && b.read >= b.n { // the kernel has it now
+		i := slices.Index(a.blocks, b)
+		a.blocks = slices.Delete(a.blocks, i, i+1)
+		b.free()
 	}
 	return n, true, nil
+}
+
+// blocks are those that were read.
+var blocks = sync.Pool{New: func() any { return new([aheadBlock]byte) }}
+
+// free gives the block's memory back, of which nobody may read any more, unless it is still
+// to come.
+func (b *block) free() {
+	select {
+	case <-b.done:
+		blocks.Put((*[aheadBlock]byte)(b.buf[:aheadBlock]))
+		b.buf = nil
+	default:
+	}
 }
 
 // askWhole asks for all of the file, beginning where it is read. a.mu is held.
 func (a *readAhead) askWhole(fid *client.Fid, as uint64, off, length int64) {
 	first := off / aheadBlock
-	blocks := (length + aheadBlock - 1) / aheadBlock
-	for i := range blocks {
-		at := (first + i) % blocks * aheadBlock
+	n := (length + aheadBlock - 1) / aheadBlock
+	for i := range n {
+		at := (first + i) % n * aheadBlock
 		a.add(fid, as, at, min(aheadBlock, length-at))
 	}
 }
@@ -120,7 +133,7 @@ func (a *readAhead) add(fid *client.Fid, as uint64, off, n int64) {
 	if a.ctx == nil {
 		a.ctx, a.cancel = context.WithCancel(context.Background())
 	}
-	b := &block{off: off, buf: make([]byte, n), as: as, done: make(chan struct{})}
+	b := &block{off: off, buf: blocks.Get().(*[aheadBlock]byte)[:n], as: as, done: make(chan struct{})}
 	a.blocks = append(a.blocks, b)
 	go func() {
 		defer close(b.done)
@@ -134,6 +147,7 @@ func (a *readAhead) add(fid *client.Fid, as uint64, off, n int64) {
 // are let go. a.mu is held.
 func (a *readAhead) ask(fid *client.Fid, as uint64, length int64) {
 	for len(a.blocks) > 0 && a.blocks[0].off+int64(len(a.blocks[0].buf)) <= a.end-aheadSlack {
+		a.blocks[0].free()
 		a.blocks = a.blocks[1:]
 	}
 	next := a.end
@@ -162,6 +176,9 @@ func (a *readAhead) drop() {
 	defer a.mu.Unlock()
 	if a.cancel != nil {
 		a.cancel()
+	}
+	for _, b := range a.blocks {
+		b.free()
 	}
 	a.blocks = nil
 }

@@ -7,10 +7,8 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"os/signal"
 	"strconv"
-	"strings"
 	"syscall"
 
 	"ninespace/ns"
@@ -25,8 +23,15 @@ import (
 //go:embed doc.go
 var Man string
 
-// Main is the command.
-func Main(ctx context.Context, _ [3]*os.File, args []string) error {
+// Main gives the command, which shows the commands of the binary that have these names, and
+// those that are scripts.
+func Main(names func() []string) func(context.Context, [3]*os.File, []string) error {
+	return func(ctx context.Context, _ [3]*os.File, args []string) error {
+		return serve(ctx, names(), args)
+	}
+}
+
+func serve(ctx context.Context, names, args []string) error {
 	fs := flag.NewFlagSet("nsd", flag.ContinueOnError)
 	control := fs.Int("e", -1, "session's `descriptor`")
 	noGraft := fs.Bool("G", false, "no grafts")
@@ -56,10 +61,11 @@ func Main(ctx context.Context, _ [3]*os.File, args []string) error {
 		return err
 	}
 	o.Scripts = map[string]string{}
-	for _, name := range append(commands(), "nine") {
-		if text, ok := bin.Text(name); ok {
-			o.Scripts[name] = text
-		} else {
+	for _, name := range bin.Names() {
+		o.Scripts[name], _ = bin.Text(name)
+	}
+	for _, name := range append(names, "nine") {
+		if name != "man" { // the machine's own is not hidden
 			o.Commands = append(o.Commands, name)
 		}
 	}
@@ -80,22 +86,4 @@ func stream(fd int) (io.ReadWriteCloser, error) {
 		return nil, err
 	}
 	return os.NewFile(uintptr(fd), "stream"), nil
-}
-
-// commands asks the binary which commands it has. That is done before anything
-// is served: a process that serves files must not start programs.
-func commands() []string {
-	cmd := exec.Command("/proc/self/exe", "man")
-	cmd.Args[0] = "nine"
-	out, err := cmd.Output()
-	if err != nil {
-		return nil
-	}
-	var names []string
-	for line := range strings.Lines(string(out)) {
-		if f := strings.Fields(line); len(f) > 0 && f[0] != "man" { // the machine's own is not hidden
-			names = append(names, f[0])
-		}
-	}
-	return names
 }

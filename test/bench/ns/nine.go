@@ -16,11 +16,7 @@ import (
 
 // nine is those commands of the binary nine that are measured or needed for it.
 var nine = map[string]func(ctx context.Context, std [3]*os.File, args []string) error{
-	"bind": bind.Main, "newns": newns.Main, "nsd": nsd.Main, "diskfs": diskfs.Main,
-	"man": func(_ context.Context, std [3]*os.File, _ []string) error { // which nsd asks for what there is
-		_, err := fmt.Fprint(std[1], "bind\nnewns\n")
-		return err
-	},
+	"bind": bind.Main, "newns": newns.Main, "nsd": nsd.Main(func() []string { return []string{"bind", "newns"} }), "diskfs": diskfs.Main,
 }
 
 // served does what a child is for, if this process is one, and reports so: a

@@ -20,11 +20,7 @@ import (
 
 // nine is those commands of the binary nine that are measured or needed for it.
 var nine = map[string]func(ctx context.Context, std [3]*os.File, args []string) error{
-	"newns": newns.Main, "nsd": nsd.Main, "procfs": procfs.Main,
-	"man": func(_ context.Context, std [3]*os.File, _ []string) error { // which nsd asks for what there is
-		_, err := fmt.Fprint(std[1], "newns\n")
-		return err
-	},
+	"newns": newns.Main, "nsd": nsd.Main(func() []string { return []string{"newns"} }), "procfs": procfs.Main,
 	"-floor": serveFloor,
 	"-work": func(ctx context.Context, std [3]*os.File, args []string) error {
 		var w work

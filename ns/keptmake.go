@@ -1,0 +1,202 @@
+package ns
+
+import (
+	"context"
+	"io/fs"
+	"time"
+
+	"ninespace/srv"
+	"ninespace/srv/client"
+	"ninespace/srv/p9"
+)
+
+// What makes, removes and renames entries of a tree that is kept.
+
+// Create makes a file and opens it.
+func (k *kept) Create(ctx context.Context, name string, perm fs.FileMode, mode p9.Mode) (srv.File, srv.Handle, error) {
+	fid, err := k.use(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if perm.IsDir() {
+		_, err := fid.Mkdir(ctx, name, perm)
+		n, err := k.made(ctx, fid, name, err)
+		return n, nil, err
+	}
+	t := k.c.begin()
+	g, first, err := fid.WalkCreateStat(ctx, name, perm, mode)
+	if err == nil {
+		if err = first.StatErr; err != nil {
+			g.Clunk(gone)
+		}
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	k.c.mu.Lock()
+	was := k.is(t)
+	k.c.mu.Unlock()
+	n := k.entered(name, &first.Stat)
+	k.c.mu.Lock()
+	defer k.c.mu.Unlock()
+	k.became(was, first.Dir, t)
+	return n, n.handle(g, mode), nil
+}
+
+// made takes what was made in the directory, of which fid is one, without being opened.
+// Servers that keep the order of requests do not keep it of these, so the name is walked
+// to afterwards.
+func (k *kept) made(ctx context.Context, fid *client.Fid, name string, err error) (srv.File, error) {
+	if err != nil {
+		return nil, err
+	}
+	g, st, err := fid.WalkStat(ctx, name)
+	if err != nil {
+		k.c.drop(k)
+		return nil, err
+	}
+	n := k.entered(name, &st)
+	n.give(g)
+	return n, nil
+}
+
+// entered gives, held, the file of a name that was made just now. It may have been
+// there before, and be another now.
+func (k *kept) entered(name string, st *p9.Stat) *kept {
+	k.c.mu.Lock()
+	defer k.c.mu.Unlock()
+	now := func() ticket { return ticket{stamp{time.Now(), k.c.lease.holds()}, k.c.clock} }
+	n := k.c.enter(k, name, st, now())
+	n.change()
+	k.put(name, n)
+	n.take(st, now())
+	return n.hold()
+}
+
+// Symlink makes a symbolic link.
+func (k *kept) Symlink(ctx context.Context, name, target string) (srv.File, error) {
+	fid, err := k.use(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_, err = fid.Symlink(ctx, name, target)
+	return k.made(ctx, fid, name, err)
+}
+
+// Mknod makes a device, pipe or socket.
+func (k *kept) Mknod(ctx context.Context, name string, perm fs.FileMode, rdev uint64) (srv.File, error) {
+	fid, err := k.use(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_, err = fid.Mknod(ctx, name, perm, rdev)
+	return k.made(ctx, fid, name, err)
+}
+
+// there gives, held, the file that a name is known to have, and sees to it that it has
+// a fid if it is open: its name is about to go.
+func (k *kept) there(ctx context.Context, name string) *kept {
+	k.c.mu.Lock()
+	n := k.names[name].k
+	if n == nil {
+		k.c.mu.Unlock()
+		return nil
+	}
+	used := n.opens > 0
+	n.hold()
+	k.c.mu.Unlock()
+	if used {
+		n.settle(ctx)
+		n.use(ctx)
+	}
+	return n
+}
+
+// Unlink removes a name.
+func (k *kept) Unlink(ctx context.Context, name string, isDir bool) error {
+	fid, err := k.use(ctx)
+	if err != nil {
+		return err
+	}
+	n := k.there(ctx, name)
+	t := k.c.begin()
+	now, err := fid.UnlinkStat(ctx, name, isDir)
+	k.c.mu.Lock()
+	if n != nil {
+		n.change()
+	}
+	if err == nil {
+		was := k.is(t)
+		k.cut(name)
+		k.became(was, now, t)
+	}
+	k.c.mu.Unlock()
+	if n != nil {
+		n.Clunk()
+	}
+	return err
+}
+
+// Rename moves a name.
+func (k *kept) Rename(ctx context.Context, old string, newdir srv.File, newname string) error {
+	d, ok := newdir.(*kept)
+	if !ok || d.c != k.c {
+		return errCross
+	}
+	fid, err := k.use(ctx)
+	if err != nil {
+		return err
+	}
+	to, err := d.use(ctx)
+	if err != nil {
+		return err
+	}
+	n, over := k.there(ctx, old), d.there(ctx, newname)
+	err = fid.Rename(ctx, old, to, newname)
+	k.c.mu.Lock()
+	for _, f := range []*kept{n, over} {
+		if f != nil {
+			f.touch()
+		}
+	}
+	if err == nil {
+		k.cut(old)
+		if n != nil {
+			n.dir, n.name = d, newname
+			d.put(newname, n)
+		} else {
+			d.change()
+		}
+	}
+	k.c.mu.Unlock()
+	for _, f := range []*kept{n, over} {
+		if f != nil {
+			f.Clunk()
+		}
+	}
+	return err
+}
+
+// Link gives a file a further name.
+func (k *kept) Link(ctx context.Context, target srv.File, name string) error {
+	t, ok := target.(*kept)
+	if !ok || t.c != k.c {
+		return errCross
+	}
+	fid, err := k.use(ctx)
+	if err != nil {
+		return err
+	}
+	to, err := t.use(ctx)
+	if err != nil {
+		return err
+	}
+	if err = fid.Link(ctx, to, name); err != nil {
+		return err
+	}
+	k.c.mu.Lock()
+	defer k.c.mu.Unlock()
+	t.touch()
+	k.put(name, t)
+	return nil
+}

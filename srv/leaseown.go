@@ -1,0 +1,89 @@
+package srv
+
+import (
+	"context"
+	"time"
+)
+
+// Changes by holders themselves, of which what watches the files tells as well.
+
+// An ownChange is that a holder has changed a file itself, of which Watch's side will
+// say that somebody has. That it was only the holder cannot be told for sure: so it is
+// told of it too, but once, when it has left the file alone for a while.
+type ownChange struct {
+	by        *holder
+	first, at time.Time
+	pending   bool // somebody has changed it
+}
+
+// How long a holder leaves a file alone before it is told, and when it is told even so.
+const (
+	ownSettles = 200 * time.Millisecond
+	ownMost    = 3 * time.Second
+)
+
+// Settle returns when all holders have heeded all that was changed before it was called, by
+// others too: what they look at then is as it is now. ctx ends the waiting.
+func (l *Leases) Settle(ctx context.Context) {
+	if l == nil || l.n.Load() == 0 {
+		return
+	}
+	if l.Notice != nil {
+		l.Notice()
+	}
+	var ds []debtor
+	l.mu.Lock()
+	for p, o := range l.own { // it may not have been the holder alone
+		if o.pending {
+			o.by.lose(p)
+			o.pending = false
+		}
+	}
+	for h := range l.all {
+		if h.queued > h.heeded {
+			ds = append(ds, debtor{h, h.queued})
+		}
+	}
+	l.mu.Unlock()
+	l.await(ctx, ds)
+}
+
+// owns notes that a holder has changed files itself.
+func (l *Leases) owns(h *holder, paths []uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	if len(l.own) == 0 {
+		time.AfterFunc(ownSettles, l.settle)
+	}
+	for _, p := range paths {
+		o := l.own[p]
+		if o == nil || o.by != h {
+			if o != nil && o.pending {
+				o.by.lose(p)
+			}
+			o = &ownChange{by: h, first: now}
+			l.own[p] = o
+		}
+		o.at = now
+	}
+}
+
+// settle tells those who have left files alone.
+func (l *Leases) settle() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	for p, o := range l.own {
+		if now.Sub(o.at) < ownSettles && now.Sub(o.first) < ownMost && !o.by.gone {
+			continue
+		}
+		delete(l.own, p)
+		if o.pending {
+			o.by.lose(p)
+		}
+	}
+	if len(l.own) > 0 {
+		time.AfterFunc(ownSettles, l.settle)
+	}
+}
