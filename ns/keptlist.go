@@ -124,7 +124,7 @@ func (k *kept) openDir(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &mntHandle{mntFile: mntFile{g}}, nil
+	return &mntHandle{mntFile: mntFile{fid: g}}, nil
 }
 
 // A keptDir is an open directory, as it was when it was opened.
