@@ -66,7 +66,7 @@ func (f *Far) dial(ctx context.Context) (*yamux.Session, string, error) {
 		return nil, "", err
 	}
 	ctx = context.WithoutCancel(ctx) // it is served while there is a connection
-	var server *srv.Server // one for all streams: its limits are the far side's
+	var server *srv.Server           // one for all streams: its limits are the far side's
 	if f.Tree != nil {
 		server = srv.New(f.Tree)
 	}
