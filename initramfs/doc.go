@@ -9,6 +9,7 @@
 //	lib/modules/load	the names of those to load at boot, a line each
 //	lib/namespace		namespace(6) of the node's commands; missing: newns's
 //	etc/ninespace/users	who may come in
+//	etc/ninespace/signers	who may sign what the node boots next
 //	etc/{passwd,group,hosts,nsswitch.conf}	root and nobody, and no others
 //	dev mnt n proc root run srv sys tmp	empty directories
 //

@@ -1,7 +1,6 @@
 package initramfs
 
 import (
-	"debug/elf"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -26,6 +25,7 @@ type Config struct {
 	Load    []string // those that are loaded at boot in any case; they come along too
 	NS      string   // namespace(6) lines; "" newns's own
 	Keys    string   // public keys, a line each as in a file NAME.pub, of who may come in as root
+	Signers string   // public keys of who may sign what the node starts later by kexec; "" anything is
 	Files   []Extra  // further files, and ones that stand in the place of the image's own
 }
 
@@ -136,6 +136,12 @@ func (c Config) files() (map[string]entry, error) {
 		}
 		files["etc/ninespace/users"] = entry{mode: 0o644, data: owners}
 	}
+	if c.Signers != "" {
+		if _, err := owners(c.Signers); err != nil {
+			return nil, err
+		}
+		files["etc/ninespace/signers"] = entry{mode: 0o644, data: c.Signers}
+	}
 	if err := c.modules(files); err != nil {
 		return nil, err
 	}
@@ -187,28 +193,30 @@ func unixPerm(m fs.FileMode) fs.FileMode {
 
 // checkProgram refuses a program that could not run in the image.
 func checkProgram(file, arch string) error {
-	var want elf.Machine
+	var want uint16
 	switch arch {
 	case "amd64":
-		want = elf.EM_X86_64
+		want = machineX86_64
 	case "arm64":
-		want = elf.EM_AARCH64
+		want = machineAARCH64
 	default:
 		return fmt.Errorf("architecture %s: have amd64 and arm64", arch)
 	}
-	f, err := elf.Open(file)
+	f, err := os.Open(file)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	build := fmt.Sprintf("build it with CGO_ENABLED=0 GOARCH=%s go build", arch)
-	if f.Machine != want {
-		return fmt.Errorf("%s is a program for %v: %s", file, f.Machine, build)
+	o, err := openObject(f)
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
 	}
-	for _, p := range f.Progs {
-		if p.Type == elf.PT_INTERP {
-			return fmt.Errorf("%s needs shared libraries: %s", file, build)
-		}
+	build := fmt.Sprintf("build it with CGO_ENABLED=0 GOARCH=%s go build", arch)
+	if o.machine() != want {
+		return fmt.Errorf("%s is no program for %s: %s", file, arch, build)
+	}
+	if o.interpreted() {
+		return fmt.Errorf("%s needs shared libraries: %s", file, build)
 	}
 	return nil
 }

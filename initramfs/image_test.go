@@ -143,7 +143,7 @@ func TestRefused(t *testing.T) {
 	dir := tree(t, map[string]string{"x": "", "no/modules": ""})
 	for want, change := range map[string]func(c *Config){
 		"architecture mips":         func(c *Config) { c.Arch = "mips" },
-		"is a program for EM_X86":   func(c *Config) { c.Arch = "arm64" },
+		"is no program for arm64":   func(c *Config) { c.Arch = "arm64" },
 		"needs shared libraries":    func(c *Config) { c.Nine = sh },
 		"no kernel modules":         func(c *Config) { c.Modules = dir },
 		"no directory of modules":   func(c *Config) { c.Load = []string{"fuse"} },

@@ -2,11 +2,8 @@ package initramfs
 
 import (
 	"bytes"
-	"compress/gzip"
-	"debug/elf"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -124,16 +121,14 @@ func (m *Modules) module(name string) (*Module, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := elf.NewFile(bytes.NewReader(b))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
 	mod := &Module{Name: name, Data: b}
 	var info []byte
-	if s := f.Section(".modinfo"); s != nil {
-		if info, err = s.Data(); err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
+	o, err := openObject(bytes.NewReader(b))
+	if err == nil {
+		info, err = o.section(".modinfo")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	for line := range strings.SplitSeq(string(info), "\x00") {
 		switch key, value, _ := strings.Cut(line, "="); {
@@ -152,14 +147,8 @@ func (m *Modules) module(name string) (*Module, error) {
 // unpack gives what a file was before it was compressed.
 func unpack(file string, b []byte) ([]byte, error) {
 	switch ext := filepath.Ext(file); ext {
-	case ".gz":
-		z, err := gzip.NewReader(bytes.NewReader(b))
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		return io.ReadAll(z)
-	case ".xz", ".zst":
-		cmd := exec.Command(map[string]string{".xz": "xz", ".zst": "zstd"}[ext], "-dc")
+	case ".gz", ".xz", ".zst":
+		cmd := exec.Command(map[string]string{".gz": "gzip", ".xz": "xz", ".zst": "zstd"}[ext], "-dc")
 		cmd.Stdin = bytes.NewReader(b)
 		out, err := cmd.Output()
 		if err != nil {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"io/fs"
 	"iter"
+	"sync"
 	"syscall"
+	"time"
 
 	"ninespace/srv"
 	"ninespace/srv/client"
@@ -23,11 +25,25 @@ func (f *mntFile) use(ctx context.Context) *client.Fid {
 }
 
 // gone is a ctx that has ended: a clunk with it is sent and not waited for.
-var gone = func() context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	return ctx
-}()
+var gone context.Context = new(ended)
+
+// An ended ctx is one that nothing had to be made for before main.
+type ended struct {
+	once sync.Once
+	done chan struct{}
+}
+
+func (e *ended) Done() <-chan struct{} {
+	e.once.Do(func() {
+		e.done = make(chan struct{})
+		close(e.done)
+	})
+	return e.done
+}
+
+func (*ended) Err() error                      { return context.Canceled }
+func (*ended) Deadline() (_ time.Time, _ bool) { return }
+func (*ended) Value(any) any                   { return nil }
 
 func (f *mntFile) Clunk() { f.fid.Drop() }
 

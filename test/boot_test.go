@@ -1,11 +1,7 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"errors"
-	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,178 +9,226 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"ninespace/srv/srvtest"
-	"ninespace/test/guest"
 )
 
-// A booted is a guest that nine's own image and init have made a node.
-type booted struct {
-	t       *testing.T
-	ctx     context.Context
-	nine    string // statically linked
-	home    string // with a key that the node lets in
-	port    int
-	console string
-	done    chan error // how the guest ended
-}
-
-// static builds nine as an image has it.
-func static(t *testing.T, ctx context.Context, dir string) string {
-	t.Helper()
-	nine := filepath.Join(dir, "nine")
-	if err := guest.Build(ctx, "ninespace", nine); err != nil {
-		t.Fatal(err)
-	}
-	return nine
-}
-
-// bootNode makes an image and boots a guest from it, with params on its command line.
-func bootNode(t *testing.T, params ...string) *booted {
-	t.Helper()
-	program(t, "qemu-system-x86_64", "qemu-system-x86")
-	program(t, "zstd", "zstd")
-	keygen := program(t, "ssh-keygen", "openssh-client")
-	kernel := debianKernel(t)
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
-	dir := tempDir(t)
-	b := &booted{t: t, ctx: ctx, home: filepath.Join(dir, "home"), console: filepath.Join(dir, "console"), done: make(chan error, 1)}
-	b.nine = static(t, ctx, dir)
-	if err := os.MkdirAll(filepath.Join(b.home, ".ssh"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	id := filepath.Join(b.home, ".ssh/id_ed25519")
-	b.must(exec.CommandContext(ctx, keygen, "-q", "-t", "ed25519", "-N", "", "-f", id))
-	image := filepath.Join(dir, "node.cpio.zst")
-	b.must(exec.CommandContext(ctx, b.nine, "initramfs", "-o", image, "-m", kernel.Modules, "-M", "virtio_pci,virtio_net,virtio_rng,9p,9pnet_fd,overlay", "-k", id+".pub"))
-	b.port = freePort(t)
-	m := guest.Machine{Kernel: kernel.Image, Initrd: image, Params: params, Memory: 384, Console: b.console, Forward: fmt.Sprintf("%d-:17011", b.port)}
-	go func() { b.done <- guest.Boot(ctx, m, func(string) {}) }()
-	t.Cleanup(func() {
-		cancel()
-		if b.done != nil {
-			<-b.done
-		}
-		if t.Failed() {
-			text, _ := os.ReadFile(b.console)
-			t.Logf("the console:\n%s", text)
-		}
-	})
-	key := b.said(`init: key (\S+ \S+)`)
-	known := fmt.Sprintf("[127.0.0.1]:%d %s\n", b.port, key)
-	if err := os.WriteFile(filepath.Join(b.home, ".ssh/known_hosts"), []byte(known), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	b.said(`init: eth0 is (\S+)`)
-	return b
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
-func (b *booted) must(cmd *exec.Cmd) {
-	b.t.Helper()
-	if out, err := cmd.CombinedOutput(); err != nil {
-		b.t.Fatalf("%s: %v\n%s", cmd, err, out)
-	}
-}
-
-// said waits for a line on the console, and gives what the pattern's parentheses matched.
-func (b *booted) said(pattern string) (found string) {
-	b.t.Helper()
-	re := regexp.MustCompile(pattern)
-	waitFor(b.t, b.ctx, func() bool {
-		select {
-		case err := <-b.done:
-			b.done = nil
-			b.t.Fatalf("the guest has ended, %v, and did not say %s", err, pattern)
-		default:
-		}
-		text, _ := os.ReadFile(b.console)
-		m := re.FindSubmatch(text)
-		if len(m) > 1 {
-			found = string(bytes.TrimRight(m[1], "\r"))
-		}
-		return m != nil
-	})
-	return found
-}
-
-// cpu runs a command on the node, once it lets one in.
-func (b *booted) cpu(args ...string) (out string, code int) {
-	b.t.Helper()
-	args = append([]string{"cpu", "-u", "root", "-h", fmt.Sprintf("tcp!127.0.0.1!%d", b.port)}, args...)
-	waitFor(b.t, b.ctx, func() bool {
-		cmd := exec.CommandContext(b.ctx, b.nine, args...)
-		cmd.Dir = b.home
-		cmd.Env = append(os.Environ(), "HOME="+b.home, "NAMESPACE="+b.home, "SSH_AUTH_SOCK=", "cpuidle=0")
-		var stderr strings.Builder
-		cmd.Stderr = &stderr
-		text, err := cmd.Output()
-		var exit *exec.ExitError
-		if err != nil && !errors.As(err, &exit) {
-			b.t.Fatal(err)
-		}
-		if strings.HasPrefix(stderr.String(), "cpu: dial ") {
-			return false // its cpud is not there yet
-		}
-		if stderr.Len() > 0 {
-			b.t.Logf("%q: %s", args, &stderr)
-		}
-		out, code = string(text), cmd.ProcessState.ExitCode()
-		return true
-	})
-	return out, code
-}
-
-// TestBoot boots nine's image as a guest and uses it as a node: commands with the caller's
-// files, exact status, its resources as files, services that come back, and its end.
+// TestBoot switches on a machine without a disk: its card's iPXE asks nine netboot for an
+// address and a script, loads kernel and image, and init makes it a node, which joins by
+// its token and is used from here: commands, a build and its resources as files. Then it
+// boots anew what is signed, and nothing else.
 func TestBoot(t *testing.T) {
-	srvtest.CheckGoroutines(t)
-	b := bootNode(t, "nine.name=glenda")
-	if err := os.WriteFile(filepath.Join(b.home, "mine"), []byte("of the caller\n"), 0o644); err != nil {
-		t.Fatal(err)
+	if !labPrograms(t, 6*time.Minute) {
+		return
 	}
-	out, code := b.cpu("rc", "-c", "name=`{nine 9p read dev/sysname}; x=`{read </mnt/term"+b.home+"/mine}; echo $name $x >answer; exit 7")
-	answer, err := os.ReadFile(filepath.Join(b.home, "answer"))
-	if code != 7 || out != "" || string(answer) != "glenda of the caller\n" || err != nil {
-		t.Errorf("a command: status %d, output %q, wrote %q, %v", code, out, answer, err)
+	begun := time.Now()
+	stage := func(what string) { t.Logf("%5.1f s: %s", time.Since(begun).Seconds(), what) }
+	l := newLab(t, staticPrograms(t, "make", "sh", "cat")...)
+	node1 := l.add(1)
+	l.sign("release")
+	l.netboot()
+	l.tell("netboot/nodes/"+node1.ether+"/ctl", "token 5m")
+	stage("made")
+	node1.on()
+	node1.said(`init: key (\S+ \S+)`)
+	stage("init")
+	node1.said(`init: joined as node1,10\.9\.0\.11; `)
+	stage("joined")
+	if out, code := node1.cpu("cat", "/proc/version"); code != 0 || !strings.HasPrefix(out, "Linux version ") {
+		t.Errorf("cpu: status %d: %s", code, out)
 	}
-	status, code := b.cpu("nine", "9p", "read", "node/status")
-	for _, want := range []string{`step +modules +done`, `step +network +done`, `service cpud +running`, `service net +running`} {
-		if !regexp.MustCompile(want).MatchString(status) || code != 0 {
-			t.Errorf("status %d has no %s:\n%s", code, want, status)
+	stage("cpu")
+	for name, want := range map[string][]string{
+		"netboot/log": {"dhcp: offer 10.9.0.11 boot http://10.9.0.1/boot/" + node1.ether, "join: its token is in the script",
+			`http: "kernel" to 10.9.0.11`, `http: "node.cpio" to 10.9.0.11`, "node1,10.9.0.11 has the key SHA256:"},
+		"netboot/nodes/" + node1.ether + "/status": {"sys=node1 ip=10.9.0.11 class=worker", "state=joined known=true boots=1 ", "token=used"},
+		"netboot/joined": {"node=" + node1.ether + " sys=node1 ip=10.9.0.11\n\thostkey=\"ssh-ed25519 "},
+	} {
+		for text, i := l.ask(name), 0; i < len(want); i++ {
+			if !strings.Contains(text, want[i]) {
+				t.Errorf("%s has no %s:\n%s", name, want[i], text)
+			}
 		}
 	}
-	if out, code := b.cpu("rc", "-c", "echo restart ram | nine 9p write node/ctl"); code != 0 {
-		t.Errorf("restart ram: status %d: %s", code, out)
+	if got := l.read("joined"); !strings.HasPrefix(got, "node="+node1.ether) {
+		t.Errorf("listed: %s", got)
 	}
-	b.said(`init: ram: .*; again in`)
-	if out, code := b.cpu("rc", "-c", "echo restart nothing | nine 9p write node/ctl"); code == 0 {
-		t.Errorf("a service that there is not was restarted: %s", out)
-	}
-	// What keeps the node is killed, and everything is there again.
-	b.cpu("rc", "-c", "for(i in /mnt/proc/[0-9]*) { a=`{read <$i/args}; if(~ $#a 2 && ~ $a(2) -n) echo kill >$i/ctl }")
-	b.said(`init: the node's process ended`)
-	b.said(`(?s)node's process ended.*eth0 is`)
-	if status, code := b.cpu("nine", "9p", "read", "node/status"); code != 0 || !strings.Contains(status, "service cpud       running") {
-		t.Errorf("after the end of who keeps it: status %d:\n%s", code, status)
-	}
-	b.cpu("rc", "-c", "echo halt | nine 9p write node/ctl") // whose end it may not hear of
-	select {
-	case err := <-b.done:
-		b.done = nil
+	node1.builds()
+	stage("built")
+	node1.imported()
+	stage("imported")
+	node1.recovers()
+	stage("recovered")
+	node1.bootsAgain()
+	stage("booted again")
+	node1.rooted()
+	stage("rooted")
+	node1.cpu("rc", "-c", "echo halt | nine 9p write node/ctl") // whose end it may not hear of
+	node1.ended()
+}
+
+// staticPrograms gives initramfs's arguments for programs of this machine and the libraries that
+// they need.
+func staticPrograms(t *testing.T, names ...string) (files []string) {
+	t.Helper()
+	seen := map[string]bool{}
+	for _, name := range names {
+		file := program(t, name, name)
+		real, err := filepath.EvalSymlinks(file)
 		if err != nil {
-			t.Error(err)
+			t.Fatal(err)
 		}
-	case <-b.ctx.Done():
-		t.Error("it does not halt")
+		files = append(files, real+":/bin/"+name)
+		out, _ := exec.Command("ldd", real).Output()
+		for _, lib := range regexp.MustCompile(`/\S+`).FindAllString(string(out), -1) {
+			if real, err := filepath.EvalSymlinks(lib); err == nil && !seen[lib] {
+				seen[lib] = true
+				files = append(files, real+":"+lib)
+			}
+		}
 	}
+	return files
+}
+
+// builds has the node make something of files that are here.
+func (m *diskless) builds() {
+	m.Helper()
+	dir := filepath.Join(m.home, "src")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		m.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"Makefile": "all: a.o b.o\n\tcat a.o b.o >$@.tmp && echo built on $$(cat /proc/sys/kernel/hostname) >>$@.tmp\n%.o: %.c\n\tcat $< >$@\n",
+		"a.c":      "one\n", "b.c": "two\n"} {
+		m.file("home/src/"+name, text)
+	}
+	out, code := m.cpu("sh", "-c", "cd src && make -j2; status=$?; cat all.tmp; exit $status")
+	if built := m.read("home/src/all.tmp"); code != 0 || built != "one\ntwo\nbuilt on node1\n" || !strings.HasSuffix(out, built) {
+		m.Errorf("make: status %d, %q:\n%s", code, built, out)
+	}
+	if _, code := m.cpu("rc", "-c", "exit 7"); code != 7 {
+		m.Errorf("exit 7: status %d", code)
+	}
+}
+
+// imported has the node's resources here as files.
+func (m *diskless) imported() {
+	m.Helper()
+	host := "tcp!" + m.addr + "!17011"
+	m.must(exec.Command("mkdir", "-p", m.home+"/n/proc", m.home+"/n/net", m.home+"/n/dev"))
+	cmd := m.cmd("newns", "sh", "-ec", `
+		for tree in /mnt/proc /net '#s/dev'; do nine import -u root '`+host+`' "$tree" n/${tree##*/}; done
+		cat n/dev/sysname; echo
+		tr '\0' ' ' <n/proc/1/cmdline; echo
+		cat n/net/ipselftab
+		echo stop-nothing >n/proc/1/ctl || echo refused`)
+	out, err := cmd.CombinedOutput()
+	for _, want := range []string{"node1\n", "init", "10.9.0.11", "refused"} {
+		if !strings.Contains(string(out), want) || err != nil {
+			m.Errorf("import: %v: no %s:\n%s", err, want, out)
+		}
+	}
+}
+
+// recovers ends a service and then what keeps the services: both come again.
+func (m *diskless) recovers() {
+	m.Helper()
+	status, code := m.cpu("nine", "9p", "read", "node/status")
+	for _, want := range []string{`step +modules +done`, `step +network +done`, `step +join +done`, `service cpud +running`, `service net +running`} {
+		if !regexp.MustCompile(want).MatchString(status) || code != 0 {
+			m.Errorf("status %d has no %s:\n%s", code, want, status)
+		}
+	}
+	if out, code := m.cpu("rc", "-c", "echo restart ram | nine 9p write node/ctl"); code != 0 {
+		m.Errorf("restart ram: status %d: %s", code, out)
+	}
+	m.said(`init: ram: .*; again in`)
+	if out, code := m.cpu("rc", "-c", "echo restart nothing | nine 9p write node/ctl"); code == 0 {
+		m.Errorf("a service that there is not was restarted: %s", out)
+	}
+	m.cpu("rc", "-c", "for(i in /mnt/proc/[0-9]*) { a=`{read <$i/args}; if(~ $#a 2 && ~ $a(2) -n) echo kill >$i/ctl }")
+	m.said(`(?s)node's process ended.*eth0 is`)
+	if status, code := m.cpu("nine", "9p", "read", "node/status"); code != 0 || !strings.Contains(status, "service cpud       running") {
+		m.Errorf("after the end of who keeps it: status %d:\n%s", code, status)
+	}
+}
+
+// bootsAgain has the node refuse what is not signed by the right one, and start what is; its
+// token is good for no second time.
+func (m *diskless) bootsAgain() {
+	m.Helper()
+	token := regexp.MustCompile(`nine\.token=\S+`).FindString(m.kernelLine())
+	if token == "" {
+		m.Error("no token on the kernel's command line")
+	}
+	const manifest = "http://10.9.0.1/f/worker.manifest"
+	boot := func(line string) (string, int) {
+		return m.cpu("rc", "-c", "echo '"+line+"' | nine 9p write node/ctl >[2=1]")
+	}
+	m.sign("other")
+	for line, want := range map[string]string{
+		"boot " + manifest:                  "not trusted",
+		"boot http://10.9.0.1/f/none":       "404",
+		"kexec /proc/version /proc/version": "only what is signed",
+	} {
+		if out, code := boot(line); code == 0 || !strings.Contains(out, want) {
+			m.Errorf("%s: status %d: %s", line, code, out)
+		}
+	}
+	m.file("ndb", strings.Replace(m.read("ndb"), "quiet", "quiet nine.root=tcp!10.9.0.1!5640", 1))
+	m.sign("release")
+	if out, code := boot("boot " + manifest + " init=/bin/sh"); code == 0 || !strings.Contains(out, "not what the manifest says") {
+		m.Errorf("another command line: status %d: %s", code, out)
+	}
+	boot("boot " + manifest + " " + token + " nine.join=http://10.9.0.1/join")
+	m.said(`init: kexec`)
+	key := m.said(`(?s)init: kexec.*init: key (\S+ \S+)`)
+	m.said(`(?s)init: kexec.*init: join: .*was used before`)
+	m.file("home/.ssh/known_hosts", m.addr+" "+key+"\n["+m.addr+"]:17011 "+key+"\n")
+	if line := m.kernelLine(); !strings.Contains(line, "nine.serial=") || !strings.Contains(line, token) {
+		m.Errorf("booted again with %s", line)
+	}
+}
+
+// rooted has the node wait for the server of its root, leave nothing there, and have it again
+// after it was lost.
+func (m *diskless) rooted() {
+	m.Helper()
+	m.said(`init: root: tcp!10\.9\.0\.1!5640: .*again in`)
+	server := func() (stop func()) {
+		cmd := m.cmd("diskfs", "-l", "tcp!10.9.0.1!5640", "/")
+		cmd.Stderr = os.Stderr
+		if err := cmd.Start(); err != nil {
+			m.Fatal(err)
+		}
+		return func() { cmd.Process.Kill(); cmd.Wait() }
+	}
+	stop := server()
+	m.said(`init: / is tcp!10\.9\.0\.1!5640`)
+	name := "/etc/" + filepath.Base(m.dir) // which is nowhere yet
+	version, err := os.ReadFile("/etc/debian_version")
+	if err != nil {
+		m.Fatal(err)
+	}
+	out, code := m.cpu("sh", "-c", "echo written >"+name+"; cat "+name+" /etc/debian_version; ls -d /mnt/term"+m.home)
+	if want := "written\n" + string(version) + "/mnt/term" + m.home + "\n"; code != 0 || out != want {
+		m.Errorf("below the new root: status %d: %q, not %q", code, out, want)
+	}
+	if _, err := os.Stat(name); !errors.Is(err, os.ErrNotExist) {
+		m.Errorf("%s is on the server: %v", name, err)
+	}
+	stop()
+	m.said(`init: root: tcp!10\.9\.0\.1!5640 is lost: `)
+	m.Cleanup(server())
+	m.said(`(?s)is lost.*init: / is `)
+	if out, code := m.cpu("sh", "-c", "cat /etc/debian_version "+name); code != 1 || out != string(version) {
+		m.Errorf("below the root that came again: status %d: %q", code, out)
+	}
+}
+
+func (m *diskless) kernelLine() string {
+	m.Helper()
+	line, code := m.cpu("cat", "/proc/cmdline")
+	if code != 0 {
+		m.Errorf("/proc/cmdline: status %d", code)
+	}
+	return line
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/creack/pty"
+
+	"ninespace/srv/srvtest"
 )
 
 // A fleet is a cpud for every user of a machine that has glenda and eve, at an address of
@@ -200,7 +202,7 @@ func TestCpuUser(t *testing.T) {
 		}
 	}
 	for _, why := range []string{"eve does not log in", "root: no line of", `unknown user`} {
-		if !strings.Contains(f.read("log"), why) {
+		if !srvtest.Until(func() bool { return strings.Contains(f.read("log"), why) }) { // it may be told later than the caller
 			t.Errorf("cpud does not say %q: %s", why, f.read("log"))
 		}
 	}

@@ -35,7 +35,8 @@ var layers = []struct {
 	{"ns", "srv srv/p9 srv/client ns/devfuse"},
 	{"ns/devfuse", ""},
 	{"ns/nstest", "srv srv/p9 srv/ramfs"},
-	{"ns/cmd/*", "srv srv/p9 srv/client srv/*fs ns rc/bin"},
+	{"ns/cluster", "factotum/sshkey"},
+	{"ns/cmd/*", "srv srv/p9 srv/client srv/*fs ns ns/cluster rc/bin"},
 
 	{"factotum", "srv srv/p9 factotum/sshkey factotum/capfs"},
 	{"factotum/auth", "srv/p9 srv/client factotum/sshkey factotum/psk"},
@@ -56,7 +57,7 @@ var layers = []struct {
 	{"cpu/cmd/*", "srv srv/p9 srv/client srv/*fs ns exportfs exportfs/aan exportfs/door exportfs/trees factotum/auth factotum/users cpu"},
 
 	{"initramfs", "factotum/sshkey"},
-	{"initramfs/node", "srv srv/p9 srv/netfs factotum/sshkey initramfs"},
+	{"initramfs/node", "srv srv/p9 srv/client srv/netfs factotum/sshkey factotum/users initramfs initramfs/netboot"},
 	{"initramfs/cmd/init", "initramfs/node"},
 	{"initramfs/cmd/initramfs", "srv initramfs"},
 	{"initramfs/netboot", "srv srv/p9 srv/ndb factotum/sshkey"},
@@ -69,7 +70,10 @@ var layers = []struct {
 	{"rc/rcgen", "rc/syntax"},
 	{"rc/bin", ""}, // texts
 
-	{".", "*/cmd/* rc/bin"}, // main.go: the table of commands, nothing else
+	{"doc", ""},
+	{"doc/cmd/*", "doc srv"},
+
+	{".", "*/cmd/* doc rc/bin"}, // main.go: the table of commands, nothing else
 	{"test", "any"},
 	{"test/*", "any"},
 	{"test/*/*", "any"},

@@ -21,12 +21,10 @@ var mostAtStart = map[string]int{
 	"github.com/insomniacslk/dhcp/iana":   10,
 	"github.com/pierrec/lz4/v4":           4, // which dhcpv4's random numbers come with
 	"github.com/u-root/uio/rand":          1,
-	"ninespace/ns":                        4,
+	"ninespace/ns":                        3,
 	"ninespace/srv":                       2,
-	"ninespace/srv/p9":                    4,
-	"ninespace/srv/devfs":                 2,
-	"ninespace/srv/procfs":                17,
-	"the standard library in all":         230, // 175 of them are of a program that has TLS and no more
+	"ninespace/srv/procfs":                5,
+	"the standard library in all":         210, // 175 of them are of a program that has TLS and no more
 }
 
 // TestStart wants nine, each of whose commands pays for the packages of all, to do next

@@ -60,7 +60,7 @@ func plan9Key(ctx context.Context) error {
 	defer f.Close()
 	r, err := f.Start(ctx, "proto=p9any role=server")
 	if err != nil {
-		return fmt.Errorf("%w; give it one: key proto=dp9ik dom=DOMAIN user=USER !password=...", err)
+		return fmt.Errorf("%w; give it one: key proto=dp9ik dom=DOMAIN user=USER !password=PASSWORD", err)
 	}
 	r.Close()
 	return nil

@@ -95,10 +95,14 @@ func (s *Server) script(n *node, give bool) (string, error) {
 	}
 	switch {
 	case p.kernel != "":
-		if err := s.checkPlan(p); err != nil {
+		manifest, err := s.checkPlan(p)
+		if err != nil {
 			return "", err
 		}
 		args := p.cmdline
+		if manifest != nil { // so that the node starts nothing older later
+			args += fmt.Sprintf(" nine.serial=%d", manifest.Serial)
+		}
 		for i := range p.images {
 			if m.efi { // the kernel's own loader is told by name
 				args += fmt.Sprintf(" initrd=image%d", i)

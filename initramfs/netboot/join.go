@@ -53,9 +53,11 @@ const (
 	certTime  = 365 * 24 * time.Hour
 )
 
-// Errors of joining. Who asks is told errJoin, whatever is wrong; the log has that.
+// ErrJoin is all that who asks to join is told, whatever is wrong; the log has that.
+var ErrJoin = errors.New("join refused: the token is unknown, expired or was used before")
+
+// Errors of joining, for the log.
 var (
-	errJoin    = errors.New("join refused")
 	errUnknown = errors.New("unknown node")
 	errNoCA    = errors.New("there is no authority to sign keys")
 )
@@ -97,7 +99,7 @@ func proof(key [32]byte, words ...string) string {
 	return hex.EncodeToString(m.Sum(nil))
 }
 
-// join does what a request asks for and gives the answer, or errJoin. addr is not valid
+// join does what a request asks for and gives the answer, or ErrJoin. addr is not valid
 // for one by the file join.
 func (s *Server) join(request string, addr netip.Addr) (string, error) {
 	from := "the file join"
@@ -110,7 +112,7 @@ func (s *Server) join(request string, addr netip.Addr) (string, error) {
 		s.count.refused++
 		s.sayLocked(n, "join: from %s: refused: %v", from, err)
 		s.mu.Unlock()
-		return "", errJoin
+		return "", ErrJoin
 	}
 	k := n.token.key
 	n.token.used, n.token.text, n.token.key = true, "", [32]byte{}
@@ -128,14 +130,16 @@ func (s *Server) join(request string, addr netip.Addr) (string, error) {
 	cert, err := c.Certify(key, s.cfg.CA, s.cfg.Sign) // may ask factotum
 	if err != nil {
 		s.say(n, "join: %v", err)
-		return "", errJoin
+		return "", ErrJoin
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n.state, n.cert = "joined", key.Fingerprint()
 	s.count.joined++
+	n.key = KeyText(key)
 	s.sayLocked(n, "join: from %s: %s has the key %s", from, strings.Join(names, ","), n.cert)
-	return fmt.Sprintf("cert=%q ca=%q proof=%s\n", keyText(cert), keyText(s.cfg.CA), proof(k, "joined", string(cert.Blob), string(s.cfg.CA.Blob))), nil
+	s.list(n, p.sys)
+	return fmt.Sprintf("cert=%q ca=%q proof=%s\n", KeyText(cert), KeyText(s.cfg.CA), proof(k, "joined", string(cert.Blob), string(s.cfg.CA.Blob))), nil
 }
 
 // admit tells whose request it is, and whether it is one.
@@ -187,8 +191,8 @@ func value(e ndb.Entry, attr string) string {
 	return ""
 }
 
-// keyText writes a key or certificate as authorized_keys has it.
-func keyText(k *sshkey.Public) string {
+// KeyText writes a key or certificate as authorized_keys has it.
+func KeyText(k *sshkey.Public) string {
 	r := &sshkey.Reader{B: k.Blob}
 	return r.String() + " " + base64.StdEncoding.EncodeToString(k.Blob)
 }
@@ -220,4 +224,22 @@ func life(text string) (time.Duration, error) {
 		return 0, errors.New("not a time of at most a day")
 	}
 	return d, nil
+}
+
+// ParseKeys reads public keys, a line each. None at all is an error.
+func ParseKeys(text string) (keys []*sshkey.Public, err error) {
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
+			continue
+		}
+		k, err := ParseKey(line)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, k)
+	}
+	if keys == nil {
+		return nil, errors.New("no key in it")
+	}
+	return keys, nil
 }

@@ -3,6 +3,7 @@ package netboot
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -68,7 +69,14 @@ func arg(script, name string) string {
 // ssh-keygen reads.
 func TestJoin(t *testing.T) {
 	srvtest.CheckGoroutines(t)
-	s, addr := served(t, withCA(t))
+	list := filepath.Join(t.TempDir(), "joined")
+	if err := os.WriteFile(list, []byte("sys=other\nnode="+node1+" sys=old\n\tip=1.2.3.4\nsys=another"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, addr := served(t, func(cfg *Config) {
+		withCA(t)(cfg)
+		cfg.Joined = list
+	})
 	root := srvtest.Mount(t, s.Root(), true)
 	s.mu.Lock()
 	s.nodes[node1].addr = netip.MustParseAddr("127.0.0.1") // else it asks from elsewhere
@@ -107,7 +115,7 @@ func TestJoin(t *testing.T) {
 	}
 	if keygen, err := exec.LookPath("ssh-keygen"); err == nil {
 		file := filepath.Join(t.TempDir(), "cert.pub")
-		if err := os.WriteFile(file, []byte(keyText(cert)+"\n"), 0o600); err != nil {
+		if err := os.WriteFile(file, []byte(KeyText(cert)+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		out, err := exec.Command(keygen, "-L", "-f", file).CombinedOutput()
@@ -115,8 +123,16 @@ func TestJoin(t *testing.T) {
 			t.Errorf("%v: %s", err, out)
 		}
 	}
+	entry := "node=" + node1 + " sys=node1 ip=127.0.0.1\n\thostkey=\"" + KeyText(&key.Public) + "\" joined="
+	text, err := os.ReadFile(list)
+	if want := "sys=other\nsys=another\n" + entry; !strings.HasPrefix(string(text), want) || err != nil {
+		t.Errorf("listed: %s, %v", text, err)
+	}
+	if got := fileText(t, root, "joined"); !strings.HasPrefix(got, entry) {
+		t.Errorf("joined: %s", got)
+	}
 	for range 2 {
-		if _, _, err := Join(ctx, where, node1, token, &key.Public); err == nil || !strings.Contains(err.Error(), "403") {
+		if _, _, err := Join(ctx, where, node1, token, &key.Public); !errors.Is(err, ErrJoin) {
 			t.Errorf("replayed: %v", err)
 		}
 	}

@@ -1,16 +1,12 @@
 package netboot
 
 import (
-	"bufio"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/url"
-	"strings"
 
 	"ninespace/factotum/sshkey"
 )
@@ -20,7 +16,7 @@ import (
 func JoinRequest(ether, token string, key *sshkey.Public) string {
 	k := sha256.Sum256([]byte(token))
 	key = key.Plain()
-	return fmt.Sprintf("ether=%s key=%q proof=%s\n", ether, keyText(key), proof(k, "join", ether, string(key.Blob)))
+	return fmt.Sprintf("ether=%s key=%q proof=%s\n", ether, KeyText(key), proof(k, "join", ether, string(key.Blob)))
 }
 
 // JoinAnswer gives the certificate of the node's key and the authority that signed it,
@@ -44,41 +40,20 @@ func JoinAnswer(answer, token string, key *sshkey.Public) (cert, ca *sshkey.Publ
 }
 
 // Join has a node join by HTTP, at the address that came with the token (nine.join=).
-// It asks once: a token is good for one answer.
+// It asks once: a token is good for one answer. The error is ErrJoin if the server will
+// have none of it, which it will not another time either.
 func Join(ctx context.Context, at, ether, token string, key *sshkey.Public) (cert, ca *sshkey.Public, err error) {
-	u, err := url.Parse(at)
+	r, _, err := visit(ctx, "POST", at, JoinRequest(ether, token, key))
 	if err != nil {
-		return nil, nil, err
+		if st := (*status)(nil); errors.As(err, &st) && st.code == 403 {
+			err = ErrJoin
+		}
+		return nil, nil, fmt.Errorf("join %s: %w", at, err)
 	}
-	if u.Scheme != "http" {
-		return nil, nil, fmt.Errorf("join: %s: not a URL of http", at)
-	}
-	host := u.Host
-	if u.Port() == "" {
-		host = net.JoinHostPort(u.Hostname(), "80")
-	}
-	c, err := new(net.Dialer).DialContext(ctx, "tcp", host)
+	defer r.Close()
+	text, err := io.ReadAll(io.LimitReader(r, maxBody))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("join %s: %w", at, err)
 	}
-	defer c.Close()
-	defer context.AfterFunc(ctx, func() { c.Close() })()
-	body := JoinRequest(ether, token, key)
-	if _, err := fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", u.EscapedPath(), u.Host, len(body), body); err != nil {
-		return nil, nil, err
-	}
-	r := bufio.NewReader(io.LimitReader(c, maxHead+maxBody))
-	status, err := r.ReadString('\n')
-	if err != nil {
-		return nil, nil, fmt.Errorf("join: %w", err)
-	}
-	if f := strings.Fields(status); len(f) < 2 || f[1] != "200" {
-		return nil, nil, errors.New("join: " + strings.TrimSpace(status))
-	}
-	text, err := io.ReadAll(r)
-	if err != nil {
-		return nil, nil, err
-	}
-	_, answer, _ := strings.Cut(string(text), "\r\n\r\n")
-	return JoinAnswer(answer, token, key)
+	return JoinAnswer(string(text), token, key)
 }

@@ -147,7 +147,7 @@ func TestManifest(t *testing.T) {
 	}
 	if keygen, err := exec.LookPath("ssh-keygen"); err == nil {
 		dir := t.TempDir()
-		put(t, dir, "allowed", "release "+keyText(&key.Public)+"\n")
+		put(t, dir, "allowed", "release "+KeyText(&key.Public)+"\n")
 		cmd := exec.Command(keygen, "-Y", "verify", "-n", ManifestSpace, "-f", filepath.Join(dir, "allowed"), "-I", "release", "-s", filepath.Join(s.cfg.Dir, "m.sig"))
 		cmd.Stdin = bytes.NewReader(text)
 		if out, err := cmd.CombinedOutput(); err != nil {

@@ -4,6 +4,7 @@
 //	/               0555
 //	    ctl         0600  accepts reload; token ether [time]; forget ether
 //	    log         0444  what happened, a line each: time, ether, what
+//	    joined      0444  an entry of ndb for each that has joined: its name, address and key
 //	    ndb         0444  the database in use
 //	    status      0444  the address, and counts
 //	    nodes/      0555  the machines that ndb has and those that were heard of
@@ -60,6 +61,8 @@ type Config struct {
 	CA   *sshkey.Public
 	Sign func(data []byte) ([]byte, error)
 
+	Joined string // the file of ndb in which who has joined is listed; "" for none
+
 	Log io.Writer // gets the lines of the log too, if not nil
 }
 
@@ -78,6 +81,7 @@ type Server struct {
 	nodesDir *srv.Dir
 	leases   map[netip.Addr]*lease
 	log      ring
+	joined   string // entries of those who have joined
 	strange  bucket // lines of log about those that ndb does not have
 	packets  bucket
 	count    counts

@@ -14,7 +14,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -25,36 +24,15 @@ import (
 	"ninespace/srv/srvtest"
 )
 
-// netnsEnv says that a test runs in a network of its own, which it may change.
-const netnsEnv = "NETBOOT_TEST_NETNS"
-
-// inNetns has a test go on in a process of its own, in a network of its own. It reports
-// whether this is it.
+// inNetns is srvtest's Netns, for tests with the programs ip and curl.
 func inNetns(t *testing.T) bool {
 	t.Helper()
-	if os.Getenv(netnsEnv) != "" {
-		return true
-	}
-	if os.Geteuid() != 0 {
-		t.Skip("not root: no network of its own")
-	}
 	for _, name := range []string{"ip", "curl"} {
 		if _, err := exec.LookPath(name); err != nil {
 			t.Skip("missing: ", err)
 		}
 	}
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(exe, "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=60s")
-	cmd.Env = append(os.Environ(), netnsEnv+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
-	out, err := cmd.CombinedOutput()
-	if err != nil || strings.Contains(string(out), "--- SKIP") {
-		t.Errorf("%v\n%s", err, out)
-	}
-	return false
+	return srvtest.Netns(t, time.Minute)
 }
 
 func ip(t *testing.T, lines ...string) {

@@ -31,7 +31,8 @@ type node struct {
 	boots int
 	bytes uint64
 	token *token
-	cert  string // what it joined with
+	cert  string // the fingerprint of what it joined with
+	key   string // and that key, as authorized_keys has it
 
 	packets, says bucket
 }

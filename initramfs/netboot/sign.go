@@ -17,7 +17,7 @@ import (
 )
 
 // added is what netboot and the nodes' init may add to a signed command line.
-var added = [...]string{"initrd", "ip", "nine.join", "nine.token"}
+var added = [...]string{"initrd", "ip", "nine.join", "nine.serial", "nine.token"}
 
 // SignAll writes the manifest that each entry of the database names by manifest=, of its
 // kernel=, image= and cmdline=, and its signature beside it with .sig behind the name.
@@ -151,39 +151,40 @@ type digest struct {
 	sum  [sha256.Size]byte
 }
 
-// checkPlan refuses to boot what is not as its manifest says: the nodes would refuse it.
-func (s *Server) checkPlan(p plan) error {
+// checkPlan refuses to boot what is not as its manifest says: the nodes would refuse it. It
+// gives the manifest, if there is one.
+func (s *Server) checkPlan(p plan) (*Manifest, error) {
 	if p.manifest == "" {
-		return nil
+		return nil, nil
 	}
 	text, err := s.read(p.manifest)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var m *Manifest
 	if s.cfg.Signers != nil {
 		sig, err := s.read(p.manifest + ".sig")
 		if err != nil {
-			return err
+			return nil, err
 		}
 		m, err = Verify(text, sig, s.cfg.Signers, 0)
 		if err != nil {
-			return fmt.Errorf("%s: %w", p.manifest, err)
+			return nil, fmt.Errorf("%s: %w", p.manifest, err)
 		}
 	} else if m, err = parseManifest(string(text)); err != nil {
-		return fmt.Errorf("%s: %w", p.manifest, err)
+		return nil, fmt.Errorf("%s: %w", p.manifest, err)
 	}
 	for _, part := range append(slices.Clip(m.Images), m.Kernel) {
 		if sum, err := s.digest(part.Name); err != nil {
-			return err
+			return nil, err
 		} else if sum != part.Sum {
-			return fmt.Errorf("%s: %w %s", part.Name, ErrPart, p.manifest)
+			return nil, fmt.Errorf("%s: %w %s", part.Name, ErrPart, p.manifest)
 		}
 	}
 	if err := m.boots(p); err != nil {
-		return fmt.Errorf("%s: %w", p.manifest, err)
+		return nil, fmt.Errorf("%s: %w", p.manifest, err)
 	}
-	return nil
+	return m, nil
 }
 
 // digest is that of a file, remembered while the file's time stands.

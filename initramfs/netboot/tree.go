@@ -39,6 +39,11 @@ func (s *Server) tree() *srv.Dir {
 		},
 	})
 	return srv.NewDir().Add("ctl", ctl).
+		Add("joined", text(func() (string, error) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.joined, nil
+		})).
 		Add("log", text(func() (string, error) { return s.logText(""), nil })).
 		Add("ndb", text(func() (string, error) { return s.ndbText(), nil })).
 		Add("status", text(func() (string, error) { return s.statusText(), nil })).

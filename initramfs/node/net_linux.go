@@ -147,7 +147,7 @@ func (n *node) dhcp(ctx context.Context, files srv.File, cards []net.Interface) 
 				}
 			}
 		}()
-		if err := n.configure(ctx, files, a.config(), "by DHCP from "+a.lease.lease.ACK.ServerIPAddr.String()); err != nil {
+		if err := n.configure(ctx, files, a.config(), "by DHCP from "+a.lease.lease.ACK.ServerIdentifier().String()); err != nil {
 			a.client.Close()
 			return err
 		}
@@ -241,6 +241,7 @@ func (n *node) configure(ctx context.Context, files srv.File, c config, how stri
 			return err
 		}
 	}
+	n.ether = c.card.HardwareAddr.String()
 	n.log.Printf("init: %s is %v %s", c.card.Name, c.addr, how)
 	return nil
 }

@@ -3,6 +3,7 @@ package node
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,6 +16,11 @@ type Params struct {
 	Name    string        // nine.name=: the host's name; "" is the network's to say
 	Console bool          // nine.console: a shell on the console
 	Wait    time.Duration // nine.wait=: how long to wait for the network, say 30s, before the console gets a shell
+	Root    string        // nine.root=: dial string of the file server that has the root
+	Aname   string        // nine.aname=: the tree there
+	Token   string        // nine.token=: by which the node joins, once
+	Join    string        // nine.join=: the URL where it does
+	Serial  uint64        // nine.serial=: that of the manifest that was booted
 	words   []string
 }
 
@@ -71,10 +77,19 @@ func (p *Params) set(key, value string, given bool) (err error) {
 		if d, err = time.ParseDuration(value); err == nil {
 			p.Wait = d
 		}
-	case "nine.token", "nine.join": // of netboot; not used yet
+	case "nine.root":
+		p.Root = value
+	case "nine.aname":
+		p.Aname = value
+	case "nine.token":
+		p.Token = value
+	case "nine.join":
+		p.Join = value
+	case "nine.serial":
+		p.Serial, err = strconv.ParseUint(value, 10, 64)
 	default:
 		if strings.HasPrefix(key, "nine.") {
-			return fmt.Errorf("no such parameter: have nine.name nine.console nine.wait")
+			return fmt.Errorf("no such parameter: have nine.name nine.console nine.wait nine.root nine.aname nine.token nine.join nine.serial")
 		}
 		return nil
 	}

@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +22,7 @@ func (n *node) serve(ctx context.Context, wg *sync.WaitGroup) {
 		Add("ctl", srv.Cmds(0o600, nil, map[string]func(context.Context, []string) error{
 			"reboot":  n.ending(unix.LINUX_REBOOT_CMD_RESTART),
 			"halt":    n.ending(unix.LINUX_REBOOT_CMD_POWER_OFF),
+			"boot":    n.boot,
 			"kexec":   n.kexec,
 			"restart": n.restart,
 		})).
@@ -93,27 +93,5 @@ func (n *node) restart(_ context.Context, args []string) error {
 		return fmt.Errorf("restart %s: no such service", args[0])
 	}
 	n.services[i].again()
-	return nil
-}
-
-// kexec loads a kernel and an image and starts them.
-func (n *node) kexec(_ context.Context, args []string) error {
-	if len(args) < 2 {
-		return fmt.Errorf("usage: kexec kernel image [args ...]")
-	}
-	kernel, err := os.Open(args[0])
-	if err != nil {
-		return err
-	}
-	defer kernel.Close()
-	image, err := os.Open(args[1])
-	if err != nil {
-		return err
-	}
-	defer image.Close()
-	if err := unix.KexecFileLoad(int(kernel.Fd()), int(image.Fd()), strings.Join(args[2:], " "), 0); err != nil {
-		return fmt.Errorf("kexec %s: %w", args[0], err)
-	}
-	n.cancel(errEnd(unix.LINUX_REBOOT_CMD_KEXEC))
 	return nil
 }

@@ -1,11 +1,10 @@
 package devfs
 
 import (
-	"compress/gzip"
 	"context"
 	"fmt"
-	"io"
 	"os"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,11 +45,9 @@ func (f *FS) config() (string, error) {
 		return string(b), nil
 	}
 	defer r.Close()
-	z, err := gzip.NewReader(r)
-	if err != nil {
-		return "", err
-	}
-	b, err := io.ReadAll(io.LimitReader(z, 16<<20))
+	cmd := exec.Command("gzip", "-dc") // a package would cost each command of nine 40 us at its start
+	cmd.Stdin = r
+	b, err := cmd.Output()
 	return string(b), err
 }
 

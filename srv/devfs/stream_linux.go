@@ -146,7 +146,7 @@ type event struct {
 	value      int32
 }
 
-var eventKinds = map[uint16]string{1: "key", 2: "rel", 3: "abs", 4: "msc", 5: "sw", 17: "led", 18: "snd"}
+var eventKinds = [...]string{1: "key", 2: "rel", 3: "abs", 4: "msc", 5: "sw", 17: "led", 18: "snd"}
 
 // eventText makes lines of events; those that only part others are left out.
 func eventText(b []byte) string {
@@ -157,9 +157,9 @@ func eventText(b []byte) string {
 		if e.kind == 0 {
 			continue
 		}
-		kind, ok := eventKinds[e.kind]
-		if !ok {
-			kind = strconv.Itoa(int(e.kind))
+		kind := strconv.Itoa(int(e.kind))
+		if int(e.kind) < len(eventKinds) && eventKinds[e.kind] != "" {
+			kind = eventKinds[e.kind]
 		}
 		fmt.Fprintf(&s, "%d.%06d %s %d %d\n", e.at.Sec, e.at.Usec, kind, e.code, e.value)
 	}

@@ -4,40 +4,13 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
+	"time"
 
 	"ninespace/srv/client"
 	"ninespace/srv/p9"
 	"ninespace/srv/srvtest"
 )
-
-// netnsEnv says that a test runs in a network of its own, which it may change.
-const netnsEnv = "NETFS_TEST_NETNS"
-
-// inNetns has a test go on in a process of its own, in a network of its own. It reports
-// whether this is it.
-func inNetns(t *testing.T) bool {
-	t.Helper()
-	if os.Getenv(netnsEnv) != "" {
-		return true
-	}
-	if os.Geteuid() != 0 {
-		t.Skip("not root: no network of its own")
-	}
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(exe, "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=60s")
-	cmd.Env = append(os.Environ(), netnsEnv+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
-	out, err := cmd.CombinedOutput()
-	if err != nil || strings.Contains(string(out), "--- SKIP") {
-		t.Errorf("%v\n%s", err, out)
-	}
-	return false
-}
 
 // served gives the tree as one client has it.
 func served(t *testing.T) tree {
@@ -70,7 +43,7 @@ func (x tree) ifc(name string) string {
 }
 
 func TestInterfaces(t *testing.T) {
-	if !inNetns(t) {
+	if !srvtest.Netns(t, time.Minute) {
 		return
 	}
 	x := served(t)
@@ -112,7 +85,7 @@ func TestInterfaces(t *testing.T) {
 
 // TestPackets is the far side of an interface, by its data: it sends back what comes.
 func TestPackets(t *testing.T) {
-	if !inNetns(t) {
+	if !srvtest.Netns(t, time.Minute) {
 		return
 	}
 	if f, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0); err != nil {
@@ -191,7 +164,7 @@ func TestPackets(t *testing.T) {
 }
 
 func TestRoutes(t *testing.T) {
-	if !inNetns(t) {
+	if !srvtest.Netns(t, time.Minute) {
 		return
 	}
 	if out, err := exec.Command("ip", "link", "add", "veth0", "type", "veth", "peer", "name", "veth1").CombinedOutput(); err != nil {
@@ -248,7 +221,7 @@ func TestRoutes(t *testing.T) {
 }
 
 func TestPing(t *testing.T) {
-	if !inNetns(t) {
+	if !srvtest.Netns(t, time.Minute) {
 		return
 	}
 	if err := os.WriteFile("/proc/sys/net/ipv4/ping_group_range", []byte("0 2147483647"), 0); err != nil {

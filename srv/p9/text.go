@@ -185,11 +185,20 @@ func appendList[T any](b []byte, l []T, f func([]byte, T) []byte) []byte {
 }
 
 // ones are the words for a number whose bits are all set, by field.
-var ones = map[string]string{"tag": "notag", "oldtag": "notag", "fid": "nofid", "newfid": "nofid", "dfid": "nofid",
-	"afid": "nofid", "nuname": "nouid", "uid": "nouid", "gid": "nouid"}
+func ones(name string) string {
+	switch name {
+	case "tag", "oldtag":
+		return "notag"
+	case "fid", "newfid", "dfid", "afid":
+		return "nofid"
+	case "nuname", "uid", "gid":
+		return "nouid"
+	}
+	return ""
+}
 
 func appendNumber(b []byte, name string, v uint64, bits int) []byte {
-	if w := ones[name]; w != "" && v == 1<<bits-1 {
+	if w := ones(name); w != "" && v == 1<<bits-1 {
 		return append(b, w...)
 	}
 	switch name {

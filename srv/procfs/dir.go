@@ -18,41 +18,35 @@ func (p proc) qid(file int, t p9.QidType) p9.Qid {
 }
 
 // files is what a process's directory has, in order; the numbers of the files in
-// their qids count from 1.
+// their qids count from 1. It is data alone: every command of nine would pay for what had
+// to be made before main.
 var files = [...]struct {
 	name string
 	mode fs.FileMode
-	open func(f *file, mode p9.Mode) (srv.Handle, error)
+	text func(p proc) (string, error)                    // what it reads as
+	open func(f *file, mode p9.Mode) (srv.Handle, error) // of one that is no text
 
 	quick bool // it is had of keptFiles: without a lock that another process may hold, and of no other process
 }{
-	{"args", 0o444, text(proc.args), false},
-	{"children", 0o444, text(proc.children), false},
-	{"cmdline", 0o444, text(proc.args), false},
-	{"ctl", 0o600, openCtl, false},
-	{"environ", 0o400, text(proc.environ), false},
-	{"fd", 0o400, text(proc.fds), false},
-	{"limits", 0o444, openLimits, false},
-	{"maps", 0o400, text(proc.maps), false},
-	{"mem", 0o600, openMem, false},
-	{"note", 0o600, openNote, false},
-	{"noteid", 0o444, text(proc.noteid), true},
-	{"notepg", 0o200, openNotepg, false},
-	{"ns", 0o400, text(proc.ns), false},
-	{"ppid", 0o444, text(proc.ppid), true},
-	{"segment", 0o400, text(proc.segment), false},
-	{"status", 0o444, text(proc.status), true},
-	{"syscall", 0o400, text(proc.syscall), false},
-	{"text", 0o400, openText, false},
-	{"wait", 0o444, openWait, false},
-}
-
-// text makes the open of a file that reads as a text.
-func text(read func(p proc) (string, error)) func(*file, p9.Mode) (srv.Handle, error) {
-	return func(f *file, _ p9.Mode) (srv.Handle, error) {
-		s, err := read(f.p)
-		return srv.Bytes(s), err
-	}
+	{"args", 0o444, proc.args, nil, false},
+	{"children", 0o444, proc.children, nil, false},
+	{"cmdline", 0o444, proc.args, nil, false},
+	{"ctl", 0o600, nil, openCtl, false},
+	{"environ", 0o400, proc.environ, nil, false},
+	{"fd", 0o400, proc.fds, nil, false},
+	{"limits", 0o444, nil, openLimits, false},
+	{"maps", 0o400, proc.maps, nil, false},
+	{"mem", 0o600, nil, openMem, false},
+	{"note", 0o600, nil, openNote, false},
+	{"noteid", 0o444, proc.noteid, nil, true},
+	{"notepg", 0o200, nil, openNotepg, false},
+	{"ns", 0o400, proc.ns, nil, false},
+	{"ppid", 0o444, proc.ppid, nil, true},
+	{"segment", 0o400, proc.segment, nil, false},
+	{"status", 0o444, proc.status, nil, true},
+	{"syscall", 0o400, proc.syscall, nil, false},
+	{"text", 0o400, nil, openText, false},
+	{"wait", 0o444, nil, openWait, false},
 }
 
 // dir is N.
@@ -150,7 +144,15 @@ func (f *file) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
 	if err := f.allowed(ctx, mode); err != nil {
 		return nil, err
 	}
-	h, err := files[f.i].open(f, mode)
+	var h srv.Handle
+	var err error
+	if read := files[f.i].text; read != nil {
+		var s string
+		s, err = read(f.p)
+		h = srv.Bytes(s)
+	} else {
+		h, err = files[f.i].open(f, mode)
+	}
 	if !files[f.i].quick {
 		if cerr := f.p.check(); cerr != nil { // else all of it was this one's
 			err = cerr

@@ -14,10 +14,11 @@ import (
 
 // A Machine is what to boot.
 type Machine struct {
-	Kernel  string   // vmlinux or bzImage
+	Kernel  string   // vmlinux or bzImage; "" boots from the network
 	Initrd  string   // the initramfs's file
 	Params  []string // of the kernel's command line
 	Args    []string // arguments of the guest's init
+	Nic     string   // qemu's -nic; "" is a network of qemu's own, with Forward
 	Forward string   // a port of the host's 127.0.0.1 and the guest's that it leads to, "17999-:17011"; "" none
 	Memory  int      // MiB
 	Console string   // the file that the console's output goes to
@@ -30,7 +31,10 @@ type Machine struct {
 // with virtio_net reaches the host's 127.0.0.1 as 10.0.2.2 and is 10.0.2.15.
 func Boot(ctx context.Context, m Machine, line func(string)) error {
 	const qemu = "qemu-system-x86_64"
-	nic := "user,model=virtio-net-pci"
+	nic := m.Nic
+	if nic == "" {
+		nic = "user,model=virtio-net-pci"
+	}
 	if m.Forward != "" {
 		nic += ",hostfwd=tcp:127.0.0.1:" + m.Forward
 	}
@@ -39,10 +43,14 @@ func Boot(ctx context.Context, m Machine, line func(string)) error {
 		"-nodefaults", "-vga", "none", "-display", "none",
 		"-serial", "file:" + m.Console, "-serial", "stdio",
 		"-nic", nic, "-device", "virtio-rng-pci",
-		"-kernel", m.Kernel, "-initrd", m.Initrd,
+	}
+	if m.Kernel == "" {
+		args = append(args, "-boot", "n")
+	} else {
 		// On a busy machine the guest may wait too long for its timer, which it would take
 		// for a broken one.
-		"-append", "console=ttyS0 panic=-1 quiet mitigations=off no_timer_check " + strings.Join(m.Params, " ") + " -- " + strings.Join(m.Args, " "),
+		args = append(args, "-kernel", m.Kernel, "-initrd", m.Initrd,
+			"-append", "console=ttyS0 panic=-1 quiet mitigations=off no_timer_check "+strings.Join(m.Params, " ")+" -- "+strings.Join(m.Args, " "))
 	}
 	cmd := exec.CommandContext(ctx, qemu, append(args, m.Qemu...)...)
 	// Where this program dies, so does the guest. The kernel takes a thread's end
@@ -74,9 +82,9 @@ func Boot(ctx context.Context, m Machine, line func(string)) error {
 }
 
 // Build has go build a program of this module for guests, where there are no
-// libraries: statically linked.
+// libraries: statically linked, and without what only debuggers want.
 func Build(ctx context.Context, pkg, file string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", file, pkg)
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", file, pkg)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return errors.Join(err, errors.New(string(out)))

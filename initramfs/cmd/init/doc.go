@@ -28,6 +28,20 @@ The kernel's command line may have, quoted as in a shell:
 	nine.wait=time      how long the network may take, 30s, before the console is
 	                    offered; default 20s. It is waited for all the same
 	nine.console        a shell on the console at once
+	nine.root=dialstring nine.aname=tree
+	                    the file server that has the root, and the tree there
+	nine.token=token nine.join=url
+	                    join the cluster, there and by that: see netboot
+	nine.serial=n       of the manifest that this is booted by: boot starts none older
+
+A node that was given a token has its key certified by it, once it has a network. The
+token is on the kernel's command line, where everybody can read it, and worth nothing by
+then; one that was used before is refused, and the console says so.
+
+A node with nine.root has as its root what that server serves by 9P2000.L, on port 564 if
+none is said, and asks for it until it comes. The kernel mounts it, read only, and a layer
+in memory takes what is written: the node leaves nothing anywhere. The node's key, who may
+come in and what it knows of the network stay its own.
 
 On the console nobody has to log in. The shell is nine rc in the node's name space.
 
@@ -39,12 +53,20 @@ On the console nobody has to log in. The shell is nine rc in the node's name spa
 	/etc/ssh/ssh_host_ed25519_key
 	                       the node's key; one is made at each boot unless the image
 	                       has one
+	/etc/ssh/ssh_host_ed25519_key-cert.pub
+	                       its certificate, once it has joined, and in
+	/etc/ssh/ssh_known_hosts
+	                       the authority by which it knows the others then
+	/etc/ninespace/signers who may sign what it boots next: see initramfs
 	/tmp/ns.root.:0        $NAMESPACE of root, where the servers are posted
 
 The tree's ctl accepts
 
 	reboot, halt
-	kexec kernel image [args ...]   start another kernel
+	boot manifest [args ...]        start what a manifest of netboot's names, a file or
+	                                a URL, if one of the signers has signed it
+	kexec kernel image [args ...]   start another kernel, which is refused where the
+	                                image has signers
 	restart service                 end a service, which starts again
 
 # EXAMPLES
@@ -63,8 +85,10 @@ fails says so and the others go on.
 
 # BUGS
 
+The root's server is believed without a proof. One that goes away takes the files of all
+that runs with it: when it is there again, the services begin anew with a new root.
+
 IPv6 is as the kernel does it by itself, and there is no DHCPv6. The clock is the
-machine's. What netboot adds for a machine that may join, nine.token and nine.join, is
-not used yet.
+machine's.
 */
 package boot

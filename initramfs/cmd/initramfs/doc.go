@@ -14,7 +14,7 @@ initramfs - make the image that a node boots from
 Initramfs writes an image that a Linux kernel unpacks into its memory when it
 boots: nine, whose command init becomes the first process, and what the options
 name. The end of the image's name says how it is compressed: .zst, by zstd(1), .gz,
-or .cpio for not at all. The same parts make the same bytes.
+by gzip(1), or .cpio for not at all. The same parts make the same bytes.
 
 The options are:
 
@@ -33,6 +33,8 @@ The options are:
 	              default what nine newns has
 	-k keyfile    the public keys, a line each, of those who may come in as the
 	              node's owner, root; without it nobody may, but at the console
+	-s keyfile    the public keys of those who may sign what the node is to start by kexec;
+	              without it the node starts anything that its owner says
 	-f from[:/to] a further file, or a directory with all that is below it; may be
 	              repeated, and may stand in for one of the image's own
 	-l            list what would be in the image on standard output instead
@@ -55,6 +57,6 @@ list is left out.
 
 # BUGS
 
-Modules that are compressed by xz or zstd need that program here.
+Modules that are compressed need the program that did it here: gzip, xz or zstd.
 */
 package initramfs

@@ -39,6 +39,7 @@ func Main(_ context.Context, std [3]*os.File, args []string) error {
 	load := fs.String("L", "fuse", "`list` of those to load in any case")
 	nsfile := fs.String("n", "", "namespace(6) `file`")
 	keys := fs.String("k", "", "public keys' `file`")
+	signers := fs.String("s", "", "signers' public keys' `file`")
 	fs.Func("f", "`from:/to`", func(s string) error {
 		x, err := initramfs.ParseExtra(s)
 		c.Files = append(c.Files, x)
@@ -63,7 +64,7 @@ func Main(_ context.Context, std [3]*os.File, args []string) error {
 	for _, text := range []struct {
 		file string
 		to   *string
-	}{{*nsfile, &c.NS}, {*keys, &c.Keys}} {
+	}{{*nsfile, &c.NS}, {*keys, &c.Keys}, {*signers, &c.Signers}} {
 		if text.file == "" {
 			continue
 		}

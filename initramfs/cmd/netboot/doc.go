@@ -7,7 +7,7 @@ netboot - boot machines over the network: DHCP, TFTP, HTTP
 
 # SYNOPSIS
 
-	nine netboot [-ipvD] [-e interface] [-f ndbfile] [-d dir] [-x dir] [-w port] [-t pemfile] [-c file] [-k file] [-s srvname] [-l dialstring] [address n]
+	nine netboot [-ipvD] [-e interface] [-f ndbfile] [-d dir] [-x dir] [-w port] [-t pemfile] [-c file] [-j ndbfile] [-k file] [-s srvname] [-l dialstring] [address n]
 	nine netboot -S file [-f ndbfile] [-d dir]
 
 # DESCRIPTION
@@ -51,6 +51,7 @@ address is then the one that it asks for its script from.
 Netboot is a file server too:
 
 	ctl          accepts reload; token ether [time]; forget ether
+	joined       an entry of ndb for each that has joined: node sys ip hostkey joined
 	log          what happened: time, ether, what
 	ndb, status  the database in use; the address, and counts
 	nodes/ether/ a machine:
@@ -72,7 +73,8 @@ its signature is OpenSSH's, for the namespace ninespace-boot, so that ssh-keygen
 checks it too. With -S netboot writes the manifest of each entry that has manifest=, and
 its signature beside it (.sig); the serial number is the time, and larger than the last
 one. Netboot serves both as files. A node's init that is to start another kernel refuses
-one whose manifest is signed by another key, older than the last, or about other bytes.
+one whose manifest is signed by another key, older than the last, or about other bytes:
+nine man init, boot.
 Netboot itself does not hand out a script for what is not as its manifest says, or, with
 -k, is not signed by one of the keys in the file, a line each as ssh-keygen writes them.
 
@@ -113,6 +115,8 @@ goes before.
 -t pemfile serves HTTPS on port 443 too, to which UEFI's HTTP boot is sent.
 
 -c file is the private key, without a passphrase, that signs the keys of nodes.
+
+-j ndbfile lists who has joined, an entry each, for the line database= of others to name.
 
 -k file has the public keys that manifests must be signed with.
 

@@ -4,13 +4,11 @@ import (
 	"context"
 	"crypto/tls"
 	_ "embed" // for the manual page
-	"errors"
 	"flag"
 	"fmt"
 	"net/netip"
 	"os"
 	"strconv"
-	"strings"
 
 	"ninespace/factotum/sshkey"
 	"ninespace/initramfs/netboot"
@@ -36,6 +34,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	flags.IntVar(&cfg.HTTP, "w", 80, "HTTP's `port`")
 	flags.StringVar(&cert, "t", "", "HTTPS too, by the certificate and key in `pemfile`")
 	flags.StringVar(&ca, "c", "", "sign the keys of nodes that join with the key in `file`")
+	flags.StringVar(&cfg.Joined, "j", "", "list who has joined in `ndbfile`")
 	flags.StringVar(&signers, "k", "", "manifests are to be signed by one of the public keys in `file`")
 	flags.StringVar(&sign, "S", "", "sign the manifests with the key in `file`, and serve nothing")
 	flags.BoolVar(&verbose, "v", false, "log to standard error too")
@@ -148,18 +147,8 @@ func readPublic(file string) (keys []*sshkey.Public, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for line := range strings.Lines(string(text)) {
-		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
-			continue
-		}
-		k, err := netboot.ParseKey(line)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		keys = append(keys, k)
-	}
-	if keys == nil {
-		return nil, errors.New(file + ": no key in it")
+	if keys, err = netboot.ParseKeys(string(text)); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return keys, nil
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/google/shlex"
 
 	"ninespace/ns"
+	"ninespace/ns/cluster"
 	"ninespace/srv"
 )
 
@@ -30,9 +31,9 @@ var Man string
 
 // servers are what a node posts: each is a command of nine and the name that it
 // posts itself under.
-var servers = []struct{ cmd, srv string }{
-	{"ramfs", "ram"}, {"procfs", "proc"}, {"devfs", "dev"}, {"execfs", "exec"}, {"envfs", "env"}, {"ipcfs", "ipc"},
-	{"netfs", "net"}, {"cpud", "cpu"},
+var servers = []cluster.Server{
+	{Cmd: "ramfs", Name: "ram"}, {Cmd: "procfs", Name: "proc"}, {Cmd: "devfs", Name: "dev"}, {Cmd: "execfs", Name: "exec"}, {Cmd: "envfs", Name: "env"}, {Cmd: "ipcfs", Name: "ipc"},
+	{Cmd: "netfs", Name: "net"}, {Cmd: "cpud", Name: "cpu"},
 }
 
 // startLimit is how long a server may take until it is posted.
@@ -43,6 +44,9 @@ const grace = 2 * time.Second
 
 // Main is the command.
 func Main(_ context.Context, std [3]*os.File, args []string) error {
+	if cluster.IsNode() {
+		return cluster.Node()
+	}
 	more, err := shlex.Split(os.Getenv("NINE_ARGS"))
 	if err != nil {
 		return fmt.Errorf("$NINE_ARGS: %w", err)
@@ -50,11 +54,15 @@ func Main(_ context.Context, std [3]*os.File, args []string) error {
 	fs := flag.NewFlagSet("up", flag.ContinueOnError)
 	command := fs.String("c", "", "run `command` in $SHELL")
 	nsfile := fs.String("n", "", "build the name space from `nsfile`")
+	nodes := fs.Int("cluster", 0, "make `n` nodes besides")
 	if err := srv.Parse(fs, append(more, args...)); err != nil {
 		return err
 	}
 	if fs.NArg() > 0 {
 		return flag.ErrHelp
+	}
+	if *nodes < 0 || *nodes > cluster.Most {
+		return fmt.Errorf("%w: -cluster %d: 1 to %d nodes", flag.ErrHelp, *nodes, cluster.Most)
 	}
 	shell, err := shellCommand(*command, fs)
 	if err != nil {
@@ -68,7 +76,7 @@ func Main(_ context.Context, std [3]*os.File, args []string) error {
 	if done, err := ns.Privileged(std); done {
 		return err
 	}
-	return run(std, shell, *nsfile, dir)
+	return run(std, shell, *nsfile, dir, *nodes)
 }
 
 // nodeDir in the environment tells the process that watch started of its directory.
@@ -113,7 +121,7 @@ func shellCommand(command string, fs *flag.FlagSet) ([]string, error) {
 	return shell, nil
 }
 
-func run(std [3]*os.File, shell []string, nsfile, dir string) error {
+func run(std [3]*os.File, shell []string, nsfile, dir string, nodes int) error {
 	// A terminal's ^C while the servers come up ends this before there is a shell
 	// to have it: all of it goes, in order.
 	quit := make(chan os.Signal, 1)
@@ -131,13 +139,23 @@ func run(std [3]*os.File, shell []string, nsfile, dir string) error {
 	os.Setenv("NAMESPACE", dir)
 
 	for _, s := range servers {
-		if err := start(quit, std, dir, s.cmd, s.srv); err != nil {
+		if err := start(quit, std, dir, s.Cmd, s.Name); err != nil {
 			return err
 		}
 	}
 	src, err := ns.File(nsfile)
 	if err != nil {
 		return err
+	}
+	sources := []ns.Source{src}
+	if nodes > 0 {
+		c, err := cluster.Start(cluster.Config{N: nodes, Dir: dir, Servers: servers, Stderr: std[2], Quit: quit})
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		sources = append(sources, ns.Source{Name: "cluster", Text: c.Namespace()})
+		os.Setenv("cpus", strings.Join(c.Names(), "\x01")) // a list, as rc has it
 	}
 	sess, err := ns.Start(ns.Options{Stderr: std[2]})
 	if err != nil {
@@ -156,7 +174,7 @@ func run(std [3]*os.File, shell []string, nsfile, dir string) error {
 	}
 	cmd.WaitDelay = grace
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = std[0], std[1], std[2]
-	if err := sess.Command(cmd, src); err != nil {
+	if err := sess.Command(cmd, sources...); err != nil {
 		return err
 	}
 	go func() {
@@ -191,6 +209,7 @@ func removeSockets(dir string) {
 			os.Remove(filepath.Join(dir, e.Name()))
 		}
 	}
+	os.RemoveAll(cluster.Dir(dir))
 	os.Remove(dir)
 }
 

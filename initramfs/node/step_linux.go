@@ -1,0 +1,57 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// A step is something that has to be done once.
+type step struct {
+	name  string
+	state string // begun, done or failed
+	since time.Time
+	took  time.Duration
+	why   string
+}
+
+// do does a step and says how it went. It is tried again, with the console offered
+// once it has taken too long.
+func (n *node) do(ctx context.Context, name string, f func(context.Context) error) error {
+	s := &step{name: name, state: "begun", since: time.Now()}
+	n.mu.Lock()
+	n.steps = append(n.steps, s)
+	n.mu.Unlock()
+	for wait := time.Second; ; wait = min(2*wait, 30*time.Second) {
+		err := f(ctx)
+		n.mu.Lock()
+		s.took, s.state, s.why = time.Since(s.since), "done", ""
+		if err != nil {
+			s.state, s.why = "failed", err.Error()
+		}
+		n.mu.Unlock()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		var again errAgain
+		if !errors.As(err, &again) {
+			n.log.Printf("init: %s: %v", name, err)
+			return err
+		}
+		if s.took > n.params.Wait {
+			n.offerConsole(ctx, fmt.Sprintf("%s: %v", name, err))
+		}
+		n.log.Printf("init: %s: %v; again in %v", name, err, wait)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// errAgain wraps what may be otherwise the next time.
+type errAgain struct{ error }
+
+func (e errAgain) Unwrap() error { return e.error }

@@ -1,0 +1,279 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"ninespace/srv/srvtest"
+	"ninespace/test/guest"
+)
+
+// A lab is a network of its own with a bridge, nine netboot at it as 10.9.0.1, and machines
+// that boot from that: nine's own image and Debian's kernel.
+type lab struct {
+	*testing.T
+	ctx    context.Context
+	dir    string
+	nine   string // statically linked
+	home   string // of the owner, whose key the nodes let in
+	kernel *guest.Kernel
+}
+
+// newLab makes one, without machines. The image has the files, too.
+func newLab(t *testing.T, files ...string) *lab {
+	t.Helper()
+	srvtest.CheckGoroutines(t)
+	l := &lab{T: t, dir: tempDir(t), kernel: debianKernel(t)}
+	l.home = filepath.Join(l.dir, "home")
+	var cancel func()
+	l.ctx, cancel = context.WithTimeout(context.Background(), 5*time.Minute)
+	t.Cleanup(cancel)
+	for _, dir := range []string{l.home, l.home + "/.ssh", l.dir + "/boot"} {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.nine = filepath.Join(l.dir, "nine")
+	if err := guest.Build(l.ctx, "ninespace", l.nine); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"ca", "release", "other", "home/.ssh/id_ed25519"} {
+		l.must(exec.CommandContext(l.ctx, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", filepath.Join(l.dir, key)))
+	}
+	l.file("home/.ssh/known_hosts", "@cert-authority 10.9.0.* "+l.read("ca.pub"))
+	image, err := l.kernel.BzImage(l.ctx)
+	if err != nil {
+		t.Skip("no kernel: ", err)
+	}
+	if err := copyFile(image, filepath.Join(l.dir, "boot/kernel")); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"initramfs", "-o", l.dir + "/boot/node.cpio", "-m", l.kernel.Modules, "-M", "virtio_pci,virtio_net,virtio_rng,9p,9pnet_fd,overlay",
+		"-k", l.home + "/.ssh/id_ed25519.pub", "-s", l.dir + "/release.pub"}
+	for _, f := range files {
+		args = append(args, "-f", f)
+	}
+	l.must(l.cmd(args...))
+	l.file("ndb", "ipnet=lab ip=10.9.0.0 ipmask=255.255.255.0\n"+
+		"class=worker kernel=kernel image=node.cpio manifest=worker.manifest\n\tcmdline=\"console=ttyS0 panic=-1 quiet mitigations=off no_timer_check\"\n")
+	for _, line := range []string{
+		"link set lo up",
+		"link add br0 type bridge forward_delay 0",
+		"addr add 10.9.0.1/24 dev br0",
+		"link set br0 up",
+	} {
+		l.must(exec.Command("ip", strings.Fields(line)...))
+	}
+	return l
+}
+
+// labPrograms skips a test where a lab cannot be, and has it go on where it can.
+func labPrograms(t *testing.T, limit time.Duration) bool {
+	t.Helper()
+	program(t, "qemu-system-x86_64", "qemu-system-x86")
+	program(t, "ip", "iproute2")
+	program(t, "ssh-keygen", "openssh-client")
+	if _, err := os.Stat("/usr/lib/ipxe/qemu/pxe-virtio.rom"); err != nil {
+		t.Skip("Debian's ipxe-qemu is missing: ", err)
+	}
+	return srvtest.Netns(t, limit)
+}
+
+// cmd is a command of nine, as the owner runs it.
+func (l *lab) cmd(args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(l.ctx, l.nine, args...)
+	cmd.Dir = l.home
+	cmd.Env = append(os.Environ(), "HOME="+l.home, "NAMESPACE="+l.dir, "SSH_AUTH_SOCK=", "cpuidle=0")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	return cmd
+}
+
+func (l *lab) must(cmd *exec.Cmd) string {
+	l.Helper()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		l.Fatalf("%s: %v\n%s", cmd, err, out)
+	}
+	return string(out)
+}
+
+// file writes a file of the lab's directory, and read reads one.
+func (l *lab) file(name, text string) {
+	l.Helper()
+	if err := os.WriteFile(filepath.Join(l.dir, name), []byte(text), 0o644); err != nil {
+		l.Fatal(err)
+	}
+}
+
+func (l *lab) read(name string) string {
+	l.Helper()
+	text, err := os.ReadFile(filepath.Join(l.dir, name))
+	if err != nil {
+		l.Fatal(err)
+	}
+	return string(text)
+}
+
+// sign signs the manifest with a key of the lab's.
+func (l *lab) sign(key string) {
+	l.Helper()
+	l.must(l.cmd("netboot", "-S", filepath.Join(l.dir, key), "-f", l.dir+"/ndb", "-d", l.dir+"/boot"))
+}
+
+// netboot starts the server.
+func (l *lab) netboot() {
+	l.Helper()
+	server := l.cmd("netboot", "-e", "br0", "-f", l.dir+"/ndb", "-d", l.dir+"/boot", "-c", l.dir+"/ca", "-k", l.dir+"/release.pub", "-j", l.dir+"/joined")
+	server.Stderr = os.Stderr
+	if err := server.Start(); err != nil {
+		l.Fatal(err)
+	}
+	l.Cleanup(func() {
+		server.Process.Signal(syscall.SIGTERM)
+		if err := server.Wait(); err != nil {
+			l.Error(err)
+		}
+	})
+	l.until("netboot is posted", func() bool { _, err := os.Stat(l.dir + "/netboot"); return err == nil })
+}
+
+// tell writes a line to a file of a posted server, and ask reads one.
+func (l *lab) tell(name, line string) {
+	l.Helper()
+	cmd := l.cmd("9p", "write", name)
+	cmd.Stdin = strings.NewReader(line + "\n")
+	l.must(cmd)
+}
+
+func (l *lab) ask(name string) string { l.Helper(); return l.must(l.cmd("9p", "read", name)) }
+
+// until waits for something, for as long as the test may take.
+func (l *lab) until(what string, holds func() bool) {
+	l.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-l.ctx.Done():
+			l.Fatalf("%s: %v", what, l.ctx.Err())
+		}
+	}
+}
+
+// A diskless machine of a lab is 10.9.0.10 and its number, by the name node and its number.
+type diskless struct {
+	*lab
+	ether, addr string
+	console     string
+	done        chan error // how the guest ended
+	off         func()
+}
+
+// add puts a machine into the database, and its card to the bridge.
+func (l *lab) add(n int) *diskless {
+	l.Helper()
+	m := &diskless{lab: l, ether: fmt.Sprintf("52540012340%d", n), addr: fmt.Sprintf("10.9.0.1%d", n), console: filepath.Join(l.dir, fmt.Sprint("console", n))}
+	l.file("ndb", l.read("ndb")+fmt.Sprintf("ether=%s ip=%s sys=node%d class=worker\n", m.ether, m.addr, n))
+	l.must(exec.Command("ip", "tuntap", "add", fmt.Sprint("tap", n), "mode", "tap"))
+	l.must(exec.Command("ip", "link", "set", fmt.Sprint("tap", n), "master", "br0", "up"))
+	l.Cleanup(func() {
+		m.kill()
+		if l.Failed() {
+			text, _ := os.ReadFile(m.console)
+			l.Logf("the console of %s:\n%s", m.ether, text)
+		}
+	})
+	return m
+}
+
+// on switches the machine on.
+func (m *diskless) on(qemu ...string) {
+	m.Helper()
+	os.Remove(m.console)
+	ctx, off := context.WithCancel(m.ctx)
+	m.off, m.done = off, make(chan error, 1)
+	guestm := guest.Machine{Memory: 384, Console: m.console, Qemu: qemu, Nic: fmt.Sprintf("tap,ifname=tap%c,script=no,downscript=no,model=virtio-net-pci,mac=52:54:00:12:34:%s", m.ether[11], m.ether[10:])}
+	go func() { m.done <- guest.Boot(ctx, guestm, func(string) {}) }()
+}
+
+// kill takes the machine's power away.
+func (m *diskless) kill() {
+	if m.done == nil {
+		return
+	}
+	m.off()
+	<-m.done
+	m.done = nil
+}
+
+// ended waits for the machine to switch itself off.
+func (m *diskless) ended() {
+	m.Helper()
+	select {
+	case err := <-m.done:
+		m.done = nil
+		m.off()
+		if err != nil {
+			m.Error(err)
+		}
+	case <-m.ctx.Done():
+		m.Error("it does not halt")
+	}
+}
+
+// said waits for a line on the console, and gives what the pattern's parentheses matched.
+func (m *diskless) said(pattern string) (found string) {
+	m.Helper()
+	re := regexp.MustCompile(pattern)
+	m.until(pattern, func() bool {
+		select {
+		case err := <-m.done:
+			m.done = nil
+			m.Fatalf("the guest has ended, %v, and did not say %s", err, pattern)
+		default:
+		}
+		text, _ := os.ReadFile(m.console)
+		got := re.FindSubmatch(text)
+		if len(got) > 1 {
+			found = string(bytes.TrimRight(got[1], "\r"))
+		}
+		return got != nil
+	})
+	return found
+}
+
+// cpu runs a command on the machine, once it lets one in.
+func (m *diskless) cpu(args ...string) (out string, code int) {
+	m.Helper()
+	args = append([]string{"cpu", "-u", "root", "-h", "tcp!" + m.addr + "!17011"}, args...)
+	m.until(fmt.Sprint(args), func() bool {
+		cmd := m.cmd(args...)
+		var stderr strings.Builder
+		cmd.Stderr = &stderr
+		text, err := cmd.Output()
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			m.Fatal(err)
+		}
+		if strings.HasPrefix(stderr.String(), "cpu: dial ") {
+			return false // its cpud is not there yet
+		}
+		if stderr.Len() > 0 {
+			m.Logf("%q: %s", args, &stderr)
+		}
+		out, code = string(text), cmd.ProcessState.ExitCode()
+		return true
+	})
+	return out, code
+}
