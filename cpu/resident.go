@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/yamux"
 
+	"ninespace/exportfs"
 	"ninespace/srv"
 	"ninespace/srv/client"
 	"ninespace/srv/p9"
@@ -33,6 +34,7 @@ type Resident struct {
 	arch  string
 	moved time.Time // when something was last heard from there
 	went  chan net.Conn
+	left  bool // a command was left there, when that was last asked
 }
 
 // Connect makes the connection.
@@ -70,14 +72,31 @@ func (r *Resident) Serve(ctx context.Context, first net.Conn, l net.Listener) {
 		alone := len(open) == 0
 		open[c] = true
 		alive := time.Since(r.moved) < fresh
+		done := make(chan struct{})
 		go func() {
+			defer close(done)
 			r.stream(c, alive, alone)
+		}()
+		go func() {
+			// Who has hung up waits for nothing, least of all for a far side that is gone:
+			// what is said to that one ends with the connection at the latest.
+			hungUp(c, done)
+			c.Close()
 			r.went <- c
 		}()
 	}
 	add(first)
 	idle := time.NewTimer(r.Idle)
 	idle.Stop()
+	// Whether a command was left is asked when the last stream has ended, and again at the
+	// end of the time: a far side that does not answer then has none, unless it said so.
+	var asked chan bool
+	ask := func() {
+		busy := make(chan bool, 1)
+		asked = busy
+		go func(ctx context.Context) { busy <- r.busy(ctx) }(ctx)
+	}
+	var late <-chan time.Time
 	end := r.mux.CloseChan()
 	for len(open) > 0 || accepting != nil {
 		select {
@@ -89,23 +108,31 @@ func (r *Resident) Serve(ctx context.Context, first net.Conn, l net.Listener) {
 			r.moved = time.Now()
 			if len(open) == 0 && l != nil {
 				idle.Reset(r.Idle)
+				ask()
 			}
 		case <-accepting:
 			accepting = nil
-		case <-idle.C:
-			busy := make(chan bool, 1)
-			go func() { busy <- r.busy(ctx) }()
-			select {
-			case b := <-busy:
-				if b {
+		case r.left = <-asked:
+			asked = nil
+			if late != nil && len(open) == 0 { // it was the end of the time
+				if late = nil; r.left {
 					idle.Reset(r.Idle)
-					continue
+				} else {
+					stop()
 				}
-			case <-time.After(aLive): // it does not say, so it is asked again
-				idle.Reset(r.Idle)
+			}
+		case <-idle.C:
+			ask()
+			late = time.After(aLive)
+		case <-late:
+			if late = nil; len(open) > 0 {
 				continue
 			}
-			stop()
+			if !r.left {
+				stop()
+				continue
+			}
+			idle.Reset(r.Idle) // it does not say, so it is asked again
 		case <-end:
 			end = nil
 			stop()
@@ -147,7 +174,7 @@ func (r *Resident) stream(c net.Conn, alive, alone bool) {
 	if _, err := fmt.Fprintf(c, "%s %s\n", hello, r.arch); err != nil {
 		return
 	}
-	relay(c, s)
+	exportfs.Relay(context.Background(), c, s)
 }
 
 // settle has the far side, which keeps what it knows of the caller's tree, forget what has

@@ -7,9 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/signal"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -58,72 +56,6 @@ func (c *Cmd) Run(ctx context.Context, std [3]*os.File) error {
 	return s.run(ctx, c, std)
 }
 
-// A session is one conversation of the far side's execfs.
-type session struct {
-	conn *client.Conn
-	dir  *client.Fid // its directory
-	ctl  *client.Fid
-	arch string // of the far side
-
-	number string // the conversation's
-}
-
-// newSession makes a conversation, with a far side that answers soon.
-func newSession(ctx context.Context, stream io.ReadWriteCloser, n string) (*session, error) {
-	limit := time.AfterFunc(greetLimit, func() { stream.Close() })
-	s, err := converse(ctx, stream, n)
-	if !limit.Stop() {
-		return nil, fmt.Errorf("no answer within %v", greetLimit)
-	}
-	return s, err
-}
-
-// greetLimit is how long the far side may take to answer at first.
-var greetLimit = 10 * time.Second
-
-// converse makes a conversation, or goes on with the one of a number.
-func converse(ctx context.Context, stream io.ReadWriteCloser, number string) (s *session, err error) {
-	cc, err := client.New(ctx, stream, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			cc.Close()
-		}
-	}()
-	root, err := cc.Attach(ctx, nil, "", "")
-	if err != nil {
-		return nil, err
-	}
-	at := []string{"clone"}
-	if number != "" {
-		at = []string{number, "ctl"}
-	}
-	ctl, err := root.WalkOpen(ctx, p9.ORDWR, at...)
-	if err != nil && number != "" {
-		return nil, fmt.Errorf("no command %s was left there: %w", number, err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	var b [16]byte
-	n, err := ctl.Read(ctx, b[:], 0)
-	if err != nil {
-		return nil, err
-	}
-	name := strings.TrimSpace(string(b[:n]))
-	dir, err := root.Walk(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	return &session{conn: cc, dir: dir, ctl: ctl, number: name}, nil
-}
-
-func (s *session) open(ctx context.Context, name string, mode p9.Mode) (*client.Fid, error) {
-	return s.dir.WalkOpen(ctx, mode, name)
-}
-
 // line is a command for ctl.
 func line(words ...string) string {
 	for i, w := range words {
@@ -151,37 +83,6 @@ func (c *Cmd) setup(tty bool, in *os.File) string {
 		b.WriteString(winsize(in))
 	}
 	return b.String()
-}
-
-// names gives the conversation lines of namespace(6).
-func (s *session) names(ctx context.Context, lines string) error {
-	if lines == "" {
-		return nil
-	}
-	f, err := s.open(ctx, "ns", p9.OWRITE|p9.OTRUNC)
-	if err != nil {
-		return err
-	}
-	defer f.Clunk(ctx)
-	_, err = f.Write(ctx, []byte(lines), 0)
-	return err
-}
-
-// files opens the command's files, all at once.
-func (s *session) files(ctx context.Context) (files [4]*client.Fid, err error) {
-	var errs [4]error
-	var wg sync.WaitGroup
-	for i, name := range [...]string{"0", "1", "2", "wait"} {
-		wg.Go(func() {
-			mode := p9.OREAD
-			if i == 0 {
-				mode = p9.OWRITE
-			}
-			files[i], errs[i] = s.open(ctx, name, mode)
-		})
-	}
-	wg.Wait()
-	return files, errors.Join(errs[:]...)
 }
 
 // start starts the command, with the caller's root as the root where the far side does not
@@ -344,86 +245,4 @@ func (s *session) leave(ctx context.Context, c *Cmd, tty bool, std [3]*os.File) 
 	}
 	_, err := fmt.Fprintln(std[1], s.number)
 	return err
-}
-
-// signals sends on what this process is signalled, until the returned func is called. What
-// ends this process alone, where the command was left before, is not sent.
-func (s *session) signals(ctx context.Context, tty, alone bool, in *os.File) func() {
-	notes := map[os.Signal]string{syscall.SIGINT: "interrupt", syscall.SIGHUP: "hangup",
-		syscall.SIGTERM: "SIGTERM", syscall.SIGQUIT: "SIGQUIT", syscall.SIGUSR1: "SIGUSR1", syscall.SIGUSR2: "SIGUSR2"}
-	if alone {
-		delete(notes, syscall.SIGHUP)
-		delete(notes, syscall.SIGTERM)
-	}
-	ch := make(chan os.Signal, 8)
-	for sig := range notes {
-		signal.Notify(ch, sig)
-	}
-	if tty {
-		signal.Notify(ch, syscall.SIGWINCH)
-	}
-	done := make(chan struct{})
-	go func() {
-		for {
-			select {
-			case sig := <-ch:
-				if sig == syscall.SIGWINCH {
-					s.ctlf(ctx, winsize(in))
-				} else {
-					s.ctlf(ctx, line("note", notes[sig]))
-				}
-			case <-done:
-				return
-			}
-		}
-	}()
-	return func() { signal.Stop(ch); close(done) }
-}
-
-// exitStatus turns a wait line into an error.
-func exitStatus(line string) error {
-	w, err := srv.ParseWaitMsg(line)
-	if err != nil {
-		return err
-	}
-	if w.Status == "" {
-		return nil
-	}
-	ws, err := srv.ParseStatus(w.Status)
-	if err != nil {
-		return err
-	}
-	code := ws.ExitStatus()
-	if ws.Signaled() {
-		code = 128 + int(ws.Signal())
-	}
-	return &ns.ExitError{Code: code}
-}
-
-// reader and writer are a fid's bytes in order.
-type reader struct {
-	ctx context.Context
-	f   *client.Fid
-	off int64
-}
-
-func (r *reader) Read(p []byte) (int, error) {
-	n, err := r.f.Read(r.ctx, p, r.off)
-	r.off += int64(n)
-	if n == 0 && err == nil {
-		err = io.EOF
-	}
-	return n, err
-}
-
-type writer struct {
-	ctx context.Context
-	f   *client.Fid
-	off int64
-}
-
-func (w *writer) Write(p []byte) (int, error) {
-	n, err := w.f.Write(w.ctx, p, w.off)
-	w.off += int64(n)
-	return n, err
 }

@@ -110,20 +110,6 @@ func begin(c *door.Conn) (*yamux.Session, error) {
 	return c.Mux()
 }
 
-// left tells whether a connection ended as the caller liked: one that has what it wanted
-// leaves without a word.
-func left(ctx context.Context, err error) error {
-	for _, end := range []error{io.EOF, yamux.ErrSessionShutdown, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE} {
-		if errors.Is(err, end) {
-			return nil
-		}
-	}
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
-}
-
 func serveCommands(ctx context.Context, c *door.Conn, cfg Config) error {
 	mux, err := begin(c)
 	if err != nil {
@@ -153,7 +139,7 @@ func serveCommands(ctx context.Context, c *door.Conn, cfg Config) error {
 	if errors.Is(context.Cause(ctx), errNoSpace) {
 		return errNoSpace
 	}
-	return left(ctx, err)
+	return door.Left(ctx, err)
 }
 
 var errNoSpace = errors.New("the name space's engine (nsd) has ended")

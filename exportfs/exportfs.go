@@ -19,7 +19,6 @@ import (
 	"io"
 	"net"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/hashicorp/yamux"
@@ -69,7 +68,7 @@ func (e *Export) Serve(ctx context.Context, c *door.Conn) error {
 	defer mux.Close()
 	stop := context.AfterFunc(ctx, func() { mux.Close() })
 	defer stop()
-	return left(ctx, door.Serve(mux, func(stream net.Conn) { serve(ctx, stream) }))
+	return door.Left(ctx, door.Serve(mux, func(stream net.Conn) { serve(ctx, stream) }))
 }
 
 // tree gives what serves a stream, and what is to be done when none is served any more.
@@ -108,20 +107,6 @@ func (e *Export) open(ctx context.Context, aname string) (serve func(context.Con
 				c.Close()
 			}
 		}, nil
-}
-
-// left tells whether a connection ended as the other side liked: one that has what it
-// wanted leaves without a word.
-func left(ctx context.Context, err error) error {
-	for _, end := range []error{io.EOF, yamux.ErrSessionShutdown, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE} {
-		if errors.Is(err, end) {
-			return nil
-		}
-	}
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
 }
 
 // Relay copies both ways between two streams until one of them ends or ctx does, and

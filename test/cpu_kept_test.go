@@ -32,7 +32,8 @@ func TestCpuKept(t *testing.T) {
 			t.Errorf("session %q and then %q", parent, got)
 		}
 	}
-	if got := run("-v", "true"); got != "cpu: by the connection that there is\n" {
+	wd, _ := os.Getwd()
+	if got := run("-v", "true"); got != "cpu: / is /mnt/term there; the command begins in /mnt/term"+wd+"\ncpu: by the connection that there is\n" {
 		t.Errorf("%q", got)
 	}
 	// The two outputs, the input and the status are each command's own.

@@ -50,12 +50,14 @@ import (
 // A Config says how long to be patient. The zero Config is usable.
 type Config struct {
 	Keep  time.Duration // a session without a link lasts this long; default an hour
+	Gone  time.Duration // a server's whose client's end closed the link, as a process that is killed does; default 2 minutes
 	Every time.Duration // the other end hears from us this often at least; default 5 s
 	Log   func(string)  // is told of lost and new links, and must not use the Conn; nil: nobody
 }
 
 const (
 	defaultKeep  = time.Hour
+	defaultGone  = 2 * time.Minute
 	defaultEvery = 5 * time.Second
 	patience     = 3                // so many times Every without a word and a link is dead
 	helloLimit   = 10 * time.Second // for the hello of a link
@@ -69,6 +71,10 @@ func (c Config) filled() Config {
 	if c.Keep <= 0 {
 		c.Keep = defaultKeep
 	}
+	if c.Gone <= 0 {
+		c.Gone = defaultGone
+	}
+	c.Gone = min(c.Gone, c.Keep)
 	if c.Every <= 0 {
 		c.Every = defaultEvery
 	}
@@ -138,6 +144,7 @@ type Conn struct {
 	said     bool     // something was sent since the last tick
 	heard    time.Time
 	lost     time.Time     // when the last link was lost
+	hungUp   bool          // the other end closed it
 	every    time.Duration // the other end's
 	answered bool          // the other end knows the session
 	links    int

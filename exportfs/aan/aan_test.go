@@ -380,6 +380,20 @@ func TestKeep(t *testing.T) {
 	}
 }
 
+// TestGone: of a client whose process is killed, so that its link is closed and not cut, the
+// session does not last as long.
+func TestGone(t *testing.T) {
+	p := newPlace(t, Config{Every: 20 * time.Millisecond, Keep: time.Hour, Gone: 100 * time.Millisecond}, nil)
+	near, far := p.session(Config{Every: 20 * time.Millisecond})
+	near.Abort(errors.New("killed"))
+	if _, err := io.ReadAll(far); !errors.Is(err, ErrLost) {
+		t.Error(err)
+	}
+	if n := p.s.Sessions(); n != 0 {
+		t.Errorf("%d sessions", n)
+	}
+}
+
 // TestLast: what a server wrote last reaches a client that was away.
 func TestLast(t *testing.T) {
 	cfg := Config{Every: 20 * time.Millisecond}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"syscall"
 	"time"
 )
 
@@ -190,6 +191,7 @@ func (c *Conn) drop(link net.Conn, err error) {
 		return
 	}
 	c.link, c.lost = nil, time.Now()
+	c.hungUp = errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
 	c.hangUp(link)
 	c.change.Broadcast()
 	if c.err != nil {
@@ -223,7 +225,7 @@ func (c *Conn) tick() {
 	switch {
 	case c.closed && c.dial != nil && now.Sub(c.closedAt) > closing:
 		c.endLocked(net.ErrClosed)
-	case c.link == nil && now.Sub(c.lost) > c.cfg.Keep:
+	case c.link == nil && now.Sub(c.lost) > c.lasts():
 		c.endLocked(ErrLost)
 	case c.link != nil && now.Sub(c.heard) > patience*max(c.every, c.cfg.Every):
 		c.drop(c.link, fmt.Errorf("nothing was heard for %v", now.Sub(c.heard).Round(time.Millisecond)))
@@ -232,6 +234,15 @@ func (c *Conn) tick() {
 		c.said = false
 		c.flush()
 	}
+}
+
+// lasts is how long a session without a link is kept. Whose link is cut cannot close it, and
+// whoever closed it, and is there, dials anew at once.
+func (c *Conn) lasts() time.Duration {
+	if c.dial == nil && c.hungUp {
+		return c.cfg.Gone
+	}
+	return c.cfg.Keep
 }
 
 // end ends the session: whoever waits gets err.

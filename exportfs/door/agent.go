@@ -4,14 +4,10 @@ import (
 	"bytes"
 	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"encoding/asn1"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"time"
 
@@ -99,7 +95,7 @@ func (s *agentSigner) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts
 
 // SignMessage signs by the hash that belongs to the key, and by no other.
 func (s *agentSigner) SignMessage(_ io.Reader, msg []byte, opts crypto.SignerOpts) ([]byte, error) {
-	if opts.HashFunc() != hashOf(s.pub) {
+	if opts.HashFunc() != s.pub.Hash() {
 		return nil, errors.New("the key does not sign by that hash")
 	}
 	req := sshkey.AppendBytes(sshkey.AppendBytes([]byte{signRequest}, s.pub.Blob), msg)
@@ -107,33 +103,12 @@ func (s *agentSigner) SignMessage(_ io.Reader, msg []byte, opts crypto.SignerOpt
 	if err != nil {
 		return nil, err
 	}
-	sig := &sshkey.Reader{B: r.Bytes()}
-	sig.Bytes() // algorithm
-	raw := sig.Bytes()
-	if r.End() != nil || sig.End() != nil {
+	sig := r.Bytes()
+	if r.End() != nil {
 		return nil, errors.New("ssh-agent: malformed signature")
 	}
-	if _, ok := s.pub.Key.(ed25519.PublicKey); ok {
-		return raw, nil
+	if sig, err = s.pub.X509Signature(sig); err != nil {
+		return nil, fmt.Errorf("ssh-agent: %w", err)
 	}
-	n := &sshkey.Reader{B: raw}
-	rs := struct{ R, S *big.Int }{n.Int(), n.Int()}
-	if n.End() != nil {
-		return nil, errors.New("ssh-agent: malformed signature")
-	}
-	return asn1.Marshal(rs)
-}
-
-// hashOf is the hash by which ssh has a key sign.
-func hashOf(pub *sshkey.Public) crypto.Hash {
-	k, ok := pub.Key.(*ecdsa.PublicKey)
-	switch {
-	case !ok:
-		return 0
-	case k.Curve.Params().BitSize == 256:
-		return crypto.SHA256
-	case k.Curve.Params().BitSize == 384:
-		return crypto.SHA384
-	}
-	return crypto.SHA512
+	return sig, nil
 }

@@ -1,9 +1,12 @@
 package door
 
 import (
+	"context"
+	"errors"
 	"io"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/yamux"
@@ -53,4 +56,18 @@ func Serve(m *yamux.Session, serve func(net.Conn)) error {
 			stream.Close()
 		}
 	}
+}
+
+// Left gives the error by which Serve has ended, and none where the caller, or ctx, meant it
+// to: who has what it wanted leaves without a word.
+func Left(ctx context.Context, err error) error {
+	for _, end := range []error{io.EOF, yamux.ErrSessionShutdown, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE} {
+		if errors.Is(err, end) {
+			return nil
+		}
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }

@@ -127,6 +127,9 @@ func CheckHost(file, name string, key *sshkey.Public) error {
 	if err == ErrUnknownHost && askHost(name, key) {
 		return addHost(file, name, key)
 	}
+	if err == ErrUnknownHost {
+		return fmt.Errorf("%s (%s): %w: say yes to it once on a terminal, or put its key into %s", name, key.Fingerprint(), err, file)
+	}
 	return fmt.Errorf("%s (%s): %w", name, key.Fingerprint(), err)
 }
 

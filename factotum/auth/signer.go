@@ -4,13 +4,9 @@ import (
 	"bytes"
 	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"encoding/asn1"
 	"encoding/base64"
 	"errors"
 	"io"
-	"math/big"
 	"strings"
 
 	"ninespace/factotum/sshkey"
@@ -63,18 +59,7 @@ func (s *Signer) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]
 // SignMessage signs a message, whose hash is the one that belongs to the key. What TLS 1.3
 // has signed in a handshake factotum signs by proto tls, which signs nothing else.
 func (s *Signer) SignMessage(_ io.Reader, msg []byte, opts crypto.SignerOpts) ([]byte, error) {
-	want := crypto.Hash(0)
-	if k, ok := s.pub.Key.(*ecdsa.PublicKey); ok {
-		switch k.Curve.Params().BitSize {
-		case 256:
-			want = crypto.SHA256
-		case 384:
-			want = crypto.SHA384
-		default:
-			want = crypto.SHA512
-		}
-	}
-	if opts.HashFunc() != want {
+	if opts.HashFunc() != s.pub.Hash() {
 		return nil, errors.New("the key does not sign by that hash")
 	}
 	for _, role := range []string{"client", "server"} {
@@ -86,24 +71,7 @@ func (s *Signer) SignMessage(_ io.Reader, msg []byte, opts crypto.SignerOpts) ([
 	if err != nil {
 		return nil, err
 	}
-	in := &sshkey.Reader{B: sig}
-	in.Bytes()
-	raw := in.Bytes()
-	if in.End() != nil {
-		return nil, errReply
-	}
-	switch s.pub.Key.(type) {
-	case ed25519.PublicKey:
-		return raw, nil
-	case *ecdsa.PublicKey:
-		n := &sshkey.Reader{B: raw}
-		rs := struct{ R, S *big.Int }{n.Int(), n.Int()}
-		if n.End() != nil {
-			return nil, errReply
-		}
-		return asn1.Marshal(rs)
-	}
-	return nil, errors.New("only Ed25519 and ECDSA keys sign for TLS")
+	return s.pub.X509Signature(sig)
 }
 
 // ask has factotum sign.

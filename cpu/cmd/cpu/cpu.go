@@ -191,6 +191,9 @@ func (o *options) run(ctx context.Context, at string, std [3]*os.File) error {
 	if c.Addr = addr; user != "" {
 		c.User = user
 	}
+	if o.verbose {
+		o.Log("%s", o.mounts())
+	}
 	if o.plan9 {
 		return c.RunPlan9(ctx, std)
 	}
@@ -206,6 +209,24 @@ func (o *options) run(ctx context.Context, at string, std [3]*os.File) error {
 		c.Resident = func(ctx context.Context) (net.Conn, string, error) { return kept(ctx, &c, o) }
 	}
 	return c.Run(ctx, std)
+}
+
+// mounts says what the far side is given, and where the command begins.
+func (o *options) mounts() string {
+	s := o.tree + " is /mnt/term there"
+	if o.patterns != "" {
+		s += ", what of it " + o.patterns + " says"
+	}
+	if o.readOnly {
+		s += ", for reading only"
+	}
+	if o.Own {
+		s += ", and the root"
+	}
+	if o.nsfile != "" {
+		s += ", with the lines of " + o.nsfile
+	}
+	return s + "; the command begins in " + o.Dir
 }
 
 // place says where the command runs, and what of this machine's root may be its own.

@@ -15,8 +15,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"ninespace/cpu"
 	"ninespace/exportfs/door"
 	"ninespace/srv"
@@ -153,12 +151,7 @@ func keep(ctx context.Context, o *options) error {
 		word.Close()
 		return &exit{1}
 	}
-	unix.Setsid()
-	os.Chdir("/")
-	if null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0); err == nil {
-		unix.Dup3(int(null.Fd()), 2, 0)
-		null.Close()
-	}
+	door.Detach(2)
 	l, err := srv.Post(o.keptAs(&o.Cmd)) // not if another one was quicker
 	if err != nil {
 		l = nil

@@ -67,7 +67,9 @@ The options are:
 	               factotum's (SHA256:...)
 	-a file        who is whom, instead of /etc/ninespace/users
 	-t time        keep the session of a TCP caller whose link is lost for so long,
-	               such as 10m, until the caller has made another; default 1h
+	               such as 10m, until the caller has made another; default 1h. Of a
+	               caller that was killed, whose machine closes the link, it is two
+	               minutes at most
 	-n nsfile      build each name space from this namespace(6) file before the
 	               caller's own lines; the default is newns's
 	-i             serve one session on standard input and output, for whoever

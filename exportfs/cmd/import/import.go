@@ -184,18 +184,11 @@ func (o *options) background(name string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	err := o.serve(ctx, name, idle, func() error {
-		null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-		if err != nil {
+		o.Log, o.Stderr = nil, nil
+		if err := door.Detach(0, 1, 2); err != nil {
 			return err
 		}
-		defer null.Close()
-		unix.Setsid() // from here on no terminal's signals are ours
-		o.Log, o.Stderr = nil, nil
-		for fd := range 3 {
-			unix.Dup3(int(null.Fd()), fd, 0)
-		}
-		os.Chdir("/")
-		_, err = tell.WriteString("ok\n")
+		_, err := tell.WriteString("ok\n")
 		tell.Close()
 		return err
 	})

@@ -1,0 +1,139 @@
+package cpu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"ninespace/srv/client"
+	"ninespace/srv/p9"
+)
+
+// A session is one conversation of the far side's execfs.
+type session struct {
+	conn *client.Conn
+	dir  *client.Fid // its directory
+	ctl  *client.Fid
+	arch string // of the far side
+
+	number string // the conversation's
+}
+
+// newSession makes a conversation, with a far side that answers soon.
+func newSession(ctx context.Context, stream io.ReadWriteCloser, n string) (*session, error) {
+	limit := time.AfterFunc(greetLimit, func() { stream.Close() })
+	s, err := converse(ctx, stream, n)
+	if !limit.Stop() {
+		return nil, fmt.Errorf("no answer within %v", greetLimit)
+	}
+	return s, err
+}
+
+// greetLimit is how long the far side may take to answer at first.
+var greetLimit = 10 * time.Second
+
+// converse makes a conversation, or goes on with the one of a number.
+func converse(ctx context.Context, stream io.ReadWriteCloser, number string) (s *session, err error) {
+	cc, err := client.New(ctx, stream, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			cc.Close()
+		}
+	}()
+	root, err := cc.Attach(ctx, nil, "", "")
+	if err != nil {
+		return nil, err
+	}
+	at := []string{"clone"}
+	if number != "" {
+		at = []string{number, "ctl"}
+	}
+	ctl, err := root.WalkOpen(ctx, p9.ORDWR, at...)
+	if err != nil && number != "" {
+		return nil, fmt.Errorf("no command %s was left there: %w", number, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var b [16]byte
+	n, err := ctl.Read(ctx, b[:], 0)
+	if err != nil {
+		return nil, err
+	}
+	name := strings.TrimSpace(string(b[:n]))
+	dir, err := root.Walk(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return &session{conn: cc, dir: dir, ctl: ctl, number: name}, nil
+}
+
+func (s *session) open(ctx context.Context, name string, mode p9.Mode) (*client.Fid, error) {
+	return s.dir.WalkOpen(ctx, mode, name)
+}
+
+// names gives the conversation lines of namespace(6).
+func (s *session) names(ctx context.Context, lines string) error {
+	if lines == "" {
+		return nil
+	}
+	f, err := s.open(ctx, "ns", p9.OWRITE|p9.OTRUNC)
+	if err != nil {
+		return err
+	}
+	defer f.Clunk(ctx)
+	_, err = f.Write(ctx, []byte(lines), 0)
+	return err
+}
+
+// files opens the command's files, all at once.
+func (s *session) files(ctx context.Context) (files [4]*client.Fid, err error) {
+	var errs [4]error
+	var wg sync.WaitGroup
+	for i, name := range [...]string{"0", "1", "2", "wait"} {
+		wg.Go(func() {
+			mode := p9.OREAD
+			if i == 0 {
+				mode = p9.OWRITE
+			}
+			files[i], errs[i] = s.open(ctx, name, mode)
+		})
+	}
+	wg.Wait()
+	return files, errors.Join(errs[:]...)
+}
+
+// reader and writer are a fid's bytes in order.
+type reader struct {
+	ctx context.Context
+	f   *client.Fid
+	off int64
+}
+
+func (r *reader) Read(p []byte) (int, error) {
+	n, err := r.f.Read(r.ctx, p, r.off)
+	r.off += int64(n)
+	if n == 0 && err == nil {
+		err = io.EOF
+	}
+	return n, err
+}
+
+type writer struct {
+	ctx context.Context
+	f   *client.Fid
+	off int64
+}
+
+func (w *writer) Write(p []byte) (int, error) {
+	n, err := w.f.Write(w.ctx, p, w.off)
+	w.off += int64(n)
+	return n, err
+}

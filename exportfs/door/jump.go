@@ -1,0 +1,69 @@
+package door
+
+import (
+	"context"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"ninespace/srv/client"
+)
+
+// stream connects to a host, through others if that is wanted.
+func (d *Dialer) stream(ctx context.Context, address string) (net.Conn, error) {
+	if d.Jump == "" && d.net != "" {
+		host, port, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		return client.DialStream(ctx, d.net+"/tcp!"+host+"!"+port, "")
+	}
+	if d.Jump == "" {
+		nd := net.Dialer{Timeout: greetLimit}
+		return nd.DialContext(ctx, "tcp", address)
+	}
+	over := *d
+	last := d.Jump
+	over.Jump = ""
+	if i := strings.LastIndexByte(d.Jump, ','); i >= 0 {
+		over.Jump, last = d.Jump[:i], d.Jump[i+1:]
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	at, w := last, Want{Service: Dial, Arg: "tcp!" + host + "!" + port}
+	if u, h, ok := strings.Cut(last, "@"); ok && !strings.HasPrefix(last, "ssh!") {
+		at, w.User = h, u
+	}
+	c, err := over.Dial(ctx, at, w)
+	if err != nil {
+		return nil, err
+	}
+	d.log("through %s", last)
+	return &netConn{ReadWriteCloser: c.ReadWriteCloser}, nil
+}
+
+// A netConn is a stream as TLS wants it.
+type netConn struct {
+	io.ReadWriteCloser
+}
+
+type nowhere string
+
+func (nowhere) Network() string  { return "door" }
+func (n nowhere) String() string { return string(n) }
+
+func (c *netConn) LocalAddr() net.Addr  { return nowhere("here") }
+func (c *netConn) RemoteAddr() net.Addr { return nowhere("through a door") }
+
+func (c *netConn) SetDeadline(t time.Time) error {
+	if s, ok := c.ReadWriteCloser.(interface{ SetDeadline(time.Time) error }); ok {
+		return s.SetDeadline(t)
+	}
+	return nil
+}
+
+func (c *netConn) SetReadDeadline(t time.Time) error  { return c.SetDeadline(t) }
+func (c *netConn) SetWriteDeadline(t time.Time) error { return c.SetDeadline(t) }
