@@ -44,8 +44,14 @@ On systems other than Linux nine has only the commands that a client needs.
 package main
 
 import (
+	_ "embed"
+
 	"ninespace/cpu/cmd/cpu"
 	"ninespace/cpu/cmd/cpud"
+	"ninespace/doc"
+	"ninespace/doc/cmd/complete"
+	"ninespace/doc/cmd/help"
+	"ninespace/doc/cmd/man"
 	"ninespace/exportfs/cmd/exportfs"
 	imp "ninespace/exportfs/cmd/import"
 	"ninespace/factotum/cmd/factotum"
@@ -77,61 +83,61 @@ import (
 	"ninespace/srv/cmd/srv"
 )
 
+//go:embed main.go
+var page string
+
+func main() { doc.Run(table()) }
+
+func table() doc.Table {
+	return doc.Table{Commands: commands, Scripts: bin.Names, Script: script, Man: page}
+}
+
 // commands is the table, and all the wiring there is. To add a command, import
-// its package and add its line, in order of the names. It is a function and
-// not a variable because man, which is in it, reads it.
-func commands() []command {
-	return []command{
-		{"9p", ninep.Main, ninep.Man},
-		{"bind", bind.Main, bind.Man},
-		{"complete", complete, completePage},
-		{"cpu", cpu.Main, cpu.Man},
-		{"cpud", cpud.Main, cpud.Man},
-		{"devfs", devfs.Main, devfs.Man},
-		{"diskfs", diskfs.Main, diskfs.Man},
-		{"doctor", doctor.Main, doctor.Man},
-		{"envfs", envfs.Main, envfs.Man},
-		{"execfs", execfs.Main, execfs.Man},
-		{"exportfs", exportfs.Main, exportfs.Man},
-		{"factotum", factotum.Main, factotum.Man},
-		{"help", help, helpPage},
-		{"import", imp.Main, imp.Man},
-		{"init", boot.Main, boot.Man},
-		{"initramfs", initramfs.Main, initramfs.Man},
-		{"ipcfs", ipcfs.Main, ipcfs.Man},
-		{"man", man, manPage},
-		{"mount", mount.Main, mount.Man},
-		{"netboot", netboot.Main, netboot.Man},
-		{"netfs", netfs.Main, netfs.Man},
-		{"newns", newns.Main, newns.Man},
-		{"ns", ns.Main, ns.Man},
-		{"nsd", nsd.Main, nsd.Man},
-		{"procfs", procfs.Main, procfs.Man},
-		{"ramfs", ramfs.Main, ramfs.Man},
-		{"rc", rc.Main, rc.Man},
-		{"rcfmt", rcfmt.Main, rcfmt.Man},
-		{"rfork", rfork.Main, rfork.Man},
-		{"srv", srv.Main, srv.Man},
-		{"unmount", unmount.Main, unmount.Man},
-		{"up", up.Main, up.Man},
-		{"vm", vm.Main, vm.Man},
+// its package and add its line, in order of the names.
+func commands() []doc.Command {
+	t := table() // for those that read it
+	return []doc.Command{
+		{Name: "9p", Main: ninep.Main, Man: ninep.Man},
+		{Name: "bind", Main: bind.Main, Man: bind.Man},
+		{Name: "complete", Main: complete.Main(t), Man: complete.Man},
+		{Name: "cpu", Main: cpu.Main, Man: cpu.Man},
+		{Name: "cpud", Main: cpud.Main, Man: cpud.Man},
+		{Name: "devfs", Main: devfs.Main, Man: devfs.Man},
+		{Name: "diskfs", Main: diskfs.Main, Man: diskfs.Man},
+		{Name: "doctor", Main: doctor.Main, Man: doctor.Man},
+		{Name: "envfs", Main: envfs.Main, Man: envfs.Man},
+		{Name: "execfs", Main: execfs.Main, Man: execfs.Man},
+		{Name: "exportfs", Main: exportfs.Main, Man: exportfs.Man},
+		{Name: "factotum", Main: factotum.Main, Man: factotum.Man},
+		{Name: "help", Main: help.Main(t), Man: help.Man},
+		{Name: "import", Main: imp.Main, Man: imp.Man},
+		{Name: "init", Main: boot.Main, Man: boot.Man},
+		{Name: "initramfs", Main: initramfs.Main, Man: initramfs.Man},
+		{Name: "ipcfs", Main: ipcfs.Main, Man: ipcfs.Man},
+		{Name: "man", Main: man.Main(t), Man: man.Man},
+		{Name: "mount", Main: mount.Main, Man: mount.Man},
+		{Name: "netboot", Main: netboot.Main, Man: netboot.Man},
+		{Name: "netfs", Main: netfs.Main, Man: netfs.Man},
+		{Name: "newns", Main: newns.Main, Man: newns.Man},
+		{Name: "ns", Main: ns.Main, Man: ns.Man},
+		{Name: "nsd", Main: nsd.Main, Man: nsd.Man},
+		{Name: "procfs", Main: procfs.Main, Man: procfs.Man},
+		{Name: "ramfs", Main: ramfs.Main, Man: ramfs.Man},
+		{Name: "rc", Main: rc.Main, Man: rc.Man},
+		{Name: "rcfmt", Main: rcfmt.Main, Man: rcfmt.Man},
+		{Name: "rfork", Main: rfork.Main, Man: rfork.Man},
+		{Name: "srv", Main: srv.Main, Man: srv.Man},
+		{Name: "unmount", Main: unmount.Main, Man: unmount.Man},
+		{Name: "up", Main: up.Main, Man: up.Man},
+		{Name: "vm", Main: vm.Main, Man: vm.Man},
 	}
 }
 
-// scripts gives the commands that are scripts of rc.
-func scripts() []command {
-	var all []command
-	for _, name := range bin.Names() {
-		c, _ := lookupScript(name)
-		all = append(all, c)
-	}
-	return all
-}
-
-func lookupScript(name string) (command, bool) {
+// script finds a command that is a script of rc.
+func script(name string) (doc.Command, bool) {
 	text, ok := bin.Text(name)
 	if !ok {
-		return command{}, false
+		return doc.Command{}, false
 	}
-	return command{name, rc.Script(name, text), bin.Man(text)}, true
+	return doc.Command{Name: name, Main: rc.Script(name, text), Man: bin.Man(text)}, true
 }

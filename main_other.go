@@ -3,24 +3,34 @@
 package main
 
 import (
+	_ "embed"
+
+	"ninespace/doc"
+	"ninespace/doc/cmd/complete"
+	"ninespace/doc/cmd/help"
+	"ninespace/doc/cmd/man"
 	"ninespace/factotum/cmd/factotum"
 	"ninespace/rc/cmd/rcfmt"
 	ninep "ninespace/srv/cmd/9p"
 )
 
-// commands is what a client needs of the table in main.go.
-func commands() []command {
-	return []command{
-		{"9p", ninep.Main, ninep.Man},
-		{"complete", complete, completePage},
-		{"factotum", factotum.Main, factotum.Man},
-		{"help", help, helpPage},
-		{"man", man, manPage},
-		{"rcfmt", rcfmt.Main, rcfmt.Man},
+//go:embed main.go
+var page string
+
+func main() { doc.Run(table()) }
+
+func table() doc.Table { return doc.Table{Commands: commands, Man: page} }
+
+// commands is what a client needs of the table in main.go. There are no scripts, which are
+// rc's, which is Linux's.
+func commands() []doc.Command {
+	t := table()
+	return []doc.Command{
+		{Name: "9p", Main: ninep.Main, Man: ninep.Man},
+		{Name: "complete", Main: complete.Main(t), Man: complete.Man},
+		{Name: "factotum", Main: factotum.Main, Man: factotum.Man},
+		{Name: "help", Main: help.Main(t), Man: help.Man},
+		{Name: "man", Main: man.Main(t), Man: man.Man},
+		{Name: "rcfmt", Main: rcfmt.Main, Man: rcfmt.Man},
 	}
 }
-
-// scripts are rc's, which is Linux's.
-func scripts() []command { return nil }
-
-func lookupScript(string) (command, bool) { return command{}, false }

@@ -138,6 +138,7 @@ func (r *Resident) stream(c net.Conn, alive, alone bool) {
 		}
 		return
 	}
+	r.settle()
 	s, err := r.mux.Open()
 	if err != nil {
 		return
@@ -147,6 +148,16 @@ func (r *Resident) stream(c net.Conn, alive, alone bool) {
 		return
 	}
 	relay(c, s)
+}
+
+// settle has the far side, which keeps what it knows of the caller's tree, forget what has
+// changed: a command sees what was done here before it began.
+func (r *Resident) settle() {
+	if l, ok := r.Tree.(srv.Leaser); ok {
+		ctx, cancel := context.WithTimeout(context.Background(), aLive)
+		defer cancel()
+		l.Leases().Settle(ctx)
+	}
 }
 
 // busy tells whether a command that was left runs there.

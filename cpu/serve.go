@@ -36,6 +36,10 @@ type Config struct {
 
 	// Export serves a caller who wants a tree; nil: none is given.
 	Export func(ctx context.Context, c *door.Conn) error
+
+	// Proc is seen at /mnt/proc and Dev at /mnt/dev by the script of somebody who came
+	// from Plan 9, as what Linux does not have in /proc and /dev.
+	Proc, Dev srv.File
 }
 
 // Serve gives a caller who has been let in what it wants, as the user that this process
@@ -53,6 +57,8 @@ func Serve(ctx context.Context, c *door.Conn, cfg Config) error {
 		return serveCommands(ctx, c, cfg)
 	case door.Dial:
 		return serveDial(ctx, c)
+	case door.Plan9:
+		return servePlan9(ctx, c, cfg)
 	case door.Export:
 		if cfg.Export != nil {
 			return cfg.Export(ctx, c)
@@ -225,7 +231,7 @@ func (s *server) start(ctx context.Context, cmd *exec.Cmd, text string) error {
 		cmd.Env = append(words(cmd.Env), "SSH_ORIGINAL_COMMAND="+strings.Join(cmd.Args, " "))
 		cmd.Path, cmd.Args, cmd.Dir = "/bin/sh", []string{"sh", "-c", s.cfg.Command}, ""
 	} else {
-		sources = append(sources, ns.Source{Name: "cpud", Text: "mount -c #d/0 /mnt/term"}, ns.Source{Name: "nsfile", Text: text})
+		sources = append(sources, ns.Source{Name: "cpud", Text: "mount -c -C #d/0 /mnt/term"}, ns.Source{Name: "nsfile", Text: text})
 	}
 	sp, err := s.use()
 	if err != nil {
@@ -297,17 +303,9 @@ func (s *server) tree() (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	conn, far, err := door.Pair()
 	if err != nil {
 		stream.Close()
-		return nil, err
-	}
-	ours := os.NewFile(uintptr(fds[0]), "tree")
-	defer ours.Close()
-	conn, err := net.FileConn(ours)
-	if err != nil {
-		stream.Close()
-		syscall.Close(fds[1])
 		return nil, err
 	}
 	pump := func(dst io.WriteCloser, src io.ReadCloser) {
@@ -317,7 +315,7 @@ func (s *server) tree() (*os.File, error) {
 	}
 	s.pumps.Go(func() { pump(conn, stream) })
 	s.pumps.Go(func() { pump(stream, conn) })
-	return os.NewFile(uintptr(fds[1]), "tree"), nil
+	return far, nil
 }
 
 func (s *server) close() {

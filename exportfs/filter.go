@@ -25,6 +25,18 @@ func (d *dir) Guard() {}
 // Descriptor says that diskfs has one for it.
 func (d *dir) Descriptor() {}
 
+// Whole is the directory with all its entries.
+func (d *dir) Whole() srv.File { return d.File }
+
+// Leases gives the tree's: they tell of files that were looked at, by number, and so of none
+// that is not given, and of a directory that something in it has changed.
+func (d *dir) Leases() *srv.Leases {
+	if l, ok := d.File.(srv.Leaser); ok {
+		return l.Leases()
+	}
+	return nil
+}
+
 func (d *dir) Clunk() { srv.Clunk(d.File) }
 
 // Close lets the tree go, for its root.
@@ -165,8 +177,8 @@ func (d *dir) Wstat(ctx context.Context, w p9.Wstat) error { return srv.Wstat(ct
 
 // under gives the file that is wrapped, if it is.
 func under(f srv.File) srv.File {
-	if d, ok := f.(*dir); ok {
-		return d.File
+	if d, ok := f.(srv.Part); ok {
+		return d.Whole()
 	}
 	return f
 }

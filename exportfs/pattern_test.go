@@ -131,6 +131,76 @@ func TestPatterns(t *testing.T) {
 	}
 }
 
+// TestPatternsLeases: who is given a part of a tree has leases of it, and is told of no file
+// that is not given.
+func TestPatternsLeases(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(t.Name()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	os.MkdirAll(filepath.Join(dir, "src"), 0o755)
+	write("src/a.c")
+	write("src/a.o")
+	p, err := exportfs.ParsePatterns(strings.NewReader("- \\.o$"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := export(t, trees.Config{Root: dir, Patterns: p}, "")
+	s, err := f.mux(t).Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := client.New(t.Context(), s, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	ctx := t.Context()
+	root, err := c.Attach(ctx, nil, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := make(chan uint64, 100)
+	l, err := c.Lease(ctx, func(c client.Changes) {
+		for _, p := range c.Paths {
+			told <- p
+		}
+		if len(c.None) > 0 {
+			t.Errorf("told of %+v", c)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.End()
+	tree := client.Fsys{Root: root}
+	look := func(name string) uint64 {
+		t.Helper()
+		st, err := tree.Lstat(ctx, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return st.Qid.Path
+	}
+	src, file := look("src"), look("src/a.c")
+	write("src/b.o") // of which the directory's times tell
+	if got := <-told; got != src {
+		t.Errorf("told of %x, not of the directory %x", got, src)
+	}
+	write("src/a.o")
+	write("src/a.c")
+	for got := range told {
+		if got == file {
+			break
+		} else if got != src {
+			t.Errorf("told of %x, which was not looked at", got)
+		}
+	}
+}
+
 // TestPatternsWhole: with nothing left out the tree is a conforming one.
 func TestPatternsWhole(t *testing.T) {
 	p, err := exportfs.ParsePatterns(strings.NewReader("- ^/nothing$"))

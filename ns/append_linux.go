@@ -43,6 +43,21 @@ func (h *fileHandle) writer(ctx context.Context, flags uint32) (srv.Writer, erro
 	return nil, unix.EACCES
 }
 
+// flush waits for writes that were answered before the server had.
+func (h *fileHandle) flush(ctx context.Context) error {
+	h.plain.mu.Lock()
+	hs := [...]srv.Handle{h.h, h.plain.h}
+	h.plain.mu.Unlock()
+	for _, h := range hs {
+		if w, ok := h.(flusher); ok {
+			if err := w.Flush(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // clunk lets the file go.
 func (p *plainHandle) clunk() {
 	p.mu.Lock()

@@ -139,7 +139,7 @@ func (f *fuseFS) getattr(ctx *reqCtx, n *node, c *Chan, fh uint64, out *devfuse.
 	}
 	if !n.dir && st.Qid.Vers != 0 {
 		out.SetTimeout(fileTimeout)
-		n.tell(&st)
+		n.tell(ctx, &st)
 	}
 	f.attr(&st, c, &out.Attr)
 	if n.isRoot() {

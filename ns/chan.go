@@ -98,6 +98,13 @@ func (c *Chan) close() {
 	}
 }
 
+// unused lets a server's device go if no Chan is on it.
+func (d *Dev) unused() {
+	if d.refs.Load() == 0 {
+		d.hangup()
+	}
+}
+
 func closeAll(cs []*Chan) {
 	for _, c := range cs {
 		c.close()

@@ -65,7 +65,7 @@ type EngineOptions struct {
 	Commands  []string             // names in /mnt/bin
 	Scripts   map[string]string    // files in /mnt/bin, by name
 	Namespace string               // directory of posted servers
-	Streams   []io.ReadWriteCloser // #d/0, #d/1 ...
+	Streams   []io.ReadWriteCloser // #d/0, #d/1 ..., whose trees are kept as with MCACHE
 	Bases     []string             // directories of the host's root that are mounted by the kernel
 	NoGraft   bool                 // mount nothing of the host's beside Bases
 	V9fs      bool                 // mount servers' trees by the kernel's 9P client where that is the same
@@ -84,8 +84,15 @@ func NewEngine(o EngineOptions) *Engine {
 	for _, d := range []*Dev{e.rootDev, e.host, e.srvDev} {
 		d.refs.Add(1) // they stay
 	}
-	for _, s := range o.Streams {
-		e.streams = append(e.streams, newStream(s, nil))
+	for i, s := range o.Streams {
+		s := newStream(s, nil)
+		s.keep, s.kept = e.keep, map[string]*Dev{}
+		e.streams = append(e.streams, s)
+		go func() { // the first mount need not wait for it
+			if d, err := s.attach(context.Background(), fmt.Sprintf("#d/%d", i), ""); err == nil {
+				d.root.Stat(context.Background())
+			}
+		}()
 	}
 	return e
 }

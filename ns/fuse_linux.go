@@ -34,9 +34,10 @@ type fuseFS struct {
 	own ids
 	exp bool // the kernel can be told to ask again for a name
 
-	conn  *devfuse.Conn // nil: none
-	alone atomic.Bool   // the kernel is lent no files
-	waits lockWaits
+	conn   *devfuse.Conn // nil: none
+	alone  atomic.Bool   // the kernel is lent no files
+	waits  lockWaits
+	writes atomic.Uint64 // how many there were
 
 	mu    sync.RWMutex
 	nodes map[uint64]*node
@@ -77,7 +78,8 @@ type node struct {
 	ch     *Chan
 	vers   atomic.Uint64 // a file's version at its last open, plus 1
 	attrs  atomic.Uint64 // and that of the attributes that the kernel was told last
-	length atomic.Uint64 // the length among these
+	length atomic.Uint64 // and how long it takes the file to be
+	wrote  atomic.Uint64 // fuseFS.writes at its last write
 	busy   atomic.Int32  // requests that hold the directory's lock in the kernel
 	backing
 	locks atomic.Pointer[lockState]
@@ -274,10 +276,20 @@ func (f *fuseFS) removed(dir *node, name string) {
 	delete(dir.kids, name)
 }
 
-// tell remembers what the kernel is told of a file.
-func (n *node) tell(st *p9.Stat) {
+// tell remembers what the kernel is told of a file. Like the kernel it does not take a
+// length for the present one that was asked for before the file was written.
+func (n *node) tell(ctx *reqCtx, st *p9.Stat) {
 	n.attrs.Store(uint64(st.Qid.Vers) + 1)
-	n.length.Store(st.Length)
+	if was := n.length.Load(); n.wrote.Load() <= ctx.writes {
+		n.length.CompareAndSwap(was, st.Length)
+	}
+}
+
+// grew follows a write, by which the kernel takes the file to have an end at least there.
+func (f *fuseFS) grew(n *node, end uint64) {
+	n.wrote.Store(f.writes.Add(1))
+	for was := n.length.Load(); was < end && !n.length.CompareAndSwap(was, end); was = n.length.Load() {
+	}
 }
 
 func groupDir(id int) string { return "g" + strconv.Itoa(id) }

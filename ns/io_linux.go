@@ -297,6 +297,9 @@ func (f *fuseFS) Write(cancel <-chan struct{}, in *devfuse.WriteIn, data []byte)
 	if n <= 0 && err != nil {
 		return 0, status(err)
 	}
+	if !h.direct {
+		f.grew(h.n, in.Offset+uint64(n))
+	}
 	if in.WriteFlags&devfuse.WriteKillSuidgid != 0 {
 		f.killSuid(ctx, h.c, in.Gid)
 	}
@@ -328,5 +331,8 @@ func (f *fuseFS) Fsync(cancel <-chan struct{}, in *devfuse.FsyncIn) syscall.Errn
 	}
 	ctx := f.ctx(cancel, &in.InHeader, h.n)
 	defer ctx.finish()
+	if err := h.flush(ctx); err != nil {
+		return status(err)
+	}
 	return status(s.Sync(ctx, in.FsyncFlags&1 != 0))
 }

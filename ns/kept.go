@@ -34,7 +34,7 @@ type cache struct {
 	noAttr bool             // ... and the server has none
 
 	lease lease
-	tell  func(paths []uint64, all bool)
+	tell  func(paths []uint64, all bool) // tells the kernel of files that others change, by their qid.path, or of all
 }
 
 // A kept is a file of such a tree. Its fid is not got before something needs it: until
@@ -91,9 +91,8 @@ type ticket struct {
 	clock uint64
 }
 
-// keep makes a device's tree one that is kept. tell is told of files that others change,
-// by their qid.path, or of all.
-func (d *Dev) keep(ctx context.Context, tell func(paths []uint64, all bool)) {
+// keep makes a server's tree one that is kept, if it is not already.
+func (e *Engine) keep(d *Dev) {
 	f, ok := d.root.(*mntFile)
 	if !ok {
 		return
@@ -107,8 +106,13 @@ func (d *Dev) keep(ctx context.Context, tell func(paths []uint64, all bool)) {
 		c.lease.end()
 		hangup()
 	}
-	c.tell = tell
-	c.lease.begin(ctx, c)
+	// The kernel is told of what others change.
+	c.tell = func(paths []uint64, all bool) {
+		if tell := e.forgotten.Load(); tell != nil {
+			(*tell)(d.id, paths, all)
+		}
+	}
+	c.lease.begin(c)
 }
 
 // file gives what is known of a file, or begins to know it. c.mu is held.
@@ -190,13 +194,13 @@ func (c *cache) enter(dir *kept, name string, st *p9.Stat, t ticket) *kept {
 		delete(c.files, k.path)
 		k = c.file(st.Qid.Path)
 	}
+	k.take(st, t)
 	if dir != nil {
 		k.dir, k.name = dir, name
 		if dir.st.Qid.Vers != 0 && t.holds(dir) {
 			dir.know(name, k, t)
 		}
 	}
-	k.take(st, t)
 	c.trim()
 	return k
 }

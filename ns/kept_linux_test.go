@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"ninespace/srv"
 	"ninespace/srv/diskfs"
+	"ninespace/srv/p9"
 	"ninespace/srv/ramfs"
 	"ninespace/srv/srvtest"
 )
@@ -81,9 +83,7 @@ func testTwoNodes(t *testing.T, root srv.File, most int) {
 	}
 }
 
-// TestTwoNodesOpen has a node see what the other writes to a file that it has open. A
-// process of its own has it: one that starts others must have none of a mount that it
-// serves, as a child closes it before the start is over.
+// TestTwoNodesOpen has a node see what the other writes to a file that it has open.
 func TestTwoNodesOpen(t *testing.T) {
 	a, b, _ := twoNodes(t, ramfs.New())
 	a.sh(t, "/n/x", ": >f")
@@ -211,4 +211,32 @@ func TestKeptBehind(t *testing.T) {
 		printf text | dd of=f bs=1 seek=2000 conv=notrunc 2>/dev/null
 		chmod 6$((i%8))0 f; test $(stat -c %s.%a f) = 2004.6$((i%8))0 || { stat f; exit 1; }
 	done`)
+}
+
+// TestKeptMany goes through a directory of which only the names are asked for at first, as
+// it is large: again and again the same comes out, and what is known is not asked for anew
+// with each name.
+func TestKeptMany(t *testing.T) {
+	t.Setenv("NINE_TEST_KEEP", "1m")
+	const n = 1000
+	root := ramfs.New()
+	for i := range n {
+		if _, _, err := srv.Create(t.Context(), root, fmt.Sprintf("d%d", i), os.ModeDir|0o777, p9.OREAD); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := srvtest.NewLink(t, srv.New(root), time.Millisecond)
+	m := mountGroup(t, "mount -C "+l.Addr+" /n/x")
+	for i := range 3 {
+		l.Traffic()
+		got := m.sh(t, "/n/x", "stat -c %F * | uniq -c; find . -mindepth 1 -maxdepth 1 -type d | wc -l")
+		if want := fmt.Sprintf("%7d directory\n%d\n", n, n); got != want {
+			t.Errorf("time %d: %q, not %q", i, got, want)
+		}
+		traffic := l.Traffic()
+		t.Log(traffic)
+		if most := []int{4, 0, 0}[i]; traffic.Of[p9.Tlopen] > most {
+			t.Errorf("time %d: the directory was read %d times, not %d", i, traffic.Of[p9.Tlopen], most)
+		}
+	}
 }

@@ -85,7 +85,7 @@ func (k *kept) WalkStat(ctx context.Context, name string) (srv.File, p9.Stat, er
 	}
 	n, ok, many := k.find(name)
 	if !ok && many {
-		if _, err := k.load(ctx); err == nil {
+		if _, err := k.load(ctx, true); err == nil {
 			n, ok, _ = k.find(name)
 		}
 	}
@@ -166,17 +166,24 @@ func (k *kept) find(name string) (n *kept, ok, many bool) {
 	case is && (all || k.c.good(e.k.at)): // else the name is asked for with the attributes
 		return e.k.hold(), true, false
 	}
-	k.misses++
-	many = (k.misses == batchAt || k.misses >= batchLarge) && k.st.Qid.Vers != 0 && k.c.conn.Ordered()
+	if k.misses++; k.st.Qid.Vers == 0 || !k.c.conn.Ordered() {
+		return nil, false, false
+	}
+	switch k.misses {
+	case batchAt: // a large directory's listing has no more than is known already
+		many = !all || len(k.names) <= largeDir
+	case batchLarge:
+		many = true
+	}
 	return nil, false, many
 }
 
 // loadMost is how many entries a directory has at most that is read as a whole.
 const loadMost = 1 << 14
 
-// load reads the directory, unless its names are known, and asks for the attributes of
-// its files.
-func (k *kept) load(ctx context.Context) ([]p9.Dirent, error) {
+// load reads the directory, unless its names are known and will do, and asks for the
+// attributes of its files, unless it is large and few of them were asked for.
+func (k *kept) load(ctx context.Context, anew bool) ([]p9.Dirent, error) {
 	using(ctx, k.c.conn)
 	if err := k.lock(ctx); err != nil {
 		return nil, err
@@ -187,7 +194,7 @@ func (k *kept) load(ctx context.Context) ([]p9.Dirent, error) {
 	if k.misses >= batchLarge {
 		most = loadMost
 	}
-	if k.c.good(k.listed) && k.misses < batchAt {
+	if !anew && k.c.good(k.listed) {
 		defer k.c.mu.Unlock()
 		return k.entries(), nil
 	}
@@ -258,7 +265,7 @@ func (k *kept) atHand(name string) bool {
 
 // openDir opens the directory for reading.
 func (k *kept) openDir(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
-	list, err := k.load(ctx)
+	list, err := k.load(ctx, false)
 	switch {
 	case err == nil:
 		k.c.mu.Lock()

@@ -162,7 +162,7 @@ func (k *kept) Listxattr(ctx context.Context) ([]string, error) {
 	c.xattrs = true
 	dir := k.dir
 	if again {
-		dir.misses, dir.listed = batchAt, stamp{}
+		dir.misses, dir.listed = 0, stamp{}
 		dir.hold()
 	}
 	c.mu.Unlock()
@@ -172,7 +172,7 @@ func (k *kept) Listxattr(ctx context.Context) ([]string, error) {
 	case ok:
 		return names, nil
 	case again:
-		dir.load(ctx)
+		dir.load(ctx, true)
 		dir.Clunk()
 		c.mu.Lock()
 		ok, names = c.good(k.xat), k.xattrs

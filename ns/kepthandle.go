@@ -171,9 +171,10 @@ func (k *kept) settleBut(ctx context.Context, but bool, one *keptHandle) error {
 	return nil
 }
 
-// Flush waits for what was written behind, and tells whether all went well.
+// Flush waits for what was written behind, and tells whether all went well. For what was
+// changed in memory the kernel takes any of the file's handles.
 func (h *keptHandle) Flush(ctx context.Context) error {
-	if err := h.behind.calm(ctx); err != nil {
+	if err := h.settle(ctx); err != nil {
 		return err
 	}
 	return h.behind.failed()

@@ -2,6 +2,7 @@ package ns
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 
 	"ninespace/srv/client"
@@ -9,19 +10,45 @@ import (
 
 // A lease is the server's duty to tell of changes before they are made. The kernel is
 // told of them as well, before the server hears that they are heeded.
-type lease struct{ l atomic.Pointer[client.Lease] }
+type lease struct {
+	l    atomic.Pointer[client.Lease]
+	ends sync.Mutex
+	over bool
+	stop context.CancelFunc
+}
 
-// begin asks for it, of a server that may have none.
-func (l *lease) begin(ctx context.Context, c *cache) {
-	if l, err := c.conn.Lease(ctx, c.recalled); err == nil {
-		c.lease.l.Store(l)
-	}
+// begin asks for it, of a server that may have none. Nobody waits for that: until then
+// what is asked is believed as if there were none.
+func (l *lease) begin(c *cache) {
+	ctx, cancel := context.WithTimeout(context.Background(), DialTimeout)
+	l.stop = cancel
+	go func() {
+		defer cancel()
+		got, err := c.conn.Lease(ctx, c.recalled)
+		if err != nil {
+			return
+		}
+		l.ends.Lock()
+		over := l.over
+		if !over {
+			l.l.Store(got)
+		}
+		l.ends.Unlock()
+		if over {
+			got.End()
+		}
+	}()
 }
 
 // end gives it back.
 func (l *lease) end() {
-	if l := l.l.Load(); l != nil {
-		l.End()
+	l.ends.Lock()
+	l.over = true
+	got := l.l.Load()
+	l.ends.Unlock()
+	l.stop()
+	if got != nil {
+		got.End()
 	}
 }
 

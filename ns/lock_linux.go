@@ -129,12 +129,9 @@ func (f *fuseFS) Flush(cancel <-chan struct{}, in *devfuse.FlushIn) syscall.Errn
 	if !ok {
 		return 0
 	}
-	var errno syscall.Errno
-	if w, ok := h.h.(flusher); ok {
-		ctx := f.ctx(cancel, &in.InHeader, h.n)
-		errno = status(w.Flush(ctx))
-		ctx.finish()
-	}
+	ctx := f.ctx(cancel, &in.InHeader, h.n)
+	errno := status(h.flush(ctx))
+	ctx.finish()
 	s := h.n.locks.Load()
 	if s == nil {
 		return errno

@@ -113,7 +113,7 @@ func (f *fuseFS) entry(r *dirReq, name string, c *Chan, st *p9.Stat, out *devfus
 	}
 	f.attr(st, t, &out.Attr)
 	n := f.enter(r.n, name, c)
-	n.tell(st)
+	n.tell(r.reqCtx, st)
 	out.NodeId = n.id
 	return 0
 }

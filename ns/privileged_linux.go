@@ -33,8 +33,9 @@ func Privileged(std [3]*os.File) (done bool, err error) {
 		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: uid, HostID: uid, Size: 1}},
 		GidMappings: []syscall.SysProcIDMap{{ContainerID: gid, HostID: gid, Size: 1}},
-		// The last one is for nsd, which takes descriptors that processes post.
-		AmbientCaps: []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SYS_CHROOT, unix.CAP_SYS_PTRACE},
+		// SYS_PTRACE is for nsd, which takes descriptors that processes post; the last two
+		// are for networks made in there, of no other's use.
+		AmbientCaps: []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SYS_CHROOT, unix.CAP_SYS_PTRACE, unix.CAP_NET_ADMIN, unix.CAP_NET_RAW},
 	}
 	err = Run(cmd)
 	if errno := syscall.Errno(0); errors.As(err, &errno) {

@@ -17,6 +17,7 @@ type reqCtx struct {
 	caller caller
 	quick  bool
 	waiter waiter
+	writes uint64 // fuseFS.writes when it came
 
 	once sync.Once
 	done chan struct{}
@@ -28,7 +29,7 @@ type reqCtx struct {
 const patience = time.Second
 
 func (f *fuseFS) ctx(cancel <-chan struct{}, h *devfuse.InHeader, n *node) *reqCtx {
-	c := &reqCtx{cancel: cancel, end: make(chan struct{})}
+	c := &reqCtx{cancel: cancel, end: make(chan struct{}), writes: f.writes.Load()}
 	if n != nil {
 		c.caller = caller{n.group, int(h.Pid), h.Uid, h.Gid}
 	}

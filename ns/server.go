@@ -35,15 +35,11 @@ func (g *Group) dial(ctx context.Context, op Op) (*Chan, error) {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	if op.Flag&MCACHE != 0 {
-		dev.keep(ctx, func(paths []uint64, all bool) {
-			if tell := g.eng.forgotten.Load(); tell != nil {
-				(*tell)(dev.id, paths, all)
-			}
-		})
+		g.eng.keep(dev)
 	}
 	to, err := dev.attach(ctx)
 	if err != nil {
-		dev.hangup()
+		dev.unused()
 		return nil, fmt.Errorf("%s: %s: %w", what, op.New, err)
 	}
 	return to, nil

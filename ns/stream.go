@@ -35,6 +35,12 @@ type stream struct {
 	mu   sync.Mutex
 	refs int
 	conn *client.Conn // once it is mounted; all its mounts share it
+
+	// Of a stream that the engine was started with: its trees, by aname, which are kept as
+	// with MCACHE and as long as the engine. So a connection has one lease, what one name
+	// space changes the others know, and what one has learnt as well.
+	keep func(*Dev)
+	kept map[string]*Dev
 }
 
 // newStream makes a stream of one of the two, held once.
@@ -75,29 +81,15 @@ func (s *stream) mounted() bool {
 	return s.conn != nil
 }
 
-// attach makes a device of the stream, which holds it.
+// attach makes a device of the stream, which holds it, or gives the one that it has.
 func (s *stream) attach(ctx context.Context, name, aname string) (*Dev, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.conn == nil {
-		rwc := s.rwc
-		if s.ch != nil {
-			if s.ch.Mode() != p9.ORDWR {
-				return nil, fmt.Errorf("%s: not open for reading and writing: %w", name, errUseFd)
-			}
-			rwc = newChannelConn(s.ch)
-		}
-		// Half a negotiation would spoil the stream for those who ask again.
-		vctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), DialTimeout)
-		defer cancel()
-		conn, err := client.New(vctx, rwc, nil)
-		if err != nil {
-			if vctx.Err() != nil {
-				err = p9.ErrorOfErrno(syscall.ETIMEDOUT)
-			}
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		s.conn = conn
+	if d := s.kept[aname]; d != nil {
+		return d, nil
+	}
+	if err := s.speak(ctx, name); err != nil {
+		return nil, err
 	}
 	using(ctx, s.conn)
 	root, err := s.conn.Attach(ctx, nil, "", aname)
@@ -111,7 +103,38 @@ func (s *stream) attach(ctx context.Context, name, aname string) (*Dev, error) {
 		s.release()
 	})
 	d.spec = aname
+	if s.keep != nil {
+		s.keep(d)
+		d.refs.Add(1)
+		s.kept[aname] = d
+	}
 	return d, nil
+}
+
+// speak sees to it that there is a conversation. s.mu is held.
+func (s *stream) speak(ctx context.Context, name string) error {
+	if s.conn != nil {
+		return nil
+	}
+	rwc := s.rwc
+	if s.ch != nil {
+		if s.ch.Mode() != p9.ORDWR {
+			return fmt.Errorf("%s: not open for reading and writing: %w", name, errUseFd)
+		}
+		rwc = newChannelConn(s.ch)
+	}
+	// Half a negotiation would spoil the stream for those who ask again.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), DialTimeout)
+	defer cancel()
+	conn, err := client.New(ctx, rwc, nil)
+	if err != nil {
+		if ctx.Err() != nil {
+			err = p9.ErrorOfErrno(syscall.ETIMEDOUT)
+		}
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	s.conn = conn
+	return nil
 }
 
 // attach makes a device of a posted connection.

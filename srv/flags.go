@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // Parse has f read a command's flags, which may stand together as in Letters. Of
@@ -18,7 +19,8 @@ func Parse(f *flag.FlagSet, args []string) error {
 
 // Letters takes apart flags of one letter that were given together, -ab or, where
 // s is followed by a value, -absname, so that f can parse them: arg(2) of Plan 9.
-// What is behind the flags, "-s=name" and "--word" are left as they are.
+// What is behind the flags, "-s=name", "--word" and -word, where that is a flag of f, are
+// left as they are.
 func Letters(f *flag.FlagSet, args []string) []string {
 	var out []string
 	for len(args) > 0 {
@@ -27,8 +29,12 @@ func Letters(f *flag.FlagSet, args []string) []string {
 			break
 		}
 		args = args[1:]
-		if a[1] == '-' || len(a) > 2 && a[2] == '=' {
+		name, _, given := strings.Cut(a[1:], "=")
+		if a[1] == '-' || len(name) == 1 && given || len(name) > 1 && f.Lookup(name) != nil {
 			out = append(out, a)
+			if !given && takesValue(f, name) && len(args) > 0 {
+				out, args = append(out, args[0]), args[1:]
+			}
 			continue
 		}
 		for a = a[1:]; a != ""; {

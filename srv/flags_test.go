@@ -24,11 +24,14 @@ func TestLetters(t *testing.T) {
 		{"-ab -- -ab", "[-a -b -- -ab]"},
 		{"-a - -ab", "[-a - -ab]"},
 		{"--help -ab", "[--help -a -b]"},
+		{"-sab 3 -ab", "[-sab 3 -a -b]"},
+		{"-sab=3 -ab", "[-sab=3 -a -b]"},
 	} {
 		f := flag.NewFlagSet("", flag.ContinueOnError)
 		f.Bool("a", false, "")
 		f.Bool("b", false, "")
 		f.String("s", "", "")
+		f.String("sab", "", "")
 		if got := fmt.Sprint(srv.Letters(f, strings.Fields(c.in))); got != c.want {
 			t.Errorf("%q: %s, want %s", c.in, got, c.want)
 		}

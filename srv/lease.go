@@ -27,11 +27,13 @@ import (
 // changes it has to tell by Change.
 type Leases struct {
 	// Watch, where set, is called when the first connection looks at a file, with no
-	// lock held. An error says that changes by others could not be noticed: then
-	// there is no lease of it.
+	// lock held; of a Part it is the whole. An error says that changes by others could not
+	// be noticed: then there is no lease of it.
 	Watch func(path uint64, f File) error
 	// Unwatch is called when none has a lease of a file any more.
 	Unwatch func(path uint64)
+	// Notice, where set, calls Change for what was done by others until now.
+	Notice func()
 
 	n     atomic.Int32 // holders
 	mu    sync.Mutex
@@ -64,6 +66,13 @@ func NewLeases() *Leases {
 type Leaser interface {
 	File
 	Leases() *Leases
+}
+
+// A Part is a file that gives a part of another one, such as a directory some of whose names
+// are hidden. What is told of it is that file's: Watch gets it.
+type Part interface {
+	File
+	Whole() File
 }
 
 // maxLeases is how many files a connection has leases of at most.
@@ -159,6 +168,9 @@ func (h *holder) look(path uint64, f File) {
 	hs[h], h.files[path] = true, true
 	l.mu.Unlock()
 	if fresh && l.Watch != nil {
+		if p, ok := f.(Part); ok {
+			f = p.Whole()
+		}
 		if err := l.Watch(path, f); err != nil {
 			l.refuse(path)
 		}
@@ -229,6 +241,32 @@ func (l *Leases) Change(paths ...uint64) {
 		l.mu.Unlock()
 		l.recall(but, []uint64{p})
 	}
+}
+
+// Settle returns when all holders have heeded all that was changed before it was called, by
+// others too: what they look at then is as it is now. ctx ends the waiting.
+func (l *Leases) Settle(ctx context.Context) {
+	if l == nil || l.n.Load() == 0 {
+		return
+	}
+	if l.Notice != nil {
+		l.Notice()
+	}
+	var ds []debtor
+	l.mu.Lock()
+	for p, o := range l.own { // it may not have been the holder alone
+		if o.pending {
+			o.by.lose(p)
+			o.pending = false
+		}
+	}
+	for h := range l.all {
+		if h.queued > h.heeded {
+			ds = append(ds, debtor{h, h.queued})
+		}
+	}
+	l.mu.Unlock()
+	l.await(ctx, ds)
 }
 
 // owns notes that a holder has changed files itself.

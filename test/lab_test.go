@@ -27,7 +27,6 @@ type lab struct {
 	nine   string // statically linked
 	home   string // of the owner, whose key the nodes let in
 	kernel *guest.Kernel
-	ndb    string // what the database says besides the machines
 }
 
 // newLab makes one, without machines. The image has the files, too.

@@ -35,7 +35,8 @@ var layers = []struct {
 	{"ns", "srv srv/p9 srv/client ns/devfuse"},
 	{"ns/devfuse", ""},
 	{"ns/nstest", "srv srv/p9 srv/ramfs"},
-	{"ns/cmd/*", "srv srv/p9 srv/client srv/*fs ns rc/bin"},
+	{"ns/cluster", "factotum/sshkey"},
+	{"ns/cmd/*", "srv srv/p9 srv/client srv/*fs ns ns/cluster rc/bin"},
 
 	{"factotum", "srv srv/p9 factotum/sshkey factotum/capfs"},
 	{"factotum/auth", "srv/p9 srv/client factotum/sshkey factotum/psk"},
@@ -71,7 +72,10 @@ var layers = []struct {
 	{"rc/rcgen", "rc/syntax"},
 	{"rc/bin", ""}, // texts
 
-	{".", "*/cmd/* rc/bin"}, // main.go: the table of commands, nothing else
+	{"doc", ""},
+	{"doc/cmd/*", "doc srv"},
+
+	{".", "*/cmd/* doc rc/bin"}, // main.go: the table of commands, nothing else
 	{"test", "any"},
 	{"test/*", "any"},
 	{"test/*/*", "any"},

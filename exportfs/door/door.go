@@ -91,9 +91,12 @@ func (c *Conn) Accept() error {
 	return err
 }
 
-// Refuse tells the caller that it does not, and why, and hangs up.
+// Refuse tells the caller that it does not, and why, and hangs up. At Plan 9's door there is
+// no word for that.
 func (c *Conn) Refuse(why error) {
-	refuse(c, "no", why.Error())
+	if c.Want.Service != Plan9 {
+		refuse(c, "no", why.Error())
+	}
 	c.Close()
 }
 

@@ -35,7 +35,8 @@ type Options struct {
 type Listener struct {
 	net.Listener
 	o      Options
-	conf   *tls.Config   // nil for a Unix socket
+	conf   *tls.Config // nil for a Unix socket, and Plan 9's door
+	plan9  bool
 	done   func()        // the key's
 	places chan struct{} // of those who are not yet known
 	aan    aan.Server    // what TLS connections carry
@@ -130,6 +131,9 @@ func (l *Listener) admit(ctx context.Context, raw net.Conn) (*Conn, error) {
 	default:
 		return nil, errors.New("too many callers who have not said who they are")
 	}
+	if l.plan9 {
+		return l.admitPlan9(ctx, raw)
+	}
 	deadline(raw, greetLimit)
 	if l.conf == nil {
 		u, err := peerUser(raw)
@@ -179,6 +183,9 @@ func readWant(c io.ReadWriter) (Want, error) {
 		return Want{}, err
 	}
 	w, err := ParseWant(line)
+	if err == nil && w.Service == Plan9 {
+		err = errors.New("that is for another door")
+	}
 	if err != nil {
 		refuse(c, "no", err.Error())
 	}

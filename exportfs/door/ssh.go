@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -57,17 +56,11 @@ func (d *Dialer) dialSSH(ctx context.Context, host string, w Want) (*Conn, error
 	if err != nil {
 		return nil, err
 	}
-	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	nc, theirs, err := Pair()
 	if err != nil {
 		return nil, err
 	}
-	ours, theirs := os.NewFile(uintptr(fds[0]), "ssh"), os.NewFile(uintptr(fds[1]), "ssh")
-	defer ours.Close()
 	defer theirs.Close()
-	nc, err := net.FileConn(ours)
-	if err != nil {
-		return nil, err
-	}
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Stdin, cmd.Stdout = theirs, theirs
 	if d.Stderr != nil {

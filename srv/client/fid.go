@@ -114,11 +114,9 @@ func (c *Conn) Attach(ctx context.Context, afid *Fid, uname, aname string) (*Fid
 }
 
 func (c *Conn) attach(ctx context.Context, t p9.Type, afid *Fid, uname, aname string) (*Fid, error) {
-	k := newCall(t)
-	defer k.release()
 	f := &Fid{c: c, num: c.newFid(), name: "/"}
-	k.Uname, k.Nuname = userOf(uname)
-	k.Aname, k.Fid, k.Afid = aname, f.num, p9.NoFid
+	k := f.attachCall(t, uname, aname)
+	defer k.release()
 	if t == p9.Tauth {
 		k.Afid, f.name = f.num, ""
 	} else if afid != nil {
@@ -130,6 +128,14 @@ func (c *Conn) attach(ctx context.Context, t p9.Type, afid *Fid, uname, aname st
 	}
 	f.qid = k.Qid
 	return f, nil
+}
+
+// attachCall makes a call that makes the fid, without authentication.
+func (f *Fid) attachCall(t p9.Type, uname, aname string) *call {
+	k := newCall(t)
+	k.Uname, k.Nuname = userOf(uname)
+	k.Aname, k.Fid, k.Afid = aname, f.num, p9.NoFid
+	return k
 }
 
 // start makes a call on the fid.

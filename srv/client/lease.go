@@ -27,30 +27,27 @@ type Changes struct {
 	None  []uint64 // of these there is no lease
 }
 
-// Lease asks the server for leases, in which what was looked at since is as it was, for
-// as long as Holds says so, but for what changed tells of. It is called by one goroutine, and the server waits until it returns. An error
-// is that of a server which gives none, or has given it to the connection already.
+// Lease asks the server for leases, in one round trip, in which what was looked at since is
+// as it was, for as long as Holds says so, but for what changed tells of. It is called by one
+// goroutine, and the server waits until it returns. An error is that of a server which gives
+// none, or has given it to the connection already.
 func (c *Conn) Lease(ctx context.Context, changed func(Changes)) (*Lease, error) {
 	if !c.ordered { // a server that has leases keeps the order, and others are not bothered
 		return nil, p9.ErrNotSup
 	}
-	f, err := c.Attach(ctx, nil, "", p9.LeaseTree)
+	l := &Lease{start: time.Now(), done: make(chan struct{})}
+	buf := make([]byte, 32<<10)
+	asked := time.Now()
+	f, n, err := c.openLease(ctx, buf)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.Open(ctx, p9.OREAD); err != nil {
+	if err := l.heard(buf[:n], asked, changed); err != nil {
 		f.let()
 		return nil, err
 	}
-	l := &Lease{start: time.Now(), done: make(chan struct{})}
 	bg, cancel := context.WithCancel(context.Background())
 	l.end = cancel
-	buf := make([]byte, 32<<10)
-	if err := l.next(ctx, f, buf, changed); err != nil { // the first answer comes at once
-		cancel()
-		f.let()
-		return nil, err
-	}
 	go func() {
 		defer close(l.done)
 		for l.next(bg, f, buf, changed) == nil {
@@ -62,6 +59,34 @@ func (c *Conn) Lease(ctx context.Context, changed func(Changes)) (*Lease, error)
 	return l, nil
 }
 
+// openLease attaches to the tree of leases, opens its file and reads the first answer, which
+// comes at once.
+func (c *Conn) openLease(ctx context.Context, buf []byte) (*Fid, int, error) {
+	f := &Fid{c: c, num: c.newFid(), name: "/"}
+	attach, open, read := f.attachCall(p9.Tattach, "", p9.LeaseTree), f.start(c.openType()), f.readCall(p9.Tread, buf, 0)
+	open.Mode, open.Flags = p9.OREAD.Plan9(), p9.OREAD.Linux()
+	ks := []*call{attach, open, read}
+	c.send(ctx, ks...)
+	c.wait(ctx, ks...)
+	defer func() {
+		for _, k := range ks {
+			k.release()
+		}
+	}()
+	if err := attach.err; err != nil {
+		c.settle(ctx, f.num)
+		return nil, 0, err
+	}
+	f.opened(open, p9.OREAD)
+	for _, k := range ks[1:] {
+		if k.err != nil {
+			f.let()
+			return nil, 0, k.err
+		}
+	}
+	return f, read.n, nil
+}
+
 // next asks what has changed. That it asks says that what it was told is heeded.
 func (l *Lease) next(ctx context.Context, f *Fid, buf []byte, changed func(Changes)) error {
 	asked := time.Now()
@@ -69,7 +94,12 @@ func (l *Lease) next(ctx context.Context, f *Fid, buf []byte, changed func(Chang
 	if err != nil {
 		return err
 	}
-	c, err := parseChanges(string(buf[:n]))
+	return l.heard(buf[:n], asked, changed)
+}
+
+// heard passes on what the server has answered to what was asked at some time.
+func (l *Lease) heard(text []byte, asked time.Time, changed func(Changes)) error {
+	c, err := parseChanges(string(text))
 	if err != nil {
 		return err
 	}

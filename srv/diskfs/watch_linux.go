@@ -29,17 +29,22 @@ type watcher struct {
 	paths map[int32]uint64 // by watch
 	wds   map[uint64]int32
 	over  bool
+
+	reading sync.Mutex // held from the reading of what the kernel tells until it was passed on
 }
 
 func newWatcher() *watcher {
 	w := &watcher{paths: map[int32]uint64{}, wds: map[uint64]int32{}}
 	w.leases = srv.NewLeases()
-	w.leases.Watch, w.leases.Unwatch = w.watch, w.unwatch
+	w.leases.Watch, w.leases.Unwatch, w.leases.Notice = w.watch, w.unwatch, w.notice
 	return w
 }
 
-const watched = unix.IN_MODIFY | unix.IN_ATTRIB | unix.IN_CLOSE_WRITE | unix.IN_CREATE | unix.IN_DELETE | unix.IN_MOVED_FROM |
-	unix.IN_MOVED_TO | unix.IN_DELETE_SELF | unix.IN_MOVE_SELF
+// What a file is watched for, and which of these are changes of a directory's entries.
+const (
+	watched = ofNames | unix.IN_MODIFY | unix.IN_ATTRIB | unix.IN_CLOSE_WRITE | unix.IN_DELETE_SELF | unix.IN_MOVE_SELF
+	ofNames = unix.IN_CREATE | unix.IN_DELETE | unix.IN_MOVED_FROM | unix.IN_MOVED_TO
+)
 
 var errUnwatched = errors.New("changes of the file are not noticed")
 
@@ -107,27 +112,56 @@ func (w *watcher) unwatch(path uint64) {
 // stop closes the descriptor, which is made anew when it is needed. w.mu is held.
 func (w *watcher) stop() {
 	if w.os != nil {
-		w.os.Close()
+		go w.os.Close() // which waits for who reads it, and he may wait for us
 		w.os, w.fd = nil, -1
 		clear(w.paths)
 		clear(w.wds)
 	}
 }
 
-// read passes on what the kernel tells.
+// read passes on what the kernel tells, until the descriptor is closed.
 func (w *watcher) read(f *os.File) {
+	c, err := f.SyscallConn()
+	if err != nil {
+		return
+	}
 	buf := make([]byte, 64<<10)
+	c.Read(func(fd uintptr) bool { return !w.pass(f, int(fd), buf) })
+}
+
+// notice passes on what the kernel can tell by now.
+func (w *watcher) notice() {
+	w.mu.Lock()
+	f := w.os
+	w.mu.Unlock()
+	if f == nil {
+		return
+	}
+	if c, err := f.SyscallConn(); err == nil {
+		c.Control(func(fd uintptr) { w.pass(f, int(fd), make([]byte, 4<<10)) })
+	}
+}
+
+// pass passes on all that is to be read, and tells whether there may be more some time.
+func (w *watcher) pass(f *os.File, fd int, buf []byte) bool {
+	w.reading.Lock()
+	defer w.reading.Unlock()
 	for {
-		n, err := f.Read(buf)
-		if err != nil {
-			return
+		n, err := unix.Read(fd, buf)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err == unix.EAGAIN:
+			return true
+		case err != nil || n <= 0:
+			return false
 		}
 		var changed []uint64
 		lost := false
 		w.mu.Lock()
 		if w.os != f {
 			w.mu.Unlock()
-			return
+			return false
 		}
 		for b := buf[:n]; len(b) >= unix.SizeofInotifyEvent; {
 			e := (*unix.InotifyEvent)(unsafe.Pointer(&b[0]))
@@ -137,7 +171,7 @@ func (w *watcher) read(f *os.File) {
 				continue
 			}
 			path, is := w.paths[e.Wd]
-			if !is {
+			if !is || e.Len > 0 && e.Mask&ofNames == 0 { // of a file in the directory, which has a watch of its own
 				continue
 			}
 			changed = append(changed, path)

@@ -88,3 +88,122 @@ func TestWatch(t *testing.T) {
 		}
 	}
 }
+
+// TestWatchEntries: what is done to a file is no change of the directory that it is in.
+func TestWatchEntries(t *testing.T) {
+	dir := t.TempDir()
+	root, err := New(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { root.(interface{ Close() error }).Close() })
+	ctx := t.Context()
+	c, err := client.New(ctx, srvtest.Serve(t, srv.New(root)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	top, err := c.Attach(ctx, nil, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := make(chan uint64, 1000)
+	l, err := c.Lease(ctx, func(c client.Changes) {
+		for _, p := range c.Paths {
+			told <- p
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.End)
+	name := filepath.Join(dir, "f")
+	if err := os.WriteFile(name, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := top.Stat(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for _, do := range []func() error{
+		func() error { return os.WriteFile(name, []byte("text"), 0o666) },
+		func() error { return os.Chmod(name, 0o600) },
+	} {
+		if err := do(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	root.(srv.Leaser).Leases().Settle(ctx)
+	if len(told) > 0 {
+		t.Error("told of the directory")
+	}
+	if err := os.Remove(name); err != nil {
+		t.Fatal(err)
+	}
+	root.(srv.Leaser).Leases().Settle(ctx)
+	if len(told) != 1 {
+		t.Errorf("told of %d changes, not of one", len(told))
+	}
+}
+
+// TestSettle: behind Leases.Settle a client has been told of all that was done before it.
+func TestSettle(t *testing.T) {
+	dir := t.TempDir()
+	root, err := New(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { root.(interface{ Close() error }).Close() })
+	leases := root.(srv.Leaser).Leases()
+	ctx := t.Context()
+	leases.Settle(ctx) // with nobody to be told
+	c, err := client.New(ctx, srvtest.Serve(t, srv.New(root)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	top, err := c.Attach(ctx, nil, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := make(chan uint64, 1000)
+	l, err := c.Lease(ctx, func(c client.Changes) {
+		for _, p := range c.Paths {
+			told <- p
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.End)
+	tree := client.Fsys{Root: top}
+	for i := range 100 {
+		if err := os.WriteFile(filepath.Join(dir, "f"), make([]byte, i), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		leases.Settle(ctx) // of what is above
+		for len(told) > 0 {
+			<-told
+		}
+		st, err := tree.Lstat(ctx, "f")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i%2 == 0 { // the client itself is held to be the one who changes it, for a while
+			if err := tree.WriteFile(ctx, "f", nil, 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(filepath.Join(dir, "f"), []byte("other"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		leases.Settle(ctx)
+		for heard := false; !heard; {
+			select {
+			case p := <-told:
+				heard = p == st.Qid.Path
+			default:
+				t.Fatalf("turn %d: not told of the file", i)
+			}
+		}
+	}
+}

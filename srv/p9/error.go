@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"strings"
 	"syscall"
 )
 
@@ -209,15 +210,31 @@ var enames = [...]Error{
 	{"venti i/o error", syscall.EIO},
 }
 
-// ErrorOfText gives the Error that a 9P2000 server's text stands for. A text that
-// the table lacks keeps its words and counts as EIO.
+// ErrorOfText gives the Error that a 9P2000 server's text stands for, whatever file it
+// names. A text that the table lacks keeps its words and counts as EIO.
 func ErrorOfText(ename string) *Error {
 	for i := range enames {
 		if enames[i].Ename == ename {
 			return &enames[i]
 		}
 	}
+	if bare := unnamed(ename); bare != "" {
+		return &Error{ename, ErrorOfText(bare).Errno}
+	}
 	return &Error{ename, syscall.EIO}
+}
+
+// unnamed gives a text without the file's name that Plan 9's kernels put behind it ("file
+// does not exist: '/x'") or, drawterm's, before it ("'/x' file does not exist"); "" where
+// there is none.
+func unnamed(ename string) string {
+	if i := strings.Index(ename, ": '"); i > 0 && strings.HasSuffix(ename[i+3:], "'") {
+		return ename[:i]
+	}
+	if i := strings.LastIndex(ename, "' "); i > 0 && ename[0] == '\'' && ename[i+2:] != "" {
+		return ename[i+2:]
+	}
+	return ""
 }
 
 // ErrorOfErrno gives the Error that a 9P2000.L server's number stands for.

@@ -56,6 +56,26 @@ func TestErrorTable(t *testing.T) {
 	}
 }
 
+// TestErrorNamed: kernels of Plan 9 say which file it is about.
+func TestErrorNamed(t *testing.T) {
+	for text, want := range map[string]syscall.Errno{
+		"file does not exist: '/mnt/term/x'": syscall.ENOENT,
+		"file does not exist: 'it's: 'so''":  syscall.ENOENT,
+		"'/env/rstatus' file does not exist": syscall.ENOENT,
+		"'a' 'b' permission denied":          syscall.EACCES,
+		"the disk is on fire: 'x'":           syscall.EIO,
+		"file does not exist: x":             syscall.EIO,
+		"'":                                  syscall.EIO,
+		"' ":                                 syscall.EIO,
+		": '":                                syscall.EIO,
+		"'' ":                                syscall.EIO,
+	} {
+		if e := ErrorOfText(text); e.Errno != want || e.Ename != text {
+			t.Errorf("%q: %v %q, want %v", text, e.Errno, e.Ename, want)
+		}
+	}
+}
+
 func TestErrorOf(t *testing.T) {
 	_, notExist := os.Open("/nonexistent/file")
 	for _, c := range []struct {

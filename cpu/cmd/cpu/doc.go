@@ -20,6 +20,13 @@ mounts and binds too. The command starts in your working directory there,
 /mnt/term/your/dir. What it writes below /mnt/term it writes to your files, with
 your rights.
 
+The far side keeps what it has seen of your files, so that it need not ask twice (see
+mount -C). It sees all that was done before the command began; what you, or anybody
+else here, do to them meanwhile it sees some milliseconds later, when this machine
+has told it. Nodes that one cpu runs the command at see each other's changes at
+once, when the one that makes them has closed or synced the file. What the command has
+written is with you when it has closed the file, and an error of that is close's.
+
 If standard input and output are terminals, the command runs on a pseudo-terminal
 which follows this one's size. Otherwise its output and error stay apart, and
 interrupt, hangup, quit, termination, USR1 and USR2 signals are sent on to it.

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ninespace/cpu"
+	"ninespace/exportfs/door"
 	"ninespace/srv"
 	"ninespace/srv/p9"
 )
@@ -79,12 +80,12 @@ func kept(ctx context.Context, c *cpu.Cmd, o *options) (net.Conn, string, error)
 		}
 		conn.Close()
 	}
-	first, theirs, err := socketpair()
+	first, theirs, err := door.Pair()
 	if err != nil {
 		return nil, "", err
 	}
 	defer theirs.Close()
-	word, their, err := socketpair()
+	word, their, err := door.Pair()
 	if err != nil {
 		first.Close()
 		return nil, "", err
@@ -122,21 +123,6 @@ func kept(ctx context.Context, c *cpu.Cmd, o *options) (net.Conn, string, error)
 		return nil, "", err
 	}
 	return first, arch, nil
-}
-
-func socketpair() (net.Conn, *os.File, error) {
-	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	a, b := os.NewFile(uintptr(fds[0]), "socket"), os.NewFile(uintptr(fds[1]), "socket")
-	c, err := net.FileConn(a)
-	a.Close()
-	if err != nil {
-		b.Close()
-		return nil, nil, err
-	}
-	return c, b, nil
 }
 
 // keep is the process that keeps a connection: it makes it while the command that

@@ -33,6 +33,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	d := daemon{stderr: std[2]}
 	name := fs.String("s", "cpu", "post as `srvname`")
 	addr := fs.String("l", "", "listen at `dialstring`")
+	plan9 := fs.String("9", "", "listen at `dialstring` for Plan 9's clients")
 	fs.StringVar(&d.door.Key, "k", "", "`key` of this machine")
 	fs.StringVar(&d.door.Users.File, "a", users.File, "who is whom, a `file`")
 	fs.DurationVar(&d.door.Keep, "t", 0, "keep a lost caller's session for this `time`")
@@ -53,25 +54,35 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	if *one {
 		return session(ctx, std, d.nsfile, *want, cfg)
 	}
-	var l *door.Listener
+	var doors []*door.Listener
+	open := func(l *door.Listener, err error) error {
+		if err == nil {
+			doors = append(doors, l)
+		}
+		return err
+	}
 	var err error
-	if *addr != "" {
-		l, err = door.Listen(*addr, d.door)
-	} else {
-		l, err = door.Post(*name)
+	switch {
+	case *addr != "":
+		err = open(door.Listen(*addr, d.door))
+	case *plan9 == "":
+		err = open(door.Post(*name))
+	}
+	if err == nil && *plan9 != "" {
+		err = open(door.ListenPlan9(ctx, *plan9, d.door))
+	}
+	for _, l := range doors {
+		defer l.Close()
 	}
 	if err != nil {
 		return err
 	}
-	defer l.Close()
-	d.Listener = l
-	return d.serve(ctx)
+	return d.serve(ctx, doors)
 }
 
 // A daemon gives each caller a process of its own: a session's user, name space and
 // failures are nobody else's.
 type daemon struct {
-	*door.Listener
 	door   door.Options
 	nsfile string
 	stderr io.Writer
@@ -79,9 +90,8 @@ type daemon struct {
 	sessions
 }
 
-func (d *daemon) serve(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() { d.Listener.Close() })
-	defer stop()
+// serve serves those who come through the doors, until ctx ends or one of them fails.
+func (d *daemon) serve(ctx context.Context, doors []*door.Listener) error {
 	if err := ns.Adopt(); err != nil {
 		return err
 	}
@@ -89,10 +99,28 @@ func (d *daemon) serve(ctx context.Context) error {
 	if d.self, err = os.Executable(); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error)
+	for _, l := range doors {
+		go func() { ended <- d.listen(ctx, l) }()
+	}
+	for range doors {
+		if e := <-ended; err == nil {
+			err = e
+		}
+		cancel()
+	}
+	return err
+}
+
+func (d *daemon) listen(ctx context.Context, l *door.Listener) error {
+	stop := context.AfterFunc(ctx, func() { l.Close() })
+	defer stop()
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	for {
-		raw, err := srv.Accept(ctx, d, func(err error) { fmt.Fprintf(d.stderr, "cpud: %v\n", err) })
+		raw, err := srv.Accept(ctx, l, func(err error) { fmt.Fprintf(d.stderr, "cpud: %v\n", err) })
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -100,7 +128,7 @@ func (d *daemon) serve(ctx context.Context) error {
 			return err
 		}
 		wg.Go(func() {
-			err := d.caller(ctx, raw)
+			err := d.caller(ctx, l, raw)
 			var exit *exec.ExitError
 			if errors.As(err, &exit) && exit.Exited() || errors.Is(err, door.ErrLeft) || ctx.Err() != nil {
 				return // it has said why itself
@@ -113,8 +141,8 @@ func (d *daemon) serve(ctx context.Context) error {
 }
 
 // caller serves one.
-func (d *daemon) caller(ctx context.Context, raw net.Conn) error {
-	c, err := d.Admit(ctx, raw)
+func (d *daemon) caller(ctx context.Context, l *door.Listener, raw net.Conn) error {
+	c, err := l.Admit(ctx, raw)
 	if err != nil {
 		return err
 	}
@@ -165,15 +193,8 @@ func descriptor(c *door.Conn) (*os.File, func(*door.Conn), error) {
 			}
 		}, err
 	}
-	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	nc, theirs, err := door.Pair()
 	if err != nil {
-		return nil, nil, err
-	}
-	ours, theirs := os.NewFile(uintptr(fds[0]), "session"), os.NewFile(uintptr(fds[1]), "session")
-	defer ours.Close()
-	nc, err := net.FileConn(ours)
-	if err != nil {
-		theirs.Close()
 		return nil, nil, err
 	}
 	return theirs, func(c *door.Conn) {

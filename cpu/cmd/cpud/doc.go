@@ -7,7 +7,7 @@ cpud - run commands for cpu of other nodes
 
 # SYNOPSIS
 
-	nine cpud [-s srvname] [-l dialstring] [-k key] [-a file] [-t time] [-n nsfile]
+	nine cpud [-s srvname] [-l dialstring] [-9 dialstring] [-k key] [-a file] [-t time] [-n nsfile]
 	nine cpud -i [-n nsfile]
 
 # DESCRIPTION
@@ -42,10 +42,27 @@ from here, which is how cpu -J comes through. A key with command= is for that
 command alone, in a name space of which the caller has no say; one with restrict is for
 neither terminals nor connections.
 
+With -9 cpud is a cpu server of Plan 9's kind as well: 9front's rcpu(1) and drawterm, and cpu -9,
+come in by a password (dp9ik) of which factotum has the key of the domain. Who is whom is
+said by /etc/ninespace/users alone:
+
+	glenda@burrow   glenda
+	*@burrow        *       # the others are whoever has their name here, but not root
+
+The rc script that such a caller sends is run by the user's rc, in a name space as any
+session's, with the connection as descriptors 0 and 1; it mounts the caller's files from
+there, at /mnt/term. What Plan 9 has and Linux has not, the script finds all the same: rc
+takes /dev/cons for /mnt/dev/cons, where the caller's console is bound, and
+/proc/N/note and notepg for /mnt/proc's. There is no terminal but that console: what needs
+a pty of Linux is for cpu without -9. When the caller hangs up the script is sent a hangup and two
+seconds later all that it left is killed.
+
 The options are:
 
 	-s srvname     post under this name; default cpu
 	-l dialstring  listen here instead: tcp!*!17011 is every address
+	-9 dialstring  listen here for callers from Plan 9: tcp!*!17019. Without -l too,
+	               cpud has no other door
 	-k key         the file of this machine's key, or the fingerprint of one of
 	               factotum's (SHA256:...)
 	-a file        who is whom, instead of /etc/ninespace/users
@@ -65,6 +82,12 @@ Let other nodes in, by sshd's host key and users' ssh keys:
 
 	nine cpud -l 'tcp!*!17011'
 
+Let drawterm -u glenda in, by the password that is asked for:
+
+	nine factotum -g proto=dp9ik dom=burrow user=glenda '!password?'
+	echo glenda@burrow glenda >>/etc/ninespace/users
+	nine cpud -l 'tcp!*!17011' -9 'tcp!*!17019'
+
 # FILES
 
 	$NAMESPACE/cpu
@@ -82,6 +105,10 @@ A caller that is turned away is told so, and standard error why. Somebody whose 
 not let in is told no more than that.
 
 # BUGS
+
+Without an authentication server of Plan 9's the only user of a domain is the one of
+factotum's key. The console is a regular file to programs of Linux, so cat says that its
+input is its output; /dev/cons is rc's alone. Drawterm's graphics, /dev/kbd and aan (-p) are not served.
 
 Keys of the types RSA and sk- are not understood. Factotum's key is asked for once: if
 factotum is started anew, so must cpud be. Everybody who comes in needs /dev/fuse.

@@ -16,6 +16,8 @@ import (
 	"ninespace/exportfs/trees"
 	"ninespace/factotum/users"
 	"ninespace/ns"
+	"ninespace/srv/devfs"
+	"ninespace/srv/procfs"
 )
 
 // session serves one caller on standard input and output.
@@ -39,6 +41,11 @@ func session(ctx context.Context, std [3]*os.File, nsfile, want string, cfg cpu.
 	}
 	give := trees.Config{Restricted: cfg.Restrict}
 	cfg.Export = give.Export().Serve
+	if c.Want.Service == door.Plan9 {
+		proc := procfs.New()
+		defer proc.Close()
+		cfg.Proc, cfg.Dev = proc, devfs.New(devfs.Config{})
+	}
 	return cpu.Serve(ctx, c, cfg)
 }
 

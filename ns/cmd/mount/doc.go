@@ -23,7 +23,9 @@ of the group see it at once, and no others. Server is one of
 	unix!/path, /path, ./path	a Unix socket
 	/path				any other file of the name space that is not the
 					host's: a pipe's data1, say
-	#d/N				the Nth stream that the name space was started with
+	#d/N				the Nth stream that the name space was started with, as
+					always with -C: all name spaces of one session know the
+					same of it
 	/fd/N				the connection that is descriptor N; it is
 					then in /srv too, and the same one if it is mounted again
 

@@ -7,7 +7,7 @@ up - start this user's servers and a shell in a name space made of them
 
 # SYNOPSIS
 
-	nine up [-c command] [-n nsfile] [-v n]
+	nine up [-c command] [-n nsfile] [-cluster n] [-vm n]
 
 # DESCRIPTION
 
@@ -42,9 +42,16 @@ The options are:
 
 	-c command  run "$SHELL -c command" instead of an interactive shell
 	-n nsfile   build the name space from this namespace(6) file
-	-v n        start n virtual machines too, nodes of their own without a disk: vm1 and
-	            so on for cpu -h, and their roots at /n/vm1 and so on. It may be written
-	            -vm n. See nine man vm
+	-cluster n  make n nodes besides, n1, n2 and so on
+	-vm n       start n virtual machines besides, nodes without a disk: vm1 and so on for
+	            cpu -h, and their roots at /n/vm1 and so on. See nine man vm
+
+With -cluster there are nodes to try things out on, made of this machine: each has a network,
+processes and a host's name of its own, all the servers above, a cpud that the others
+reach by their names and keys (cpu -h n2, on n1 too), and a home. They share the machine's disk and
+are on a network, 10.9.0.0/24, that nobody else is on. At /n/n1 are n1's proc, dev, net, exec,
+ipc and stats, and its files from / on, root; $cpus lists the nodes, for cpus. They need
+no more than up itself does, and with up they and all in their homes go.
 
 Flags in $NINE_ARGS, quoted as for a shell, come before those given; those in $NINE_VM are
 for vm.
@@ -54,6 +61,12 @@ for vm.
 	nine up
 	nine up -c 'cat /mnt/proc/$$/status'
 	nine up -vm 2 -c 'for vm in vm1 vm2; do cpu -h $vm rc -c "read </proc/version"; done'
+
+Three machines, a loop over them, and a call that goes out of one of them:
+
+	nine up -cluster 3
+	for i in 1 2 3; do cpu -h n$i hostname; cat /n/n$i/proc/1/status; done
+	mount '#s/n1.net' /net; cpu -h /net/tcp!10.9.0.2!17011 hostname
 
 In rc, all that the servers say from now on, with their names:
 

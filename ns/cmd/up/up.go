@@ -20,6 +20,7 @@ import (
 	"github.com/google/shlex"
 
 	"ninespace/ns"
+	"ninespace/ns/cluster"
 	"ninespace/srv"
 )
 
@@ -28,18 +29,11 @@ import (
 //go:embed doc.go
 var Man string
 
-// A server is something that a node posts: the arguments of nine and the name that it is
-// posted under.
-type server struct {
-	args  []string
-	srv   string
-	limit time.Duration // for it to be posted
-}
-
-// own are this machine's servers.
-var own = [...]struct{ cmd, srv string }{
-	{"ramfs", "ram"}, {"procfs", "proc"}, {"devfs", "dev"}, {"execfs", "exec"}, {"envfs", "env"}, {"ipcfs", "ipc"},
-	{"netfs", "net"}, {"cpud", "cpu"},
+// servers are what a node posts: each is a command of nine and the name that it
+// posts itself under.
+var servers = []cluster.Server{
+	{Cmd: "ramfs", Name: "ram"}, {Cmd: "procfs", Name: "proc"}, {Cmd: "devfs", Name: "dev"}, {Cmd: "execfs", Name: "exec"}, {Cmd: "envfs", Name: "env"}, {Cmd: "ipcfs", Name: "ipc"},
+	{Cmd: "netfs", Name: "net"}, {Cmd: "cpud", Name: "cpu"},
 }
 
 // startLimit is how long a server may take until it is posted.
@@ -50,6 +44,9 @@ const grace = 2 * time.Second
 
 // Main is the command.
 func Main(_ context.Context, std [3]*os.File, args []string) error {
+	if cluster.IsNode() {
+		return cluster.Node()
+	}
 	more, err := shlex.Split(os.Getenv("NINE_ARGS"))
 	if err != nil {
 		return fmt.Errorf("$NINE_ARGS: %w", err)
@@ -57,18 +54,22 @@ func Main(_ context.Context, std [3]*os.File, args []string) error {
 	fs := flag.NewFlagSet("up", flag.ContinueOnError)
 	command := fs.String("c", "", "run `command` in $SHELL")
 	nsfile := fs.String("n", "", "build the name space from `nsfile`")
-	vmN := fs.Int("v", 0, "start `n` virtual machines")
-	if err := srv.Parse(fs, spellVM(append(more, args...))); err != nil {
+	nodes := fs.Int("cluster", 0, "make `n` nodes besides")
+	machines := fs.Int("vm", 0, "start `n` virtual machines")
+	if err := srv.Parse(fs, append(more, args...)); err != nil {
 		return err
 	}
 	if fs.NArg() > 0 {
 		return flag.ErrHelp
 	}
+	if *nodes < 0 || *nodes > cluster.Most {
+		return fmt.Errorf("%w: -cluster %d: 1 to %d nodes", flag.ErrHelp, *nodes, cluster.Most)
+	}
 	shell, err := shellCommand(*command, fs)
 	if err != nil {
 		return err
 	}
-	guests, mounts, err := vms(*vmN)
+	vms, err := newVMs(*machines)
 	if err != nil {
 		return err
 	}
@@ -80,7 +81,7 @@ func Main(_ context.Context, std [3]*os.File, args []string) error {
 	if done, err := ns.Privileged(std); done {
 		return err
 	}
-	return run(std, shell, *nsfile, dir, guests, mounts)
+	return run(std, shell, *nsfile, dir, *nodes, vms)
 }
 
 // nodeDir in the environment tells the process that watch started of its directory.
@@ -125,7 +126,7 @@ func shellCommand(command string, fs *flag.FlagSet) ([]string, error) {
 	return shell, nil
 }
 
-func run(std [3]*os.File, shell []string, nsfile, dir string, guests []server, mounts ns.Source) error {
+func run(std [3]*os.File, shell []string, nsfile, dir string, nodes int, vms virtual) error {
 	// A terminal's ^C while the servers come up ends this before there is a shell
 	// to have it: all of it goes, in order.
 	quit := make(chan os.Signal, 1)
@@ -142,18 +143,29 @@ func run(std [3]*os.File, shell []string, nsfile, dir string, guests []server, m
 	defer ns.Reap(grace, nil)
 	os.Setenv("NAMESPACE", dir)
 
-	var servers []server
-	for _, s := range own {
-		servers = append(servers, server{[]string{s.cmd, "-s", s.srv}, s.srv, startLimit})
+	for _, s := range servers {
+		if err := start(quit, std, dir, startLimit, s.Name, s.Cmd); err != nil {
+			return err
+		}
 	}
-	for _, s := range append(servers, guests...) {
-		if err := start(quit, std, dir, s); err != nil {
+	for _, s := range vms.servers {
+		if err := start(quit, std, dir, vmLimit, s.name, s.args...); err != nil {
 			return err
 		}
 	}
 	src, err := ns.File(nsfile)
 	if err != nil {
 		return err
+	}
+	sources := []ns.Source{src, vms.mounts}
+	if nodes > 0 {
+		c, err := cluster.Start(cluster.Config{N: nodes, Dir: dir, Servers: servers, Stderr: std[2], Quit: quit})
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		sources = append(sources, ns.Source{Name: "cluster", Text: c.Namespace()})
+		os.Setenv("cpus", strings.Join(c.Names(), "\x01")) // a list, as rc has it
 	}
 	sess, err := ns.Start(ns.Options{Stderr: std[2]})
 	if err != nil {
@@ -172,7 +184,7 @@ func run(std [3]*os.File, shell []string, nsfile, dir string, guests []server, m
 	}
 	cmd.WaitDelay = grace
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = std[0], std[1], std[2]
-	if err := sess.Command(cmd, src, mounts); err != nil {
+	if err := sess.Command(cmd, sources...); err != nil {
 		return err
 	}
 	go func() {
@@ -207,18 +219,19 @@ func removeSockets(dir string) {
 			os.Remove(filepath.Join(dir, e.Name()))
 		}
 	}
+	os.RemoveAll(cluster.Dir(dir))
 	os.Remove(dir)
 }
 
-// start starts a server and waits until it answers at its socket.
-func start(quit <-chan os.Signal, std [3]*os.File, dir string, s server) error {
-	name := s.args[0]
+// start starts a server, a command of nine that posts srv, and waits until it answers there.
+func start(quit <-chan os.Signal, std [3]*os.File, dir string, most time.Duration, srv string, args ...string) error {
+	name := args[0]
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
 	cmd := exec.Command(self)
-	cmd.Args = append([]string{"nine"}, s.args...)
+	cmd.Args = append([]string{"nine", name, "-s", srv}, args[1:]...)
 	cmd.Stderr = std[2]
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGTERM}
 	if err := cmd.Start(); err != nil {
@@ -226,11 +239,11 @@ func start(quit <-chan os.Signal, std [3]*os.File, dir string, s server) error {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	limit := time.After(s.limit)
+	limit := time.After(most)
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for {
-		if c, err := net.Dial("unix", filepath.Join(dir, s.srv)); err == nil {
+		if c, err := net.Dial("unix", filepath.Join(dir, srv)); err == nil {
 			c.Close()
 			return nil
 		}
@@ -243,7 +256,7 @@ func start(quit <-chan os.Signal, std [3]*os.File, dir string, s server) error {
 		case sig := <-quit:
 			return fmt.Errorf("server %s: %v", name, sig)
 		case <-limit:
-			return fmt.Errorf("server %s: not posted after %v", name, s.limit)
+			return fmt.Errorf("server %s: not posted after %v", name, most)
 		case <-tick.C:
 		}
 	}

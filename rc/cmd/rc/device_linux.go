@@ -37,7 +37,7 @@ var points atomic.Int32
 // thread of the same name space.
 func reach(name string) (file string, done func(), err error) {
 	if !isDevice(name) {
-		return name, func() {}, nil
+		return plan9Name(name), func() {}, nil
 	}
 	spec, rest, _ := strings.Cut(name, "/")
 	point := fmt.Sprintf("/n/.%s.%d.%d", spec[1:], unix.Getpid(), points.Add(1))
@@ -55,6 +55,30 @@ func reached(name string, f func(name string) error) error {
 		done()
 	}
 	return err
+}
+
+// plan9Name gives the name that a file of Plan 9's has here: what Linux has not in /dev and
+// /proc is devfs's and procfs's, which have their places in /mnt.
+func plan9Name(name string) string {
+	rest, ok := strings.CutPrefix(name, "/dev/")
+	if ok && (rest == "cons" || rest == "consctl") {
+		return elsewhere(name, "/mnt/dev/"+rest)
+	}
+	if rest, ok = strings.CutPrefix(name, "/proc/"); ok {
+		if pid, file, _ := strings.Cut(rest, "/"); file == "note" || file == "notepg" {
+			return elsewhere(name, "/mnt/proc/"+pid+"/"+file)
+		}
+	}
+	return name
+}
+
+// elsewhere gives there where name is not and there is.
+func elsewhere(name, there string) string {
+	var st unix.Stat_t
+	if unix.Lstat(name, &st) == unix.ENOENT && unix.Lstat(there, &st) == nil {
+		return there
+	}
+	return name
 }
 
 // withDevices makes hooks that know devices of those that do not.

@@ -62,7 +62,8 @@ The builtins are
 	ulimit, umask		as the system calls
 	wait [pid]		waits for what & started
 	whatis name ...		shows variables, functions, builtins and programs as text to be read again
-	bind, mount	as the commands of those names, with their flags; /fd/N is the script's descriptor
+	bind, mount	as the commands of those names, with their flags -a, -b, -c, -C and -q; /fd/N is
+		the script's descriptor
 	unmount, ns, srv	as the commands of those names
 
 The flags are
@@ -107,6 +108,9 @@ rfork e.
 Names such as '#s/ram', '#e/x', '#p' or '#U/etc' are those of devices (bind) in redirections,
 cd, patterns, as names of programs, and for the command of one dot; quote them, # begins a comment.
 The number of a descriptor that echo writes to a file of /srv is the script's.
+
+In redirections /dev/cons and /dev/consctl are /mnt/dev's, and note and notepg in /proc/N
+are /mnt/proc's, where Linux has none.
 
 Commands that are scripts of rc are in /mnt/bin: nine man lists them.
 

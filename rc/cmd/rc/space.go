@@ -88,7 +88,7 @@ func bind(c *rc.Call) error {
 	if err != nil || fs.NArg() != 2 {
 		return errors.New("usage: bind [-abcCq] new old")
 	}
-	return unless(quiet, ns.Do(ns.Op{Verb: "bind", Flag: f, New: ns.Abs(c.Dir, fs.Arg(0)), Old: ns.Abs(c.Dir, fs.Arg(1))}))
+	return unless(quiet, ns.Do(ns.Op{Verb: "bind", Flag: f, New: ns.Abs(c.Dir, fs.Arg(0)), Old: plan9Name(ns.Abs(c.Dir, fs.Arg(1)))}))
 }
 
 func mount(c *rc.Call) error {

@@ -38,7 +38,7 @@ func run(ctx context.Context, o rounds.Options) error {
 	const milli = time.Millisecond
 	b := &bench{rounds: 5, files: 10_000, list: 1000, sources: 100, bulk: 1 << 30, limit: 2 * time.Minute, rtts: []time.Duration{5 * milli, 20 * milli, 100 * milli}}
 	if o.Quick {
-		b = &bench{rounds: 2, files: 50, list: 200, sources: 3, bulk: 64 << 20, limit: 3 * time.Second, rtts: []time.Duration{5 * milli}}
+		b = &bench{rounds: 2, files: 50, list: 200, sources: 3, bulk: 64 << 20, limit: 20 * time.Second, rtts: []time.Duration{5 * milli}}
 	}
 	p, err := newPlace(ctx, b)
 	if p != nil {

@@ -25,6 +25,7 @@ var nine = map[string]func(ctx context.Context, std [3]*os.File, args []string) 
 		_, err := fmt.Fprint(std[1], "newns\n")
 		return err
 	},
+	"-floor": serveFloor,
 	"-work": func(ctx context.Context, std [3]*os.File, args []string) error {
 		var w work
 		if err := json.Unmarshal([]byte(args[0]), &w); err != nil {

@@ -30,6 +30,8 @@ func rows() []row {
 		{rounds.Row{Work: "served", Config: "1 at once", Goal: 1 / 1.3}, "served", 1},
 		{rounds.Row{Work: "9P", Config: "1 at once"}, "9p", 1},
 		{rounds.Row{Work: "9P", Config: "8 at once"}, "9p", 8},
+		{rounds.Row{Work: "floor", Config: "1 at once"}, "floor", 1},
+		{rounds.Row{Work: "floor", Config: "8 at once"}, "floor", 8},
 		{rounds.Row{Work: "mount", Config: "1 at once", Goal: .5}, "mount", 1},
 		{rounds.Row{Work: "mount", Config: "8 at once", Goal: .5}, "mount", 8},
 	}

@@ -117,6 +117,15 @@ func (w *work) reader(ctx context.Context) (read func(pid int, buf []byte) (int,
 			}
 			return whole(h.(srv.Reader).Read(ctx, buf, 0))
 		}, end, nil
+	case "floor":
+		end, err := mountFloor(ctx)
+		if err != nil {
+			return nil, func() {}, err
+		}
+		return func(pid int, buf []byte) (int, error) {
+			b, err := os.ReadFile(strconv.Itoa(pid) + "/status")
+			return whole(len(b), err)
+		}, end, nil
 	case "9p":
 		c, err := client.Dial(ctx, "unix!"+w.Socket, nil)
 		if err != nil {

@@ -1,35 +1,4 @@
-/*
-Complete prints what teaches a shell to complete nine's words.
-
-# NAME
-
-complete - print completion of nine's words for bash, fish or zsh
-
-# SYNOPSIS
-
-	nine complete bash|fish|zsh
-
-# DESCRIPTION
-
-Complete prints a script for the shell, which then completes the names of
-commands, their flags, posted servers, and files. It is made of the table of commands
-and the pages of this binary. The Debian package has it installed.
-
-Rc needs none: it has its own.
-
-# EXAMPLES
-
-In .bashrc, in config.fish, in .zshrc behind compinit:
-
-	source <(nine complete bash)
-	nine complete fish | source
-	source <(nine complete zsh)
-
-# SEE ALSO
-
-rc
-*/
-package main
+package complete
 
 import (
 	"context"
@@ -40,27 +9,39 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"ninespace/doc"
 )
 
-//go:embed complete.go
-var completePage string
+// Man is the manual page's source.
+//
+//go:embed doc.go
+var Man string
 
-func complete(_ context.Context, std [3]*os.File, args []string) error {
-	if len(args) != 1 {
-		return flag.ErrHelp
+// Main gives the command, which knows the commands of a table.
+func Main(t doc.Table) func(context.Context, [3]*os.File, []string) error {
+	return func(_ context.Context, std [3]*os.File, args []string) error {
+		if len(args) != 1 {
+			return flag.ErrHelp
+		}
+		var script func([]words) string
+		switch args[0] {
+		case "bash":
+			script = bashWords
+		case "fish":
+			script = fishWords
+		case "zsh":
+			script = zshWords
+		default:
+			return fmt.Errorf("%w: %s: no such shell", flag.ErrHelp, args[0])
+		}
+		var all []words
+		for _, c := range t.All() {
+			all = append(all, wordsOf(c))
+		}
+		_, err := io.WriteString(std[1], script(all))
+		return err
 	}
-	shells := map[string]func([]words) string{"bash": bashWords, "fish": fishWords, "zsh": zshWords}
-	shell, ok := shells[args[0]]
-	if !ok {
-		return fmt.Errorf("%w: %s: no such shell", flag.ErrHelp, args[0])
-	}
-	var all []words
-	for _, c := range append(commands(), scripts()...) {
-		all = append(all, wordsOf(c))
-	}
-	slices.SortFunc(all, func(a, b words) int { return strings.Compare(a.name, b.name) })
-	_, err := io.WriteString(std[1], shell(all))
-	return err
 }
 
 // words is what may be typed after a command's name.
@@ -105,9 +86,9 @@ func kindOf(word string) kind {
 
 // wordsOf reads a command's SYNOPSIS: [-ab] is flags, [-c word] or -c word one with a
 // value, and the rest arguments. A further line that begins with [option ...] has a verb.
-func wordsOf(c command) words {
-	w := words{name: c.name, does: c.does(), args: files}
-	synopsis := section(c.man, "SYNOPSIS")
+func wordsOf(c doc.Command) words {
+	w := words{name: c.Name, does: c.Does(), args: files}
+	synopsis := c.Section("SYNOPSIS")
 	for i, line := range strings.Split(synopsis, "\n") {
 		line = strings.NewReplacer("[", " [ ", "]", " ] ").Replace(line)
 		f := strings.Fields(line)
@@ -121,8 +102,12 @@ func wordsOf(c command) words {
 			switch {
 			case len(word) > 1 && word[0] == '-':
 				value := ""
-				if len(word) == 2 && len(f) > 0 && f[0][0] >= 'a' && f[0][0] <= 'z' {
+				if len(f) > 0 && f[0][0] >= 'a' && f[0][0] <= 'z' {
 					value, f = f[0], f[1:]
+				}
+				if value != "" && len(word) > 2 { // no letters that stand together, but a word
+					w.add(option{word[1:], value, ""})
+					continue
 				}
 				for _, letter := range strings.Split(word[1:], "") {
 					w.add(option{letter, value, ""})
@@ -140,7 +125,7 @@ func wordsOf(c command) words {
 			}
 		}
 	}
-	for line := range strings.Lines(plain(c.man)) { // a list of options has the others
+	for line := range strings.Lines(c.Plain()) { // a list of options has the others
 		f := strings.Fields(line)
 		if strings.HasPrefix(line, "\t-") && len(f) > 1 && len(f[0]) == 2 && f[0] != "--" {
 			value := ""
@@ -150,19 +135,17 @@ func wordsOf(c command) words {
 			w.add(option{f[0][1:], value, ""})
 		}
 	}
-	switch c.name {
+	switch c.Name {
 	case "man":
 		w.args = names
 	case "help":
 		w.args = nothing
-		for page := range strings.SplitSeq("\n"+topics, "\n# ") {
-			if name, _, ok := strings.Cut(page, " - "); ok {
-				w.verbs = append(w.verbs, name)
-			}
+		for _, page := range doc.Topics() {
+			w.verbs = append(w.verbs, page.Name)
 		}
 	}
 	for i := range w.flags {
-		w.flags[i].does = flagDoes(c.man, w.flags[i])
+		w.flags[i].does = flagDoes(c.Plain(), w.flags[i])
 	}
 	return w
 }
@@ -175,7 +158,7 @@ func (w *words) add(o option) {
 
 // flagDoes finds the line of a page that begins with the flag, and gives what it says.
 func flagDoes(page string, o option) string {
-	for line := range strings.Lines(plain(page)) {
+	for line := range strings.Lines(page) {
 		does, ok := strings.CutPrefix(strings.TrimSpace(line), "-"+o.letter)
 		if !ok || does == "" || does[0] != ' ' && does[0] != '\t' {
 			continue

@@ -1,22 +1,22 @@
-package main
+package doc
 
 import (
 	"fmt"
 	"strings"
 )
 
-// manRoff gives a command's page in the language of man(7). Its name there is
+// Roff gives the command's page in the language of man(7). Its name there is
 // nine-name, so that it hides no other system's page.
-func manRoff(c command) string {
-	name := c.name
+func (c Command) Roff() string {
+	name := c.Name
 	if name != "nine" {
 		name = "nine-" + name
 	}
 	var b strings.Builder
 	b.WriteString(".TH " + roffText(strings.ToUpper(name)) + " 1 \"\" ninespace ninespace\n")
-	text := plain(c.man)
+	text := c.Plain()
 	_, text, _ = strings.Cut(text, "NAME\n") // what is before is for go doc
-	b.WriteString(".SH NAME\n" + roffText(name) + " \\- " + roffText(c.does()) + "\n")
+	b.WriteString(".SH NAME\n" + roffText(name) + " \\- " + roffText(c.Does()) + "\n")
 	inName, blank, indented := true, false, false
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\n")

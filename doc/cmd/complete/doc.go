@@ -1,0 +1,32 @@
+/*
+Complete prints what teaches a shell to complete nine's words.
+
+# NAME
+
+complete - print completion of nine's words for bash, fish or zsh
+
+# SYNOPSIS
+
+	nine complete bash|fish|zsh
+
+# DESCRIPTION
+
+Complete prints a script for the shell, which then completes the names of
+commands, their flags, posted servers, and files. It is made of the table of commands
+and the pages of this binary. The Debian package has it installed.
+
+Rc needs none: it has its own.
+
+# EXAMPLES
+
+In .bashrc, in config.fish, in .zshrc behind compinit:
+
+	source <(nine complete bash)
+	nine complete fish | source
+	source <(nine complete zsh)
+
+# SEE ALSO
+
+rc
+*/
+package complete
