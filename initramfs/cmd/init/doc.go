@@ -45,6 +45,9 @@ none is said, and asks for it until it comes. The kernel mounts it, read only, a
 in memory takes what is written: the node leaves nothing anywhere. The node's key, who may
 come in and what it knows of the network stay its own.
 
+What is written goes into memory: the root takes 30 % of it at most, /tmp 15, /dev/shm 5,
+/run 5, a layer above nine.root 15. Then there is no space left, and the node goes on.
+
 On the console nobody has to log in. The shell is nine rc in the node's name space.
 
 # FILES
