@@ -61,11 +61,13 @@ import (
 	"ninespace/initramfs/cmd/vm"
 	"ninespace/ns/cmd/bind"
 	"ninespace/ns/cmd/doctor"
+	"ninespace/ns/cmd/graph"
 	"ninespace/ns/cmd/mount"
 	"ninespace/ns/cmd/newns"
 	"ninespace/ns/cmd/ns"
 	"ninespace/ns/cmd/nsd"
 	"ninespace/ns/cmd/rfork"
+	"ninespace/ns/cmd/top"
 	"ninespace/ns/cmd/unmount"
 	"ninespace/ns/cmd/up"
 	"ninespace/rc/bin"
@@ -109,6 +111,7 @@ func commands() []doc.Command {
 		{Name: "execfs", Main: execfs.Main, Man: execfs.Man},
 		{Name: "exportfs", Main: exportfs.Main, Man: exportfs.Man},
 		{Name: "factotum", Main: factotum.Main, Man: factotum.Man},
+		{Name: "graph", Main: graph.Main, Man: graph.Man},
 		{Name: "help", Main: help.Main(t), Man: help.Man},
 		{Name: "import", Main: imp.Main, Man: imp.Man},
 		{Name: "init", Main: boot.Main, Man: boot.Man},
@@ -127,6 +130,7 @@ func commands() []doc.Command {
 		{Name: "rcfmt", Main: rcfmt.Main, Man: rcfmt.Man},
 		{Name: "rfork", Main: rfork.Main, Man: rfork.Man},
 		{Name: "srv", Main: srv.Main, Man: srv.Man},
+		{Name: "top", Main: top.Main, Man: top.Man},
 		{Name: "unmount", Main: unmount.Main, Man: unmount.Man},
 		{Name: "up", Main: up.Main, Man: up.Man},
 		{Name: "vm", Main: vm.Main, Man: vm.Man},

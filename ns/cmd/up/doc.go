@@ -43,8 +43,8 @@ The options are:
 	-c command  run "$SHELL -c command" instead of an interactive shell
 	-n nsfile   build the name space from this namespace(6) file
 	-cluster n  make n nodes besides, n1, n2 and so on
-	-vm n       start n virtual machines besides, nodes without a disk: vm1 and so on for
-	            cpu -h, and their roots at /n/vm1 and so on. See nine man vm
+	-vm n       start n virtual machines too, nodes of their own without a disk: vm1 and
+	            so on for cpu -h, and their roots at /n/vm1 and so on. See nine man vm
 
 With -cluster there are nodes to try things out on, made of this machine: each has a network,
 processes and a host's name of its own, all the servers above, a cpud that the others

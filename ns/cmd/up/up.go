@@ -36,6 +36,14 @@ var servers = []cluster.Server{
 	{Cmd: "netfs", Name: "net"}, {Cmd: "cpud", Name: "cpu"},
 }
 
+// A server is something that is started: the arguments of nine and the name that it is
+// posted under.
+type server struct {
+	args  []string
+	srv   string
+	limit time.Duration // for it to be posted
+}
+
 // startLimit is how long a server may take until it is posted.
 const startLimit = 20 * time.Second
 
@@ -55,7 +63,7 @@ func Main(_ context.Context, std [3]*os.File, args []string) error {
 	command := fs.String("c", "", "run `command` in $SHELL")
 	nsfile := fs.String("n", "", "build the name space from `nsfile`")
 	nodes := fs.Int("cluster", 0, "make `n` nodes besides")
-	machines := fs.Int("vm", 0, "start `n` virtual machines")
+	vmN := fs.Int("vm", 0, "start `n` virtual machines")
 	if err := srv.Parse(fs, append(more, args...)); err != nil {
 		return err
 	}
@@ -69,7 +77,7 @@ func Main(_ context.Context, std [3]*os.File, args []string) error {
 	if err != nil {
 		return err
 	}
-	vms, err := newVMs(*machines)
+	guests, mounts, err := vms(*vmN)
 	if err != nil {
 		return err
 	}
@@ -81,7 +89,7 @@ func Main(_ context.Context, std [3]*os.File, args []string) error {
 	if done, err := ns.Privileged(std); done {
 		return err
 	}
-	return run(std, shell, *nsfile, dir, *nodes, vms)
+	return run(std, shell, *nsfile, dir, *nodes, guests, mounts)
 }
 
 // nodeDir in the environment tells the process that watch started of its directory.
@@ -126,7 +134,7 @@ func shellCommand(command string, fs *flag.FlagSet) ([]string, error) {
 	return shell, nil
 }
 
-func run(std [3]*os.File, shell []string, nsfile, dir string, nodes int, vms virtual) error {
+func run(std [3]*os.File, shell []string, nsfile, dir string, nodes int, guests []server, mounts ns.Source) error {
 	// A terminal's ^C while the servers come up ends this before there is a shell
 	// to have it: all of it goes, in order.
 	quit := make(chan os.Signal, 1)
@@ -143,13 +151,12 @@ func run(std [3]*os.File, shell []string, nsfile, dir string, nodes int, vms vir
 	defer ns.Reap(grace, nil)
 	os.Setenv("NAMESPACE", dir)
 
+	var list []server
 	for _, s := range servers {
-		if err := start(quit, std, dir, startLimit, s.Name, s.Cmd); err != nil {
-			return err
-		}
+		list = append(list, server{[]string{s.Cmd, "-s", s.Name}, s.Name, startLimit})
 	}
-	for _, s := range vms.servers {
-		if err := start(quit, std, dir, vmLimit, s.name, s.args...); err != nil {
+	for _, s := range append(list, guests...) {
+		if err := start(quit, std, dir, s); err != nil {
 			return err
 		}
 	}
@@ -157,7 +164,7 @@ func run(std [3]*os.File, shell []string, nsfile, dir string, nodes int, vms vir
 	if err != nil {
 		return err
 	}
-	sources := []ns.Source{src, vms.mounts}
+	sources := []ns.Source{src, mounts}
 	if nodes > 0 {
 		c, err := cluster.Start(cluster.Config{N: nodes, Dir: dir, Servers: servers, Stderr: std[2], Quit: quit})
 		if err != nil {
@@ -223,15 +230,15 @@ func removeSockets(dir string) {
 	os.Remove(dir)
 }
 
-// start starts a server, a command of nine that posts srv, and waits until it answers there.
-func start(quit <-chan os.Signal, std [3]*os.File, dir string, most time.Duration, srv string, args ...string) error {
-	name := args[0]
+// start starts a server and waits until it answers at its socket.
+func start(quit <-chan os.Signal, std [3]*os.File, dir string, s server) error {
+	name := s.args[0]
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
 	cmd := exec.Command(self)
-	cmd.Args = append([]string{"nine", name, "-s", srv}, args[1:]...)
+	cmd.Args = append([]string{"nine"}, s.args...)
 	cmd.Stderr = std[2]
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGTERM}
 	if err := cmd.Start(); err != nil {
@@ -239,11 +246,11 @@ func start(quit <-chan os.Signal, std [3]*os.File, dir string, most time.Duratio
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	limit := time.After(most)
+	limit := time.After(s.limit)
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for {
-		if c, err := net.Dial("unix", filepath.Join(dir, srv)); err == nil {
+		if c, err := net.Dial("unix", filepath.Join(dir, s.srv)); err == nil {
 			c.Close()
 			return nil
 		}
@@ -256,7 +263,7 @@ func start(quit <-chan os.Signal, std [3]*os.File, dir string, most time.Duratio
 		case sig := <-quit:
 			return fmt.Errorf("server %s: %v", name, sig)
 		case <-limit:
-			return fmt.Errorf("server %s: not posted after %v", name, most)
+			return fmt.Errorf("server %s: not posted after %v", name, s.limit)
 		case <-tick.C:
 		}
 	}

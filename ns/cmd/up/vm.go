@@ -1,7 +1,6 @@
 package up
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"time"
@@ -18,32 +17,22 @@ const maxVMs = 64
 // processor's help it is a hundred times slower.
 const vmLimit = 5 * time.Minute
 
-// A virtual says what virtual machines there are to be: what is started, of each a name and
-// the arguments of nine, and what mounts their roots.
-type virtual struct {
-	servers []vmServer
-	mounts  ns.Source
-}
-
-type vmServer struct {
-	name string
-	args []string
-}
-
-// newVMs makes n of them, vm1 and so on. $NINE_VM has flags of vm.
-func newVMs(n int) (v virtual, err error) {
+// vms gives what starts n virtual machines, vm1 and so on, with the root of each, and the
+// namespace(6) lines that mount those. $NINE_VM has flags of vm.
+func vms(n int) (list []server, lines ns.Source, err error) {
 	if n < 0 || n > maxVMs {
-		return v, fmt.Errorf("%w: -vm %d: 1 to %d machines", flag.ErrHelp, n, maxVMs)
+		return nil, lines, fmt.Errorf("-vm %d: not a number of machines, up to %d", n, maxVMs)
 	}
 	more, err := shlex.Split(os.Getenv("NINE_VM"))
 	if err != nil {
-		return v, fmt.Errorf("$NINE_VM: %w", err)
+		return nil, lines, fmt.Errorf("$NINE_VM: %w", err)
 	}
-	v.mounts.Name = "vm"
+	lines.Name = "-vm"
 	for i := range n {
 		name := fmt.Sprint("vm", i+1)
-		v.servers = append(v.servers, vmServer{name, append([]string{"vm"}, more...)}, vmServer{name + ".root", []string{"import", name, "/"}})
-		v.mounts.Text += fmt.Sprintf("mount -c '#s/%s.root' /n/%s\n", name, name)
+		list = append(list, server{append([]string{"vm", "-s", name}, more...), name, vmLimit},
+			server{[]string{"import", "-s", name + ".root", name, "/"}, name + ".root", vmLimit})
+		lines.Text += fmt.Sprintf("mount -c '#s/%s.root' /n/%s\n", name, name)
 	}
-	return v, nil
+	return list, lines, nil
 }

@@ -1,0 +1,205 @@
+package top
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A view is what is shown: nodes, the one of them that is chosen, and how.
+type view struct {
+	nodes  []*node
+	chosen int
+	by     byte // what processes are sorted by: c, m, p or n
+	paused bool
+	every  time.Duration
+}
+
+// A span is text in a style.
+type span struct {
+	text  string
+	style style
+}
+
+type style int
+
+const (
+	plain style = iota
+	dim
+	bold
+	accent // what is chosen, and graphs
+	warn
+)
+
+// A row is a line of the screen.
+type row []span
+
+// Widths of columns. Both tables have the rates in the same places.
+const (
+	wName  = 10
+	wGraph = 16
+	wRate  = 8
+)
+
+// rows draws the screen, so many columns wide and at most so many rows high.
+func (v *view) rows(width, height int, now time.Time) []row {
+	var all []row
+	all = append(all, v.title(width, now), nil, v.nodeHead())
+	for i, n := range v.nodes {
+		n.mu.Lock()
+		all = append(all, v.nodeRow(n, i == v.chosen, now))
+		n.mu.Unlock()
+	}
+	n := v.nodes[v.chosen]
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	servers := slices.Sorted(maps.Keys(n.now.servers))
+	if len(servers) > 0 {
+		all = append(all, nil, row{{pad(" servers", wName+wGraph+2), bold}, {right("conns", 9) + right("fids", 9) + right("busy", 7) +
+			right("9p/s", wRate) + right("err/s", 7) + right("in/s", wRate) + right("out/s", wRate), dim}})
+	}
+	most := 1.0 // of all graphs, so that they can be compared
+	for _, name := range servers {
+		for _, m := range n.msgs[name] {
+			most = max(most, m)
+		}
+	}
+	for _, name := range servers {
+		all = append(all, serverRow(n, name, most))
+	}
+	foot := row{{" ↑↓ ", bold}, {"node  ", dim}, {"c m p n ", bold}, {"order  ", dim}, {"space ", bold}, {"stop  ", dim}, {"q ", bold}, {"end", dim}}
+	if room := height - len(all) - 4; room > 0 && len(n.now.list) > 0 {
+		all = append(all, nil, v.processHead())
+		for _, p := range n.processes(v.by) {
+			if room--; room < 0 {
+				break
+			}
+			all = append(all, processRow(p))
+		}
+	}
+	for len(all) < height-1 {
+		all = append(all, nil)
+	}
+	if height < 1 {
+		return nil
+	}
+	return append(all[:height-1], foot)
+}
+
+func (v *view) title(width int, now time.Time) row {
+	left := fmt.Sprintf("%d nodes, every %v", len(v.nodes), v.every)
+	if len(v.nodes) == 1 {
+		left = fmt.Sprintf("1 node, every %v", v.every)
+	}
+	r := row{{" ninespace  ", bold}, {left, dim}}
+	if v.paused {
+		r = append(r, span{"  stopped", warn})
+	}
+	clock := now.Format("15:04:05 ")
+	if gap := width - r.width() - len(clock); gap > 0 {
+		r = append(r, span{strings.Repeat(" ", gap), plain}, span{clock, dim})
+	}
+	return r
+}
+
+func (v *view) nodeHead() row {
+	return row{{pad(" node", wName+1), bold}, {right("cpu", wGraph+5) + "  " + pad("mem", 13) + right("procs", 6) +
+		right("9p/s", wRate) + right("err/s", 7) + right("in/s", wRate) + right("out/s", wRate), dim}}
+}
+
+func (v *view) nodeRow(n *node, chosen bool, now time.Time) row {
+	mark, name := "  ", plain
+	if chosen {
+		mark, name = "▌ ", accent
+	}
+	r := row{{mark, accent}, {pad(n.name, wName-1), name}}
+	if n.now.at.IsZero() {
+		return append(r, span{"…" + silent(n, now), dim})
+	}
+	s := n.now
+	if s.hasDev {
+		r = append(r, span{graph(n.cpu, wGraph, 1), accent})
+		if len(n.cpu) > 0 {
+			r = append(r, span{right(fmt.Sprintf("%.0f%%", 100*s.cpu), 5) + " ", level(s.cpu, .9)})
+		} else {
+			r = append(r, span{right("–", 5) + " ", dim})
+		}
+	} else {
+		r = append(r, span{pad("", wGraph+6), plain})
+	}
+	if s.all > 0 {
+		used := float64(s.mem) / float64(s.all)
+		r = append(r, span{pad(" "+size(float64(s.mem))+" of "+size(float64(s.all)), 14), level(used, .9)})
+	} else {
+		r = append(r, span{pad("", 14), plain})
+	}
+	procs := ""
+	if s.procs >= 0 {
+		procs = fmt.Sprint(s.procs)
+	}
+	r = append(r, span{right(procs, 6), plain})
+	if late := silent(n, now); late != "" {
+		return append(r, span{late, warn})
+	}
+	return append(r, rates(n.total())...)
+}
+
+// silent says for how long a node has not answered, once that is long.
+func silent(n *node, now time.Time) string {
+	if n.asked.IsZero() || now.Sub(n.asked) < 3*time.Second {
+		return ""
+	}
+	return fmt.Sprintf("  no answer for %v", now.Sub(n.asked).Round(time.Second))
+}
+
+// rates are the four columns that both tables end in.
+func rates(r rate, known bool) row {
+	if !known {
+		return row{{right("–", wRate) + right("–", 7) + right("–", wRate) + right("–", wRate), dim}}
+	}
+	errs := span{right(count(r.errs), 7), plain}
+	if r.errs == 0 {
+		errs.style = dim
+	}
+	return row{{right(count(r.msgs), wRate), plain}, errs, {right(size(r.in), wRate) + right(size(r.out), wRate), plain}}
+}
+
+func serverRow(n *node, name string, most float64) row {
+	s := n.now.servers[name]
+	busy := span{right(fmt.Sprint(s.busy), 7), plain}
+	if s.busy == 0 {
+		busy.style = dim
+	}
+	r := row{{"  " + pad(name, wName-1), plain}, {graph(n.msgs[name], wGraph, most) + " ", accent},
+		{right(fmt.Sprint(s.conns), 9) + right(fmt.Sprint(s.fids), 9), plain}, busy}
+	return append(r, rates(n.rate(name))...)
+}
+
+func (v *view) processHead() row {
+	r := row{{pad(" processes", 12), bold}}
+	for _, c := range []struct {
+		by   byte
+		text string
+	}{{'p', right("pid", 7)}, {0, "  " + pad("user", 12)}, {0, pad("state", 10)}, {'c', right("cpu", 7)}, {'m', right("mem", 8)}, {'n', "  program"}} {
+		st := dim
+		if c.by == v.by {
+			st = bold
+		}
+		r = append(r, span{c.text, st})
+	}
+	return r
+}
+
+func processRow(p busy) row {
+	cpu, st := "–", dim
+	if p.cpu >= 0 {
+		cpu = fmt.Sprintf("%.0f%%", 100*p.cpu)
+	}
+	if p.cpu >= .005 {
+		st = plain
+	}
+	return row{{pad("", 12) + right(fmt.Sprint(p.pid), 7) + "  " + pad(p.user, 12), plain}, {pad(p.state, 10), dim},
+		{right(cpu, 7), st}, {right(size(float64(p.size)), 8) + "  " + p.args, plain}}
+}
