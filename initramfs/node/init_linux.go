@@ -14,16 +14,18 @@ import (
 	"ninespace/srv/p9"
 )
 
-// mounts are what a Linux program expects to be there.
+// mounts are what a Linux program expects to be there. What lies in memory may together
+// with the root take no more than half of it, or a little above: with all of it taken nothing would
+// run any more, and nobody could come in and remove something.
 var mounts = []struct{ dir, kind, opts string }{
 	{"/proc", "proc", ""},
 	{"/sys", "sysfs", ""},
 	{"/sys/fs/cgroup", "cgroup2", ""},
 	{"/dev", "devtmpfs", "mode=755"},
 	{"/dev/pts", "devpts", "mode=620,ptmxmode=666"},
-	{"/dev/shm", "tmpfs", "mode=1777"},
-	{"/tmp", "tmpfs", "mode=1777"},
-	{"/run", "tmpfs", "mode=755"},
+	{"/dev/shm", "tmpfs", "mode=1777,size=5%"},
+	{"/tmp", "tmpfs", "mode=1777,size=15%"},
+	{"/run", "tmpfs", "mode=755,size=5%"},
 }
 
 // mountAll mounts them. What this kernel has not is not missed here.
@@ -40,6 +42,8 @@ func mountAll() error {
 			failed = errors.Join(failed, fmt.Errorf("mount %s on %s: %w", m.kind, m.dir, err))
 		}
 	}
+	// One that is no tmpfs, or so full already, stays as it is.
+	unix.Mount("", "/", "", unix.MS_REMOUNT, "size=30%")
 	for name, to := range map[string]string{"/dev/fd": "/proc/self/fd", "/dev/stdin": "fd/0", "/dev/stdout": "fd/1", "/dev/stderr": "fd/2", "/dev/ptmx": "pts/ptmx"} {
 		if err := os.Symlink(to, name); err != nil && !errors.Is(err, os.ErrExist) {
 			failed = errors.Join(failed, err)

@@ -39,7 +39,7 @@ func (n *node) network(ctx context.Context) error {
 		return err
 	}
 	if !ip.DHCP {
-		c := config{card: cards[0], addr: ip.Addr, gateway: ip.Gateway, dns: ip.DNS, name: ip.Name}
+		c := config{card: cards[0], addr: ip.Addr, gateway: ip.Gateway, dns: ip.DNS, name: ip.Name, ntp: ip.NTP}
 		return n.configure(ctx, files, c, "")
 	}
 	return n.dhcp(ctx, files, cards)
@@ -105,6 +105,7 @@ type config struct {
 	addr    netip.Prefix
 	gateway netip.Addr
 	dns     []netip.Addr
+	ntp     []string
 	domain  string
 	name    string
 }
@@ -182,7 +183,7 @@ func (n *node) discover(ctx context.Context, card net.Interface) (lease, error) 
 // asks are the options of each request.
 func (n *node) asks() []dhcpv4.Modifier {
 	mods := []dhcpv4.Modifier{dhcpv4.WithRequestedOptions(dhcpv4.OptionSubnetMask, dhcpv4.OptionRouter, dhcpv4.OptionDomainNameServer,
-		dhcpv4.OptionDomainName, dhcpv4.OptionHostName)}
+		dhcpv4.OptionDomainName, dhcpv4.OptionHostName, dhcpv4.OptionNTPServers)}
 	if n.params.Name != "" {
 		mods = append(mods, dhcpv4.WithOption(dhcpv4.OptHostName(n.params.Name)))
 	}
@@ -201,6 +202,9 @@ func (l lease) config() config {
 	c.addr = netip.PrefixFrom(a, bits)
 	if r := ack.Router(); len(r) > 0 {
 		c.gateway, _ = netip.AddrFromSlice(r[0].To4())
+	}
+	for _, d := range ack.NTPServers() {
+		c.ntp = append(c.ntp, d.String())
 	}
 	for _, d := range ack.DNS() {
 		if a, ok := netip.AddrFromSlice(d.To4()); ok {
@@ -240,6 +244,9 @@ func (n *node) configure(ctx context.Context, files srv.File, c config, how stri
 		if err := setName(c.name); err != nil {
 			return err
 		}
+	}
+	if n.ntp = c.ntp; n.params.NTP != "" {
+		n.ntp = strings.Split(n.params.NTP, ",")
 	}
 	n.ether = c.card.HardwareAddr.String()
 	n.log.Printf("init: %s is %v %s", c.card.Name, c.addr, how)

@@ -22,6 +22,7 @@ type node struct {
 	log    *Log
 	params Params
 	public string                  // the key that the node is known by
+	ntp    []string                // servers of the time
 	ether  string                  // of the card that it has its address on
 	cancel context.CancelCauseFunc // with what is to become of the machine
 
@@ -72,6 +73,9 @@ func Run(ctx context.Context, cfg Config) error {
 		n.startServices(ctx)
 	}
 	if n.do(ctx, "network", n.network) == nil {
+		if len(n.ntp) > 0 { // before certificates are looked at
+			n.do(ctx, "clock", n.clock)
+		}
 		if n.params.Join != "" {
 			n.do(ctx, "join", n.join)
 		}

@@ -16,6 +16,7 @@ type Params struct {
 	Name    string        // nine.name=: the host's name; "" is the network's to say
 	Console bool          // nine.console: a shell on the console
 	Wait    time.Duration // nine.wait=: how long to wait for the network, say 30s, before the console gets a shell
+	NTP     string        // nine.ntp=: hosts, with commas between, in place of the network's
 	Root    string        // nine.root=: dial string of the file server that has the root
 	Aname   string        // nine.aname=: the tree there
 	Token   string        // nine.token=: by which the node joins, once
@@ -26,7 +27,7 @@ type Params struct {
 
 // IP is the kernel's ip= (its nfsroot.rst): off, dhcp, DEVICE:dhcp or
 // ADDRESS:SERVER:GATEWAY:MASK:NAME:DEVICE:HOW:DNS:DNS:NTP, where most may be empty and
-// the server and NTP are not used.
+// the server is not used.
 type IP struct {
 	Off     bool
 	DHCP    bool
@@ -35,6 +36,7 @@ type IP struct {
 	Gateway netip.Addr
 	Name    string
 	DNS     []netip.Addr
+	NTP     []string
 }
 
 // defaultWait is how long the network may take before the console is offered.
@@ -77,6 +79,8 @@ func (p *Params) set(key, value string, given bool) (err error) {
 		if d, err = time.ParseDuration(value); err == nil {
 			p.Wait = d
 		}
+	case "nine.ntp":
+		p.NTP = value
 	case "nine.root":
 		p.Root = value
 	case "nine.aname":
@@ -89,7 +93,7 @@ func (p *Params) set(key, value string, given bool) (err error) {
 		p.Serial, err = strconv.ParseUint(value, 10, 64)
 	default:
 		if strings.HasPrefix(key, "nine.") {
-			return fmt.Errorf("no such parameter: have nine.name nine.console nine.wait nine.root nine.aname nine.token nine.join nine.serial")
+			return fmt.Errorf("no such parameter: have nine.name nine.console nine.wait nine.ntp nine.root nine.aname nine.token nine.join nine.serial")
 		}
 		return nil
 	}
@@ -141,6 +145,9 @@ func parseIP(s string) (IP, error) {
 		if ip.Gateway, err = netip.ParseAddr(f[2]); err != nil {
 			return IP{}, err
 		}
+	}
+	if f[9] != "" {
+		ip.NTP = []string{f[9]}
 	}
 	for _, d := range f[7:9] {
 		if d == "" {

@@ -129,7 +129,7 @@ func (n *node) layered(ctx context.Context, dir string) (err error) {
 	if err := mountIn(ctx, conn, base, opts); err != nil {
 		return fmt.Errorf("mount: %w", err)
 	}
-	if err := unix.Mount("layer", layer, "tmpfs", 0, "mode=755"); err != nil {
+	if err := unix.Mount("layer", layer, "tmpfs", 0, "mode=755,size=15%"); err != nil {
 		return fmt.Errorf("mount %s: %w", layer, err)
 	}
 	for _, d := range []string{"/upper", "/work"} {

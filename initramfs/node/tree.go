@@ -26,6 +26,7 @@ func (n *node) tree() srv.File {
 			"kexec":   n.kexec,
 			"restart": n.restart,
 		})).
+		Add("hardware", text(func() string { return hardware("/sys") })).
 		Add("key", text(func() string { return n.public + "\n" })).
 		Add("log", text(n.log.String)).
 		Add("status", text(n.status)).

@@ -23,11 +23,13 @@ The kernel's command line may have, quoted as in a shell:
 	ip=...              as the kernel's own: dhcp, which is the default; off;
 	                    DEVICE:dhcp; or ADDRESS:SERVER:GATEWAY:MASK:NAME:DEVICE:HOW:
 	                    DNS:DNS:NTP, where most may be empty and the
-	                    server and NTP are not used
+	                    server is not used
 	nine.name=name      the host's name; default what DHCP says
 	nine.wait=time      how long the network may take, 30s, before the console is
 	                    offered; default 20s. It is waited for all the same
 	nine.console        a shell on the console at once
+	nine.ntp=hosts      set the clock by one of these, with commas between; default those
+	                    that the network names, or else it is the machine's own
 	nine.root=dialstring nine.aname=tree
 	                    the file server that has the root, and the tree there
 	nine.token=token nine.join=url
@@ -43,11 +45,14 @@ none is said, and asks for it until it comes. The kernel mounts it, read only, a
 in memory takes what is written: the node leaves nothing anywhere. The node's key, who may
 come in and what it knows of the network stay its own.
 
+What is written goes into memory: the root takes 30 % of it at most, /tmp 15, /dev/shm 5,
+/run 5, a layer above nine.root 15. Then there is no space left, and the node goes on.
+
 On the console nobody has to log in. The shell is nine rc in the node's name space.
 
 # FILES
 
-	$NAMESPACE/node        the tree: ctl key log status params
+	$NAMESPACE/node        the tree: ctl hardware key log status params
 	/lib/modules           the modules, index and load: see initramfs
 	/lib/namespace         namespace(6) for the node's commands
 	/etc/ssh/ssh_host_ed25519_key
@@ -88,7 +93,6 @@ fails says so and the others go on.
 The root's server is believed without a proof. One that goes away takes the files of all
 that runs with it: when it is there again, the services begin anew with a new root.
 
-IPv6 is as the kernel does it by itself, and there is no DHCPv6. The clock is the
-machine's.
+IPv6 is as the kernel does it by itself, and there is no DHCPv6.
 */
 package boot
