@@ -36,7 +36,7 @@ func become(root string) error {
 	}{
 		{"proc", "proc", "proc", 0, ""},
 		{"sysfs", "sys", "sysfs", unix.MS_RDONLY, ""},
-		{"tmpfs", "tmp", "tmpfs", 0, ""},
+		{"tmpfs", "tmp", "tmpfs", 0, "mode=1777"},
 		{"tmpfs", "dev", "tmpfs", 0, "mode=755"},
 		{"devpts", "dev/pts", "devpts", 0, "newinstance,ptmxmode=0666"},
 		{"tmpfs", "dev/shm", "tmpfs", 0, ""},
@@ -49,7 +49,6 @@ func become(root string) error {
 			return fmt.Errorf("%s: %w", m.to, err)
 		}
 	}
-	os.Chmod(at("tmp"), 0o1777)
 	for name, n := range map[string][2]uint32{"null": {1, 3}, "zero": {1, 5}, "full": {1, 7}, "random": {1, 8}, "urandom": {1, 9}, "tty": {5, 0}, "fuse": {10, 229}} {
 		if err := unix.Mknod(at("dev/"+name), unix.S_IFCHR|0o666, int(unix.Mkdev(n[0], n[1]))); err != nil {
 			return fmt.Errorf("/dev/%s: %w", name, err)

@@ -109,7 +109,7 @@ func (s *Shell) until(ok func(text string) bool) {
 var ErrEnded = errors.New("does not end, or the shell has")
 
 // Type types a step. It gives what is printed, and an error where that is not what the step
-// shows or, where it shows nothing, the status is not 0.
+// shows or, where that is nothing, or anything, the status is not 0.
 func (s *Shell) Type(step Step) (string, error) {
 	s.said.Reset()
 	fmt.Fprint(s.tty, step.Types)
@@ -125,7 +125,7 @@ func (s *Shell) Type(step Step) (string, error) {
 		return printed, fmt.Errorf("%s: %w", strings.TrimSpace(step.Types), ErrEnded)
 	case want != nil && !want.MatchString(text):
 		return printed, fmt.Errorf("%s: prints\n%swhere this is shown:\n%s", strings.TrimSpace(step.Types), printed, step.Shows)
-	case m[1] != "0" && step.Shows == "":
+	case m[1] != "0" && strings.Trim(step.Shows, ". \n") == "":
 		return printed, fmt.Errorf("%s: status %s, prints\n%s", strings.TrimSpace(step.Types), m[1], printed)
 	}
 	return printed, nil

@@ -34,6 +34,7 @@ func TestShell(t *testing.T) {
 	}{
 		{Step{"true\n", ""}, ""},
 		{Step{"false\n", ""}, "status 1"},
+		{Step{"echo a; false\n", "...\n"}, "status 1"},
 		{Step{"echo a b c; false\n", "a ... c\n"}, ""},
 		{Step{"echo one; echo two; echo three\n", "one\n...\nthree\n"}, ""},
 		{Step{"(until test -n \"$x\"; do x=1; done; echo late) &\n", "late\n"}, ""},
