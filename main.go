@@ -58,6 +58,7 @@ import (
 	boot "ninespace/initramfs/cmd/init"
 	"ninespace/initramfs/cmd/initramfs"
 	"ninespace/initramfs/cmd/netboot"
+	"ninespace/initramfs/cmd/vm"
 	"ninespace/ns/cmd/bind"
 	"ninespace/ns/cmd/doctor"
 	"ninespace/ns/cmd/graph"
@@ -132,6 +133,7 @@ func commands() []doc.Command {
 		{Name: "top", Main: top.Main, Man: top.Man},
 		{Name: "unmount", Main: unmount.Main, Man: unmount.Man},
 		{Name: "up", Main: up.Main, Man: up.Man},
+		{Name: "vm", Main: vm.Main, Man: vm.Man},
 	}
 }
 

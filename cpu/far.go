@@ -66,12 +66,16 @@ func (f *Far) dial(ctx context.Context) (*yamux.Session, string, error) {
 		return nil, "", err
 	}
 	ctx = context.WithoutCancel(ctx) // it is served while there is a connection
+	var server *srv.Server           // one for all streams: its limits are the far side's
+	if f.Tree != nil {
+		server = srv.New(f.Tree)
+	}
 	go door.Serve(mux, func(stream net.Conn) {
-		if f.Tree == nil {
+		if server == nil {
 			stream.Close()
 			return
 		}
-		srv.New(f.Tree).ServeConn(ctx, stream)
+		server.ServeConn(ctx, stream)
 	})
 	return mux, c.Peer.Arch, nil
 }

@@ -148,7 +148,8 @@ func serveCommands(ctx context.Context, c *door.Conn, cfg Config) error {
 			cfg.Reap()
 		}
 	}()
-	err = door.Serve(mux, func(stream net.Conn) { srv.New(fs).ServeConn(ctx, stream) })
+	commands := srv.New(fs) // one for all streams: its limits are the caller's
+	err = door.Serve(mux, func(stream net.Conn) { commands.ServeConn(ctx, stream) })
 	if errors.Is(context.Cause(ctx), errNoSpace) {
 		return errNoSpace
 	}

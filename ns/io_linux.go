@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -25,7 +26,8 @@ type fileHandle struct {
 	counted bool // in the node's backing
 	lockUse
 
-	appends bool // opened to append, which the server does
+	flushed atomic.Bool // a descriptor of it was closed
+	appends bool        // opened to append, which the server does
 	plain   plainHandle
 
 	// A stream's offsets are the handle's own, one for each direction: Linux
@@ -299,6 +301,11 @@ func (f *fuseFS) Write(cancel <-chan struct{}, in *devfuse.WriteIn, data []byte)
 	}
 	if !h.direct {
 		f.grew(h.n, in.Offset+uint64(n))
+	}
+	if in.WriteFlags&devfuse.WriteCache != 0 && h.flushed.Load() { // by munmap(2), say: no close may come that waits for it
+		if err := h.flush(ctx); err != nil {
+			return 0, status(err)
+		}
 	}
 	if in.WriteFlags&devfuse.WriteKillSuidgid != 0 {
 		f.killSuid(ctx, h.c, in.Gid)

@@ -33,6 +33,12 @@ type cache struct {
 	xattrs bool             // somebody asks for lists of extended attributes ...
 	noAttr bool             // ... and the server has none
 
+	trip    time.Duration // the shortest round trip that was seen
+	far     bool          // even that is long
+	guesses int           // what is asked for ahead and has not come
+	ahead   int           // bytes of files that came so and were not opened
+	guessed []*kept       // those that have them, or had
+
 	lease lease
 	tell  func(paths []uint64, all bool) // tells the kernel of files that others change, by their qid.path, or of all
 }
@@ -67,6 +73,12 @@ type kept struct {
 	listed stamp            // names are all there are, as of then
 	order  uint64           // the last of names
 	misses int              // names that were not known since it was last read
+	lapses int              // listings that did not last
+	guess  *guess
+	inside bool // somebody has entered it since
+
+	coming chan struct{} // closed when what is asked for ahead has come; nil: nothing is
+	data   []byte        // all that it has, read ahead and opened by nobody yet
 }
 
 // known is what is known of a name.
@@ -150,8 +162,12 @@ func (t ticket) holds(k *kept) bool { return k.changed <= t.clock && k.c.lost <=
 func (k *kept) change() {
 	k.c.clock++
 	k.changed = k.c.clock
+	if !k.listed.at.IsZero() {
+		k.lapses++
+	}
 	k.at, k.xat, k.listed = stamp{}, stamp{}, stamp{}
 	k.read, k.names, k.misses = false, nil, 0
+	k.let()
 }
 
 // touch says that the directory was changed here, by which its names are known still.
@@ -159,6 +175,7 @@ func (k *kept) change() {
 func (k *kept) touch() {
 	k.c.clock++
 	k.changed, k.at = k.c.clock, stamp{}
+	k.let()
 }
 
 // put says that a name was made here. c.mu is held.
@@ -247,6 +264,7 @@ func (k *kept) take(st *p9.Stat, t ticket) {
 	if t.holds(k) {
 		if st.Qid.Vers != k.st.Qid.Vers || st.Qid.Vers == 0 {
 			k.read, k.target, k.xat = false, "", stamp{}
+			k.let()
 		}
 		k.st, k.told = *st, true
 		if k.at = k.stamp(t); st.Qid.Vers == 0 {

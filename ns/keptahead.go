@@ -16,11 +16,14 @@ const (
 	aheadBlock = 256 << 10 // bytes that one request asks for
 	aheadMost  = 16        // requests under way, at most
 	aheadSlack = 1 << 20   // the kernel's reads come in any order, but not further apart
+	aheadWhole = 8 << 20   // a file that is not longer is asked for as a whole when it is read here and there
 )
 
 // A readAhead is what was asked for and not read yet.
 type readAhead struct {
 	mu     sync.Mutex
+	jumps  int   // reads that did not go on where another one had ended
+	whole  bool  // all of the file was asked for
 	end    int64 // how far it was read
 	runs   int   // reads that went on from there
 	window int   // requests to have under way
@@ -34,6 +37,7 @@ type block struct {
 	off  int64
 	buf  []byte
 	n    int
+	read int // bytes that were wanted
 	err  error
 	as   uint64 // the file's change then
 	done chan struct{}
@@ -50,13 +54,24 @@ func (a *readAhead) read(ctx context.Context, h *keptHandle, fid *client.Fid, p 
 	h.c.mu.Unlock()
 	a.mu.Lock()
 	stale := slices.ContainsFunc(a.blocks, func(b *block) bool { return b.as != as })
-	if off > a.end+aheadSlack || off < a.end-aheadSlack || stale {
+	if stale {
+		a.blocks = nil
+	}
+	if off != a.end {
+		a.jumps++
+	}
+	switch {
+	case a.whole:
+	case a.jumps > 0 && length > 0 && (length <= aheadSlack || a.jumps > 1 && length <= aheadWhole) && !h.mode.Writable(): // a program, or a library
+		a.whole, a.blocks = true, nil
+		a.askWhole(fid, as, off, length)
+	case off > a.end+aheadSlack || off < a.end-aheadSlack || stale:
 		a.runs, a.window, a.blocks = 0, 0, nil
 	}
-	if a.end = max(a.end, off+int64(len(p))); a.runs == 0 {
+	if a.end = max(a.end, off+int64(len(p))); a.runs == 0 || a.whole {
 		a.end = off + int64(len(p))
 	}
-	if a.runs++; a.runs >= 2 {
+	if a.runs++; a.runs >= 2 && !a.whole {
 		a.ask(fid, as, length)
 	}
 	var b *block
@@ -65,6 +80,7 @@ func (a *readAhead) read(ctx context.Context, h *keptHandle, fid *client.Fid, p 
 			b = c
 		}
 	}
+	whole := a.whole
 	a.mu.Unlock()
 	if b == nil {
 		return 0, false, nil
@@ -79,7 +95,39 @@ func (a *readAhead) read(ctx context.Context, h *keptHandle, fid *client.Fid, p 
 		return 0, false, nil // it is asked for as if it never had been
 	}
 	n = copy(p, b.buf[at:b.n])
+	if whole {
+		a.mu.Lock()
+		if b.read += n; b.read >= b.n { // the kernel has it now
+			a.blocks = slices.DeleteFunc(a.blocks, func(c *block) bool { return c == b })
+		}
+		a.mu.Unlock()
+	}
 	return n, true, nil
+}
+
+// askWhole asks for all of the file, beginning where it is read. a.mu is held.
+func (a *readAhead) askWhole(fid *client.Fid, as uint64, off, length int64) {
+	first := off / aheadBlock
+	blocks := (length + aheadBlock - 1) / aheadBlock
+	for i := range blocks {
+		at := (first + i) % blocks * aheadBlock
+		a.add(fid, as, at, min(aheadBlock, length-at))
+	}
+}
+
+// add asks for a block. a.mu is held.
+func (a *readAhead) add(fid *client.Fid, as uint64, off, n int64) {
+	if a.ctx == nil {
+		a.ctx, a.cancel = context.WithCancel(context.Background())
+	}
+	b := &block{off: off, buf: make([]byte, n), as: as, done: make(chan struct{})}
+	a.blocks = append(a.blocks, b)
+	go func() {
+		defer close(b.done)
+		if b.n, b.err = fid.ReadAt(a.ctx, b.buf, b.off); b.err == io.EOF {
+			b.err = nil
+		}
+	}()
 }
 
 // ask asks for more, up to the file's length. Blocks that the reading has left behind
@@ -101,19 +149,10 @@ func (a *readAhead) ask(fid *client.Fid, as uint64, length int64) {
 	if ahead > a.window/2 {
 		return
 	}
-	if a.ctx == nil {
-		a.ctx, a.cancel = context.WithCancel(context.Background())
-	}
 	for ; ahead < a.window && next < length; ahead++ {
-		b := &block{off: next, buf: make([]byte, min(aheadBlock, length-next)), as: as, done: make(chan struct{})}
-		a.blocks = append(a.blocks, b)
-		next += int64(len(b.buf))
-		go func() {
-			defer close(b.done)
-			if b.n, b.err = fid.ReadAt(a.ctx, b.buf, b.off); b.err == io.EOF {
-				b.err = nil
-			}
-		}()
+		n := min(aheadBlock, length-next)
+		a.add(fid, as, next, n)
+		next += n
 	}
 }
 

@@ -83,7 +83,16 @@ func (k *kept) WalkStat(ctx context.Context, name string) (srv.File, p9.Stat, er
 	if err := srv.CheckName(name); err != nil {
 		return nil, p9.Stat{}, err
 	}
+	ahead := k.ahead()
 	n, ok, many := k.find(name)
+	if !ok && ahead != nil {
+		select {
+		case <-ahead:
+		case <-ctx.Done():
+			return nil, p9.Stat{}, ctx.Err()
+		}
+		n, ok, many = k.find(name)
+	}
 	if !ok && many {
 		if _, err := k.load(ctx, true); err == nil {
 			n, ok, _ = k.find(name)
@@ -120,18 +129,29 @@ func (k *kept) walkName(ctx context.Context, name string) (n *kept, st p9.Stat, 
 	t := k.c.begin()
 	from, names, of := k.way()
 	defer of.Clunk()
-	g, st, err := from.WalkStat(ctx, append(names, name)...)
+	var d, g *client.Fid
+	if began := time.Now(); len(names) == 0 {
+		g, st, err = from.WalkStat(ctx, name)
+		k.c.took(time.Since(began))
+	} else if d, g, st, err = from.WalkStatIn(ctx, names, name); d == nil {
+		return nil, st, false, k.wayError(err)
+	} else if d.Qid().Path != k.path {
+		d.Drop()
+		if g != nil {
+			g.Drop()
+		}
+		return nil, st, false, k.isIt(d.Qid().Path)
+	}
+	if d != nil {
+		k.give(d)
+	}
 	k.c.mu.Lock()
 	defer k.c.mu.Unlock()
-	if errors.Is(err, fs.ErrNotExist) && len(names) == 0 && k.st.Qid.Vers != 0 && t.holds(k) {
+	if errors.Is(err, fs.ErrNotExist) && k.st.Qid.Vers != 0 && t.holds(k) {
 		k.know(name, nil, t)
 	}
 	if err != nil {
 		return nil, st, false, err
-	}
-	if g.Parent().Path != k.path && len(names) > 0 {
-		g.Drop()
-		return nil, st, false, errMoved
 	}
 	n = k.c.enter(k, name, &st, t).hold()
 	if n.fid == nil {
@@ -157,6 +177,7 @@ func (k *kept) writing() bool {
 func (k *kept) find(name string) (n *kept, ok, many bool) {
 	k.c.mu.Lock()
 	defer k.c.mu.Unlock()
+	k.enters()
 	all := k.c.good(k.listed)
 	e, is := k.names[name]
 	switch {
@@ -168,6 +189,9 @@ func (k *kept) find(name string) (n *kept, ok, many bool) {
 	}
 	if k.misses++; k.st.Qid.Vers == 0 || !k.c.conn.Ordered() {
 		return nil, false, false
+	}
+	if k.c.far && k.listed.at.IsZero() && k.lapses < guessLapses && k.c.lease.holds() {
+		k.c.guessDir(k) // by when the next one is asked for
 	}
 	switch k.misses {
 	case batchAt: // a large directory's listing has no more than is known already
@@ -214,7 +238,7 @@ func (k *kept) load(ctx context.Context, anew bool) ([]p9.Dirent, error) {
 	}
 	k.c.mu.Lock()
 	defer k.c.mu.Unlock()
-	k.misses = 0
+	k.misses, k.inside = 0, false
 	holds := t.holds(k)
 	if holds {
 		k.names, k.listed = make(map[string]known, len(ents)), k.stamp(t)
@@ -226,7 +250,11 @@ func (k *kept) load(ctx context.Context, anew bool) ([]p9.Dirent, error) {
 		list[i].Cookie = uint64(i) + 1
 		var n *kept
 		if e.StatErr == nil {
-			if n = k.c.enter(k, e.Name, &e.Stat, t); e.Xattrs == 0 && t.holds(n) && n.st.Qid.Vers != 0 {
+			n = k.c.enter(k, e.Name, &e.Stat, t)
+			if e.Target != "" && t.holds(n) {
+				n.target = e.Target
+			}
+			if e.Xattrs == 0 && t.holds(n) && n.st.Qid.Vers != 0 {
 				n.xattrs, n.xat = nil, n.stamp(t)
 			}
 		}
@@ -270,6 +298,7 @@ func (k *kept) openDir(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
 	case err == nil:
 		k.c.mu.Lock()
 		defer k.c.mu.Unlock()
+		k.enters()
 		return &keptDir{k.hold(), list}, nil
 	case ctx.Err() != nil || errors.Is(err, fs.ErrPermission):
 		return nil, err
@@ -282,7 +311,7 @@ func (k *kept) openDir(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &mntHandle{mntFile: mntFile{g}}, nil
+	return &mntHandle{mntFile: mntFile{fid: g}}, nil
 }
 
 // A keptDir is an open directory, as it was when it was opened.

@@ -19,7 +19,7 @@ var (
 
 // firstMost is how much of a file is read along with its opening: what is no longer
 // takes no further round trip.
-const firstMost = 64 << 10
+const firstMost = 256 << 10
 
 // Open opens the file. To read one that the server must tell the changes of, and that
 // may be read, needs no word with it before something is read that the kernel has not.
@@ -31,12 +31,23 @@ func (k *kept) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
 		k.c.mu.Unlock()
 		return k.openDir(ctx, mode)
 	}
+	if reads {
+		if err := k.await(ctx); err != nil {
+			k.c.mu.Unlock()
+			return nil, err
+		}
+		k.opensInTurn()
+	}
 	var buf []byte
 	switch {
 	case !reads || k.told && k.st.Qid.Vers == 0:
 	case k.read && k.at.leased && k.c.good(k.at):
 		defer k.c.mu.Unlock()
-		return k.handle(nil, mode), nil
+		h := k.handle(nil, mode)
+		if b := k.let(); b != nil {
+			h.first, h.whole, k.seen = b, true, k.st.Qid.Vers+1
+		}
+		return h, nil
 	case k.told && k.seen == k.st.Qid.Vers+1: // the kernel may have its pages
 	case k.told && k.st.Qid.Vers != 0:
 		buf = make([]byte, min(k.st.Length, firstMost))
@@ -80,6 +91,7 @@ func (k *kept) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
 			k.seen = first.Stat.Qid.Vers + 1
 			if first.ReadErr == nil && first.N > 0 {
 				h.first, h.whole = buf[:first.N], uint64(first.N) == first.Stat.Length
+				h.ahead.end = int64(first.N)
 			}
 		}
 	}

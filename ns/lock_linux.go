@@ -130,6 +130,7 @@ func (f *fuseFS) Flush(cancel <-chan struct{}, in *devfuse.FlushIn) syscall.Errn
 		return 0
 	}
 	ctx := f.ctx(cancel, &in.InHeader, h.n)
+	h.flushed.Store(true)
 	errno := status(h.flush(ctx))
 	ctx.finish()
 	s := h.n.locks.Load()

@@ -14,9 +14,22 @@ import (
 	"ninespace/srv/srvtest"
 )
 
-// file is the path of a name in the group, for this process.
-func (m *mounted) file(name string) string {
-	return fmt.Sprintf("/proc/self/fd/%d/g%s%s", m.dir.Fd(), m.id, name)
+// What is in memory of a file of a mount is used by a process of its own: where it has to
+// wait for a page, Go's scheduler waits with it, and nothing that it serves is served.
+
+// mappedEnv has a process that is started anew do one of mappings, in its directory.
+const mappedEnv = "NINE_TEST_MAPPED"
+
+var mappings = map[string]func() error{"end": mappedEnd, "append": mappedAppend, "unmap": mappedUnmap}
+
+// mapped has a process do one of mappings.
+func (m *mounted) mapped(t *testing.T, name string) {
+	t.Helper()
+	cmd := m.command("/n", `exec "$TEST"`)
+	cmd.Env = append(os.Environ(), mappedEnv+"="+name, "TEST="+os.Args[0])
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
 }
 
 // TestMappedEnd has a file that was just made longer be read into memory to its end,
@@ -25,29 +38,35 @@ func TestMappedEnd(t *testing.T) {
 	for _, flag := range []string{"", "-C "} {
 		t.Run("mount "+flag, func(t *testing.T) {
 			l := srvtest.NewLink(t, srv.New(ramfs.New()), 0)
-			m := mountGroup(t, "mount -c "+flag+l.Addr+" /n/x")
-			name := m.file("/n/x/f")
-			want := bytes.Repeat([]byte("ninespace"), 200)
-			must(t, os.WriteFile(name, bytes.Repeat([]byte{'x'}, 5000), 0o644))
-			must(t, os.WriteFile(name, want[:1378], 0o644))
-			for n := 1378; n < len(want); n += 50 {
-				f, err := os.OpenFile(name, os.O_RDWR|os.O_APPEND, 0)
-				must(t, err)
-				_, err = f.Write(want[n:min(n+50, len(want))])
-				must(t, err)
-				g, err := os.OpenFile(name, os.O_RDWR, 0)
-				must(t, err)
-				mem, err := unix.Mmap(int(g.Fd()), 0, 4096, unix.PROT_READ, unix.MAP_SHARED)
-				must(t, err)
-				if end := min(n+50, len(want)); !bytes.Equal(mem[:end], want[:end]) {
-					t.Errorf("of %d bytes the last are %q", end, mem[end-10:end])
-				}
-				must(t, unix.Munmap(mem))
-				must(t, f.Close())
-				must(t, g.Close())
-			}
+			mountGroup(t, "mount -c "+flag+l.Addr+" /n/x").mapped(t, "end")
 		})
 	}
+}
+
+func mappedEnd() error {
+	want := bytes.Repeat([]byte("ninespace"), 200)
+	const begin, step = 1378, 50
+	err := os.WriteFile("x/f", bytes.Repeat([]byte{'x'}, 5000), 0o644)
+	if err == nil {
+		err = os.WriteFile("x/f", want[:begin], 0o644)
+	}
+	for n := begin; n < len(want) && err == nil; n += step {
+		end := min(n+step, len(want))
+		err = withFile("x/f", os.O_RDWR|os.O_APPEND, func(f *os.File) error {
+			if _, err := f.Write(want[n:end]); err != nil {
+				return err
+			}
+			return withFile("x/f", os.O_RDWR, func(g *os.File) error {
+				return withMemory(g, 4096, func(mem []byte) error {
+					if !bytes.Equal(mem[:end], want[:end]) {
+						return fmt.Errorf("of %d bytes the last are %q", end, mem[end-10:end])
+					}
+					return nil
+				})
+			})
+		})
+	}
+	return err
 }
 
 // TestMappedAppend has what is changed in memory be with the server when the file is
@@ -55,31 +74,78 @@ func TestMappedEnd(t *testing.T) {
 func TestMappedAppend(t *testing.T) {
 	s := srv.New(ramfs.New())
 	slow, quick := srvtest.NewLink(t, s, 20*time.Millisecond), srvtest.NewLink(t, s, 0)
-	m := mountGroup(t, "mount -c -C "+slow.Addr+" /n/x\nmount "+quick.Addr+" /n/y")
-	name := m.file("/n/x/f")
-	must(t, os.WriteFile(name, make([]byte, 8192), 0o644))
-	for i := range byte(4) {
-		f, err := os.OpenFile(name, os.O_RDWR|os.O_APPEND, 0)
-		must(t, err)
-		mem, err := unix.Mmap(int(f.Fd()), 0, 8192, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
-		must(t, err)
-		mem[5000] = i
-		must(t, unix.Munmap(mem))
-		if i%2 == 0 {
-			must(t, f.Sync())
-		} else {
-			must(t, f.Close())
-		}
-		if b, err := os.ReadFile(m.file("/n/y/f")); err != nil || b[5000] != i {
-			t.Errorf("what was written is %d, not %d, %v", b[5000], i, err)
-		}
-		f.Close()
-	}
+	mountGroup(t, "mount -c -C "+slow.Addr+" /n/x\nmount "+quick.Addr+" /n/y").mapped(t, "append")
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
+// TestMappedUnmap has what is changed in memory be with the server when the memory is
+// given up, where the file was closed before: no close comes any more.
+func TestMappedUnmap(t *testing.T) {
+	s := srv.New(ramfs.New())
+	slow, quick := srvtest.NewLink(t, s, 20*time.Millisecond), srvtest.NewLink(t, s, 0)
+	mountGroup(t, "mount -c -C "+slow.Addr+" /n/x\nmount "+quick.Addr+" /n/y").mapped(t, "unmap")
+}
+
+func mappedUnmap() error {
+	err := os.WriteFile("x/f", make([]byte, 8192), 0o644)
+	for i := byte(1); i < 5 && err == nil; i++ {
+		err = withFile("x/f", os.O_RDWR, func(f *os.File) error {
+			return withMemory(f, 8192, func(mem []byte) error {
+				if err := f.Close(); err != nil {
+					return err
+				}
+				mem[5000] = i
+				return nil
+			})
+		})
+		if err != nil {
+			break
+		}
+		if b, err := os.ReadFile("y/f"); err != nil || b[5000] != i {
+			return fmt.Errorf("what was written is %d, not %d, %v", b[5000], i, err)
+		}
 	}
+	return err
+}
+
+func mappedAppend() error {
+	err := os.WriteFile("x/f", make([]byte, 8192), 0o644)
+	for i := byte(1); i < 5 && err == nil; i++ {
+		err = withFile("x/f", os.O_RDWR|os.O_APPEND, func(f *os.File) error {
+			err := withMemory(f, 8192, func(mem []byte) error {
+				mem[5000] = i
+				return nil
+			})
+			if err == nil && i%2 == 0 {
+				err = f.Sync()
+			} else if err == nil {
+				err = f.Close()
+			}
+			if err != nil {
+				return err
+			}
+			if b, err := os.ReadFile("y/f"); err != nil || b[5000] != i {
+				return fmt.Errorf("what was written is %d, not %d, %v", b[5000], i, err)
+			}
+			return nil
+		})
+	}
+	return err
+}
+
+func withFile(name string, flag int, do func(f *os.File) error) error {
+	f, err := os.OpenFile(name, flag, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return do(f)
+}
+
+func withMemory(f *os.File, size int, do func(mem []byte) error) error {
+	mem, err := unix.Mmap(int(f.Fd()), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return err
+	}
+	defer unix.Munmap(mem)
+	return do(mem)
 }

@@ -2,6 +2,7 @@ package ns
 
 import (
 	"context"
+	"io"
 	"io/fs"
 	"iter"
 	"sync"
@@ -16,7 +17,13 @@ import (
 // The mount driver: a server's tree as Files of this process. A mntFile holds a
 // fid that is never opened; opening clones it first.
 
-type mntFile struct{ fid *client.Fid }
+type mntFile struct {
+	fid      *client.Fid
+	snapshot bool // see p9.Stat
+}
+
+// snapshotFirst is how much of a snapshot is read along with its opening, in bytes.
+const snapshotFirst = 4 << 10
 
 // use gives the fid for a request, which is known to wait for its server then.
 func (f *mntFile) use(ctx context.Context) *client.Fid {
@@ -56,7 +63,7 @@ func (f *mntFile) Walk(ctx context.Context, name string) (srv.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &mntFile{g}, nil
+	return &mntFile{fid: g}, nil
 }
 
 func (f *mntFile) WalkStat(ctx context.Context, name string) (srv.File, p9.Stat, error) {
@@ -64,23 +71,31 @@ func (f *mntFile) WalkStat(ctx context.Context, name string) (srv.File, p9.Stat,
 	if err != nil {
 		return nil, st, err
 	}
-	return &mntFile{g}, st, nil
+	return &mntFile{g, st.Snapshot}, st, nil
 }
 
 func (f *mntFile) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
 	fid := f.use(ctx)
 	if q := fid.Qid(); q.Vers == 0 && !q.IsDir() && fid.Conn().Ordered() { // it will be asked for its attributes
-		g, first, err := fid.WalkOpenStat(ctx, mode, nil)
+		var buf []byte
+		if f.snapshot && mode == p9.OREAD {
+			buf = make([]byte, snapshotFirst)
+		}
+		g, first, err := fid.WalkOpenStat(ctx, mode, buf)
 		if err != nil {
 			return nil, err
 		}
-		return &mntHandle{mntFile{g}, &first}, nil
+		h := &mntHandle{mntFile: mntFile{fid: g}, first: &first}
+		if buf != nil && first.ReadErr == nil {
+			h.head, h.whole = buf[:first.N], first.N < len(buf) && fid.Conn().Msize() >= snapshotFirst+p9.IOHdrSz
+		}
+		return h, nil
 	}
 	g, err := fid.WalkOpen(ctx, mode)
 	if err != nil {
 		return nil, err
 	}
-	return &mntHandle{mntFile: mntFile{g}}, nil
+	return &mntHandle{mntFile: mntFile{fid: g}}, nil
 }
 
 func (f *mntFile) Create(ctx context.Context, name string, perm fs.FileMode, mode p9.Mode) (srv.File, srv.Handle, error) {
@@ -100,7 +115,7 @@ func (f *mntFile) Create(ctx context.Context, name string, perm fs.FileMode, mod
 		g.Clunk(gone)
 		return nil, nil, err
 	}
-	return n, &mntHandle{mntFile: mntFile{g}}, nil
+	return n, &mntHandle{mntFile: mntFile{fid: g}}, nil
 }
 
 func (f *mntFile) Unlink(ctx context.Context, name string, isDir bool) error {
@@ -159,6 +174,8 @@ func (f *mntFile) Removexattr(ctx context.Context, name string) error {
 type mntHandle struct {
 	mntFile
 	first *client.First // what came with the opening, nil for nothing
+	head  []byte        // of a snapshot, from its beginning
+	whole bool          // that is all of it
 }
 
 // Clunk closes the file at once: that may mean something to its server.
@@ -177,6 +194,12 @@ func (h *mntHandle) opening() (p9.Stat, error) {
 func (h *mntHandle) Qid() p9.Qid { return h.fid.Qid() }
 
 func (h *mntHandle) Read(ctx context.Context, p []byte, off int64) (int, error) {
+	switch {
+	case off < int64(len(h.head)):
+		return copy(p, h.head[off:]), nil
+	case h.whole:
+		return 0, io.EOF
+	}
 	return h.use(ctx).Read(ctx, p, off)
 }
 
@@ -217,7 +240,7 @@ func attach(ctx context.Context, conn *client.Conn, name, aname string) (*Dev, e
 		conn.Close()
 		return nil, err
 	}
-	d := NewDev(name, &mntFile{root}, func() { conn.Close() })
+	d := NewDev(name, &mntFile{fid: root}, func() { conn.Close() })
 	d.spec = aname
 	return d, nil
 }

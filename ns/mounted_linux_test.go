@@ -35,6 +35,13 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	if do := mappings[os.Getenv(mappedEnv)]; do != nil {
+		if err := do(); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		return
+	}
 	os.Exit(m.Run())
 }
 
@@ -225,6 +232,11 @@ func mountTest(dev int) (int, error) {
 		return -1, err
 	}
 	return unix.Fsmount(ctx, unix.FSMOUNT_CLOEXEC, 0)
+}
+
+// file is the path of a name in the group, for this process.
+func (m *mounted) file(name string) string {
+	return fmt.Sprintf("/proc/self/fd/%d/g%s%s", m.dir.Fd(), m.id, name)
 }
 
 // sh runs a command of the shell in a directory of the group.

@@ -96,7 +96,7 @@ func (s *stream) attach(ctx context.Context, name, aname string) (*Dev, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	f := &mntFile{root}
+	f := &mntFile{fid: root}
 	s.refs++
 	d := NewDev(name, f, func() {
 		f.Clunk()

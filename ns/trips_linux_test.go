@@ -1,7 +1,9 @@
 package ns
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -69,4 +71,41 @@ func TestTrips(t *testing.T) {
 type tripCase struct {
 	cmd  string
 	most int
+}
+
+// TestSnapshot has a file that is made when it is opened come with the opening: who reads
+// it then, and again, sees that moment, however long it is.
+func TestSnapshot(t *testing.T) {
+	for _, size := range []int{0, 1, snapshotFirst - 1, snapshotFirst, snapshotFirst + 1, 3*snapshotFirst + 5} {
+		opens := 0
+		l := srvtest.NewLink(t, srv.New(srv.NewDir().Add("text", srv.Text(0o444, func(context.Context) (string, error) {
+			opens++
+			return strings.Repeat(string(rune('a'+opens)), size), nil
+		}))), 0)
+		m := mountGroup(t, "mount "+l.Addr+" /n/x")
+		var open [2]*os.File
+		for i := range open {
+			f, err := os.Open(m.file("/n/x/text"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			open[i] = f
+		}
+		for range 2 {
+			for i, f := range open {
+				want := strings.Repeat(string(rune('b'+i)), size)
+				f.Seek(0, io.SeekStart)
+				if b, err := io.ReadAll(f); string(b) != want || err != nil {
+					t.Errorf("%d bytes, open %d: %d bytes %.9q, %v", size, i, len(b), b, err)
+				}
+			}
+		}
+		m.sh(t, "/n/x", "cat text >/dev/null")
+		l.Traffic()
+		m.sh(t, "/n/x", "cat text >/dev/null")
+		if n := l.Traffic(); size < snapshotFirst && n.Trips > 3 { // the name, the open with the read, and attributes on a slow machine
+			t.Errorf("%d bytes take %v", size, n)
+		}
+	}
 }

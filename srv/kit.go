@@ -150,6 +150,12 @@ type textFile struct {
 	text func(context.Context) (string, error)
 }
 
+func (t *textFile) Stat(ctx context.Context) (p9.Stat, error) {
+	st, err := t.Node.Stat(ctx)
+	st.Snapshot = true
+	return st, err
+}
+
 func (t *textFile) Open(ctx context.Context, _ p9.Mode) (Handle, error) {
 	s, err := t.text(ctx)
 	if err != nil {

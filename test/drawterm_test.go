@@ -18,6 +18,7 @@ import (
 // by none of our code: the other end of Plan 9's door, and a server of 9P2000, as much of
 // it as exportfs(4) has there. What is not exactly a message of 9P2000 ends it.
 type drawterm struct {
+	conn   net.Conn
 	stream *authtest.Stream
 	in     *bufio.Reader
 	send   sync.Mutex
@@ -48,7 +49,7 @@ func newDrawterm(conn net.Conn, p authtest.Peer) (*drawterm, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &drawterm{stream: s, files: map[string]*termFile{}, fids: map[uint32]*termFid{}, held: map[uint16]uint16{}, closed: make(chan struct{})}
+	d := &drawterm{conn: conn, stream: s, files: map[string]*termFile{}, fids: map[uint32]*termFid{}, held: map[uint16]uint16{}, closed: make(chan struct{})}
 	d.in = bufio.NewReader(records{s})
 	for _, name := range []string{"", "dev", "env"} {
 		d.files[name] = &termFile{dir: true}

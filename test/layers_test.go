@@ -61,6 +61,8 @@ var layers = []struct {
 	{"initramfs/cmd/init", "initramfs/node"},
 	{"initramfs/cmd/initramfs", "srv initramfs"},
 	{"initramfs/netboot", "srv srv/p9 srv/ndb factotum/sshkey"},
+	{"initramfs/vm", "srv factotum/sshkey exportfs/door initramfs"},
+	{"initramfs/cmd/vm", "srv initramfs/vm"},
 	{"initramfs/cmd/netboot", "srv factotum/sshkey initramfs/netboot"},
 
 	{"rc/syntax", "std"},

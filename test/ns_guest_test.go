@@ -20,14 +20,14 @@ import (
 )
 
 var (
-	nsGuestRun   = flag.String("nsguest", "newns:^TestV9fs$ newns:^TestTable$/^(root|user|root,v9fs)$ execfs:^TestLimit$ netfs:^TestVsock$", "the tests that the guest runs, each a package's name and a pattern, blanks between; none: none")
+	nsGuestRun   = flag.String("nsguest", "newns:^TestV9fs$ newns:^TestTable$/^(root|user|root,v9fs)$ execfs:^TestLimit$ netfs:^TestVsock$ devfs:^TestSCSI$", "the tests that the guest runs, each a package's name and a pattern, blanks between; none: none")
 	nsGuestBench = flag.Bool("nsguest.bench", false, "measure name spaces beside v9fs there")
 	nsGuestTime  = flag.Duration("nsguest.time", 5*time.Minute, "when to give the guest up")
 )
 
 // TestNsGuest runs, in a guest with Debian's kernel, the rules of name spaces as root
 // and as another user, through FUSE and, as root, with servers mounted by v9fs; and
-// what wants control groups of version 2, or vsock within one machine.
+// what wants control groups of version 2, vsock within one machine, or a SCSI disk.
 func TestNsGuest(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can put together what a guest runs") // ldd of root's own programs
@@ -38,8 +38,13 @@ func TestNsGuest(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), *nsGuestTime)
 	defer cancel()
 	dir := tempDir(t)
+	disk := filepath.Join(dir, "disk")
+	if err := os.WriteFile(disk, make([]byte, 1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	m := guest.Machine{Kernel: kernel.Image, Initrd: filepath.Join(dir, "initrd"), Args: strings.Fields(*nsGuestRun),
-		Memory: 768, Console: filepath.Join(dir, "console")}
+		Memory: 768, Console: filepath.Join(dir, "console"),
+		Qemu: []string{"-device", "virtio-scsi-pci", "-drive", "if=none,id=disk,format=raw,file=" + disk, "-device", "scsi-hd,drive=disk"}}
 	if *nsGuestRun == "none" {
 		m.Args = nil
 	}
@@ -69,12 +74,12 @@ var nsPrograms = []string{"sh", "ls", "cat", "mkdir", "rm", "rmdir", "tee", "hea
 
 // nsImage makes the guest's initramfs.
 func nsImage(ctx context.Context, k *guest.Kernel, dir, file string) error {
-	programs := map[string]string{"init": filepath.Join(dir, "init"), "bin/nine": filepath.Join(dir, "nine"), "tests/newns": filepath.Join(dir, "newns"), "tests/execfs": filepath.Join(dir, "execfs"), "tests/netfs": filepath.Join(dir, "netfs")}
+	programs := map[string]string{"init": filepath.Join(dir, "init"), "bin/nine": filepath.Join(dir, "nine"), "tests/newns": filepath.Join(dir, "newns"), "tests/execfs": filepath.Join(dir, "execfs"), "tests/netfs": filepath.Join(dir, "netfs"), "tests/devfs": filepath.Join(dir, "devfs")}
 	err := errors.Join(guest.Build(ctx, "ninespace/test/guest/ns", programs["init"]), guest.Build(ctx, "ninespace", programs["bin/nine"]))
 	if err != nil {
 		return err
 	}
-	for name, pkg := range map[string]string{"tests/newns": "ninespace/ns/cmd/newns", "tests/execfs": "ninespace/srv/execfs", "tests/netfs": "ninespace/srv/netfs"} {
+	for name, pkg := range map[string]string{"tests/newns": "ninespace/ns/cmd/newns", "tests/execfs": "ninespace/srv/execfs", "tests/netfs": "ninespace/srv/netfs", "tests/devfs": "ninespace/srv/devfs"} {
 		cmd := exec.CommandContext(ctx, "go", "test", "-c", "-o", programs[name], pkg)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -113,5 +118,5 @@ func nsImage(ctx context.Context, k *guest.Kernel, dir, file string) error {
 	for lib := range libs {
 		a.Copy(strings.TrimPrefix(lib, "/"), 0o755, lib)
 	}
-	return errors.Join(k.AddModules(a, "virtio_pci", "virtio_net", "9pnet_fd", "9p", "fuse", "vsock_loopback"), a.Close())
+	return errors.Join(k.AddModules(a, "virtio_pci", "virtio_net", "9pnet_fd", "9p", "fuse", "vsock_loopback", "virtio_scsi", "sd_mod"), a.Close())
 }

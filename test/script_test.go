@@ -35,6 +35,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Condition:           condition,
 		Cmds:                verbs,
+		Deadline:            time.Now().Add(12 * time.Minute), // one that hangs shows where before all tests are out of time
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("PATH", bin+":"+os.Getenv("PATH")+":/usr/sbin")
 			env.Setenv("NINE", nine)

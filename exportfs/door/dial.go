@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
 
 	"ninespace/exportfs/aan"
 	"ninespace/factotum/auth"
@@ -142,9 +143,19 @@ func answer(c io.ReadWriteCloser) (text string, err error) {
 		deadline(c, 0)
 		return text, nil
 	case "key", "no":
-		return "", &refusal{text, word == "key"}
+		return "", &refusal{plain(text), word == "key"}
 	}
 	return "", fmt.Errorf("no door of ninespace answers there, but %.60q", line)
+}
+
+// plain is a far side's text as a terminal may be told it.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, s)
 }
 
 func (d *Dialer) dialUnix(ctx context.Context, path string, w Want) (*Conn, error) {

@@ -128,6 +128,10 @@ func (d *Dialer) dialPlan9(ctx context.Context, addr, user string) (net.Conn, er
 		attrs = "user=" + srv.Quote(user)
 	}
 	c, info, err := f.Plan9Client(ctx, raw, attrs)
+	var need *auth.NeedKeyError
+	if errors.As(err, &need) {
+		return nil, fmt.Errorf("%w; give it one: nine factotum -g %s", err, need.Template)
+	}
 	if err != nil {
 		return nil, err
 	}

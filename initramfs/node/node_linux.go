@@ -79,6 +79,7 @@ func Run(ctx context.Context, cfg Config) error {
 			n.wg.Go(func() { n.watchRoot(ctx) })
 		}
 	}
+	n.wg.Go(func() { n.ready(ctx) })
 	<-ctx.Done()
 	n.wg.Wait()
 	return n.end(context.Cause(ctx))

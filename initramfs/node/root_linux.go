@@ -30,12 +30,18 @@ const (
 )
 
 // takenAlong is what the image says, or the node has made, that holds below the other root
-// too: whether in place of what is there.
-var takenAlong = map[string]bool{
-	"/etc/resolv.conf": true, users.File: true, signers: true, authority: true,
-	hostKey: true, hostKey + ".pub": true, hostCert: true,
-	"/etc/passwd": false, "/etc/group": false, "/lib/namespace": false,
+// too: in place of what is there, and where nothing is.
+var takenAlong = [...]struct {
+	name    string
+	instead bool
+}{
+	{"/etc/resolv.conf", true}, {users.File, true}, {signers, true}, {authority, true},
+	{hostKey, true}, {hostKey + ".pub", true}, {hostCert, true},
+	{"/etc/passwd", false}, {"/etc/group", false}, {nsfile, false},
 }
+
+// nsfile is where an image has a name space of its own.
+const nsfile = "/lib/namespace"
 
 // root puts the tree of the boot file server below all that is started from now on: read
 // only and with a layer above it that takes what is written, so that the node leaves
@@ -170,17 +176,17 @@ func mountIn(ctx context.Context, conn io.Closer, base, opts string) error {
 
 // takeAlong puts into the new root what it needs of this one.
 func takeAlong(all, base string) error {
-	for name, instead := range takenAlong {
-		b, err := os.ReadFile(name)
-		if _, there := os.Stat(all + name); err != nil || there == nil && !instead {
+	for _, f := range takenAlong {
+		b, err := os.ReadFile(f.name)
+		if _, there := os.Stat(all + f.name); err != nil || there == nil && !f.instead {
 			continue
 		}
 		mode := os.FileMode(0o644)
-		if name == hostKey {
+		if f.name == hostKey {
 			mode = 0o600
 		}
-		os.Remove(all + name) // a symbolic link, perhaps
-		if err := errors.Join(os.MkdirAll(filepath.Dir(all+name), 0o755), os.WriteFile(all+name, b, mode)); err != nil {
+		os.Remove(all + f.name) // a symbolic link, perhaps
+		if err := errors.Join(os.MkdirAll(filepath.Dir(all+f.name), 0o755), os.WriteFile(all+f.name, b, mode)); err != nil {
 			return err
 		}
 	}

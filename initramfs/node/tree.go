@@ -13,12 +13,12 @@ import (
 	"ninespace/srv"
 )
 
-// serve serves the node's tree until ctx ends.
-func (n *node) serve(ctx context.Context, wg *sync.WaitGroup) {
+// tree makes the node's tree.
+func (n *node) tree() srv.File {
 	text := func(f func() string) srv.File {
 		return srv.Text(0o444, func(context.Context) (string, error) { return f(), nil })
 	}
-	root := srv.NewDir().
+	return srv.NewDir().
 		Add("ctl", srv.Cmds(0o600, nil, map[string]func(context.Context, []string) error{
 			"reboot":  n.ending(unix.LINUX_REBOOT_CMD_RESTART),
 			"halt":    n.ending(unix.LINUX_REBOOT_CMD_POWER_OFF),
@@ -30,12 +30,16 @@ func (n *node) serve(ctx context.Context, wg *sync.WaitGroup) {
 		Add("log", text(n.log.String)).
 		Add("status", text(n.status)).
 		Add("params", text(func() string { return public(n.params.words) }))
+}
+
+// serve serves the node's tree until ctx ends.
+func (n *node) serve(ctx context.Context, wg *sync.WaitGroup) {
 	l, err := srv.Post("node")
 	if err != nil {
 		n.log.Printf("init: %v", err)
 		return
 	}
-	s := srv.New(root)
+	s := srv.New(n.tree())
 	wg.Go(func() {
 		if err := s.Serve(ctx, l); err != nil && ctx.Err() == nil {
 			n.log.Printf("init: tree: %v", err)

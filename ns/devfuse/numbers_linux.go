@@ -39,6 +39,7 @@ const (
 // OpenIn.OpenFlags, CreateIn.OpenFlags and WriteIn.WriteFlags
 const (
 	OpenKillSuidgid  = 1 << 0
+	WriteCache       = 1 << 0 // from the page cache: what was changed in memory
 	WriteKillSuidgid = 1 << 2
 )
 

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -43,6 +44,67 @@ func (f *Fid) WalkCreateStat(ctx context.Context, name string, perm fs.FileMode,
 		first.Stat, first.StatErr = g.statted(stat)
 	}
 	return g, first, nil
+}
+
+// WalkStatIn walks to a directory and from there to an entry of it, and asks for the entry's
+// attributes, all in one round trip. The directory's fid is given whenever it could be walked
+// to, and so tells what an error is of: f where it is nil, else the entry.
+func (f *Fid) WalkStatIn(ctx context.Context, dir []string, name string) (d, g *Fid, st p9.Stat, err error) {
+	c := f.c
+	if !c.ordered || c.fit(dir) < len(dir) {
+		if d, err = f.Walk(ctx, dir...); err == nil {
+			g, st, err = d.WalkStat(ctx, name)
+		}
+		return d, g, st, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, nil, st, err
+	}
+	d = f.next()
+	g = d.next()
+	down, in, stat := f.walkCall(d, dir), d.walkCall(g, []string{name}), newCall(statType(c.dotl))
+	stat.Fid, stat.Mask = g.num, p9.GetattrAll
+	c.send(ctx, down, in, stat)
+	c.wait(ctx, down, in, stat)
+	defer func() {
+		for _, k := range []*call{down, in, stat} {
+			k.release()
+		}
+	}()
+	n, err := 0, down.err
+	if err == nil {
+		n, err = d.walked(down, dir)
+	}
+	if err != nil || n < len(dir) {
+		c.settle(ctx, g.num)
+		c.settle(ctx, d.num)
+		if err == nil {
+			err = d.stopped(n)
+		}
+		if err == nil { // the reason is told to who asks for the rest alone
+			if d, err = f.Walk(ctx, dir...); err == nil {
+				g, st, err = d.WalkStat(ctx, name)
+				return d, g, st, err
+			}
+		}
+		return nil, nil, st, err
+	}
+	g.qid, g.name = d.qid, d.name
+	if err = in.err; err == nil {
+		n, err = g.walked(in, []string{name})
+	}
+	if err != nil || n == 0 {
+		c.settle(ctx, g.num)
+		return d, nil, st, cmp.Or(err, botch("Rwalk without qids"))
+	}
+	if err = stat.err; err == nil {
+		st, err = g.statted(stat)
+	}
+	if err != nil {
+		g.let()
+		return d, nil, st, err
+	}
+	return d, g, st, nil
 }
 
 // A Behind is the attributes of a file that were asked for right behind a request that
@@ -113,8 +175,9 @@ func (f *Fid) UnlinkStat(ctx context.Context, name string, isDir bool) (Behind, 
 type Entry struct {
 	p9.Dirent
 	Stat    p9.Stat
-	StatErr error // why Stat is not known
-	Xattrs  int   // bytes of its list of extended attributes; -1: not known
+	StatErr error  // why Stat is not known
+	Target  string // of a symbolic link; "": not known
+	Xattrs  int    // bytes of its list of extended attributes; -1: not known
 }
 
 // ErrLong says that a directory has more entries than were wanted.
@@ -206,7 +269,7 @@ func (f *Fid) listOnly(ctx context.Context, l Listing, names []string) (q p9.Qid
 // statAll fills in entries of the directory g, which is open, and does one more
 // request on it, all at once.
 func (f *Fid) statAll(ctx context.Context, g *Fid, ents []Entry, xattrs bool, more *call) {
-	type asked struct{ walk, stat, xattr *call }
+	type asked struct{ walk, stat, link, xattr *call }
 	if err := ctx.Err(); err != nil {
 		more.err = err
 		return
@@ -227,6 +290,11 @@ func (f *Fid) statAll(ctx context.Context, g *Fid, ents []Entry, xattrs bool, mo
 		a := asked{walk: g.walkCall(to, []string{ents[i].Name}), stat: newCall(statType(true))}
 		a.stat.Fid, a.stat.Mask = to.num, p9.GetattrAll
 		ks, wait = append(ks, a.walk, a.stat), append(wait, a.walk, a.stat)
+		if ents[i].Mode == fs.ModeSymlink {
+			a.link = newCall(p9.Treadlink)
+			a.link.Fid = to.num
+			ks, wait = append(ks, a.link), append(wait, a.link)
+		}
 		if xattrs {
 			a.xattr = newCall(p9.Txattrwalk)
 			a.xattr.Fid, a.xattr.Newfid = to.num, f.c.newFid()
@@ -245,6 +313,12 @@ func (f *Fid) statAll(ctx context.Context, g *Fid, ents []Entry, xattrs bool, mo
 		default:
 			to := &Fid{c: f.c, name: ents[i].Name}
 			ents[i].Stat, ents[i].StatErr = to.statted(a.stat)
+		}
+		if a.link != nil {
+			if a.link.err == nil {
+				ents[i].Target = a.link.Name2
+			}
+			a.link.release()
 		}
 		if a.xattr != nil {
 			if a.xattr.err == nil {

@@ -2,11 +2,14 @@ package devfs
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"sync"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"ninespace/srv/p9"
 )
 
 // A rawHandle is raw, open: a command, its data, its status, and again.
@@ -50,11 +53,10 @@ func (h *rawHandle) Read(_ context.Context, p []byte, _ int64) (int, error) {
 		h.done = false
 		return copy(p, strconv.Itoa(h.status)+"\n"), nil
 	}
-	direction := int32(sgFromDev)
-	if len(p) == 0 {
-		direction = sgNone
+	if len(p) == 0 || h.cmd != nil && dataless(h.cmd) {
+		return h.run(nil, sgNone)
 	}
-	return h.run(p, direction)
+	return h.run(p, sgFromDev)
 }
 
 // Write takes a command, or its data.
@@ -84,6 +86,22 @@ func (h *rawHandle) run(p []byte, direction int32) (int, error) {
 	if _, _, e := unix.Syscall(unix.SYS_IOCTL, h.f.Fd(), sgIO, uintptr(unsafe.Pointer(&hdr))); e != 0 {
 		return 0, cause(e)
 	}
+	if hdr.host != 0 { // it never came to a status: the buffer is shorter than the data, say
+		return 0, p9.NewError(unix.EIO, fmt.Sprintf("command did not end: the host adapter says %d", hdr.host))
+	}
 	h.status, h.done = int(hdr.status), true
 	return len(p) - int(hdr.residue), nil
+}
+
+// dataless tells whether a command of SPC or SBC moves no data, whatever the buffer: not
+// each adapter says then that all of it is left over.
+func dataless(cmd []byte) bool {
+	switch cmd[0] {
+	case 0x00, 0x01, 0x0b, 0x10, 0x11, 0x13, 0x16, 0x17, 0x19, 0x1b, 0x1e, // test unit ready ... prevent removal
+		0x2b, 0x34, 0x35, 0x90, 0x91: // seek, prefetch, synchronize cache
+		return true
+	case 0x2f, 0x8f: // verify, without bytes to compare with
+		return cmd[1]&6 == 0
+	}
+	return false
 }

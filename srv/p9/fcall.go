@@ -153,6 +153,7 @@ type Setattr struct {
 const (
 	GetattrBasic = 0x000007ff
 	GetattrBtime = 0x00000800
+	GetattrData  = 0x00002000 // DataVn
 	GetattrAll   = 0x00003fff
 )
 

@@ -125,6 +125,11 @@ type Stat struct {
 	Blksize  uint64 // bytes of a good transfer; 0: the engine's choice
 	Blocks   uint64 // 512-byte blocks held
 
+	// Snapshot says that what is read is made when the file is opened, and stays the same
+	// until it is closed: it may be read at once, whoever wants it later. 9P2000.L tells it
+	// by a data version, which is reserved there, of ^0; 9P2000 does not.
+	Snapshot bool
+
 	Atime, Mtime, Ctime, Btime time.Time
 }
 

@@ -204,6 +204,10 @@ func AttrOf(s *Stat) Attr {
 		a.Valid |= GetattrBtime
 		a.BtimeSec, a.BtimeNsec = secNsec(s.Btime)
 	}
+	if s.Snapshot {
+		a.Valid |= GetattrData
+		a.DataVn = ^uint64(0)
+	}
 	return a
 }
 
@@ -225,6 +229,7 @@ func (a *Attr) Stat() Stat {
 	if a.Valid&GetattrBtime != 0 {
 		s.Btime = fromSecNsec(a.BtimeSec, a.BtimeNsec)
 	}
+	s.Snapshot = a.Valid&GetattrData != 0 && a.DataVn == ^uint64(0)
 	return s
 }
 

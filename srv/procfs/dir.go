@@ -76,7 +76,7 @@ func (d *dir) Stat(ctx context.Context) (p9.Stat, error) {
 func (d *dir) Walk(_ context.Context, name string) (srv.File, error) {
 	for i := range files {
 		if files[i].name == name {
-			return &file{r: d.r, p: d.p, i: i, mode: files[i].mode}, nil
+			return &file{r: d.r, p: d.p, i: i, mode: files[i].mode, snapshot: files[i].text != nil}, nil
 		}
 	}
 	return nil, p9.ErrNotExist
@@ -98,7 +98,8 @@ type file struct {
 	p proc
 	i int
 
-	mode fs.FileMode // of files, which can't be asked by what it has in it
+	mode     fs.FileMode // of files, which can't be asked by what it has in it
+	snapshot bool        // it is a text there
 
 	opened atomic.Bool
 	owned  atomic.Bool   // the owner is known
@@ -115,6 +116,7 @@ func (f *file) Guard() {}
 // still reads it.
 func (f *file) Stat(ctx context.Context) (p9.Stat, error) {
 	st, err := f.r.attr(ctx, f.p, f.i+1, f.mode, ofFiles)
+	st.Snapshot = f.snapshot
 	if !f.opened.Load() {
 		return st, err
 	}

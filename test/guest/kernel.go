@@ -59,7 +59,9 @@ func DebianKernel(ctx context.Context) (*Kernel, error) {
 	dir := filepath.Join(cache, "ninespace", "kernel")
 	k := &Kernel{Image: filepath.Join(dir, "vmlinux"), Modules: filepath.Join(dir, "modules")}
 	if _, err := os.Stat(k.Image); err == nil {
-		return k, nil
+		if _, err := os.Stat(filepath.Join(k.Modules, "t10_pi.ko")); err == nil {
+			return k, nil
+		} // what an older program left has no SCSI
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
 		return nil, err
@@ -77,6 +79,9 @@ func DebianKernel(ctx context.Context) (*Kernel, error) {
 	made := filepath.Join(tmp, "kernel")
 	if err := unpack(ctx, deb, made); err != nil {
 		return nil, fmt.Errorf("unpack %s: %w", filepath.Base(deb), err)
+	}
+	if err := os.Rename(dir, filepath.Join(tmp, "old")); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
 	}
 	if err := os.Rename(made, dir); err != nil && !errors.Is(err, os.ErrExist) { // another has been quicker
 		return nil, err
@@ -144,7 +149,7 @@ func run(ctx context.Context, dir, name string, args ...string) (string, error) 
 }
 
 // kept is which modules are kept, of 300 MB, by their place in the kernel's tree.
-var kept = regexp.MustCompile(`/kernel/(fs|net/(9p|core|vmw_vsock)|lib|crypto|drivers/(virtio|char|block|net/[^/]+\.ko|net/ethernet/intel/e1000))`)
+var kept = regexp.MustCompile(`/kernel/(block|fs|net/(9p|core|vmw_vsock)|lib|crypto|drivers/(virtio|char|block|scsi/(scsi_|sd_mod|virtio_scsi)[^/]*|net/[^/]+\.ko|net/ethernet/intel/e1000))`)
 
 // unpack puts the kernel and the modules that are kept into dir.
 func unpack(ctx context.Context, deb, dir string) error {

@@ -31,7 +31,7 @@ type options struct {
 	list, dir, nsfile, tree, command   string
 	patterns, patternText              string // the file that says what of the tree is exported
 	readOnly, install, verbose, reside bool
-	label                              bool
+	label, plan9                       bool
 	idle                               time.Duration
 }
 
@@ -70,6 +70,7 @@ func (o *options) parse(args []string) (*flag.FlagSet, error) {
 	fs.BoolVar(&o.label, "l", false, "mark lines by their node")
 	fs.BoolVar(&o.install, "i", false, "install nine at ssh's host")
 	fs.BoolVar(&o.verbose, "v", false, "say what is done")
+	fs.BoolVar(&o.plan9, "9", false, "by Plan 9's door")
 	fs.BoolVar(&o.reside, "M", false, "keep the connection")
 	fs.StringVar(&o.command, "c", "", "run `cmd`")
 	args, rest := behindCommand(srv.Letters(fs, args))
@@ -141,6 +142,9 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 		o.Addr = o.list
 		return keep(ctx, o)
 	}
+	if o.plan9 && (o.Leave || o.Attach != "" || o.install || o.Own || o.nsfile != "" || o.Key != "") {
+		return fmt.Errorf("%w: -9 goes with none of -a, -f, -i, -k, -n and -N", flag.ErrHelp)
+	}
 	if (o.Leave || o.Attach != "") && o.idle == 0 {
 		return errors.New("-f and -a need a connection that is kept: $cpuidle")
 	}
@@ -179,9 +183,16 @@ func (o *options) choose() error {
 // run runs the command at one node.
 func (o *options) run(ctx context.Context, at string, std [3]*os.File) error {
 	c := o.Cmd
-	addr, user := address(at)
+	port := door.Port
+	if o.plan9 {
+		port = door.Plan9Port
+	}
+	addr, user := address(at, port)
 	if c.Addr = addr; user != "" {
 		c.User = user
+	}
+	if o.plan9 {
+		return c.RunPlan9(ctx, std)
 	}
 	if o.install {
 		if !strings.HasPrefix(addr, "ssh!") {

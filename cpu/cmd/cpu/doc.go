@@ -7,7 +7,7 @@ cpu - run a command on another node, with your files along
 
 # SYNOPSIS
 
-	nine cpu [-NRfilv] [-a number] [-h addr,...] [-u user] [-J addr] [-k key] [-d dir] [-e var] [-n nsfile] [-r tree] [-P file] [[-c] cmd [arg ...]]
+	nine cpu [-9NRfilv] [-a number] [-h addr,...] [-u user] [-J addr] [-k key] [-d dir] [-e var] [-n nsfile] [-r tree] [-P file] [[-c] cmd [arg ...]]
 
 # DESCRIPTION
 
@@ -55,9 +55,16 @@ without one you are refused, and so is a host whose key has changed. When the li
 (a network that changes, a machine that sleeps), cpu makes another one and goes on where
 it was: nothing is lost and nothing done twice. The far side waits an hour for that.
 
+With -9 addr is a machine with Plan 9's door: one of 9front, or a node whose cpud has
+been given -9; host alone is tcp!host!17019. You come in by a password, of which factotum
+has a key (proto=dp9ik), and -u is which of them. There is no terminal there: the command's
+files are in /mnt/term/fd, lines are edited here, and an interrupt is a note. Options that
+Plan 9 has no word for cannot be given: -N, -a, -f, -i, -k, -n.
+
 The options are:
 
 	-h addr    where
+	-9         by Plan 9's door
 	-u user    as whom, there; default your own name
 	-J addr    by way of the cpud at addr, or several parted by commas, user@addr each;
 	           with ssh!host, ssh's own -J

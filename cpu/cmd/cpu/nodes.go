@@ -103,7 +103,7 @@ func expand(s string) ([]string, error) {
 
 // address makes a dial string of what a person types, and tells the user that is in it. A
 // name alone is a posted server's, or a host's.
-func address(s string) (addr, user string) {
+func address(s, port string) (addr, user string) {
 	if strings.HasPrefix(s, "ssh!") || strings.HasPrefix(s, "unix!") || strings.HasPrefix(s, "/") {
 		return s, ""
 	}
@@ -119,7 +119,7 @@ func address(s string) (addr, user string) {
 	if _, err := os.Stat(filepath.Join(p9.Namespace(), s)); err == nil && user == "" {
 		return s, user
 	}
-	return "tcp!" + s + "!" + door.Port, user
+	return "tcp!" + s + "!" + port, user
 }
 
 // labels are what the nodes are called in front of their lines: hosts, where these are

@@ -42,7 +42,7 @@ func TestNodes(t *testing.T) {
 		"unix!/tmp/a@b":    {"unix!/tmp/a@b", ""},
 		"/tmp/sock":        {"/tmp/sock", ""},
 	} {
-		if addr, user := address(s); addr != want[0] || user != want[1] {
+		if addr, user := address(s, "17011"); addr != want[0] || user != want[1] {
 			t.Errorf("%s: %s, %s", s, addr, user)
 		}
 	}

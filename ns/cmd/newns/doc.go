@@ -92,6 +92,11 @@ Linux disk:
   - F_GETLK names a process for locks of open files too, which Linux does not tell FUSE
     from others.
   - fallocate(2) does not insert or collapse ranges, which Linux does not ask of FUSE.
+  - poll(2), select(2) and epoll(7) say at once that a file can be read and written, as of
+    a file on a disk, also of a queue or a console that a read then waits for. Linux asks
+    FUSE about all files or about none, and would at each open by a Go program, which a
+    stat's worth of time is too much for: who waits for several files has a thread or
+    process wait for each.
 
 In what is mounted, besides:
 

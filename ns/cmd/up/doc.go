@@ -7,7 +7,7 @@ up - start this user's servers and a shell in a name space made of them
 
 # SYNOPSIS
 
-	nine up [-c command] [-n nsfile] [-cluster n]
+	nine up [-c command] [-n nsfile] [-cluster n] [-vm n]
 
 # DESCRIPTION
 
@@ -43,6 +43,8 @@ The options are:
 	-c command  run "$SHELL -c command" instead of an interactive shell
 	-n nsfile   build the name space from this namespace(6) file
 	-cluster n  make n nodes besides, n1, n2 and so on
+	-vm n       start n virtual machines too, nodes of their own without a disk: vm1 and
+	            so on for cpu -h, and their roots at /n/vm1 and so on. See nine man vm
 
 With -cluster there are nodes to try things out on, made of this machine: each has a network,
 processes and a host's name of its own, all the servers above, a cpud that the others
@@ -51,12 +53,14 @@ are on a network, 10.9.0.0/24, that nobody else is on. At /n/n1 are n1's proc, d
 ipc and stats, and its files from / on, root; $cpus lists the nodes, for cpus. They need
 no more than up itself does, and with up they and all in their homes go.
 
-Flags in $NINE_ARGS, quoted as for a shell, come before those given.
+Flags in $NINE_ARGS, quoted as for a shell, come before those given; those in $NINE_VM are
+for vm.
 
 # EXAMPLES
 
 	nine up
 	nine up -c 'cat /mnt/proc/$$/status'
+	nine up -vm 2 -c 'for vm in vm1 vm2; do cpu -h $vm rc -c "read </proc/version"; done'
 
 Three machines, a loop over them, and a call that goes out of one of them:
 

@@ -36,6 +36,14 @@ var servers = []cluster.Server{
 	{Cmd: "netfs", Name: "net"}, {Cmd: "cpud", Name: "cpu"},
 }
 
+// A server is something that is started: the arguments of nine and the name that it is
+// posted under.
+type server struct {
+	args  []string
+	srv   string
+	limit time.Duration // for it to be posted
+}
+
 // startLimit is how long a server may take until it is posted.
 const startLimit = 20 * time.Second
 
@@ -56,6 +64,7 @@ func Main(_ context.Context, std [3]*os.File, args []string) error {
 	command := fs.String("c", "", "run `command` in $SHELL")
 	nsfile := fs.String("n", "", "build the name space from `nsfile`")
 	nodes := fs.Int("cluster", 0, "make `n` nodes besides")
+	vmN := fs.Int("vm", 0, "start `n` virtual machines")
 	if err := srv.Parse(fs, append(more, args...)); err != nil {
 		return err
 	}
@@ -69,6 +78,10 @@ func Main(_ context.Context, std [3]*os.File, args []string) error {
 	if err != nil {
 		return err
 	}
+	guests, mounts, err := vms(*vmN)
+	if err != nil {
+		return err
+	}
 	dir := os.Getenv(nodeDir)
 	if dir == "" {
 		return watch(std)
@@ -77,7 +90,7 @@ func Main(_ context.Context, std [3]*os.File, args []string) error {
 	if done, err := ns.Privileged(std); done {
 		return err
 	}
-	return run(std, shell, *nsfile, dir, *nodes)
+	return run(std, shell, *nsfile, dir, *nodes, guests, mounts)
 }
 
 // nodeDir in the environment tells the process that watch started of its directory.
@@ -122,7 +135,7 @@ func shellCommand(command string, fs *flag.FlagSet) ([]string, error) {
 	return shell, nil
 }
 
-func run(std [3]*os.File, shell []string, nsfile, dir string, nodes int) error {
+func run(std [3]*os.File, shell []string, nsfile, dir string, nodes int, guests []server, mounts ns.Source) error {
 	// A terminal's ^C while the servers come up ends this before there is a shell
 	// to have it: all of it goes, in order.
 	quit := make(chan os.Signal, 1)
@@ -139,8 +152,12 @@ func run(std [3]*os.File, shell []string, nsfile, dir string, nodes int) error {
 	defer ns.Reap(grace, nil)
 	os.Setenv("NAMESPACE", dir)
 
+	var list []server
 	for _, s := range servers {
-		if err := start(quit, std, dir, s.Cmd, s.Name); err != nil {
+		list = append(list, server{[]string{s.Cmd, "-s", s.Name}, s.Name, startLimit})
+	}
+	for _, s := range append(list, guests...) {
+		if err := start(quit, std, dir, s); err != nil {
 			return err
 		}
 	}
@@ -148,7 +165,7 @@ func run(std [3]*os.File, shell []string, nsfile, dir string, nodes int) error {
 	if err != nil {
 		return err
 	}
-	sources := []ns.Source{src}
+	sources := []ns.Source{src, mounts}
 	if nodes > 0 {
 		c, err := cluster.Start(cluster.Config{N: nodes, Dir: dir, Servers: servers, Stderr: std[2], Quit: quit})
 		if err != nil {
@@ -215,13 +232,14 @@ func removeSockets(dir string) {
 }
 
 // start starts a server and waits until it answers at its socket.
-func start(quit <-chan os.Signal, std [3]*os.File, dir, name, srv string) error {
+func start(quit <-chan os.Signal, std [3]*os.File, dir string, s server) error {
+	name := s.args[0]
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
 	cmd := exec.Command(self)
-	cmd.Args = []string{"nine", name, "-s", srv}
+	cmd.Args = append([]string{"nine"}, s.args...)
 	cmd.Stderr = std[2]
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGTERM}
 	if err := cmd.Start(); err != nil {
@@ -229,11 +247,11 @@ func start(quit <-chan os.Signal, std [3]*os.File, dir, name, srv string) error 
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	limit := time.After(startLimit)
+	limit := time.After(s.limit)
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for {
-		if c, err := net.Dial("unix", filepath.Join(dir, srv)); err == nil {
+		if c, err := net.Dial("unix", filepath.Join(dir, s.srv)); err == nil {
 			c.Close()
 			return nil
 		}
@@ -246,7 +264,7 @@ func start(quit <-chan os.Signal, std [3]*os.File, dir, name, srv string) error 
 		case sig := <-quit:
 			return fmt.Errorf("server %s: %v", name, sig)
 		case <-limit:
-			return fmt.Errorf("server %s: not posted after %v", name, startLimit)
+			return fmt.Errorf("server %s: not posted after %v", name, s.limit)
 		case <-tick.C:
 		}
 	}

@@ -12,7 +12,6 @@ type proxy struct {
 	l     net.Listener
 	to    string
 	delay atomic.Int64 // one way, ns
-	trips atomic.Int64 // how often the near side spoke after the far side had
 	wg    sync.WaitGroup
 
 	mu    sync.Mutex
@@ -65,16 +64,9 @@ func (p *proxy) serve(near net.Conn) {
 		p.keep(c, true)
 		defer p.keep(c, false)
 	}
-	var heard atomic.Bool // the far side has, since the near side spoke
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		p.pass(far, near, func() {
-			if heard.Swap(false) {
-				p.trips.Add(1)
-			}
-		}, nil)
-	})
-	wg.Go(func() { p.pass(near, far, nil, func() { heard.Store(true) }) })
+	wg.Go(func() { p.pass(far, near) })
+	wg.Go(func() { p.pass(near, far) })
 	wg.Wait()
 }
 
@@ -87,7 +79,7 @@ type piece struct {
 }
 
 // pass passes on what comes from src, each piece when its time has come.
-func (p *proxy) pass(dst, src net.Conn, came, gone func()) {
+func (p *proxy) pass(dst, src net.Conn) {
 	pieces := make(chan piece, held/(64<<10))
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -95,9 +87,6 @@ func (p *proxy) pass(dst, src net.Conn, came, gone func()) {
 		for x := range pieces {
 			if d := time.Until(x.at); d > 0 {
 				time.Sleep(d)
-			}
-			if gone != nil {
-				gone()
 			}
 			if _, err := dst.Write(x.b); err != nil {
 				break
@@ -110,9 +99,6 @@ func (p *proxy) pass(dst, src net.Conn, came, gone func()) {
 		b := make([]byte, 64<<10)
 		n, err := src.Read(b)
 		if n > 0 {
-			if came != nil {
-				came()
-			}
 			pieces <- piece{b[:n], time.Now().Add(time.Duration(p.delay.Load()))}
 		}
 		if err != nil {

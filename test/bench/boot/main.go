@@ -1,0 +1,40 @@
+/*
+Boot measures how soon a machine without a disk is a node, and what that takes:
+
+	go run ./test/bench/boot [-q] [-json] [-only regexp] [-u image]
+
+Each boot is a guest of qemu without the processor's help, of 256 MiB and with qemu's own
+network, that starts Debian's vmlinux and an image that is not compressed. Nine is ready when
+a command has run there by cpu; the bare init, which loads the same modules and asks by DHCP, when
+it has answered a first connection. What is better when less is shown as how many there are
+of it: boots in a minute, images in 100 MB, nodes in a GiB. The rounds go from one way to
+the other with another one first each time.
+
+-u image is an image of u-root's to compare sizes with, as u-root -o image core makes it; u-root's cpud
+is not to be had as a module. -q makes two rounds instead of five, and ends within 3
+minutes. -only does the rows whose "work, config" match. -json prints an object for each row
+instead of the table.
+*/
+package main
+
+import (
+	"context"
+	"flag"
+	"os"
+
+	"ninespace/test/bench/rounds"
+)
+
+func main() {
+	if os.Getpid() == 1 {
+		bare()
+	}
+	image := flag.String("u", "", "an `image` of u-root's")
+	rounds.Main("boot", "two rounds: 3 minutes in all", "", func(ctx context.Context, o rounds.Options) error {
+		b := &bench{rounds: 5, uroot: *image}
+		if o.Quick {
+			b.rounds = 2
+		}
+		return b.run(ctx, o.Only, table.Reporter(os.Stdout, o.JSON))
+	})
+}
