@@ -90,7 +90,7 @@ const forTests = "srv srv/p9 srv/client srv/srvtest"
 // forTestsOf is what the tests of one package may import besides: the trees that
 // an adapter is tried on.
 var forTestsOf = map[string]string{"srv/p9file": "srv/ramfs srv/diskfs", "factotum": "factotum/authtest", "factotum/auth": "factotum factotum/authtest", "factotum/capfs": "factotum/users", "ns": "srv/ramfs srv/diskfs ns/nstest",
-	"exportfs": "exportfs/trees exportfs/aan", "ns/cmd/newns": "ns/nstest", "rc": "rc/rcgen", "rc/bin": "rc/syntax", "rc/cmd/rc": "rc/rcgen"}
+	"cpu": "srv/diskfs", "exportfs": "exportfs/trees exportfs/aan", "ns/cmd/newns": "ns/nstest", "rc": "rc/rcgen", "rc/bin": "rc/syntax", "rc/cmd/rc": "rc/rcgen"}
 
 func TestLayers(t *testing.T) {
 	for _, p := range list(t) {
