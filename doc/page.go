@@ -23,7 +23,7 @@ func (c Command) Plain() string {
 		for _, mark := range []string{"/*", "*/", "//", " ", "# "} {
 			line = strings.TrimPrefix(line, mark)
 		}
-		b.WriteString(strings.ReplaceAll(line, "”", "''")) // which gofmt makes of two quotes
+		b.WriteString(line)
 	}
 	return strings.TrimSpace(b.String()) + "\n"
 }

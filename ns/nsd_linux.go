@@ -95,11 +95,14 @@ func start(o EngineOptions, hostTree func() (srv.File, error)) (*host, error) {
 // tmpfs and made the process's root; beside it the file system is mounted.
 func (h *host) mountFuse() (int, error) {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		if err == unix.EINVAL {
+			return -1, errors.New("/ is that of a chroot, which no other mount namespace can have: use a container, whose root is pivot_root's")
+		}
 		return -1, fmt.Errorf("private mounts: %w", err)
 	}
 	fd, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return -1, fmt.Errorf("/dev/fuse: %w", err)
+		return -1, fmt.Errorf("/dev/fuse: %w; nine doctor tells what to do", err)
 	}
 	fail := func(what string, err error) (int, error) {
 		unix.Close(fd)

@@ -67,10 +67,12 @@ func (g *Group) server(ctx context.Context, name, aname string) (*Dev, error) {
 		if srv.CheckName(n) != nil {
 			return nil, fmt.Errorf("%s: %w", name, p9.ErrBadName)
 		}
-		if f, _ := g.eng.srvDev.root.(*srvDir).Walk(ctx, n); f != nil {
-			if p, ok := f.(*postFile); ok {
-				return p.attach(ctx, aname)
-			}
+		f, err := g.eng.srvDev.root.(*srvDir).Walk(ctx, n)
+		if err != nil {
+			return nil, p9.NewError(syscall.ENOENT, fmt.Sprintf("%s: no such server is posted in %s", name, g.eng.namespace))
+		}
+		if p, ok := f.(*postFile); ok {
+			return p.attach(ctx, aname)
 		}
 		addr = "unix!" + filepath.Join(g.eng.namespace, n)
 	}

@@ -192,7 +192,7 @@ func (Bytes) Inline() {}
 
 // Cmds is a ctl file: each write is one command or several lines of them, the
 // first word picks the func and args are the words after it. Words are split at
-// blanks; 'single quotes' hold blanks, ” inside them is one quote, as rc has it.
+// blanks; 'single quotes' hold blanks, two of them inside are one quote, as rc has it.
 // An error comes back with the command in front, that of an unknown one with those
 // that there are. read makes what the file reads
 // as, as Text has it; nil for a file that is only written.

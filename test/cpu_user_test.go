@@ -73,13 +73,27 @@ func newFleet(t *testing.T) *fleet {
 // serve starts the cpud.
 func (f *fleet) serve(args ...string) *exec.Cmd {
 	f.Helper()
+	cmd := f.listen("cpud", args...)
+	f.restart = func() {
+		f.Helper()
+		cmd.Process.Kill()
+		cmd.Wait()
+		os.Remove(filepath.Join(f.dir, "fuse"))
+		f.serve(args...)
+	}
+	return cmd
+}
+
+// listen starts a command of nine that lets callers in at the fleet's address.
+func (f *fleet) listen(name string, args ...string) *exec.Cmd {
+	f.Helper()
 	log, err := os.Create(f.log)
 	if err != nil {
 		f.Fatal(err)
 	}
 	defer log.Close()
 	cmd := exec.CommandContext(f.ctx, "unshare", append([]string{"-m", "sh", "-c", machine, f.dir, f.nine,
-		"cpud", "-l", f.addr, "-k", filepath.Join(f.dir, "host"), "-a", filepath.Join(f.dir, "users")}, args...)...)
+		name, "-l", f.addr, "-k", filepath.Join(f.dir, "host"), "-a", filepath.Join(f.dir, "users")}, args...)...)
 	cmd.Env, cmd.Stderr = append(f.env, "NAMESPACE="+filepath.Join(f.dir, "ns2"), "SECRET=root's"), log
 	if err := cmd.Start(); err != nil {
 		f.Fatal(err)
@@ -88,16 +102,9 @@ func (f *fleet) serve(args ...string) *exec.Cmd {
 		cmd.Process.Signal(syscall.SIGTERM)
 		cmd.Wait()
 		if f.Failed() {
-			f.Logf("cpud: %s", f.read("log"))
+			f.Logf("%s: %s", name, f.read("log"))
 		}
 	})
-	f.restart = func() {
-		f.Helper()
-		cmd.Process.Kill()
-		cmd.Wait()
-		os.Remove(filepath.Join(f.dir, "fuse"))
-		f.serve(args...)
-	}
 	waitFor(f.T, f.ctx, func() bool {
 		c, err := net.Dial("tcp", "127.0.0.1:"+f.port)
 		if err == nil {

@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -19,34 +18,7 @@ import (
 )
 
 // export starts an exportfs in cpud's place.
-func (f *fleet) export(args ...string) {
-	f.Helper()
-	log, err := os.Create(f.log)
-	if err != nil {
-		f.Fatal(err)
-	}
-	defer log.Close()
-	cmd := exec.CommandContext(f.ctx, "unshare", append([]string{"-m", "sh", "-c", machine, f.dir, f.nine,
-		"exportfs", "-l", f.addr, "-k", filepath.Join(f.dir, "host"), "-a", filepath.Join(f.dir, "users")}, args...)...)
-	cmd.Env, cmd.Stderr = append(f.env, "NAMESPACE="+filepath.Join(f.dir, "ns2")), log
-	if err := cmd.Start(); err != nil {
-		f.Fatal(err)
-	}
-	f.Cleanup(func() {
-		cmd.Process.Signal(syscall.SIGTERM)
-		cmd.Wait()
-		if f.Failed() {
-			f.Logf("exportfs: %s", f.read("log"))
-		}
-	})
-	waitFor(f.T, f.ctx, func() bool {
-		c, err := net.Dial("tcp", "127.0.0.1:"+f.port)
-		if err == nil {
-			c.Close()
-		}
-		return err == nil
-	})
-}
+func (f *fleet) export(args ...string) { f.listen("exportfs", args...) }
 
 // take imports a tree through a port and gives its root.
 func (f *fleet) take(port, tree string) client.Fsys {

@@ -17,7 +17,8 @@ import (
 // writeFiles makes the nodes' directories below dir: for each a home with a key, which is
 // both the machine's and its user's, and what each has in /etc.
 //
-//	users hosts            who a key is, and which address a name
+//	users                  who a key is
+//	etc/hosts              which address a name has
 //	n1/passwd              the machine's, but for this user's home
 //	n1/ns                  $NAMESPACE of the node
 //	n1/home/.ssh           id_ed25519, id_ed25519.pub, known_hosts
@@ -56,7 +57,8 @@ func writeFiles(dir string, names []string) error {
 			return err
 		}
 	}
-	return errors.Join(os.WriteFile(filepath.Join(dir, "users"), users.Bytes(), 0o600), os.WriteFile(filepath.Join(dir, "hosts"), hosts.Bytes(), 0o644))
+	return errors.Join(os.WriteFile(filepath.Join(dir, "users"), users.Bytes(), 0o600), os.Mkdir(filepath.Join(dir, "etc"), 0o755),
+		os.WriteFile(filepath.Join(dir, "etc", "hosts"), hosts.Bytes(), 0o644))
 }
 
 // points are what is in /n/NODE.

@@ -20,8 +20,8 @@ import (
 func IsNode() bool { return os.Getenv(nodeEnv) != "" }
 
 // Node is what a node's first process does: it makes the node, says so, and stays until
-// who made it closes the pipe.
-func Node() error {
+// who made it closes the pipe. Who made it says what went wrong.
+func Node() {
 	hear, tell := os.NewFile(3, "order"), os.NewFile(4, "ready")
 	unix.CloseOnExec(3)
 	unix.CloseOnExec(4)
@@ -29,7 +29,7 @@ func Node() error {
 	in := bufio.NewReader(hear)
 	line, err := in.ReadBytes('\n')
 	if err != nil {
-		return err // nobody waits for an answer any more
+		return // nobody waits for an answer any more
 	}
 	n := node{dead: map[int]bool{}}
 	if err = json.Unmarshal(line, &n.order); err == nil {
@@ -37,12 +37,11 @@ func Node() error {
 	}
 	if err != nil {
 		fmt.Fprint(tell, err)
-		return err
+		return
 	}
 	fmt.Fprint(tell, "ok")
 	tell.Close()
-	io.Copy(io.Discard, in)
-	return nil // and with the first process all end
+	io.Copy(io.Discard, in) // and with the first process all end
 }
 
 type node struct {
@@ -100,10 +99,17 @@ func (n *node) mounts() error {
 	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
 		return fmt.Errorf("mount /proc: %w", err)
 	}
-	for name, file := range map[string]string{"/etc/hosts": filepath.Join(n.Etc, "hosts"), "/etc/passwd": filepath.Join(n.Dir, "passwd")} {
-		if err := unix.Mount(file, name, "", unix.MS_BIND, ""); err != nil {
-			return fmt.Errorf("mount %s: %w", name, err)
+	etc := filepath.Join(n.Etc, "etc")
+	if err := unix.Mount(filepath.Join(etc, "hosts"), "/etc/hosts", "", unix.MS_BIND, ""); err == unix.ENOENT {
+		// A machine without that file has nothing that another one can be seen at.
+		if err := unix.Mount("overlay", "/etc", "overlay", unix.MS_RDONLY, "lowerdir="+etc+":/etc"); err != nil {
+			return fmt.Errorf("/etc/hosts is missing: overlay: %w", err)
 		}
+	} else if err != nil {
+		return fmt.Errorf("mount /etc/hosts: %w", err)
+	}
+	if err := unix.Mount(filepath.Join(n.Dir, "passwd"), "/etc/passwd", "", unix.MS_BIND, ""); err != nil {
+		return fmt.Errorf("mount /etc/passwd: %w", err)
 	}
 	return nil
 }

@@ -171,7 +171,7 @@ type Match struct {
 // An Empty is a command of no words where the grammar asks for one: ! ; or >f.
 type Empty struct{ Place }
 
-// A Lit is a literal word, quoted or not, or a part of one: 'it”s' c*.
+// A Lit is a literal word, quoted or not, or a part of one: 'it is' c*.
 type Lit struct {
 	Place
 	Text    string // without the quotes; no marks

@@ -264,7 +264,7 @@ func TestDial(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("NAMESPACE", dir)
 	for _, c := range []struct{ dial, err string }{
-		{"none", "dial unix!" + dir + "/none: file does not exist"},
+		{"none", "none: no such server is posted in " + dir},
 		{"unix!" + dir + "/none", "dial unix!" + dir + "/none: file does not exist"},
 		{"tcp!127.0.0.1!1", "dial tcp!127.0.0.1!1: Connection refused"},
 		{"vsock!2!564", `dial string "vsock!2!564": unknown network vsock`},

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"ninespace/srv/p9"
@@ -57,7 +58,11 @@ func dialStream(ctx context.Context, dialstring, port string) (c net.Conn, name 
 		name = network + "!" + host + "!" + service
 	}
 	var d net.Dialer
-	if c, err = d.DialContext(ctx, network, addr); err != nil {
+	c, err = d.DialContext(ctx, network, addr)
+	if bare := !strings.ContainsAny(dialstring, "!/:"); bare && errors.Is(err, fs.ErrNotExist) {
+		return nil, "", p9.NewError(syscall.ENOENT, fmt.Sprintf("%s: no such server is posted in %s", dialstring, p9.Namespace()))
+	}
+	if err != nil {
 		return nil, "", fmt.Errorf("dial %s: %w", name, p9.Fact(err))
 	}
 	return c, name, nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -126,7 +127,7 @@ func (c *conv) errText() string {
 	if c.err == nil {
 		return ""
 	}
-	return c.err.Error() + "\n"
+	return strings.TrimSuffix(c.err.Error(), ": "+p9.ErrorOfErrno(syscall.EINVAL).Error()) + "\n" // that it is wrong is known
 }
 
 // talk gives the end that data is read from and written to.

@@ -7,7 +7,8 @@ In dir, which is release if it is not said, are then a static binary of nine for
 system, a Debian package for each Linux, what each binary is made of (nine-*.cdx.json,
 CycloneDX), and the sums of all of it (SHA256SUMS). Whoever has the same sources and the
 same Go gets the same bytes: nothing in them is of the machine, of the directory or of
-the clock. The time that packages need is that of the last commit, or $SOURCE_DATE_EPOCH.
+the clock. The time that packages need is that of the last commit, where
+there is none that of CHANGES.md, or $SOURCE_DATE_EPOCH.
 */
 package main
 
@@ -102,8 +103,12 @@ func moment() (time.Time, error) {
 	epoch := os.Getenv("SOURCE_DATE_EPOCH")
 	if epoch == "" {
 		out, err := exec.Command("git", "log", "-1", "--format=%ct").Output()
-		if err != nil {
-			return time.Time{}, fmt.Errorf("time of the last commit; set SOURCE_DATE_EPOCH: %w", err)
+		if err != nil { // no clone, or no git: the sources as somebody packed them
+			changes, err := os.Stat("CHANGES.md")
+			if err != nil {
+				return time.Time{}, err
+			}
+			return changes.ModTime().UTC().Truncate(time.Second), nil
 		}
 		epoch = strings.TrimSpace(string(out))
 	}

@@ -39,6 +39,8 @@ func prompt(std [3]*os.File, name string) (string, error) {
 			line = append(line, b[0])
 		case errors.Is(err, io.EOF) && len(line) > 0:
 			return string(line), nil
+		case errors.Is(err, io.EOF):
+			return "", fmt.Errorf("no %s on standard input, and it is no terminal to ask on", strings.TrimPrefix(name, "!"))
 		case err != nil:
 			return "", fmt.Errorf("%s: %w", name, err)
 		}

@@ -259,7 +259,7 @@ func TestBind(t *testing.T) {
 					"ls: cannot access '/n/nosuch': No such file or directory\n"},
 			{"dead server", "mount unix!$D/nosuch /n/x; mount nosuch /n/x; mount tcp!127.0.0.1!1 /n/x; mount 'a b!c' /n/x; ls /n",
 				"mount: mount /n/x: dial unix!D/nosuch: file does not exist\n" +
-					"mount: mount /n/x: dial unix!D/srv/nosuch: file does not exist\n" +
+					"mount: mount /n/x: nosuch: no such server is posted in D/srv\n" +
 					"mount: mount /n/x: dial tcp!127.0.0.1!1: Connection refused\n" +
 					"mount: mount /n/x: dial tcp!a b!c: unknown port\nram\n"},
 			{"mount and unmount by name", "mount ram /n/r2; ls /n; unmount /srv/ram /n/r2; ls /n", "r2\nram\nram\n"},
@@ -296,7 +296,7 @@ func TestStatus(t *testing.T) {
 			{"", "exec newns ./srv", 126, "newns: ./srv: is a directory\n"},
 			{"bind /nosuch /n/x", "echo no", 1, "newns: D/nsfile:1: bind /nosuch /n/x: /nosuch: file does not exist\n"},
 			{"# x\nfoo", "echo no", 1, "newns: D/nsfile:2: \"foo\": unknown operation\n"},
-			{"-mount nosuch /n/x\nbind $D/a /n/a\ncd /n/a", "pwd; cat x", 0, "newns: D/nsfile:1: mount /n/x: dial unix!D/srv/nosuch: file does not exist\n/n/a\na/x\n"},
+			{"-mount nosuch /n/x\nbind $D/a /n/a\ncd /n/a", "pwd; cat x", 0, "newns: D/nsfile:1: mount /n/x: nosuch: no such server is posted in D/srv\n/n/a\na/x\n"},
 			{"cd /nosuch", "echo no", 1, "newns: D/nsfile:1: cd /nosuch: no such file or directory\n"},
 		} {
 			got, err := s.run(t, c.lines, c.script)

@@ -53,7 +53,8 @@ const grace = 2 * time.Second
 // Main is the command.
 func Main(_ context.Context, std [3]*os.File, args []string) error {
 	if cluster.IsNode() {
-		return cluster.Node()
+		cluster.Node()
+		return nil
 	}
 	more, err := shlex.Split(os.Getenv("NINE_ARGS"))
 	if err != nil {

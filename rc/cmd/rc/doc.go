@@ -14,7 +14,7 @@ rc - Plan 9's shell
 Rc runs commands: of the file, or of the string after -c, or else of the standard
 input. The arguments are its $*. The language is that of Plan 9's rc(1), as
 9front has it: a variable is a list of strings, words are never scanned twice, and
-there is one kind of quote, ”.
+there is one kind of quote, the single one, of which two inside are one.
 
 	x=(a b c)            a list: $x, $x(2), $x(2-3), $#x its length, $"x one string
 	a^$x, a$x            concatenation: one with each, or pair by pair
@@ -33,7 +33,7 @@ there is one kind of quote, ”.
 What differs between the rcs is so: an unquoted = may stand in arguments (echo a=b); `sep{} is
 there; no caret is put behind ) and }: p$x(2)s is two words; a here document is read
 after the line that it is on, also in braces, and substituted each time; $status
-of success is ” and the code that rc exits with the number in it, and 1 that of a command which
+of success is the empty string and the code that rc exits with the number in it, and 1 that of a command which
 is not there, in a pipe or backquote too; lists are in the
 environment with byte 1 between words, functions as fn#name, and $path is PATH.
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/signal"
 	"strings"
@@ -182,9 +181,6 @@ func (s *session) tree(path string) (client.Fsys, string, error) {
 		return t, path, nil
 	}
 	c, err := client.Dial(s.ctx, dial, &s.opts)
-	if errors.Is(err, fs.ErrNotExist) && !strings.ContainsAny(dial, "!/:") {
-		return client.Fsys{}, "", fmt.Errorf("%s: no such server is posted in %s", dial, p9.Namespace())
-	}
 	if err != nil {
 		return client.Fsys{}, "", err
 	}
