@@ -103,6 +103,7 @@ func (p proc) read(file int, buf []byte) ([]byte, error) {
 type stat struct {
 	name                         string
 	state                        byte
+	exiting                      bool // it ends, or has
 	ppid, pgrp                   int
 	utime, stime, cutime, cstime time.Duration
 	prio, nice                   int
@@ -155,7 +156,7 @@ func parseStat(b []byte) (s stat, err error) {
 		name: name, state: b[j+2], ppid: int(num(4)), pgrp: int(num(5)),
 		utime: ticks(14), stime: ticks(15), cutime: ticks(16), cstime: ticks(17),
 		prio: int(num(18)), nice: int(num(19)), start: uint64(num(22)),
-		exit: syscall.WaitStatus(num(52)),
+		exiting: num(9)&4 != 0, exit: syscall.WaitStatus(num(52)), // PF_EXITING
 	}, nil
 }
 

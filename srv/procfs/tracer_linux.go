@@ -178,7 +178,7 @@ func (t *tracer) attach() error {
 				more = true
 				t.add(tid)
 			case tid == t.p.pid:
-				if st, serr := t.p.stat(); serr == nil && (st.state == 'Z' || st.state == 'X') {
+				if st, serr := t.p.stat(); serr == nil && st.exiting { // EPERM would be said of it
 					return errExited
 				}
 				return t.p.cause(err)
