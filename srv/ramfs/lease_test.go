@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"ninespace/srv"
 	"ninespace/srv/client"
@@ -298,4 +299,98 @@ func TestLeaseHangup(t *testing.T) {
 	}
 	close(stuck)
 	l.End()
+}
+
+// TestLeaseFlush has a change that is given up, while it waits for who has the lease, not be
+// made behind that one's back.
+func TestLeaseFlush(t *testing.T) {
+	ctx := t.Context()
+	a, b := heeders(t, srv.New(New()))
+	fsys := client.Fsys{Root: b.root}
+	if err := fsys.WriteFile(ctx, "f", []byte("one"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (client.Fsys{Root: a.root}).Stat(ctx, "f"); err != nil {
+		t.Fatal(err)
+	}
+	a.take()
+	a.mu.Lock()
+	a.wait = make(chan struct{})
+	a.mu.Unlock()
+	defer close(a.wait)
+	f, err := b.root.WalkOpen(ctx, p9.OWRITE, "f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Clunk(ctx)
+	flushed, cancel := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	go func() {
+		_, err := f.Write(flushed, []byte("two"), 0)
+		done <- err
+	}()
+	if !srvtest.Until(func() bool { a.mu.Lock(); defer a.mu.Unlock(); return len(a.told) > 0 }) {
+		t.Fatal("who has the lease is not told")
+	}
+	cancel()
+	if err := <-done; err == nil {
+		t.Error("written before it was heeded")
+	}
+	if b, err := fsys.ReadFile(ctx, "f"); err != nil || string(b) != "one" {
+		t.Errorf("it is %q, %v", b, err)
+	}
+}
+
+// TestLeaseCrumbs has a client that takes less than a line at a time of what it is told, and
+// asks all the time, not be waited for for ever.
+func TestLeaseCrumbs(t *testing.T) {
+	ctx := t.Context()
+	s := srv.New(New())
+	x, y := srvtest.Serve(t, s), srvtest.Serve(t, s)
+	b := newHeeder(t, x)
+	if err := (client.Fsys{Root: b.root}).WriteFile(ctx, "f", []byte("one"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	c, err := client.New(ctx, y, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	root, err := c.Attach(ctx, nil, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	leases, err := c.Attach(ctx, nil, "", p9.LeaseTree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := leases.Open(ctx, p9.OREAD); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := leases.Read(ctx, make([]byte, 100), 0); err != nil { // it is heard of
+		t.Fatal(err)
+	}
+	if _, err := (client.Fsys{Root: root}).Stat(ctx, "f"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		for ctx.Err() == nil {
+			leases.Read(ctx, make([]byte, 1), 0)
+		}
+	}()
+	done := make(chan error, 1)
+	go func() { done <- (client.Fsys{Root: b.root}).WriteFile(ctx, "f", []byte("two"), 0o666) }()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(p9.LeaseTerm + 4*time.Second):
+		t.Error("not written yet")
+	}
+	cancel()
+	<-over
 }
