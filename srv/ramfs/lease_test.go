@@ -394,3 +394,65 @@ func TestLeaseCrumbs(t *testing.T) {
 	cancel()
 	<-over
 }
+
+// TestLeaseWatch: while a file is only about to be watched, nobody else is shown it under a
+// lease, and what is watched for a lease that was taken meanwhile is let go.
+func TestLeaseWatch(t *testing.T) {
+	ctx := t.Context()
+	tree := New()
+	leases := tree.(srv.Leaser).Leases()
+	s := srv.New(tree)
+	c, err := client.New(ctx, srvtest.Serve(t, s), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	root, err := c.Attach(ctx, nil, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (client.Fsys{Root: root}).WriteFile(ctx, "f", nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	st, err := (client.Fsys{Root: root}).Stat(ctx, "f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun, watched := make(chan bool, 10), make(chan bool)
+	unwatched := make(chan bool, 10)
+	leases.Watch = func(path uint64, _ srv.File) error {
+		if path == st.Qid.Path {
+			begun <- true
+			<-watched
+		}
+		return nil
+	}
+	leases.Unwatch = func(path uint64) {
+		if path == st.Qid.Path {
+			unwatched <- true
+		}
+	}
+	a, b := heeders(t, s)
+	shown := make(chan error, 2)
+	look := func(h *heeder) {
+		_, err := (client.Fsys{Root: h.root}).Stat(ctx, "f")
+		shown <- err
+	}
+	go look(a)
+	<-begun
+	go look(b)
+	select {
+	case err := <-shown:
+		t.Errorf("shown before it is watched: %v", err)
+	case <-time.After(50 * time.Millisecond):
+	}
+	leases.Change(st.Qid.Path)
+	<-unwatched // in vain
+	close(watched)
+	<-unwatched
+	for range 2 {
+		if err := <-shown; err != nil {
+			t.Error(err)
+		}
+	}
+}
