@@ -83,7 +83,9 @@ func (cfg *Config) devices(_ context.Context, _, aname string) (srv.File, error)
 // leaves behind is ended.
 func servePlan9(ctx context.Context, c *door.Conn, cfg Config) error {
 	late := time.AfterFunc(scriptLimit, func() { c.Close() })
+	stop := context.AfterFunc(ctx, func() { c.Close() })
 	script, err := readScript(c)
+	stop() // from here on it is for who waits for the script
 	if !late.Stop() {
 		return errors.New("no script came")
 	}

@@ -33,7 +33,7 @@ const plan9Script = `fn server {
 	{ cat; echo -n hangup } </mnt/term/fd/note >/proc/$mainproc/notepg &
 	noteproc=$apid
 	wait $mainproc
-	echo -n $status >/mnt/term/fd/status
+	echo $status >/mnt/term/fd/status
 	echo -n hangup >/proc/$noteproc/notepg
 }
 server
@@ -231,10 +231,12 @@ func (h *statusHandle) Clunk() {
 	}
 }
 
+// status gives what the command's was. A connection that is lost closes the file too: what was
+// closed with nothing in it tells of no status, for an empty one is a line as well.
 func (t *stdio) status() (string, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return strings.TrimSpace(string(t.text)), t.closed
+	return strings.TrimSpace(string(t.text)), t.closed && len(t.text) > 0
 }
 
 // signals has the far side told what this process is signalled, until the returned func is

@@ -90,6 +90,9 @@ func (r *req) route(ctx context.Context) (err error) {
 		return p9.ErrUnknownFid
 	}
 	if after := r.leased(ctx, f); after != nil {
+		if r.ctx != nil && r.ctx.Err() != nil && t.Type != p9.Tclunk && t.Type != p9.Tremove {
+			return p9.ErrInterrupted // and who has leases may not have heard of it
+		}
 		defer after()
 	}
 	switch t.Type {

@@ -35,13 +35,15 @@ type Leases struct {
 	n     atomic.Int32 // holders
 	mu    sync.Mutex
 	files map[uint64]map[*holder]bool
-	own   map[uint64]*ownChange
-	all   map[*holder]bool
+	// Those that Watch is called for; closed when it has returned.
+	watching map[uint64]chan struct{}
+	own      map[uint64]*ownChange
+	all      map[*holder]bool
 }
 
 // NewLeases makes Leases for a tree that only changes through its Servers.
 func NewLeases() *Leases {
-	return &Leases{files: map[uint64]map[*holder]bool{}, own: map[uint64]*ownChange{}, all: map[*holder]bool{}}
+	return &Leases{files: map[uint64]map[*holder]bool{}, watching: map[uint64]chan struct{}{}, own: map[uint64]*ownChange{}, all: map[*holder]bool{}}
 }
 
 // A Leaser is the root of a tree of which leases can be given: see New.

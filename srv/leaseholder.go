@@ -80,6 +80,12 @@ func (l *Leases) take(path uint64, h *holder) {
 func (h *holder) look(path uint64, f File) {
 	l := h.l
 	l.mu.Lock()
+	for l.watching[path] != nil { // what is looked at before that has ended may change unnoticed
+		begun := l.watching[path]
+		l.mu.Unlock()
+		<-begun
+		l.mu.Lock()
+	}
 	if h.gone || h.files[path] {
 		l.mu.Unlock()
 		return
@@ -95,14 +101,31 @@ func (h *holder) look(path uint64, f File) {
 		l.files[path] = hs
 	}
 	hs[h], h.files[path] = true, true
+	if fresh = fresh && l.Watch != nil; fresh {
+		l.watching[path] = make(chan struct{})
+	}
 	l.mu.Unlock()
-	if fresh && l.Watch != nil {
-		if p, ok := f.(Part); ok {
-			f = p.Whole()
+	if fresh {
+		l.watch(path, f)
+	}
+}
+
+// watch has a file watched of which somebody was given a lease.
+func (l *Leases) watch(path uint64, f File) {
+	defer func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		close(l.watching[path])
+		delete(l.watching, path)
+		if l.files[path] == nil && l.Unwatch != nil { // it was taken meanwhile
+			l.Unwatch(path)
 		}
-		if err := l.Watch(path, f); err != nil {
-			l.refuse(path)
-		}
+	}()
+	if p, ok := f.(Part); ok {
+		f = p.Whole()
+	}
+	if err := l.Watch(path, f); err != nil {
+		l.refuse(path)
 	}
 }
 

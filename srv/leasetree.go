@@ -41,6 +41,9 @@ func (r *req) attachLeases(f *fid, u *User) error {
 	return nil
 }
 
+// mostReads is how many reads all that is to be told may take.
+const mostReads = 4
+
 // Read says what is to be told. l.mu is not held.
 func (t *leaseTree) Read(ctx context.Context, p []byte, _ int64) (int, error) {
 	h := t.h
@@ -69,15 +72,15 @@ func (t *leaseTree) Read(ctx context.Context, p []byte, _ int64) (int, error) {
 	defer l.mu.Unlock()
 	h.greeted = true
 	var b strings.Builder
+	n := min(len(h.pending), len(p)/18)
 	switch {
-	case h.all:
+	case h.all || len(h.pending) > mostReads*n: // who reads little at a time has nobody wait for long
 		b.WriteString("all\n")
-		h.all, h.given = false, h.queued
+		h.all, h.pending, h.given = false, nil, h.queued
 	case len(h.pending) == 0:
 		b.WriteString("ok\n")
 		h.given = h.queued
 	default:
-		n := min(len(h.pending), len(p)/18)
 		for _, n := range h.pending[:n] {
 			if n.none {
 				b.WriteByte('-')

@@ -14,9 +14,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 
 	"ninespace/srv/client"
 	"ninespace/srv/p9"
@@ -35,6 +37,9 @@ type Factotum struct {
 // where that is "".
 func Dial(ctx context.Context, dialstring string) (*Factotum, error) {
 	if dialstring == "" {
+		if err := ours(p9.Namespace()); err != nil {
+			return nil, fmt.Errorf("factotum: %w", err)
+		}
 		dialstring = "factotum"
 	}
 	c, err := client.Dial(ctx, dialstring, nil)
@@ -47,6 +52,20 @@ func Dial(ctx context.Context, dialstring string) (*Factotum, error) {
 		return nil, fmt.Errorf("factotum: %w", err)
 	}
 	return &Factotum{conn: c, root: root}, nil
+}
+
+// ours tells whether nobody else can have posted something in a directory: what is told by a
+// factotum is believed, and it is told passwords.
+func ours(dir string) error {
+	fi, err := os.Lstat(dir)
+	if err != nil {
+		return nil // for who dials to say
+	}
+	st, ok := fi.Sys().(*syscall.Stat_t)
+	if !fi.IsDir() || fi.Mode().Perm()&0o022 != 0 || ok && st.Uid != 0 && st.Uid != uint32(os.Geteuid()) {
+		return fmt.Errorf("%s is not a directory of yours alone", dir)
+	}
+	return nil
 }
 
 // Close ends the connection and its conversations.
