@@ -19,31 +19,8 @@ import (
 // A Kernel is Debian's kernel for this kind of machine, unpacked.
 type Kernel struct {
 	Image   string // the file of the uncompressed vmlinux, which qemu's -kernel starts by its PVH entry
+	BzImage string // the same as boot loaders take it
 	Modules string // the directory of the module files, each NAME.ko, without directories
-}
-
-// BzImage gives the file of the kernel as boot loaders take it. A cache that was made
-// without it has it added.
-func (k *Kernel) BzImage(ctx context.Context) (string, error) {
-	dir := filepath.Dir(k.Image)
-	file := filepath.Join(dir, "vmlinuz")
-	if _, err := os.Stat(file); err == nil {
-		return file, nil
-	}
-	tmp, err := os.MkdirTemp(filepath.Dir(dir), "new.")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(tmp)
-	deb, err := download(ctx, tmp)
-	if err != nil {
-		return "", err
-	}
-	made := filepath.Join(tmp, "kernel")
-	if err := unpack(ctx, deb, made); err != nil {
-		return "", fmt.Errorf("unpack %s: %w", filepath.Base(deb), err)
-	}
-	return file, os.Rename(filepath.Join(made, "vmlinuz"), file)
 }
 
 // DebianKernel finds Debian's kernel in the user's cache directory, below
@@ -57,11 +34,9 @@ func DebianKernel(ctx context.Context) (*Kernel, error) {
 		return nil, err
 	}
 	dir := filepath.Join(cache, "ninespace", "kernel")
-	k := &Kernel{Image: filepath.Join(dir, "vmlinux"), Modules: filepath.Join(dir, "modules")}
-	if _, err := os.Stat(k.Image); err == nil {
-		if _, err := os.Stat(filepath.Join(k.Modules, "t10_pi.ko")); err == nil {
-			return k, nil
-		} // what an older program left has no SCSI
+	k := &Kernel{Image: filepath.Join(dir, "vmlinux"), BzImage: filepath.Join(dir, "vmlinuz"), Modules: filepath.Join(dir, "modules")}
+	if k.complete() {
+		return k, nil
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
 		return nil, err
@@ -87,6 +62,16 @@ func DebianKernel(ctx context.Context) (*Kernel, error) {
 		return nil, err
 	}
 	return k, nil
+}
+
+// complete tells whether all is there: what an older program left may have less.
+func (k *Kernel) complete() bool {
+	for _, file := range []string{k.Image, k.BzImage, filepath.Join(k.Modules, "t10-pi.ko")} {
+		if _, err := os.Stat(file); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // AddModules puts the named modules and all that they need below /modules of an image, by
