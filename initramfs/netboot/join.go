@@ -121,8 +121,8 @@ func (s *Server) join(request string, addr netip.Addr) (string, error) {
 	if p.sys != "" {
 		names[0] = p.sys
 	}
-	if n.addr.IsValid() {
-		names = append(names, n.addr.String())
+	if p.addr.IsValid() { // one that is leased will be another's, long before the certificate ends
+		names = append(names, p.addr.String())
 	}
 	s.mu.Unlock()
 	c := sshkey.Cert{Serial: uint64(now().UnixNano()), Kind: sshkey.HostCert, ID: names[0], Principals: names,

@@ -110,7 +110,7 @@ func TestJoin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !ca.Equal(s.cfg.CA) || cert.Cert.Kind != sshkey.HostCert || !slices.Equal(cert.Cert.Principals, []string{"node1", "node1.lab.example", "127.0.0.1"}) {
+	if !ca.Equal(s.cfg.CA) || cert.Cert.Kind != sshkey.HostCert || !slices.Equal(cert.Cert.Principals, []string{"node1", "node1.lab.example", "10.9.0.11"}) {
 		t.Errorf("%+v by %s", cert.Cert, ca.Fingerprint())
 	}
 	if keygen, err := exec.LookPath("ssh-keygen"); err == nil {
@@ -137,7 +137,7 @@ func TestJoin(t *testing.T) {
 		}
 	}
 	s.says(t, node1+" join: from 127.0.0.1: refused: wrong token", "525400000002 join: from 127.0.0.1: refused: no token was made for it",
-		node1+" join: from 127.0.0.1: refused: its token was used before", "node1,node1.lab.example,127.0.0.1 has the key SHA256:")
+		node1+" join: from 127.0.0.1: refused: its token was used before", "node1,node1.lab.example,10.9.0.11 has the key SHA256:")
 	if log := s.logText(""); strings.Contains(log, token) {
 		t.Error("the token is in the log")
 	}

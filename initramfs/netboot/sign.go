@@ -103,7 +103,12 @@ func (m *Manifest) boots(p plan) error {
 // replace writes a file whole or not at all.
 func replace(root *os.Root, name string, data []byte) error {
 	tmp := filepath.Join(filepath.Dir(name), ".new."+filepath.Base(name))
-	if err := root.WriteFile(tmp, data, 0o644); err != nil {
+	f, err := root.Create(tmp)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	return root.Rename(tmp, name)

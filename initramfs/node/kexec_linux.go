@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
 	"os"
 	"strings"
@@ -23,7 +24,7 @@ func (n *node) kexec(_ context.Context, args []string) error {
 	if len(args) < 2 {
 		return errors.New("usage: kexec kernel image [args ...]")
 	}
-	if _, err := os.Stat(signers); err == nil {
+	if _, err := os.Lstat(signers); !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("kexec %s: this node starts only what is signed, by boot manifest", args[0])
 	}
 	kernel, err := os.Open(args[0])
