@@ -26,7 +26,7 @@ import (
 // input and output, on which the caller serves its own tree: it is for the script to mount
 // that (mount -nc /fd/0 /mnt/term), and to run there what the caller wants.
 
-// maxScript is how long a script may be: as long as Linux lets an argument be.
+// maxScript is how long a script may be: as long as Linux lets an argument be, which suffices.
 const maxScript = 128<<10 - 1
 
 // scriptLimit is how long it may take to come. It is a variable for the tests.
@@ -103,11 +103,19 @@ func servePlan9(ctx context.Context, c *door.Conn, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	cmd := &exec.Cmd{Path: "rc", Args: []string{"rc", "-c", script}}
+	// Not as an argument: those everybody can read, and it may have secrets (cpu -e).
+	text, err := ns.MemFile("script", script)
+	if err != nil {
+		stream.Close()
+		far.Close()
+		return err
+	}
+	cmd := &exec.Cmd{Path: "rc", Args: []string{"rc", "-C", "3"}, ExtraFiles: []*os.File{text}}
 	cmd.Env = append(os.Environ(), "objtype="+runtime.GOARCH)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = far, far, cfg.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // for hangUp
 	err = space.Start(ctx, cmd, cfg.NS, ns.Source{Name: "cpud", Text: deviceLines})
+	text.Close()
 	far.Close()
 	if err != nil {
 		stream.Close()

@@ -166,7 +166,7 @@ func (s *Session) Command(cmd *exec.Cmd, sources ...Source) error {
 		}
 	}()
 	for _, src := range sources {
-		f, err := memfile(src.Name, src.Text)
+		f, err := MemFile(src.Name, src.Text)
 		if err != nil {
 			return err
 		}
@@ -207,8 +207,8 @@ func add(cmd *exec.Cmd, f *os.File) string {
 	return strconv.Itoa(2 + len(cmd.ExtraFiles))
 }
 
-// memfile makes a file in memory with a text, to be read from its start.
-func memfile(name, text string) (*os.File, error) {
+// MemFile makes a file in memory with a text, to be read from its start.
+func MemFile(name, text string) (*os.File, error) {
 	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
 	if err != nil {
 		return nil, err

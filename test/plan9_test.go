@@ -161,6 +161,8 @@ func TestPlan9Cpu(t *testing.T) {
 		{"", []string{"sh", "-c", "kill -9 $$"}, "", "", 137},
 		{"", []string{"sh", "-c", "echo new >made; cat made; ls /mnt/term/fd"}, "new\n0\n1\n2\nnote\nstatus\n", "", 0},
 		{"", []string{"-e", "X=a b", "-d", "/", "sh", "-c", "echo $X; pwd"}, "a b\n/\n", "", 0},
+		// The script is no argument of rc's, and its descriptor nobody's.
+		{"", []string{"-e", "X=secret", "sh", "-c", `echo $X; tr '\0' ' ' </proc/$PPID/cmdline; ls -l /proc/self/fd /proc/$PPID/fd | grep -c memfd:script`}, "secret\nrc -C 3 0\n", "", 1},
 		{"echo $service; exit 3\n", nil, "cpu\n", "% ", 3},
 		{"", []string{"nosuchcommand"}, "", "rc:1: nosuchcommand: ", 1},
 		{"", []string{"-R", "sh", "-c", "echo no >denied"}, "", "sh: 1: cannot create denied: Read-only file system\n", 2},

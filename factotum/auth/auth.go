@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -37,10 +38,10 @@ type Factotum struct {
 // where that is "".
 func Dial(ctx context.Context, dialstring string) (*Factotum, error) {
 	if dialstring == "" {
-		if err := ours(p9.Namespace()); err != nil {
-			return nil, fmt.Errorf("factotum: %w", err)
-		}
 		dialstring = "factotum"
+		if err := Ours(dialstring); err != nil {
+			return nil, err
+		}
 	}
 	c, err := client.Dial(ctx, dialstring, nil)
 	if err != nil {
@@ -54,16 +55,22 @@ func Dial(ctx context.Context, dialstring string) (*Factotum, error) {
 	return &Factotum{conn: c, root: root}, nil
 }
 
-// ours tells whether nobody else can have posted something in a directory: what is told by a
-// factotum is believed, and it is told passwords.
-func ours(dir string) error {
+// Ours tells whether nobody else can have posted what a dial string names, if it names something
+// in the caller's directory of posted servers: what is told by a factotum is believed, and
+// it is told passwords. Other dial strings are the user's own choice.
+func Ours(name string) error {
+	dir := p9.Namespace()
+	network, sock, err := p9.ParseDial(name, "564")
+	if err != nil || network != "unix" || filepath.Dir(sock) != filepath.Clean(dir) {
+		return nil // for who dials to say
+	}
 	fi, err := os.Lstat(dir)
 	if err != nil {
 		return nil // for who dials to say
 	}
 	st, ok := fi.Sys().(*syscall.Stat_t)
 	if !fi.IsDir() || fi.Mode().Perm()&0o022 != 0 || ok && st.Uid != 0 && st.Uid != uint32(os.Geteuid()) {
-		return fmt.Errorf("%s is not a directory of yours alone", dir)
+		return fmt.Errorf("%s: %s is not a directory of yours alone", name, dir)
 	}
 	return nil
 }

@@ -90,6 +90,9 @@ Let drawterm -u glenda in, by the password that is asked for:
 	echo glenda@burrow glenda >>/etc/ninespace/users
 	nine cpud -l 'tcp!*!17011' -9 'tcp!*!17019'
 
+That password is worth whatever lines of burrow's are in the file (see BUGS): had it one that
+names root, it would be root's.
+
 # FILES
 
 	$NAMESPACE/cpu
@@ -109,7 +112,16 @@ not let in is told no more than that.
 # BUGS
 
 Without an authentication server of Plan 9's the only user of a domain is the one of
-factotum's key. The console is a regular file to programs of Linux, so cat says that its
+factotum's key.
+
+Who comes in with -9 is whom the ticket names, and a ticket is sealed with factotum's key of the
+domain: as on Plan 9, where that is the host owner's, whoever knows its password can seal one for
+any name. So it lets in not its own user alone but as everybody of the domain whom
+/etc/ninespace/users names, which beside a line such as *@burrow * is all but root; where a line
+of the domain names root, the password is root's. A key of a domain of its own, with a
+line for its one user, is worth that user.
+
+The console is a regular file to programs of Linux, so cat says that its
 input is its output; /dev/cons is rc's alone. Drawterm's graphics, /dev/kbd and aan (-p) are not served.
 
 Keys of the types RSA and sk- are not understood. Factotum's key is asked for once: if

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/term"
 
+	"ninespace/factotum/auth"
 	"ninespace/srv/client"
 	"ninespace/srv/p9"
 )
@@ -58,6 +59,9 @@ func caphash(ctx context.Context, name string, hash []byte) error {
 }
 
 func writeFile(ctx context.Context, name, file string, p []byte) error {
+	if err := auth.Ours(name); err != nil {
+		return err
+	}
 	c, err := client.Dial(ctx, name, nil)
 	if err != nil {
 		return err

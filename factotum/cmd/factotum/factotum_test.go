@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -90,6 +91,26 @@ func TestGetKey(t *testing.T) {
 }
 
 // TestLoad has keys of ssh, one with a certificate and one sealed, and an agent.
+// TestGetKeyOurs: no key is given to who posted himself where everybody can.
+func TestGetKeyOurs(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("NAMESPACE", dir)
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("unix", filepath.Join(dir, "factotum"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close() // a dial would be refused
+	for name, want := range map[string]bool{"factotum": true, "/srv/factotum": true, "unix!" + dir + "/factotum": true, "unix!/nosuch/factotum": false} {
+		err := writeCtl(t.Context(), name, []byte("key proto=pass !password=secret"))
+		if err == nil || strings.Contains(err.Error(), "yours alone") != want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestLoad(t *testing.T) {
 	if _, err := exec.LookPath("ssh-keygen"); err != nil {
 		t.Skip("ssh-keygen is not here: Debian's package openssh-client")

@@ -82,6 +82,8 @@ The flags are
 	-v, -V  prints what is read
 	-x	prints simple commands before they run
 	-d	does nothing
+	-C fd	is -c for a command that others are not to see in ps(1): the descriptor
+		has it, and is closed
 	-Z fd	is what rc calls itself by for what & left
 	-U limits	is that for a program with the limits of a subshell
 

@@ -33,7 +33,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	if strings.HasPrefix(os.Args[0], "-") {
 		o.flags += "l"
 	}
-	if len(o.args) == 0 && !o.hasCommand && o.state < 0 && !strings.Contains(o.flags, "I") && isTerminal(std[0]) {
+	if len(o.args) == 0 && !o.hasCommand && o.from < 0 && o.state < 0 && !strings.Contains(o.flags, "I") && isTerminal(std[0]) {
 		o.flags += "i"
 	}
 	if os.Getenv("GOGC") == "" {
@@ -48,6 +48,11 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 		}
 		if o.state < 0 && len(o.args) > 1 {
 			return fmt.Errorf("%s: %w", o.args[0], unix.Exec(o.args[0], o.args[1:], os.Environ()))
+		}
+	}
+	if o.from >= 0 {
+		if err := o.readCommand(); err != nil {
+			return err
 		}
 	}
 	n := newNotes()
@@ -98,12 +103,13 @@ type options struct {
 	rcmain     string
 	check      bool
 	limits     string // of ulimit, for a program that the arguments are
+	from       int    // -C's descriptor; -1: none
 	state      int    // -Z's descriptor; -1: none
 	args       []string
 }
 
 func parse(args []string) (options, error) {
-	o := options{state: -1}
+	o := options{state: -1, from: -1}
 	fs := flag.NewFlagSet("rc", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.Func("c", "run the `command`", func(s string) error {
@@ -111,6 +117,7 @@ func parse(args []string) (options, error) {
 		return nil
 	})
 	fs.StringVar(&o.rcmain, "m", "", "another rcmain's `file`")
+	fs.IntVar(&o.from, "C", -1, "run the command that a `descriptor` has")
 	fs.IntVar(&o.state, "Z", -1, "go on with the state that a `descriptor` has")
 	fs.StringVar(&o.limits, "U", "", "set `limits` and become a program")
 	fs.BoolVar(&o.check, "n", false, "only look for syntax errors")
@@ -141,6 +148,15 @@ func parse(args []string) (options, error) {
 	}
 	o.args = fs.Args()
 	return o, nil
+}
+
+// readCommand takes the command from -C's descriptor, which no program of it gets.
+func (o *options) readCommand() error {
+	f := os.NewFile(uintptr(o.from), "command")
+	defer f.Close()
+	text, err := io.ReadAll(f)
+	o.command, o.hasCommand = string(text), true
+	return err
 }
 
 // check parses scripts, or the standard input, and tells the first error of each.
