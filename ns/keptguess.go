@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 	"path"
+	"slices"
 	"time"
 
 	"ninespace/srv/p9"
@@ -206,6 +207,10 @@ func (c *cache) guessFile(k *kept) {
 		k.take(&first.Stat, t)
 		k.read, k.data = true, buf
 		c.ahead += len(buf)
+		if len(c.guessed) == cap(c.guessed) { // of most the bytes have been given, and need no place
+			c.guessed = slices.DeleteFunc(c.guessed, func(k *kept) bool { return k.data == nil })
+			c.guessed = slices.Grow(c.guessed, len(c.guessed)+1)
+		}
 		c.guessed = append(c.guessed, k)
 		for c.ahead > guessBytes && len(c.guessed) > 0 {
 			c.guessed[0].let()
