@@ -98,25 +98,7 @@ func TestWatchEntries(t *testing.T) {
 	}
 	t.Cleanup(func() { root.(interface{ Close() error }).Close() })
 	ctx := t.Context()
-	c, err := client.New(ctx, srvtest.Serve(t, srv.New(root)), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	top, err := c.Attach(ctx, nil, "", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	told := make(chan uint64, 1000)
-	l, err := c.Lease(ctx, func(c client.Changes) {
-		for _, p := range c.Paths {
-			told <- p
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(l.End)
+	top, told := leased(t, root)
 	name := filepath.Join(dir, "f")
 	if err := os.WriteFile(name, nil, 0o666); err != nil {
 		t.Fatal(err)
@@ -145,6 +127,32 @@ func TestWatchEntries(t *testing.T) {
 	}
 }
 
+// leased gives a client's root, and the paths that it is told of by its lease.
+func leased(t *testing.T, root srv.File) (top *client.Fid, told chan uint64) {
+	t.Helper()
+	ctx := t.Context()
+	c, err := client.New(ctx, srvtest.Serve(t, srv.New(root)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	top, err = c.Attach(ctx, nil, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told = make(chan uint64, 1000)
+	l, err := c.Lease(ctx, func(c client.Changes) {
+		for _, p := range c.Paths {
+			told <- p
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.End)
+	return top, told
+}
+
 // TestSettle: behind Leases.Settle a client has been told of all that was done before it.
 func TestSettle(t *testing.T) {
 	dir := t.TempDir()
@@ -156,25 +164,7 @@ func TestSettle(t *testing.T) {
 	leases := root.(srv.Leaser).Leases()
 	ctx := t.Context()
 	leases.Settle(ctx) // with nobody to be told
-	c, err := client.New(ctx, srvtest.Serve(t, srv.New(root)), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	top, err := c.Attach(ctx, nil, "", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	told := make(chan uint64, 1000)
-	l, err := c.Lease(ctx, func(c client.Changes) {
-		for _, p := range c.Paths {
-			told <- p
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(l.End)
+	top, told := leased(t, root)
 	tree := client.Fsys{Root: top}
 	for i := range 100 {
 		if err := os.WriteFile(filepath.Join(dir, "f"), make([]byte, i), 0o666); err != nil {
