@@ -85,3 +85,26 @@ func TestKeptGuessChange(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestKeptMost: who looks at more files than are remembered sees them all, again and again.
+func TestKeptMost(t *testing.T) {
+	ctx := t.Context()
+	root := ramfs.New()
+	const dirs, each = 800, 100
+	for i := range dirs {
+		d, _, err := srv.Create(ctx, root, fmt.Sprintf("d%02d", i), os.ModeDir|0o777, p9.OREAD)
+		for j := 0; j < each && err == nil; j++ {
+			_, _, err = srv.Create(ctx, d, fmt.Sprintf("f%d", j), 0o666, p9.OWRITE)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := srvtest.NewLink(t, srv.New(root), 0)
+	m := mountGroup(t, "mount -c -C "+l.Addr+" /n/x")
+	for range 2 {
+		if got, want := m.sh(t, "/n/x", "find . -type f | wc -l"), fmt.Sprintln(dirs*each); got != want {
+			t.Errorf("%s files, not %s", got, want)
+		}
+	}
+}
