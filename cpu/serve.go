@@ -29,13 +29,16 @@ import (
 // A Config says what a session gives its caller.
 type Config struct {
 	NS       ns.Source // lines that build every name space, before the caller's own
-	Stderr   *os.File  // where the name space's engine tells its troubles
+	Stderr   *os.File  // what a script from Plan 9 has as standard error
 	Reap     func()    // ends what commands left behind; nil: nothing
 	Command  string    // what the shell is given instead of any command of the caller's, who has no say in its name space either
 	Restrict bool      // no terminals, and no connections from here
 
 	// Export serves a caller who wants a tree; nil: none is given.
 	Export func(ctx context.Context, c *door.Conn) error
+
+	// Engine starts the engine of name spaces, in which the streams are #d/0 and so on.
+	Engine func(streams ...io.ReadWriteCloser) (*ns.Session, error)
 
 	// Proc is seen at /mnt/proc and Dev at /mnt/dev by the script of somebody who came
 	// from Plan 9, as what Linux does not have in /proc and /dev.
@@ -107,6 +110,7 @@ func begin(c *door.Conn) (*yamux.Session, error) {
 	if err := c.Accept(); err != nil {
 		return nil, err
 	}
+	c.ReadWriteCloser = newRestful(c.ReadWriteCloser)
 	return c.Mux()
 }
 
@@ -145,10 +149,9 @@ func serveCommands(ctx context.Context, c *door.Conn, cfg Config) error {
 var errNoSpace = errors.New("the name space's engine (nsd) has ended")
 
 type server struct {
-	mux   *yamux.Session
-	cfg   Config
-	fail  context.CancelCauseFunc // ends the session
-	pumps sync.WaitGroup
+	mux  *yamux.Session
+	cfg  Config
+	fail context.CancelCauseFunc // ends the session
 
 	mu     sync.Mutex
 	space  *ns.Session // the name space's engine, nil when it is not there
@@ -271,42 +274,18 @@ func words(env []string) []string {
 
 // begin starts the name space's engine, around the caller's tree.
 func (s *server) begin() (*ns.Session, error) {
-	o := ns.Options{Stderr: s.cfg.Stderr}
-	if s.cfg.Command == "" {
-		tree, err := s.tree()
-		if err != nil {
-			return nil, err
-		}
-		defer tree.Close()
-		o.Streams = []*os.File{tree}
+	if s.cfg.Command != "" {
+		return s.cfg.Engine()
 	}
-	return ns.Start(o)
-}
-
-// pumpBuffer is as much as goes from the caller's stream to the engine at once. Of one that
-// nothing much has gone through most takes no memory.
-const pumpBuffer = 512 << 10
-
-// tree opens a stream to the caller's tree and gives it as a descriptor, which
-// is what another process can be handed.
-func (s *server) tree() (*os.File, error) {
-	stream, err := s.mux.Open()
+	tree, err := s.mux.Open()
 	if err != nil {
 		return nil, err
 	}
-	conn, far, err := door.Pair()
+	space, err := s.cfg.Engine(tree)
 	if err != nil {
-		stream.Close()
-		return nil, err
+		tree.Close()
 	}
-	pump := func(dst io.WriteCloser, src io.ReadCloser) {
-		io.CopyBuffer(struct{ io.Writer }{dst}, struct{ io.Reader }{src}, make([]byte, pumpBuffer))
-		dst.Close()
-		src.Close()
-	}
-	s.pumps.Go(func() { pump(conn, stream) })
-	s.pumps.Go(func() { pump(stream, conn) })
-	return far, nil
+	return space, err
 }
 
 func (s *server) close() {
@@ -321,5 +300,4 @@ func (s *server) close() {
 	if space != nil {
 		space.Close()
 	}
-	s.pumps.Wait()
 }
