@@ -1,13 +1,18 @@
 package ns
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"maps"
+	"math"
 	"net"
 	"runtime"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
+	"ninespace/ns/devfuse"
 	"ninespace/srv"
 )
 
@@ -63,17 +68,59 @@ func startApart(o EngineOptions, tree func() (srv.File, error)) (h *host, err er
 func (h *host) end() {
 	h.abort()
 	go func() {
-		<-h.served // nobody is in one of its groups that asks for anything
-		for _, s := range h.eng.streams {
-			s.end()
-		}
-		if c, ok := h.eng.host.root.(io.Closer); ok {
-			c.Close()
-		}
+		<-h.served // the kernel asks nothing any more, nor does anybody by it
+		h.forgetAll()
+		h.eng.close()
 		h.home.end()
 		unix.Close(h.dir)
 		unix.Close(h.engine)
 	}()
+}
+
+// forgetAll lets go of all that the kernel had open, or knew.
+func (f *fuseFS) forgetAll() {
+	f.hmu.Lock()
+	handles := slices.Collect(maps.Keys(f.handles))
+	f.hmu.Unlock()
+	for _, fh := range handles {
+		switch f.handle(fh).(type) {
+		case *fileHandle:
+			f.Release(nil, &devfuse.ReleaseIn{Fh: fh})
+		case *dirHandle:
+			f.ReleaseDir(&devfuse.ReleaseIn{Fh: fh})
+		}
+	}
+	f.mu.Lock()
+	nodes := slices.Collect(maps.Keys(f.nodes))
+	f.mu.Unlock()
+	for _, id := range nodes {
+		f.Forget(id, math.MaxUint64)
+	}
+}
+
+// close lets go of all that an engine has, of which there is no group with a process in it
+// any more: connections, and descriptors that were posted.
+func (e *Engine) close() {
+	e.mu.Lock()
+	groups := slices.Collect(maps.Values(e.groups))
+	e.mu.Unlock()
+	for _, g := range groups {
+		g.Close()
+	}
+	if d, ok := e.srvDev.root.(*srvDir); ok {
+		d.mu.Lock()
+		posts := slices.Collect(maps.Values(d.posts))
+		d.mu.Unlock()
+		for _, p := range posts {
+			p.Remove(context.Background())
+		}
+	}
+	for _, s := range e.streams {
+		s.end()
+	}
+	if c, ok := e.host.root.(io.Closer); ok {
+		c.Close()
+	}
 }
 
 // thread runs do on a thread that ends with it and is not the first one, which is the one
