@@ -219,7 +219,7 @@ func descriptor(c *door.Conn) (*os.File, func(*door.Conn), error) {
 			return
 		}
 		go func() {
-			io.Copy(nc, c)
+			io.Copy(nc, c.ReadWriteCloser) // without a copy, if that can
 			nc.(*net.UnixConn).CloseWrite()
 		}()
 		io.Copy(c, nc)
