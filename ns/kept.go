@@ -33,9 +33,9 @@ type cache struct {
 
 	trip    time.Duration // the shortest round trip that was seen
 	far     bool          // even that is long
-	guesses int           // what is asked for ahead and has not come
+	fetches int           // what is asked for ahead and has not come
 	ahead   int           // bytes of files that came so and were not opened
-	guessed []*kept       // those that have them, or had
+	fetched []*kept       // those that have them, or had
 
 	lease lease
 	tell  func(paths []uint64, all bool) // tells the kernel of files that others change, by their qid.path, or of all
