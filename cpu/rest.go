@@ -14,13 +14,14 @@ const restAfter = 300 * time.Millisecond
 // A restful stream is one whose process gives memory back when nothing has come for a while.
 type restful struct {
 	io.ReadWriteCloser
+	rest  func() // does what else there is to do then
 	timer *time.Timer
 	awake atomic.Bool // the timer runs
 	heard atomic.Bool // since it was set
 }
 
-func newRestful(c io.ReadWriteCloser) *restful {
-	r := &restful{ReadWriteCloser: c}
+func newRestful(c io.ReadWriteCloser, rest func()) *restful {
+	r := &restful{ReadWriteCloser: c, rest: rest}
 	r.awake.Store(true)
 	r.timer = time.AfterFunc(restAfter, r.look)
 	return r
@@ -41,6 +42,7 @@ func (r *restful) look() {
 		r.timer.Reset(restAfter)
 		return
 	}
+	r.rest()
 	for range 2 { // the first one leaves what pools have for the second
 		debug.FreeOSMemory()
 	}

@@ -14,7 +14,7 @@ import (
 func TestRestful(t *testing.T) {
 	srvtest.CheckGoroutines(t)
 	near, far := net.Pipe()
-	r := newRestful(far)
+	r := newRestful(far, func() {})
 	defer near.Close()
 	defer r.Close()
 	go io.Copy(io.Discard, r)

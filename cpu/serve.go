@@ -21,7 +21,6 @@ import (
 	"ninespace/exportfs/door"
 	"ninespace/ns"
 	"ninespace/srv"
-	"ninespace/srv/client"
 	"ninespace/srv/execfs"
 	"ninespace/srv/p9"
 )
@@ -72,50 +71,13 @@ func Serve(ctx context.Context, c *door.Conn, cfg Config) error {
 	return err
 }
 
-// serveDial connects the caller to somebody else, whose stream it then is.
-func serveDial(ctx context.Context, c *door.Conn) error {
-	to, err := client.DialStream(ctx, c.Want.Arg, door.Port)
-	if err != nil {
-		c.Refuse(err)
-		return err
-	}
-	defer to.Close()
-	if err := c.Accept(); err != nil {
-		return err
-	}
-	stop := context.AfterFunc(ctx, func() { c.Close(); to.Close() })
-	defer stop()
-	relay(c, to)
-	return nil
-}
-
-// relay copies both ways until both have ended, and each end as it comes.
-func relay(a, b io.ReadWriteCloser) {
-	var wg sync.WaitGroup
-	one := func(dst, src io.ReadWriteCloser) {
-		io.Copy(dst, src)
-		if w, ok := dst.(interface{ CloseWrite() error }); !ok || w.CloseWrite() != nil {
-			dst.Close()
-		}
-	}
-	wg.Go(func() { one(a, b) })
-	one(b, a)
-	wg.Wait()
-	a.Close()
-	b.Close()
-}
-
-// begin says yes and multiplexes.
-func begin(c *door.Conn) (*yamux.Session, error) {
-	if err := c.Accept(); err != nil {
-		return nil, err
-	}
-	c.ReadWriteCloser = newRestful(c.ReadWriteCloser)
-	return c.Mux()
-}
-
 func serveCommands(ctx context.Context, c *door.Conn, cfg Config) error {
-	mux, err := begin(c)
+	if err := c.Accept(); err != nil {
+		return err
+	}
+	s := &server{cfg: cfg}
+	c.ReadWriteCloser = newRestful(c.ReadWriteCloser, s.rest)
+	mux, err := c.Mux()
 	if err != nil {
 		return err
 	}
@@ -123,7 +85,7 @@ func serveCommands(ctx context.Context, c *door.Conn, cfg Config) error {
 	defer cancel(nil)
 	stop := context.AfterFunc(ctx, func() { mux.Close() })
 	defer stop()
-	s := &server{mux: mux, cfg: cfg, fail: cancel}
+	s.mux, s.fail = mux, cancel
 	go func() { // while the caller makes up its mind
 		if _, err := s.use(); err == nil {
 			s.unuse()
@@ -146,7 +108,7 @@ func serveCommands(ctx context.Context, c *door.Conn, cfg Config) error {
 	return door.Left(ctx, err)
 }
 
-var errNoSpace = errors.New("the name space's engine (nsd) has ended")
+var errNoSpace = errors.New("the name space's engine has ended")
 
 type server struct {
 	mux  *yamux.Session
@@ -154,9 +116,10 @@ type server struct {
 	fail context.CancelCauseFunc // ends the session
 
 	mu     sync.Mutex
-	space  *ns.Session // the name space's engine, nil when it is not there
-	users  int         // commands that have it
-	idle   *time.Timer // ends it when it is nobody's
+	space  *ns.Session   // the name space's engine, nil when it is not there
+	tree   *yamux.Stream // the engine's, to the caller's tree; nil: none
+	users  int           // commands that have it
+	idle   *time.Timer   // ends it when it is nobody's
 	closed bool
 }
 
@@ -277,15 +240,25 @@ func (s *server) begin() (*ns.Session, error) {
 	if s.cfg.Command != "" {
 		return s.cfg.Engine()
 	}
-	tree, err := s.mux.Open()
+	tree, err := s.mux.OpenStream()
 	if err != nil {
 		return nil, err
 	}
+	s.tree = tree
 	space, err := s.cfg.Engine(tree)
 	if err != nil {
 		tree.Close()
 	}
 	return space, err
+}
+
+// rest gives back what a stream through which much has come keeps for more of it.
+func (s *server) rest() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tree != nil {
+		s.tree.Shrink()
+	}
 }
 
 func (s *server) close() {
