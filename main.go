@@ -103,7 +103,7 @@ func commands() []doc.Command {
 		{Name: "bind", Main: bind.Main, Man: bind.Man},
 		{Name: "complete", Main: complete.Main(t), Man: complete.Man},
 		{Name: "cpu", Main: cpu.Main, Man: cpu.Man},
-		{Name: "cpud", Main: cpud.Main, Man: cpud.Man},
+		{Name: "cpud", Main: cpud.Main(t.Names), Man: cpud.Man},
 		{Name: "devfs", Main: devfs.Main, Man: devfs.Man},
 		{Name: "diskfs", Main: diskfs.Main, Man: diskfs.Man},
 		{Name: "doctor", Main: doctor.Main, Man: doctor.Man},

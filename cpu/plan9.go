@@ -161,14 +161,11 @@ const lastWords = 5 * time.Second
 // space starts an engine around what Plan 9 has. end ends it and all that runs in its name
 // spaces.
 func (cfg *Config) space(ctx context.Context) (space *ns.Session, end func(), err error) {
-	ours, theirs, err := door.Pair()
-	if err != nil {
-		return nil, nil, err
-	}
-	defer theirs.Close()
-	space, err = ns.Start(ns.Options{Stderr: cfg.Stderr, Streams: []*os.File{theirs}})
+	ours, theirs := net.Pipe()
+	space, err = cfg.Engine(theirs)
 	if err != nil {
 		ours.Close()
+		theirs.Close()
 		return nil, nil, err
 	}
 	var served sync.WaitGroup

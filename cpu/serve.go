@@ -21,7 +21,6 @@ import (
 	"ninespace/exportfs/door"
 	"ninespace/ns"
 	"ninespace/srv"
-	"ninespace/srv/client"
 	"ninespace/srv/execfs"
 	"ninespace/srv/p9"
 )
@@ -29,13 +28,16 @@ import (
 // A Config says what a session gives its caller.
 type Config struct {
 	NS       ns.Source // lines that build every name space, before the caller's own
-	Stderr   *os.File  // where the name space's engine tells its troubles
+	Stderr   *os.File  // what a script from Plan 9 has as standard error
 	Reap     func()    // ends what commands left behind; nil: nothing
 	Command  string    // what the shell is given instead of any command of the caller's, who has no say in its name space either
 	Restrict bool      // no terminals, and no connections from here
 
 	// Export serves a caller who wants a tree; nil: none is given.
 	Export func(ctx context.Context, c *door.Conn) error
+
+	// Engine starts the engine of name spaces, in which the streams are #d/0 and so on.
+	Engine func(streams ...io.ReadWriteCloser) (*ns.Session, error)
 
 	// Proc is seen at /mnt/proc and Dev at /mnt/dev by the script of somebody who came
 	// from Plan 9, as what Linux does not have in /proc and /dev.
@@ -69,49 +71,13 @@ func Serve(ctx context.Context, c *door.Conn, cfg Config) error {
 	return err
 }
 
-// serveDial connects the caller to somebody else, whose stream it then is.
-func serveDial(ctx context.Context, c *door.Conn) error {
-	to, err := client.DialStream(ctx, c.Want.Arg, door.Port)
-	if err != nil {
-		c.Refuse(err)
-		return err
-	}
-	defer to.Close()
-	if err := c.Accept(); err != nil {
-		return err
-	}
-	stop := context.AfterFunc(ctx, func() { c.Close(); to.Close() })
-	defer stop()
-	relay(c, to)
-	return nil
-}
-
-// relay copies both ways until both have ended, and each end as it comes.
-func relay(a, b io.ReadWriteCloser) {
-	var wg sync.WaitGroup
-	one := func(dst, src io.ReadWriteCloser) {
-		io.Copy(dst, src)
-		if w, ok := dst.(interface{ CloseWrite() error }); !ok || w.CloseWrite() != nil {
-			dst.Close()
-		}
-	}
-	wg.Go(func() { one(a, b) })
-	one(b, a)
-	wg.Wait()
-	a.Close()
-	b.Close()
-}
-
-// begin says yes and multiplexes.
-func begin(c *door.Conn) (*yamux.Session, error) {
-	if err := c.Accept(); err != nil {
-		return nil, err
-	}
-	return c.Mux()
-}
-
 func serveCommands(ctx context.Context, c *door.Conn, cfg Config) error {
-	mux, err := begin(c)
+	if err := c.Accept(); err != nil {
+		return err
+	}
+	s := &server{cfg: cfg}
+	c.ReadWriteCloser = newRestful(c.ReadWriteCloser, s.rest)
+	mux, err := c.Mux()
 	if err != nil {
 		return err
 	}
@@ -119,7 +85,7 @@ func serveCommands(ctx context.Context, c *door.Conn, cfg Config) error {
 	defer cancel(nil)
 	stop := context.AfterFunc(ctx, func() { mux.Close() })
 	defer stop()
-	s := &server{mux: mux, cfg: cfg, fail: cancel}
+	s.mux, s.fail = mux, cancel
 	go func() { // while the caller makes up its mind
 		if _, err := s.use(); err == nil {
 			s.unuse()
@@ -142,18 +108,18 @@ func serveCommands(ctx context.Context, c *door.Conn, cfg Config) error {
 	return door.Left(ctx, err)
 }
 
-var errNoSpace = errors.New("the name space's engine (nsd) has ended")
+var errNoSpace = errors.New("the name space's engine has ended")
 
 type server struct {
-	mux   *yamux.Session
-	cfg   Config
-	fail  context.CancelCauseFunc // ends the session
-	pumps sync.WaitGroup
+	mux  *yamux.Session
+	cfg  Config
+	fail context.CancelCauseFunc // ends the session
 
 	mu     sync.Mutex
-	space  *ns.Session // the name space's engine, nil when it is not there
-	users  int         // commands that have it
-	idle   *time.Timer // ends it when it is nobody's
+	space  *ns.Session   // the name space's engine, nil when it is not there
+	tree   *yamux.Stream // the engine's, to the caller's tree; nil: none
+	users  int           // commands that have it
+	idle   *time.Timer   // ends it when it is nobody's
 	closed bool
 }
 
@@ -271,42 +237,28 @@ func words(env []string) []string {
 
 // begin starts the name space's engine, around the caller's tree.
 func (s *server) begin() (*ns.Session, error) {
-	o := ns.Options{Stderr: s.cfg.Stderr}
-	if s.cfg.Command == "" {
-		tree, err := s.tree()
-		if err != nil {
-			return nil, err
-		}
-		defer tree.Close()
-		o.Streams = []*os.File{tree}
+	if s.cfg.Command != "" {
+		return s.cfg.Engine()
 	}
-	return ns.Start(o)
+	tree, err := s.mux.OpenStream()
+	if err != nil {
+		return nil, err
+	}
+	s.tree = tree
+	space, err := s.cfg.Engine(tree)
+	if err != nil {
+		tree.Close()
+	}
+	return space, err
 }
 
-// pumpBuffer is as much as goes from the caller's stream to the engine at once. Of one that
-// nothing much has gone through most takes no memory.
-const pumpBuffer = 512 << 10
-
-// tree opens a stream to the caller's tree and gives it as a descriptor, which
-// is what another process can be handed.
-func (s *server) tree() (*os.File, error) {
-	stream, err := s.mux.Open()
-	if err != nil {
-		return nil, err
+// rest gives back what a stream through which much has come keeps for more of it.
+func (s *server) rest() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.tree != nil {
+		s.tree.Shrink()
 	}
-	conn, far, err := door.Pair()
-	if err != nil {
-		stream.Close()
-		return nil, err
-	}
-	pump := func(dst io.WriteCloser, src io.ReadCloser) {
-		io.CopyBuffer(struct{ io.Writer }{dst}, struct{ io.Reader }{src}, make([]byte, pumpBuffer))
-		dst.Close()
-		src.Close()
-	}
-	s.pumps.Go(func() { pump(conn, stream) })
-	s.pumps.Go(func() { pump(stream, conn) })
-	return far, nil
 }
 
 func (s *server) close() {
@@ -321,5 +273,4 @@ func (s *server) close() {
 	if space != nil {
 		space.Close()
 	}
-	s.pumps.Wait()
 }

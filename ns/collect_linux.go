@@ -37,6 +37,9 @@ func (h *host) collect() {
 		}
 	}
 	h.eng.mu.Unlock()
+	if len(known) == 0 { // of a machine with many processes the look is long
+		return
+	}
 	namespaces, groups := h.used()
 	for g, ns := range known {
 		if !namespaces[ns] && !groups[g.id] {

@@ -9,7 +9,7 @@ by its name; what is bound is the channel that the name had at that moment; a
 union is an ordered list, tried in order, and shallow.
 
 An [Engine] holds the groups of one session. A group sees its name space as one
-directory of a FUSE file system that the engine serves (the process nsd), bound
+directory of a FUSE file system that the engine serves (the process nsd, or that of a session of cpud), bound
 as the root of the group's Linux mount namespace. Over the host's own
 directories the kernel's bind mounts (grafts) lie on top and give them native
 speed; they change nothing but the speed.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -69,6 +70,21 @@ type EngineOptions struct {
 	Bases     []string             // directories of the host's root that are mounted by the kernel
 	NoGraft   bool                 // mount nothing of the host's beside Bases
 	V9fs      bool                 // mount servers' trees by the kernel's 9P client where that is the same
+}
+
+// Bin has /mnt/bin show the commands of the program that runs, by their names, and scripts.
+func (o *EngineOptions) Bin(commands []string, scripts map[string]string) error {
+	var err error
+	if o.Exe, err = os.Executable(); err != nil {
+		return err
+	}
+	o.Scripts = scripts
+	for _, name := range append(commands, "nine") {
+		if name != "man" { // the machine's own is not hidden
+			o.Commands = append(o.Commands, name)
+		}
+	}
+	return nil
 }
 
 // NewEngine makes an engine without groups.

@@ -35,6 +35,7 @@ type fuseFS struct {
 	exp bool // the kernel can be told to ask again for a name
 
 	conn   *devfuse.Conn // nil: none
+	served chan struct{} // closed when the kernel asks nothing any more
 	alone  atomic.Bool   // the kernel is lent no files
 	waits  lockWaits
 	writes atomic.Uint64 // how many there were
@@ -106,7 +107,11 @@ func (f *fuseFS) connect(fd int) error {
 	if err := f.agree(fd, f); err != nil {
 		return err
 	}
-	go f.conn.Serve()
+	f.served = make(chan struct{})
+	go func() {
+		f.conn.Serve()
+		close(f.served)
+	}()
 	return nil
 }
 

@@ -33,9 +33,9 @@ type cache struct {
 
 	trip    time.Duration // the shortest round trip that was seen
 	far     bool          // even that is long
-	guesses int           // what is asked for ahead and has not come
+	fetches int           // what is asked for ahead and has not come
 	ahead   int           // bytes of files that came so and were not opened
-	guessed []*kept       // those that have them, or had
+	fetched []*kept       // those that have them, or had
 
 	lease lease
 	tell  func(paths []uint64, all bool) // tells the kernel of files that others change, by their qid.path, or of all
@@ -88,19 +88,6 @@ type known struct {
 	order uint64
 }
 
-// A stamp says when something was asked for, and whether the server then had the duty
-// to tell of changes.
-type stamp struct {
-	at     time.Time
-	leased bool
-}
-
-// A ticket is the time when a request was made.
-type ticket struct {
-	stamp
-	clock uint64
-}
-
 // keep makes a server's tree one that is kept, if it is not already.
 func (e *Engine) keep(d *Dev) {
 	f, ok := d.root.(*mntFile)
@@ -134,27 +121,6 @@ func (c *cache) file(path uint64) *kept {
 	}
 	return k
 }
-
-// begin is called before a request is sent whose answer is to be kept.
-func (c *cache) begin() ticket {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return ticket{stamp{time.Now(), c.lease.holds()}, c.clock}
-}
-
-// good tells whether something can still be believed. c.mu is held.
-func (c *cache) good(s stamp) bool {
-	switch {
-	case s.at.IsZero():
-		return false
-	case s.leased && c.lease.holds():
-		return true
-	}
-	return time.Since(s.at) < keepFor
-}
-
-// holds tells whether k is as it was when a request was made. c.mu is held.
-func (t ticket) holds(k *kept) bool { return k.changed <= t.clock && k.c.lost <= t.clock }
 
 // change drops what is known of a file. c.mu is held.
 func (k *kept) change() {
@@ -236,9 +202,6 @@ func (k *kept) became(was uint32, now client.Behind, t ticket) {
 		k.st, k.at = now.Stat, k.stamp(t)
 	}
 }
-
-// stamp is what is put on what a request told of the file.
-func (k *kept) stamp(t ticket) stamp { return stamp{t.at, t.leased && !k.never} }
 
 // know remembers what a name of a directory leads to, nil for nothing. c.mu is held.
 func (k *kept) know(name string, file *kept, t ticket) {

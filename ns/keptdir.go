@@ -187,8 +187,8 @@ func (k *kept) find(name string) (n *kept, ok, many bool) {
 	if k.misses++; k.st.Qid.Vers == 0 || !k.c.conn.Ordered() {
 		return nil, false, false
 	}
-	if k.c.far && k.listed.at.IsZero() && k.lapses < guessLapses && k.c.lease.holds() {
-		k.c.guessDir(k) // by when the next one is asked for
+	if k.c.far && k.listed.at.IsZero() && k.lapses < fetchLapses && k.c.lease.holds() {
+		k.c.fetchDir(k) // by when the next one is asked for
 	}
 	switch k.misses {
 	case batchAt: // a large directory's listing has no more than is known already

@@ -1,90 +1,91 @@
 package ns
 
-import (
-	"slices"
-	"time"
-)
+import "slices"
 
-// A guess is how a directory's entries are used.
-type guess struct {
-	of   time.Time // the listing that it is of
-	rows [2]row    // directories, files
-	read int       // directories in it of which files were read in turn
-	all  [2]bool   // all directories, all files were asked for
-}
-
-// A row is entries that may be used in turn.
+// A row is the entries of a directory, those that are directories or those that are files,
+// as somebody goes through them, and says which come next. It knows nothing of the server.
 type row struct {
 	ways  [2]course // by name, and as the directory has them
-	last  string    // the latest that was used
+	by    int       // the order that they are used in
 	runs  int       // how many were used in turn
-	by    int       // which of ways
-	asked int       // place up to which it was asked for
+	last  string    // the latest that was used
+	given int       // place in the order up to which next has given them
 }
 
+// A course is names, and the place of each.
 type course struct {
 	names []string
 	place map[string]int
 }
 
 func newCourse(names []string) course {
-	w := course{names, make(map[string]int, len(names))}
+	o := course{names, make(map[string]int, len(names))}
 	for i, n := range names {
-		w.place[n] = i
+		o.place[n] = i
 	}
-	return w
+	return o
 }
 
-// after gives the names that are likely to be used after one is, but for those that were
-// given before.
-func (r *row) after(name string) []string {
+func newRow(names []string) *row {
+	return &row{ways: [2]course{newCourse(slices.Sorted(slices.Values(names))), newCourse(names)}}
+}
+
+// Limits of rows.
+const (
+	rowMost = 32 // entries that are given beyond the last one used
+	rowGap  = 8  // who leaves out no more than so many is still going in turn
+)
+
+// used notes that an entry is used and gives those that are likely to be next, of the 2 behind
+// it when it is the second one in turn, of 4 at the third, and so on, those that were not given
+// before.
+func (r *row) used(name string) []string {
 	last := r.last
 	if r.last = name; last == "" || last == name {
 		return nil
 	}
-	for i := range r.ways {
-		n := (r.by + i) % 2
-		w := &r.ways[n]
-		j, is := w.place[last]
-		k, and := w.place[name]
-		if !is || !and || k <= j || k-j > guessGap {
-			continue
-		}
-		if n != r.by {
-			r.by, r.runs, r.asked = n, 0, 0
-		}
-		r.runs++
-		window := min(1<<min(r.runs, 10), guessMost)
-		from, to := max(k+1, r.asked), min(k+1+window, len(w.names))
-		if from >= to || from > k+1+window/2 { // some at a time
-			return nil
-		}
-		r.asked = to
-		return w.names[from:to]
+	by, at, ok := r.follows(last, name)
+	if !ok || by != r.by {
+		r.runs, r.given = 0, 0
 	}
-	r.runs, r.asked = 0, 0
-	return nil
-}
-
-// row gives how the entries of a kind are used. nil: the directory's listing is not known.
-// c.mu is held.
-func (k *kept) row(kind int) *row {
-	if k.listed.at.IsZero() || !k.listed.leased || !k.c.good(k.listed) || len(k.names) > loadMost {
+	if !ok {
 		return nil
 	}
-	if k.guess == nil || k.guess.of != k.listed.at {
-		k.guess = &guess{of: k.listed.at}
+	r.by = by
+	r.runs++
+	ahead := min(1<<min(r.runs, 10), rowMost)
+	names := r.ways[by].names
+	from, to := max(at+1, r.given), min(at+1+ahead, len(names))
+	if from >= to || from > at+1+ahead/2 { // half of the last ones are still to be used
+		return nil
 	}
-	r := &k.guess.rows[kind]
-	if r.ways[0].place == nil {
-		var names []string
-		for _, e := range k.entries() {
-			if kind == guessDirs && e.Mode.IsDir() || kind == guessFiles && e.Mode.IsRegular() {
-				names = append(names, e.Name)
-			}
+	r.given = to
+	return names[from:to]
+}
+
+// follows tells in which order, that of before if it is one of them, an entry comes soon
+// after another, and its place there.
+func (r *row) follows(last, name string) (by, at int, ok bool) {
+	for i := range r.ways {
+		by := (r.by + i) % len(r.ways)
+		was, is := r.ways[by].place[last]
+		at, and := r.ways[by].place[name]
+		if is && and && at > was && at-was <= rowGap {
+			return by, at, true
 		}
-		sorted := slices.Sorted(slices.Values(names))
-		r.ways = [2]course{newCourse(sorted), newCourse(names)}
 	}
-	return r
+	return 0, 0, false
+}
+
+// first gives the first n entries by name, or as many as there are.
+func (r *row) first(n int) []string { return r.ways[0].names[:min(n, len(r.ways[0].names))] }
+
+// behind gives n entries that come after one.
+func (r *row) behind(name string, n int) []string {
+	o := &r.ways[r.by]
+	at, is := o.place[name]
+	if !is {
+		return nil
+	}
+	return o.names[at+1 : min(at+1+n, len(o.names))]
 }

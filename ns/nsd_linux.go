@@ -57,7 +57,9 @@ func Serve(ctx context.Context, control *os.File, o EngineOptions, host func() (
 // own waits for such a request in a mount call: that one would keep the device open
 // for which it waits to be closed.
 func (h *host) abort() {
-	unix.Unmount("/proc/self/fd/"+strconv.Itoa(h.engine), unix.MNT_FORCE|unix.MNT_DETACH)
+	h.visit(func(*visitor) error {
+		return unix.Unmount("/proc/thread-self/fd/"+strconv.Itoa(h.engine), unix.MNT_FORCE|unix.MNT_DETACH)
+	})
 }
 
 // start mounts the file system and makes the engine.
@@ -84,7 +86,7 @@ func start(o EngineOptions, hostTree func() (srv.File, error)) (*host, error) {
 		return nil, fmt.Errorf("fuse: %w", err)
 	}
 	h.dev = st.Dev
-	if h.home, err = newHome(h.engine, h.served); err != nil {
+	if h.home, err = newHome(h.engine, h.dir); err != nil {
 		return nil, err
 	}
 	return h, nil
@@ -130,7 +132,7 @@ func (h *host) mountFuse() (int, error) {
 	if err := unix.Mount("nine", dir+"/engine", "fuse.nine", unix.MS_NODEV|unix.MS_NOSUID, opts); err != nil {
 		return fail("mount of fuse", err)
 	}
-	if h.served, err = unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
+	if h.dir, err = unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
 		return fail(dir, err)
 	}
 	if h.engine, err = unix.Open(dir+"/engine", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {

@@ -22,7 +22,7 @@ type host struct {
 	*fuseFS
 	*home
 	engine int    // O_PATH descriptor of the FUSE file system's root
-	served int    // and of the directory in which servers' trees are mounted
+	dir    int    // and of the directory in which it is mounted, and servers' trees are
 	dev    uint64 // its device number
 
 	collecting sync.Mutex
@@ -97,7 +97,7 @@ func (h *host) copies(g *Group, grafts []Graft) (trees []int, err error) {
 		case w.Host == "":
 			at, name = h.engine, groupDir(g.id)+w.Target
 		case w.Host[0] != '/':
-			at = h.served
+			at = h.dir
 		}
 		fd, err := unix.OpenTree(at, name, flags)
 		if err != nil {

@@ -19,18 +19,17 @@ import (
 
 // Options are how a session's engine is started.
 type Options struct {
-	Stderr  *os.File   // where the engine's own troubles are told; nil: nowhere
-	NoGraft bool       // let the engine serve the host's tree, but for /proc, /sys and /dev
-	V9fs    bool       // have servers mounted by the kernel's 9P client, where it has one and lets this user
-	Streams []*os.File // 9P connections, to be mounted as #d/0, #d/1 ...; the caller's to close
-	Exe     string     // the program nine; "" for the one that runs
+	Stderr  *os.File // where the engine's own troubles are told; nil: nowhere
+	NoGraft bool     // let the engine serve the host's tree, but for /proc, /sys and /dev
+	V9fs    bool     // have servers mounted by the kernel's 9P client, where it has one and lets this user
+	Exe     string   // the program nine; "" for the one that runs
 }
 
-// A Session is a running engine, the process nsd, with the groups of one login,
-// one `up`, one remote command. It ends with its Close or with this process.
+// A Session is a running engine, the process nsd or a part of this one, with the groups of
+// one login, one `up`, one remote command. It ends with its Close or with this process.
 type Session struct {
 	exe     string
-	cmd     *exec.Cmd
+	cmd     *exec.Cmd // nil: the engine is here
 	mu      sync.Mutex
 	control *os.File
 	lent    []*os.File // to commands that are about to start
@@ -57,10 +56,6 @@ func Start(o Options) (*Session, error) {
 	}
 	if o.V9fs {
 		cmd.Args = append(cmd.Args, "-9")
-	}
-	for _, f := range o.Streams {
-		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
-		cmd.Args = append(cmd.Args, "-f", strconv.Itoa(2+len(cmd.ExtraFiles)))
 	}
 	if o.Stderr != nil {
 		cmd.Stderr = o.Stderr
@@ -134,8 +129,10 @@ func (s *Session) Close() error {
 	select {
 	case <-s.done:
 	case <-time.After(5 * time.Second):
-		s.cmd.Process.Kill()
-		<-s.done
+		if s.cmd != nil {
+			s.cmd.Process.Kill()
+			<-s.done
+		}
 	}
 	return nil
 }

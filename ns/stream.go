@@ -74,6 +74,18 @@ func (s *stream) release() {
 	}
 }
 
+// end closes it, whoever holds it.
+func (s *stream) end() {
+	s.mu.Lock()
+	conn := s.conn
+	s.mu.Unlock()
+	if conn != nil {
+		conn.Close()
+	} else if s.rwc != nil {
+		s.rwc.Close()
+	}
+}
+
 // mounted tells whether a mount speaks 9P on it.
 func (s *stream) mounted() bool {
 	s.mu.Lock()

@@ -3,7 +3,6 @@ package ns
 import (
 	"fmt"
 	"os"
-	"runtime"
 	"slices"
 	"strconv"
 
@@ -69,7 +68,7 @@ func (h *home) visit(do func(*visitor) error) error {
 	default:
 		v = &visitor{home: h, work: make(chan func())}
 		started := make(chan error)
-		go v.live(started)
+		thread(func() { v.live(started) })
 		if err := <-started; err != nil {
 			close(v.work)
 			return err
@@ -91,17 +90,11 @@ func (h *home) visit(do func(*visitor) error) error {
 
 // live is the thread.
 func (v *visitor) live(started chan error) {
-	runtime.LockOSThread() // and never unlock: it ends with this
-	if unix.Gettid() == unix.Getpid() {
-		// The first thread's table is what /proc/self/fd shows. While it is held
-		// here another one is found.
-		other := make(chan error)
-		go v.live(other)
-		started <- <-other
-		runtime.UnlockOSThread()
-		return
+	err := v.part()
+	if err == nil {
+		err = v.back()
 	}
-	started <- v.part()
+	started <- err
 	for do := range v.work {
 		do()
 	}
@@ -138,10 +131,36 @@ func (v *visitor) in(tid int, do func() error) error {
 	if err != nil {
 		return fmt.Errorf("mount namespace of thread %d: %w", tid, err)
 	}
-	defer func() {
-		if unix.Setns(v.ns, unix.CLONE_NEWNS) != nil || unix.Fchdir(v.root) != nil || unix.Chroot(".") != nil {
-			v.lost = true
-		}
-	}()
+	defer func() { v.lost = v.back() != nil }()
 	return do()
+}
+
+// back brings the thread home.
+func (v *visitor) back() error {
+	err := unix.Setns(v.ns, unix.CLONE_NEWNS)
+	if err == nil {
+		err = unix.Fchdir(v.root)
+	}
+	if err == nil {
+		err = unix.Chroot(".")
+	}
+	if err != nil {
+		return fmt.Errorf("visitor: %w", err)
+	}
+	return nil
+}
+
+// end lets go of what is home, and of the visitors that nobody needs.
+func (h *home) end() {
+	for {
+		select {
+		case v := <-h.idle:
+			close(v.work)
+			continue
+		default:
+		}
+		break
+	}
+	unix.Close(h.ns)
+	unix.Close(h.root)
 }

@@ -53,14 +53,14 @@ func (h *host) tree(ctx context.Context, addr, aname string) (name string, undo 
 	}
 	defer unix.Close(fd)
 	name = "v" + strconv.FormatUint(lastTree.Add(1), 10)
-	if unix.Mkdirat(h.served, name, 0o700) != nil {
+	if unix.Mkdirat(h.dir, name, 0o700) != nil {
 		return "", nil
 	}
 	undo = func() {
-		unix.Unmount(fmt.Sprintf("/proc/self/fd/%d/%s", h.served, name), unix.MNT_DETACH)
-		unix.Unlinkat(h.served, name, unix.AT_REMOVEDIR)
+		unix.Unmount(fmt.Sprintf("/proc/self/fd/%d/%s", h.dir, name), unix.MNT_DETACH)
+		unix.Unlinkat(h.dir, name, unix.AT_REMOVEDIR)
 	}
-	if err := unix.MoveMount(fd, "", h.served, name, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
+	if err := unix.MoveMount(fd, "", h.dir, name, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
 		undo()
 		return "", nil
 	}

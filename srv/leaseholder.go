@@ -129,11 +129,21 @@ func (l *Leases) watch(path uint64, f File) {
 	}
 }
 
-// tell queues what a holder is to be told. l.mu is held.
+// tell queues what a holder is to be told. One who does not read it is told of all files when
+// it has become much. l.mu is held.
 func (h *holder) tell(n notice, all bool) {
-	if h.queued++; all {
+	if !all && max(len(h.pending), len(h.owed)) >= maxLeases {
+		h.clear()
+		all = true
+	}
+	switch h.queued++; {
+	case all:
 		h.all, h.pending, h.owedAll = true, nil, h.queued
-	} else if h.owed[n.path] = h.queued; !h.all {
+		clear(h.owed) // what is owed of all is owed of each
+	case h.all:
+		h.owedAll = h.queued
+	default:
+		h.owed[n.path] = h.queued
 		h.pending = append(h.pending, n)
 	}
 	select {

@@ -104,7 +104,7 @@ const leavers = "sleep 1000 2>/dev/null & setsid sleep 1000 2>/dev/null & nohup 
 // TestCpuKilled kills one of those who make a session: the others end, with one line
 // that says so, and nothing is left of what ran.
 func TestCpuKilled(t *testing.T) {
-	for _, who := range []string{"cpu", "cpud", "cpud -i", "nsd"} {
+	for _, who := range []string{"cpu", "cpud", "cpud -i"} {
 		t.Run(who, func(t *testing.T) {
 			n := newNode(t)
 			cpud := n.cpud()

@@ -48,7 +48,7 @@ func TestCpuDatabase(t *testing.T) {
 	f := newFleet(t)
 	f.serve()
 	db := filepath.Join(f.dir, "db")
-	for i, who := range []string{"nine nsd", "nine cpud -i", "sqlite3"} {
+	for i, who := range []string{"nine cpud -i", "sqlite3"} {
 		cmd := f.command("cpu", "-u", "glenda", "-d", "/mnt/term"+f.dir, "sh", "-c",
 			`(echo 'create table if not exists t(n integer); begin; '; i=0; while :; do i=$((i+1)); echo "insert into t values($i); commit; select 'done', $i; begin;"; done) | sqlite3 db`)
 		out, err := cmd.StdoutPipe()

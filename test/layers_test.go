@@ -54,7 +54,7 @@ var layers = []struct {
 	{"exportfs/cmd/*", "srv srv/p9 srv/client srv/*fs ns factotum/auth factotum/users exportfs exportfs/aan exportfs/door exportfs/trees"},
 
 	{"cpu", "srv srv/p9 srv/client srv/execfs ns exportfs exportfs/aan exportfs/door factotum/auth factotum/users"},
-	{"cpu/cmd/*", "srv srv/p9 srv/client srv/*fs ns exportfs exportfs/aan exportfs/door exportfs/trees factotum/auth factotum/users cpu"},
+	{"cpu/cmd/*", "srv srv/p9 srv/client srv/*fs ns exportfs exportfs/aan exportfs/door exportfs/trees factotum/auth factotum/users cpu rc/bin"},
 
 	{"initramfs", "factotum/sshkey"},
 	{"initramfs/node", "srv srv/p9 srv/client srv/netfs factotum/sshkey factotum/users initramfs initramfs/netboot"},

@@ -14,40 +14,92 @@ import (
 func (c *Conn) Read(p []byte) (n int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for len(c.in) == 0 && len(p) > 0 {
-		switch {
-		case c.closed:
-			return 0, net.ErrClosed
-		case c.last:
-			if c.read != c.received { // the last message is read as well
-				c.read, c.sync = c.received, true
-				c.flush()
-			}
-			return 0, io.EOF
-		case c.err != nil:
-			return 0, c.failed()
-		case c.readEnd.over():
-			return 0, os.ErrDeadlineExceeded
-		}
-		c.come.Wait()
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if err := c.await(); err != nil {
+		return 0, err
 	}
 	for len(c.in) > 0 && n < len(p) {
 		m := c.in[0]
 		k := copy(p[n:], m.data()[m.off:])
 		n += k
 		if m.off += k; m.off == len(m.data()) {
-			c.consumed()
+			c.consumed().free()
 		}
 	}
+	c.ack()
+	return n, nil
+}
+
+// await waits until something has come.
+func (c *Conn) await() error {
+	for len(c.in) == 0 {
+		switch {
+		case c.closed:
+			return net.ErrClosed
+		case c.last:
+			if c.read != c.received { // the last message is read as well
+				c.read, c.sync = c.received, true
+				c.flush()
+			}
+			return io.EOF
+		case c.err != nil:
+			return c.failed()
+		case c.readEnd.over():
+			return os.ErrDeadlineExceeded
+		}
+		c.come.Wait()
+	}
+	return nil
+}
+
+// ack tells what was read, when that is much.
+func (c *Conn) ack() {
 	if c.readCost > ackEvery {
 		c.sync = true
 		c.flush()
 	}
-	return n, nil
 }
 
-// consumed lets go of the first message that has come.
-func (c *Conn) consumed() {
+// atOnce is how many messages WriteTo writes at a time.
+const atOnce = 8
+
+// WriteTo writes what comes to w, from where it came to, until its end.
+func (c *Conn) WriteTo(w io.Writer) (n int64, err error) {
+	var ms [atOnce]*message
+	var pieces [atOnce][]byte
+	for {
+		c.mu.Lock()
+		err := c.await()
+		k := 0
+		for ; len(c.in) > 0 && k < atOnce; k++ {
+			ms[k] = c.consumed()
+			pieces[k] = ms[k].data()[ms[k].off:]
+		}
+		c.mu.Unlock()
+		if err == io.EOF {
+			return n, nil
+		} else if err != nil {
+			return n, err
+		}
+		bufs := net.Buffers(pieces[:k])
+		wrote, err := bufs.WriteTo(w)
+		n += wrote
+		for _, m := range ms[:k] {
+			m.free()
+		}
+		if err != nil {
+			return n, err
+		}
+		c.mu.Lock()
+		c.ack()
+		c.mu.Unlock()
+	}
+}
+
+// consumed gives the first message that has come, which is read then.
+func (c *Conn) consumed() *message {
 	m := c.in[0]
 	c.in[0] = nil
 	if c.in = c.in[1:]; len(c.in) == 0 {
@@ -56,13 +108,13 @@ func (c *Conn) consumed() {
 	c.inCost -= m.cost()
 	c.readCost += m.cost()
 	c.read++
-	m.free()
+	return m
 }
 
 // discard reads what nobody will read any more.
 func (c *Conn) discard() {
 	for len(c.in) > 0 {
-		c.consumed()
+		c.consumed().free()
 	}
 	c.read = c.received
 }

@@ -41,6 +41,15 @@ func Text(name string) (text string, ok bool) {
 	return string(b), err == nil && !isGo(name)
 }
 
+// All gives the scripts by their names.
+func All() map[string]string {
+	all := map[string]string{}
+	for _, name := range Names() {
+		all[name], _ = Text(name)
+	}
+	return all
+}
+
 func isGo(name string) bool { return strings.HasSuffix(name, ".go") }
 
 // Man gives the manual page of a script in the form that those of other commands have

@@ -19,7 +19,10 @@ import (
 	"ninespace/exportfs/door"
 	"ninespace/factotum/users"
 	"ninespace/ns"
+	"ninespace/rc/bin"
 	"ninespace/srv"
+	"ninespace/srv/diskfs"
+	"ninespace/srv/p9"
 )
 
 // Man is the manual page's source.
@@ -27,8 +30,14 @@ import (
 //go:embed doc.go
 var Man string
 
-// Main is the command.
-func Main(ctx context.Context, std [3]*os.File, args []string) error {
+// Main gives the command, in whose name spaces the commands of the binary have these names.
+func Main(names func() []string) func(context.Context, [3]*os.File, []string) error {
+	return func(ctx context.Context, std [3]*os.File, args []string) error {
+		return run(ctx, std, args, names)
+	}
+}
+
+func run(ctx context.Context, std [3]*os.File, args []string, names func() []string) error {
 	fs := flag.NewFlagSet("cpud", flag.ContinueOnError)
 	d := daemon{stderr: std[2]}
 	name := fs.String("s", "cpu", "post as `srvname`")
@@ -52,6 +61,13 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	if *one {
+		cfg.Engine = func(streams ...io.ReadWriteCloser) (*ns.Session, error) {
+			o := ns.EngineOptions{Namespace: p9.Namespace(), Streams: streams}
+			if err := o.Bin(names(), bin.All()); err != nil {
+				return nil, err
+			}
+			return ns.StartHere(o, func() (srv.File, error) { return diskfs.New("/") })
+		}
 		return session(ctx, std, d.nsfile, *want, cfg)
 	}
 	var doors []*door.Listener
@@ -203,7 +219,7 @@ func descriptor(c *door.Conn) (*os.File, func(*door.Conn), error) {
 			return
 		}
 		go func() {
-			io.Copy(nc, c)
+			io.Copy(nc, c.ReadWriteCloser) // without a copy, if that can
 			nc.(*net.UnixConn).CloseWrite()
 		}()
 		io.Copy(c, nc)

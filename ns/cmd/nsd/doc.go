@@ -7,19 +7,17 @@ nsd - serve the name spaces of a session
 
 # SYNOPSIS
 
-	nine nsd -e descriptor [-9G] [-f descriptor]
+	nine nsd -e descriptor [-9G]
 
 # DESCRIPTION
 
-Nsd is the engine behind newns, up and cpu, which start it; there is no use for it
+Nsd is the engine behind newns and up, which start it (cpud has one in its sessions' own process); there is no use for it
 by hand. It holds the mount tables of all groups of a session and serves their
 trees as one FUSE file system, in a mount namespace of its own. It ends when the
 other end of the descriptor given by -e, a Unix socket, is closed, and at SIGTERM.
 What it served answers errors from then on.
 
 	-e	the session's end of the control connection
-	-f	a 9P connection for mount to use as #d/0; the flag may be given more
-		than once, for #d/1 and so on
 	-9	leave servers' trees to the kernel's 9P client, where it has one
 	-G	no grafts: serve the host's tree too, all but /proc, /sys and /dev
 

@@ -4,11 +4,8 @@ import (
 	"context"
 	_ "embed"
 	"flag"
-	"io"
-	"net"
 	"os"
 	"os/signal"
-	"strconv"
 	"syscall"
 
 	"ninespace/ns"
@@ -37,15 +34,6 @@ func serve(ctx context.Context, names, args []string) error {
 	noGraft := fs.Bool("G", false, "no grafts")
 	v9fs := fs.Bool("9", false, "servers by the kernel")
 	o := ns.EngineOptions{Namespace: p9.Namespace()}
-	fs.Func("f", "a stream's `descriptor`", func(s string) error {
-		fd, err := strconv.Atoi(s)
-		if err != nil {
-			return err
-		}
-		rwc, err := stream(fd)
-		o.Streams = append(o.Streams, rwc)
-		return err
-	})
 	if err := srv.Parse(fs, args); err != nil {
 		return err
 	}
@@ -56,34 +44,10 @@ func serve(ctx context.Context, names, args []string) error {
 	defer stop()
 	signal.Ignore(syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP, syscall.SIGPIPE)
 	o.NoGraft, o.V9fs = *noGraft, *v9fs
-	var err error
-	if o.Exe, err = os.Executable(); err != nil {
+	if err := o.Bin(names, bin.All()); err != nil {
 		return err
-	}
-	o.Scripts = map[string]string{}
-	for _, name := range bin.Names() {
-		o.Scripts[name], _ = bin.Text(name)
-	}
-	for _, name := range append(names, "nine") {
-		if name != "man" { // the machine's own is not hidden
-			o.Commands = append(o.Commands, name)
-		}
 	}
 	syscall.CloseOnExec(*control)
 	return ns.Serve(ctx, os.NewFile(uintptr(*control), "control"), o,
 		func() (srv.File, error) { return diskfs.New("/") })
-}
-
-// stream makes a connection of a descriptor.
-func stream(fd int) (io.ReadWriteCloser, error) {
-	syscall.CloseOnExec(fd)
-	f := os.NewFile(uintptr(fd), "stream")
-	if c, err := net.FileConn(f); err == nil {
-		f.Close()
-		return c, nil
-	}
-	if err := syscall.SetNonblock(fd, true); err != nil {
-		return nil, err
-	}
-	return os.NewFile(uintptr(fd), "stream"), nil
 }

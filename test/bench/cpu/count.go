@@ -128,13 +128,13 @@ func (p *place) idleSessions(ctx context.Context, _ time.Duration) ([]float64, e
 		if base[pid] {
 			continue
 		}
-		kib, err := pss(pid)
+		own, share, err := memory(pid)
 		if err != nil {
 			return nil, err
 		}
-		all += kib
+		all += share
 		if exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); exe == p.nine {
-			ours += kib
+			ours += own
 			processes++
 		}
 	}
@@ -166,16 +166,28 @@ func descendants(pid int) map[int]bool {
 	return all
 }
 
-// pss is what a process has in memory, its share of what is shared, in KiB.
-func pss(pid int) (float64, error) {
+// memory is what a process has in memory that no other has, and that with its share of what
+// others have too, in KiB.
+func memory(pid int) (own, share float64, err error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	_, s, _ := strings.Cut(string(b), "\nPss:")
-	f := strings.Fields(s)
-	if len(f) == 0 {
-		return 0, fmt.Errorf("process %d has no Pss", pid)
+	for line := range strings.Lines(string(b)) {
+		f := strings.Fields(line) // name: n kB
+		if len(f) != 3 {
+			continue
+		}
+		n, _ := strconv.ParseFloat(f[1], 64)
+		switch f[0] {
+		case "Private_Clean:", "Private_Dirty:":
+			own += n
+		case "Pss:":
+			share = n
+		}
 	}
-	return strconv.ParseFloat(f[0], 64)
+	if own == 0 || share == 0 {
+		return 0, 0, fmt.Errorf("process %d has no Private or Pss", pid)
+	}
+	return own, share, nil
 }

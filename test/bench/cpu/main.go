@@ -13,8 +13,9 @@ curve25519, and no compression.
 A command that runs longer than a row allows is given up, and its row says so; so does one
 of which a part is missing here. cold is the first time in a session that has cached
 nothing, warm the second time in that session. The bulk row's peer is one TLS connection of
-Go's own. Round trips are the time that something took, in those of its row. Memory is the proportional set size (proc(5)) of what cpud's sessions have more
-than before them, and nsd's is in it.
+Go's own. Round trips are the time that something took, in those of its row. Memory is what is private to the processes of a session
+(proc(5)): what one more of them costs, for the program itself is in memory once. The last row is
+their proportional set size, the command's too, in which the program's pages are parted among all.
 
 -q makes the trees and the rounds smaller, and ends within 40 s. -only does the rows whose
 "work, config" match. -json prints an object for each row instead of the table.

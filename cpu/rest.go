@@ -1,0 +1,58 @@
+package cpu
+
+import (
+	"io"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+)
+
+// restAfter is how long a session hears nothing before it gives back the memory that it does
+// not need: there may be many that wait for their users.
+const restAfter = 300 * time.Millisecond
+
+// A restful stream is one whose process gives memory back when nothing has come for a while.
+type restful struct {
+	io.ReadWriteCloser
+	rest  func() // does what else there is to do then
+	timer *time.Timer
+	awake atomic.Bool // the timer runs
+	heard atomic.Bool // since it was set
+}
+
+func newRestful(c io.ReadWriteCloser, rest func()) *restful {
+	r := &restful{ReadWriteCloser: c, rest: rest}
+	r.awake.Store(true)
+	r.timer = time.AfterFunc(restAfter, r.look)
+	return r
+}
+
+func (r *restful) Read(p []byte) (int, error) {
+	n, err := r.ReadWriteCloser.Read(p)
+	r.heard.Store(true)
+	if !r.awake.Load() && !r.awake.Swap(true) {
+		r.timer.Reset(restAfter)
+	}
+	return n, err
+}
+
+// look is called by the timer.
+func (r *restful) look() {
+	if r.heard.Swap(false) {
+		r.timer.Reset(restAfter)
+		return
+	}
+	r.rest()
+	for range 2 { // the first one leaves what pools have for the second
+		debug.FreeOSMemory()
+	}
+	r.awake.Store(false)
+	if r.heard.Load() && !r.awake.Swap(true) { // meanwhile
+		r.timer.Reset(restAfter)
+	}
+}
+
+func (r *restful) Close() error {
+	r.timer.Stop()
+	return r.ReadWriteCloser.Close()
+}

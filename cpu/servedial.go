@@ -1,0 +1,43 @@
+package cpu
+
+import (
+	"context"
+	"io"
+	"sync"
+
+	"ninespace/exportfs/door"
+	"ninespace/srv/client"
+)
+
+// serveDial connects the caller to somebody else, whose stream it then is.
+func serveDial(ctx context.Context, c *door.Conn) error {
+	to, err := client.DialStream(ctx, c.Want.Arg, door.Port)
+	if err != nil {
+		c.Refuse(err)
+		return err
+	}
+	defer to.Close()
+	if err := c.Accept(); err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { c.Close(); to.Close() })
+	defer stop()
+	relay(c, to)
+	return nil
+}
+
+// relay copies both ways until both have ended, and each end as it comes.
+func relay(a, b io.ReadWriteCloser) {
+	var wg sync.WaitGroup
+	one := func(dst, src io.ReadWriteCloser) {
+		io.Copy(dst, src)
+		if w, ok := dst.(interface{ CloseWrite() error }); !ok || w.CloseWrite() != nil {
+			dst.Close()
+		}
+	}
+	wg.Go(func() { one(a, b) })
+	one(b, a)
+	wg.Wait()
+	a.Close()
+	b.Close()
+}

@@ -1,0 +1,64 @@
+package ns
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"ninespace/srv"
+	"ninespace/srv/diskfs"
+	"ninespace/srv/ramfs"
+	"ninespace/srv/srvtest"
+)
+
+// TestHere has an engine in this process, which makes a group, is ended and leaves nothing.
+func TestHere(t *testing.T) {
+	srvtest.CheckGoroutines(t)
+	srvtest.CheckFiles(t)
+	for range 2 {
+		near, far := net.Pipe()
+		served := make(chan struct{})
+		go func() {
+			srv.New(ramfs.New()).ServeConn(t.Context(), far)
+			close(served)
+		}()
+		var o EngineOptions
+		o.Streams = []io.ReadWriteCloser{near}
+		s, err := StartHere(o, func() (srv.File, error) { return diskfs.New("/") })
+		if err != nil {
+			t.Skip("no right to mount: ", err)
+		}
+		if err := attachHere(s); err != nil {
+			t.Error(err)
+		}
+		s.Close()
+		select {
+		case <-s.Done():
+		default:
+			t.Error("it has not ended")
+		}
+		<-served // its connections are closed too
+	}
+}
+
+// attachHere makes a group for a thread, which looks at nothing in it.
+func attachHere(s *Session) error {
+	done := make(chan error)
+	thread(func() {
+		err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS)
+		if err == nil {
+			err = unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
+		}
+		if err == nil {
+			_, err = unix.Write(int(s.control.Fd()), fmt.Appendf(nil, "attach %d", unix.Gettid()))
+		}
+		if err == nil {
+			err = answer(s.control)
+		}
+		done <- err
+	})
+	return <-done
+}
