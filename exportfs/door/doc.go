@@ -32,4 +32,15 @@
 // on over the next one. Each says who it is and what it wants as above, by the same keys, and
 // is answered "ok" or let go; then it is aan's, and the service's answer, ok with ARCH or no,
 // is the first that comes through it.
+//
+// # Who has rights
+//
+// A process of root's is a Guard: it takes calls, and gives each, unread, to a process that
+// has no rights (None). That one asks it, in packets, for a signature of its handshake, shows what
+// proves who the caller is (package proof; for Plan 9's door factotum says it, in a
+// conversation that the Guard has), is given a capability (package capfs), and for that the stream
+// of a session. What the process without rights says is not believed, but for what is in
+// the nature of having a caller's connection: which user, of those whom it may be, and which
+// service the caller wants, and what goes over the connection. A call's address is the Guard's
+// to tell, but a process that has two calls can show the proof of one as the other's.
 package door

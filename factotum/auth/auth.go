@@ -104,10 +104,10 @@ func (e *NeedKeyError) Error() string {
 	return "factotum has no key: " + e.Template
 }
 
-// A shortError is the reply toosmall.
-type shortError int
+// A ShortError is the reply toosmall: how long what came from the other party has to be.
+type ShortError int
 
-func (e shortError) Error() string { return fmt.Sprintf("message is shorter than %d bytes", int(e)) }
+func (e ShortError) Error() string { return fmt.Sprintf("message is shorter than %d bytes", int(e)) }
 
 const maxReply = 64<<10 + 16
 
@@ -199,7 +199,7 @@ func (r *RPC) do(ctx context.Context, verb string, data []byte) ([]byte, error) 
 		return nil, &NeedKeyError{string(rest), string(word) == "badkey"}
 	case "toosmall":
 		if n, err := strconv.Atoi(string(rest)); err == nil {
-			return nil, shortError(n)
+			return nil, ShortError(n)
 		}
 	case "error":
 		return nil, errors.New(string(rest))
@@ -277,6 +277,15 @@ func attr(tuple, name string) string {
 
 const maxMessage = 8 << 10 // of a protocol that is proxied
 
+// A Talk is a conversation with factotum, wherever that is: an RPC, or one that somebody else
+// has for us.
+type Talk interface {
+	Read(ctx context.Context) ([]byte, error)
+	Write(ctx context.Context, p []byte) error
+	Info(ctx context.Context) (*Info, error)
+	Close()
+}
+
 // Proxy authenticates over a stream by a protocol such as p9any, as auth_proxy of auth(2)
 // does. It reads not a byte more of the stream than the protocol has.
 func (f *Factotum) Proxy(ctx context.Context, stream io.ReadWriter, attrs string) (*Info, error) {
@@ -285,6 +294,10 @@ func (f *Factotum) Proxy(ctx context.Context, stream io.ReadWriter, attrs string
 		return nil, err
 	}
 	defer r.Close()
+	return proxy(ctx, stream, r)
+}
+
+func proxy(ctx context.Context, stream io.ReadWriter, r Talk) (*Info, error) {
 	for {
 		b, err := r.Read(ctx)
 		switch {
@@ -301,7 +314,7 @@ func (f *Factotum) Proxy(ctx context.Context, stream io.ReadWriter, attrs string
 		var in []byte
 		for {
 			err := r.Write(ctx, in)
-			short, ok := err.(shortError)
+			short, ok := err.(ShortError)
 			if !ok {
 				if err != nil && err != ErrDone {
 					return nil, err

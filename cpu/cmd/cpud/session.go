@@ -89,7 +89,10 @@ func (f files) Close() error {
 
 // command makes the process of a session, which is the caller's user from its start.
 func (d *daemon) command(ctx context.Context, c *door.Conn) (*exec.Cmd, error) {
-	args := []string{"nine", "cpud", "-i", "-w", c.Want.String()}
+	args := []string{"nine", "cpud", "-i"}
+	if c.Want.Service != "" { // else it is for the session to hear
+		args = append(args, "-w", c.Want.String())
+	}
 	if d.nsfile != "" {
 		args = append(args, "-n", d.nsfile)
 	}
