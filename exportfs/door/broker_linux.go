@@ -32,10 +32,10 @@ const nobody = 65534
 // process that has none, which speaks with the callers, and starts the sessions of those who
 // have proved to it who they are.
 type Guard struct {
-	// Listener is the command that runs None; whom and where it runs as is set here. Begin
-	// starts it, where its Start alone would not do.
-	Listener func() *exec.Cmd
-	Begin    func(*exec.Cmd) error
+	// Args are those with which this program runs None. Begin starts it, where the
+	// command's Start alone would not do.
+	Args  []string
+	Begin func(*exec.Cmd) error
 	// Start starts the session of somebody who is known: of c there is Want, but at a Unix
 	// socket, where the session has to read it, and Peer. stream leads to the caller. wait
 	// waits for the session's end.
@@ -49,9 +49,9 @@ type Guard struct {
 	sessions map[string]int // of each user
 }
 
-// Serve serves those who come through the doors, until ctx ends or something fails.
-func (g *Guard) Serve(ctx context.Context, doors []*Listener) error {
-	ctx, cancel := context.WithCancelCause(ctx)
+// Serve serves those who come through the doors, until parent ends or something fails.
+func (g *Guard) Serve(parent context.Context, doors []*Listener) error {
+	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
 	g.caps, g.sessions = capfs.NewBroker(capfs.Config{}), map[string]int{}
 	var wg sync.WaitGroup
@@ -84,10 +84,10 @@ func (g *Guard) Serve(ctx context.Context, doors []*Listener) error {
 		})
 	}
 	<-ctx.Done()
-	if err := context.Cause(ctx); err != context.Canceled {
-		return err
+	if parent.Err() != nil {
+		return nil
 	}
-	return nil
+	return context.Cause(ctx)
 }
 
 func (l *Listener) local() bool { return l.key == nil && !l.plan9 }
@@ -106,7 +106,8 @@ func (g *Guard) listener(ctx context.Context) (*net.UnixConn, func() error, erro
 	}
 	defer f.Close()
 	start := func(flags uintptr) (*exec.Cmd, io.ReadCloser, error) {
-		cmd := g.Listener()
+		// By that name it is found though nobody may look where it is.
+		cmd := &exec.Cmd{Path: "/proc/self/exe", Args: g.Args}
 		// Of the machine's networks it has none: its callers it is given.
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL, Cloneflags: flags, Credential: somebodyElse()}
 		cmd.Env, cmd.Dir, cmd.ExtraFiles = []string{}, "/", []*os.File{f}

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -39,7 +38,6 @@ func TestMain(m *testing.M) {
 // A guarded place has its door in a Guard, whose listener is this program.
 type guarded struct {
 	*place
-	exe string
 
 	mu  sync.Mutex
 	log []string
@@ -51,21 +49,6 @@ func newGuarded(t *testing.T, args ...string) *guarded {
 		t.Skip("needs root, to be somebody else")
 	}
 	g := &guarded{place: newPlace(t, Options{})}
-	dir, err := os.MkdirTemp("/tmp", "9g.")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	b, err := os.ReadFile(os.Args[0])
-	if err == nil {
-		err = os.Chmod(dir, 0o755)
-	}
-	if g.exe = filepath.Join(dir, "test"); err == nil {
-		err = os.WriteFile(g.exe, b, 0o755)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
 	l, err := Listen("tcp!127.0.0.1!0", g.l.o)
 	if err != nil {
 		t.Fatal(err)
@@ -76,8 +59,8 @@ func newGuarded(t *testing.T, args ...string) *guarded {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	guard := Guard{
-		Listener: func() *exec.Cmd { return exec.Command(g.exe, args...) },
-		Start:    g.start,
+		Args:  append([]string{"door.test"}, args...),
+		Start: g.start,
 		Log: func(addr string, err error) {
 			g.mu.Lock()
 			defer g.mu.Unlock()

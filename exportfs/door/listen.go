@@ -216,7 +216,7 @@ func peerUser(c net.Conn) (*user.User, error) {
 
 // Stdio is the far side's end where somebody else has let the caller in, sshd or a Listener
 // in another process: rwc leads to the caller. line is what it wants, or "" where that is to be
-// read first.
+// read first; ErrLeft says that nothing came.
 func Stdio(rwc io.ReadWriteCloser, line string) (*Conn, error) {
 	var w Want
 	var err error
@@ -224,7 +224,9 @@ func Stdio(rwc io.ReadWriteCloser, line string) (*Conn, error) {
 		w, err = ParseWant(line)
 	} else {
 		deadline(rwc, greetLimit) // of a socket; who comes by ssh is let in
-		w, err = readWant(rwc)
+		if w, err = readWant(rwc); left(err) {
+			err = ErrLeft
+		}
 	}
 	if err != nil {
 		return nil, err

@@ -103,7 +103,8 @@ func (d *daemon) serve(ctx context.Context, doors []*door.Listener) error {
 		return err
 	}
 	if door.Guarded() {
-		g := door.Guard{Listener: d.listener, Begin: d.start, Start: d.run, Log: d.log}
+		args := []string{"nine", "cpud", "-D", "-t", d.door.Keep.String()}
+		g := door.Guard{Args: args, Begin: d.start, Start: d.run, Log: d.log}
 		return g.Serve(ctx, doors)
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -140,13 +141,6 @@ func (d *daemon) listen(ctx context.Context, l *door.Listener) error {
 			}
 		})
 	}
-}
-
-// listener is the process that has the callers' connections where root runs cpud.
-func (d *daemon) listener() *exec.Cmd {
-	cmd := exec.Command(d.self)
-	cmd.Args = []string{"nine", "cpud", "-D", "-t", d.door.Keep.String()}
-	return cmd
 }
 
 // log tells of a caller who was not served as it should be.

@@ -2,6 +2,7 @@ package cpud
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -36,6 +37,9 @@ func session(ctx context.Context, std [3]*os.File, nsfile, want string, cfg cpu.
 	os.Unsetenv("PWD") // where this process is, and no command
 	os.Unsetenv("OLDPWD")
 	c, err := door.Stdio(stdio(std), want)
+	if errors.Is(err, door.ErrLeft) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

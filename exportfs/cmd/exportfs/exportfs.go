@@ -165,13 +165,7 @@ func (o *options) doors(ctx context.Context, stderr *os.File) error {
 		}
 	}
 	if door.Guarded() {
-		self, err := os.Executable()
-		if err != nil {
-			return err
-		}
-		g := door.Guard{Listener: func() *exec.Cmd {
-			return &exec.Cmd{Path: self, Args: []string{"nine", "exportfs", "-D"}}
-		}, Start: o.become, Log: log}
+		g := door.Guard{Args: []string{"nine", "exportfs", "-D"}, Start: o.become, Log: log}
 		return g.Serve(ctx, []*door.Listener{l})
 	}
 	return each(ctx, l, func(raw net.Conn) {
@@ -246,6 +240,9 @@ func (o *options) stdio(ctx context.Context, std [3]*os.File) error {
 	dc, err := door.Stdio(c, o.want)
 	if err != nil {
 		c.Close()
+		if errors.Is(err, door.ErrLeft) {
+			return nil
+		}
 		return err
 	}
 	return o.Export().Serve(ctx, dc)
