@@ -21,11 +21,11 @@
 //	-> ninespace VERSION SERVICE USER ARG
 //	<- ok ARCH | key TEXT | no TEXT
 //
-// Words are quoted as rc(1) has it. USER is as whom, SERVICE one of cpu, export and dial, ARG
-// the service's own: a tree's name, a dial string. ARCH is the far side's kind of processor,
+// Words are quoted as rc(1) has it. USER is as whom, SERVICE one of cpu, export, dial and attach, ARG
+// the service's own: a tree's name, a dial string, a command that was left. ARCH is the far side's kind of processor,
 // in the words of GOARCH. "key" says that another key may be let in.
 // What follows ok is yamux, whose client is the caller (but for dial, which is that
-// stream itself): each stream inside it, whichever end opened it, is a conversation
+// stream itself, and attach, which is a conversation of 9P): each stream inside it, whichever end opened it, is a conversation
 // of 9P whose client is the opener.
 //
 // A TCP connection may be lost and the conversation not: TLS carries package aan, which goes

@@ -117,7 +117,7 @@ func (g *guarded) says(w Want) string {
 		return err.Error()
 	}
 	defer c.Close()
-	line, err := readLine(c)
+	line, err := ReadLine(c)
 	if err != nil {
 		return err.Error()
 	}
@@ -247,7 +247,7 @@ var attacks = []struct {
 			return err
 		}
 		defer c.Close()
-		_, err = readLine(c)
+		_, err = ReadLine(c)
 		return err
 	}, "ok"},
 	{"shows it again", func(s *seized) error {

@@ -166,7 +166,7 @@ func (l *Listener) whose(pub *sshkey.Public, w Want, addr string) (Peer, error) 
 }
 
 func readWant(c io.ReadWriter) (Want, error) {
-	line, err := readLine(c)
+	line, err := ReadLine(c)
 	if err != nil {
 		return Want{}, err
 	}
