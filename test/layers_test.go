@@ -39,7 +39,7 @@ var layers = []struct {
 	{"ns/cmd/*", "srv srv/p9 srv/client srv/*fs ns ns/cluster rc/bin"},
 
 	{"factotum", "srv srv/p9 factotum/sshkey factotum/capfs"},
-	{"factotum/auth", "srv/p9 srv/client factotum/sshkey factotum/psk"},
+	{"factotum/auth", "srv srv/p9 srv/client factotum/sshkey factotum/psk"},
 	{"factotum/authtest", ""},
 	{"factotum/users", "factotum/auth factotum/sshkey"},
 	{"factotum/capfs", "srv srv/p9"},

@@ -21,6 +21,7 @@ import (
 	"sync"
 	"syscall"
 
+	"ninespace/srv"
 	"ninespace/srv/client"
 	"ninespace/srv/p9"
 )
@@ -37,13 +38,13 @@ type Factotum struct {
 // Dial connects to the factotum at a dial string, or to the one posted as "factotum"
 // where that is "".
 func Dial(ctx context.Context, dialstring string) (*Factotum, error) {
+	var c *client.Conn
+	var err error
 	if dialstring == "" {
-		dialstring = "factotum"
-		if err := Ours(dialstring); err != nil {
-			return nil, err
-		}
+		c, err = DialOwn(ctx, "factotum")
+	} else {
+		c, err = client.Dial(ctx, dialstring, nil)
 	}
-	c, err := client.Dial(ctx, dialstring, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -55,25 +56,35 @@ func Dial(ctx context.Context, dialstring string) (*Factotum, error) {
 	return &Factotum{conn: c, root: root}, nil
 }
 
-// Ours tells whether nobody else can have posted what a dial string names, if it names something
-// in the caller's directory of posted servers: what is told by a factotum is believed, and
-// it is told passwords. Other dial strings are the user's own choice.
-func Ours(name string) error {
+// DialOwn connects to a server, and if that is one in the caller's directory of posted servers,
+// nobody else can have posted it there: what is told by a factotum is believed, and it is
+// told passwords. Other dial strings are the user's own choice.
+func DialOwn(ctx context.Context, name string) (*client.Conn, error) {
 	dir := p9.Namespace()
 	network, sock, err := p9.ParseDial(name, "564")
 	if err != nil || network != "unix" || filepath.Dir(sock) != filepath.Clean(dir) {
-		return nil // for who dials to say
+		return client.Dial(ctx, name, nil)
 	}
 	fi, err := os.Lstat(dir)
+	if err == nil {
+		st, ok := fi.Sys().(*syscall.Stat_t)
+		if !fi.IsDir() || fi.Mode().Perm()&0o022 != 0 || ok && !own(st.Uid) {
+			return nil, fmt.Errorf("%s: %s is not a directory of yours alone", name, dir)
+		}
+	}
+	conn, err := client.DialStream(ctx, name, "564")
 	if err != nil {
-		return nil // for who dials to say
+		return nil, err
 	}
-	st, ok := fi.Sys().(*syscall.Stat_t)
-	if !fi.IsDir() || fi.Mode().Perm()&0o022 != 0 || ok && st.Uid != 0 && st.Uid != uint32(os.Geteuid()) {
-		return fmt.Errorf("%s: %s is not a directory of yours alone", name, dir)
+	// It may have been another directory by then.
+	if uid, ok := srv.PeerOf(conn); !ok || !own(uid) {
+		conn.Close()
+		return nil, fmt.Errorf("%s: %s has another user's server", name, sock)
 	}
-	return nil
+	return client.New(ctx, conn, nil)
 }
+
+func own(uid uint32) bool { return uid == 0 || uid == uint32(os.Geteuid()) }
 
 // Close ends the connection and its conversations.
 func (f *Factotum) Close() error { return f.conn.Close() }
