@@ -43,17 +43,15 @@ type Guard struct {
 	// Log is told why somebody was not let in, and how sessions ended that ended badly.
 	Log func(addr string, err error)
 
-	caps *capfs.Broker
-
-	mu       sync.Mutex
-	sessions map[string]int // of each user
+	caps  *capfs.Broker
+	tally Tally
 }
 
 // Serve serves those who come through the doors, until parent ends or something fails.
 func (g *Guard) Serve(parent context.Context, doors []*Listener) error {
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
-	g.caps, g.sessions = capfs.NewBroker(capfs.Config{}), map[string]int{}
+	g.caps = capfs.NewBroker(capfs.Config{})
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel(nil)
@@ -251,21 +249,14 @@ var errStart = errors.New("no session can be made")
 
 // begin has a session begin.
 func (g *Guard) begin(ctx context.Context, c *Conn, stream *os.File) (wait func() error, err error) {
-	user := c.Peer.User
-	g.mu.Lock()
-	full := g.sessions[user] >= maxOfUser
-	if !full {
-		g.sessions[user]++
-	}
-	g.mu.Unlock()
-	if full {
-		err := errFull(user)
+	leave, err := g.tally.Enter(c.Peer.User)
+	if err != nil {
 		g.Log(c.Peer.Addr, err)
 		return nil, err
 	}
 	ended, err := g.Start(ctx, c, stream)
 	if err != nil {
-		g.end(user)
+		leave()
 		g.Log(c.Peer.Addr, err)
 		if errors.As(err, new(told)) {
 			return nil, err
@@ -273,24 +264,9 @@ func (g *Guard) begin(ctx context.Context, c *Conn, stream *os.File) (wait func(
 		return nil, errStart
 	}
 	return func() error {
-		defer g.end(user)
+		defer leave()
 		return ended()
 	}, nil
-}
-
-func (g *Guard) end(user string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.sessions[user]--; g.sessions[user] == 0 {
-		delete(g.sessions, user)
-	}
-}
-
-// maxOfUser is how many sessions a user may have at a time: a process each.
-const maxOfUser = 256
-
-func errFull(user string) error {
-	return fmt.Errorf("user %s has %d sessions, and may have no more", user, maxOfUser)
 }
 
 // Guarded tells whether this process is to have a Guard: it runs with root's rights.

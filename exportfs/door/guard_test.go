@@ -165,6 +165,28 @@ func TestGuard(t *testing.T) {
 	}
 }
 
+// TestGuardFull: a user has so many sessions and no more, and is told so.
+func TestGuardFull(t *testing.T) {
+	old := maxOfUser
+	maxOfUser = 1
+	t.Cleanup(func() { maxOfUser = old })
+	g := newGuarded(t, "none")
+	for range 2 {
+		var one *Conn
+		var err error
+		if !srvtest.Until(func() bool { // the one before may last a moment
+			one, err = new(Dialer).Dial(t.Context(), g.addr, Want{Service: CPU})
+			return err == nil
+		}) {
+			t.Fatal(err)
+		}
+		if got := g.says(Want{Service: CPU}); !strings.HasSuffix(got, "refused: user "+g.me+" has 1 sessions, and may have no more") {
+			t.Error(got)
+		}
+		one.Close()
+	}
+}
+
 // TestGuardEvil: a listener in a stranger's hands has of the machine what nobody has, and
 // of its users none but him who just proves who he is, once.
 func TestGuardEvil(t *testing.T) {

@@ -90,6 +90,7 @@ type daemon struct {
 	nsfile string
 	stderr io.Writer
 	self   string
+	tally  door.Tally // of who is served where there is no Guard
 	sessions
 }
 
@@ -159,6 +160,12 @@ func (d *daemon) caller(ctx context.Context, l *door.Listener, raw net.Conn) err
 		return err
 	}
 	defer c.Close()
+	leave, err := d.tally.Enter(c.Peer.User)
+	if err != nil {
+		c.Refuse(err)
+		return err
+	}
+	defer leave()
 	f, session, err := descriptor(c)
 	if err != nil {
 		c.Refuse(err)
