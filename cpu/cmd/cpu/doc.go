@@ -73,8 +73,10 @@ The options are:
 	-c cmd     run cmd; all that follows is its arguments. Without -c too
 	-d dir     start in dir of the far side's name space
 	-e var     set a variable of the command's environment, to its value here or, as
-	           name=value, to that one; may be repeated. TERM, LANG, LC_* and TZ are
-	           always set. $objtype is the far side's kind of processor
+	           name=value, to that one; may be repeated. Everybody here can see
+	           name=value, as all of a command line: a secret goes by its name alone.
+	           TERM, LANG, LC_* and TZ are always set. $objtype is the far side's kind of
+	           processor
 	-n nsfile  build the command's name space with the namespace(6) lines of
 	           this file of yours; a line that cannot be applied is an
 	           error and the command does not run
