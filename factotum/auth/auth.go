@@ -147,7 +147,7 @@ func (f *Factotum) open(ctx context.Context) (*RPC, error) {
 const maxIdle = 4
 
 // Once is a conversation in which a message is written and one is read, such as that of a
-// signature. It takes two round trips, one more the first time.
+// signature. It takes a round trip, one more the first time.
 func (f *Factotum) Once(ctx context.Context, attrs string, msg []byte) ([]byte, error) {
 	f.mu.Lock()
 	var r *RPC
@@ -189,12 +189,7 @@ func (r *RPC) do(ctx context.Context, verb string, data []byte) ([]byte, error) 
 		req = req[:len(verb)]
 	}
 	defer clear(req)
-	if n, err := r.fid.Write(ctx, req, 0); err != nil {
-		return nil, fmt.Errorf("factotum: %w", err)
-	} else if n != len(req) {
-		return nil, fmt.Errorf("factotum: %w", io.ErrShortWrite)
-	}
-	n, err := r.fid.Read(ctx, r.buf, 0)
+	n, err := r.fid.Ask(ctx, req, r.buf)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("factotum: %w", err)
 	}
