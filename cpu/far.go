@@ -3,6 +3,8 @@ package cpu
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 
 	"github.com/hashicorp/yamux"
@@ -44,6 +46,16 @@ func (f *Far) connect(ctx context.Context) (stream net.Conn, arch string, err er
 		return nil, "", err
 	}
 	return &whole{stream, mux}, arch, nil
+}
+
+// goOn gives a stream to the command that was left as name, which needs a connection of
+// its own: this machine need not be the one that left it.
+func (f *Far) goOn(ctx context.Context, name string) (io.ReadWriteCloser, error) {
+	c, err := f.Dial(ctx, f.Addr, door.Want{Service: door.Attach, User: f.User, Arg: name})
+	if err != nil {
+		return nil, fmt.Errorf("command %s: %w", name, err)
+	}
+	return c, nil
 }
 
 // whole is a stream whose end is its connection's.

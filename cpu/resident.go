@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -210,7 +211,17 @@ func (r *Resident) busy(ctx context.Context) bool {
 		if err != nil {
 			return false
 		}
-		if e.Name[0] >= '0' && e.Name[0] <= '9' {
+		if e.Name[0] < '0' || e.Name[0] > '9' {
+			continue
+		}
+		// One that is just ending, its cpu having ended, was not left.
+		f, err := root.WalkOpen(ctx, p9.OREAD, e.Name, "status")
+		if err != nil {
+			continue
+		}
+		b, _ := io.ReadAll(&reader{ctx: ctx, f: f})
+		f.Clunk(ctx)
+		if bytes.Contains(b, []byte("\ndetached\n")) {
 			return true
 		}
 	}

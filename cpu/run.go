@@ -30,9 +30,8 @@ type Cmd struct {
 	Root *Root    // the caller's, for a command that the far side does not have; nil: never
 	Own  bool     // Root for any command
 
-	// Of a connection that is kept:
-	Leave  bool   // start the command and leave it, its number on standard output
-	Attach string // instead of a new command: the number of one that was left
+	Leave  bool   // start the command and leave it, its name on standard output: the connection has to be kept
+	Attach string // instead of a new command: the name of one that was left
 }
 
 // Run runs the command with std as its standard files and returns when it has
@@ -40,14 +39,22 @@ type Cmd struct {
 // std[1] are terminals, it runs on a pseudo-terminal that follows this one's
 // size; else SIGINT, SIGTERM, SIGHUP and SIGQUIT go to it as notes. The end of ctx hangs up.
 func (c *Cmd) Run(ctx context.Context, std [3]*os.File) error {
-	stream, arch, err := c.connect(ctx)
+	var stream io.ReadWriteCloser
+	var arch, number string
+	var err error
+	if c.Attach == "" {
+		stream, arch, err = c.connect(ctx)
+	} else {
+		_, number, _ = strings.Cut(c.Attach, ".")
+		stream, err = c.goOn(ctx, c.Attach)
+	}
 	if err != nil {
 		return err
 	}
 	defer stream.Close()
 	stop := context.AfterFunc(ctx, func() { stream.Close() })
 	defer stop()
-	s, err := newSession(ctx, stream, c.Attach)
+	s, err := newSession(ctx, stream, number)
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.Addr, err)
 	}
@@ -209,7 +216,12 @@ func (c *Cmd) copyOut(ctx context.Context, to *os.File, f *client.Fid) error {
 	return c.lost(err)
 }
 
-func (c *Cmd) lost(err error) error { return fmt.Errorf("%s: connection lost: %w", c.Addr, err) }
+func (c *Cmd) lost(err error) error {
+	if c.Attach != "" {
+		return fmt.Errorf("%s: command %s: somebody else goes on with it, or the connection is lost: %w", c.Addr, c.Attach, err)
+	}
+	return fmt.Errorf("%s: connection lost: %w", c.Addr, err)
+}
 
 // startError says why a command could not be started, with a shell's status.
 // 9P2000.L carries only a number, so the words are in the conversation's status.
@@ -243,6 +255,15 @@ func (s *session) leave(ctx context.Context, c *Cmd, tty bool, std [3]*os.File) 
 	if err := s.ctlf(ctx, "detach\n"); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(std[1], s.number)
+	f, err := s.root.WalkOpen(ctx, p9.OREAD, fileLeft)
+	if err != nil {
+		return err
+	}
+	defer f.Clunk(ctx)
+	name, err := io.ReadAll(&reader{ctx: ctx, f: f})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(std[1], "%s.%s\n", name, s.number)
 	return err
 }

@@ -75,7 +75,8 @@ func TestRefused(t *testing.T) {
 		{door.Want{Service: door.Export}, Config{Export: tree, Command: "date"}, `no the key is not for service "export"`},
 		{door.Want{Service: door.Dial, Arg: "unix!/nosuch"}, Config{Restrict: true}, `no the key is not for service "dial"`},
 		{door.Want{Service: door.Dial, Arg: "unix!/nosuch"}, Config{}, "no dial unix!/nosuch: "},
-		{door.Want{Service: door.CPU, User: "nosuch"}, Config{}, "no this is user "},
+		{door.Want{Service: door.CPU, User: "nosuch"}, Config{}, "no user "},
+		{door.Want{Service: door.Attach, Arg: "nosuch.0"}, Config{Restrict: true}, `no the key is not for service "attach"`},
 	} {
 		near, served := serve(t, c.want, c.cfg)
 		said, _ := io.ReadAll(near)

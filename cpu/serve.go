@@ -49,7 +49,7 @@ type Config struct {
 // (ns.Privileged); what still runs then is ended.
 func Serve(ctx context.Context, c *door.Conn, cfg Config) error {
 	defer c.Close()
-	if c.Want.Service != door.CPU && (cfg.Command != "" || cfg.Restrict && c.Want.Service == door.Dial) {
+	if c.Want.Service != door.CPU && (cfg.Command != "" || cfg.Restrict && (c.Want.Service == door.Dial || c.Want.Service == door.Attach)) {
 		err := fmt.Errorf("the key is not for service %.20q", c.Want.Service)
 		c.Refuse(err)
 		return err
@@ -59,6 +59,8 @@ func Serve(ctx context.Context, c *door.Conn, cfg Config) error {
 		return serveCommands(ctx, c, cfg)
 	case door.Dial:
 		return serveDial(ctx, c)
+	case door.Attach:
+		return serveAttach(ctx, c)
 	case door.Plan9:
 		return servePlan9(ctx, c, cfg)
 	case door.Export:
@@ -92,16 +94,18 @@ func serveCommands(ctx context.Context, c *door.Conn, cfg Config) error {
 		}
 	}()
 	fs := execfs.New(execfs.Config{Start: s.start, KillOnClose: true, Env: append(os.Environ(), "objtype="+runtime.GOARCH)})
+	tree := &commands{FS: fs}
+	tree.tree = srv.New(tree) // one for all streams: its limits are the caller's
 	defer func() {
 		mux.Close()
+		tree.close()
 		fs.Close()
 		s.close()
 		if cfg.Reap != nil {
 			cfg.Reap()
 		}
 	}()
-	commands := srv.New(fs) // one for all streams: its limits are the caller's
-	err = door.Serve(mux, func(stream net.Conn) { commands.ServeConn(ctx, stream) })
+	err = door.Serve(mux, func(stream net.Conn) { tree.tree.ServeConn(ctx, stream) })
 	if errors.Is(context.Cause(ctx), errNoSpace) {
 		return errNoSpace
 	}

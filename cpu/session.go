@@ -20,6 +20,7 @@ type session struct {
 	ctl  *client.Fid
 	arch string // of the far side
 
+	root   *client.Fid
 	number string // the conversation's
 }
 
@@ -57,7 +58,7 @@ func converse(ctx context.Context, stream io.ReadWriteCloser, number string) (s 
 	}
 	ctl, err := root.WalkOpen(ctx, p9.ORDWR, at...)
 	if err != nil && number != "" {
-		return nil, fmt.Errorf("no command %s was left there: %w", number, err)
+		return nil, errNotLeft
 	}
 	if err != nil {
 		return nil, err
@@ -72,7 +73,7 @@ func converse(ctx context.Context, stream io.ReadWriteCloser, number string) (s 
 	if err != nil {
 		return nil, err
 	}
-	return &session{conn: cc, dir: dir, ctl: ctl, number: name}, nil
+	return &session{conn: cc, root: root, dir: dir, ctl: ctl, number: name}, nil
 }
 
 func (s *session) open(ctx context.Context, name string, mode p9.Mode) (*client.Fid, error) {

@@ -37,8 +37,8 @@ type Export struct {
 	Dial func(ctx context.Context, aname string) (net.Conn, error)
 }
 
-// errCommand refuses those whose key is for a command.
-var errCommand = errors.New("the key is for a command, not for files")
+// ErrCommand refuses those whose key is for a command.
+var ErrCommand = errors.New("the key is for a command, not for files")
 
 // Serve gives a caller the tree that it wants, until it hangs up or ctx ends. It closes c.
 func (e *Export) Serve(ctx context.Context, c *door.Conn) error {
@@ -49,8 +49,8 @@ func (e *Export) Serve(ctx context.Context, c *door.Conn) error {
 		return err
 	}
 	if c.Peer.Command != "" {
-		c.Refuse(errCommand)
-		return errCommand
+		c.Refuse(ErrCommand)
+		return ErrCommand
 	}
 	serve, done, err := e.tree(ctx, c.Want.Arg)
 	if err != nil {

@@ -47,7 +47,7 @@ func TestCpuLeave(t *testing.T) {
 		t.Errorf("%q, %v", b, err)
 	}
 	n.gone(cpud.Process.Pid) // all that was kept for it
-	if out, err := n.command("cpu", "-a", number).CombinedOutput(); err == nil || !strings.Contains(string(out), "no command "+number+" was left there") {
+	if out, err := n.command("cpu", "-a", number).CombinedOutput(); err == nil || !strings.Contains(string(out), "no such command was left there") {
 		t.Errorf("%q, %v", out, err)
 	}
 }

@@ -277,5 +277,5 @@ func TestCpuTerminalPrograms(t *testing.T) {
 	})
 	see("ready>")
 	keys("exit 3", "Enter")
-	waitFor(t, f.ctx, func() bool { return len(processes(f.nine)) == 1 })
+	waitFor(t, f.ctx, func() bool { return len(processes(f.nine)) == 2 }) // cpud and its listener
 }

@@ -39,17 +39,18 @@ var layers = []struct {
 	{"ns/cmd/*", "srv srv/p9 srv/client srv/*fs ns ns/cluster rc/bin"},
 
 	{"factotum", "srv srv/p9 factotum/sshkey factotum/capfs"},
-	{"factotum/auth", "srv/p9 srv/client factotum/sshkey factotum/psk"},
+	{"factotum/auth", "srv srv/p9 srv/client factotum/sshkey factotum/psk"},
 	{"factotum/authtest", ""},
 	{"factotum/users", "factotum/auth factotum/sshkey"},
 	{"factotum/capfs", "srv srv/p9"},
 	{"factotum/psk", ""},
+	{"factotum/proof", ""},
 	{"factotum/sshkey", ""},
 	{"factotum/cmd/*", "srv srv/p9 srv/client factotum factotum/auth factotum/sshkey"},
 
 	{"exportfs", "srv srv/p9 exportfs/door"},
 	{"exportfs/aan", ""},
-	{"exportfs/door", "srv srv/p9 srv/client exportfs/aan factotum/auth factotum/sshkey factotum/users"},
+	{"exportfs/door", "srv srv/p9 srv/client exportfs/aan factotum/auth factotum/capfs factotum/proof factotum/sshkey factotum/users"},
 	{"exportfs/trees", "srv srv/p9 srv/client srv/*fs exportfs"},
 	{"exportfs/cmd/*", "srv srv/p9 srv/client srv/*fs ns factotum/auth factotum/users exportfs exportfs/aan exportfs/door exportfs/trees"},
 

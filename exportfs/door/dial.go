@@ -133,7 +133,7 @@ func ask(ctx context.Context, c io.ReadWriteCloser, w Want) (text string, err er
 
 // answer reads the answer.
 func answer(c io.ReadWriteCloser) (text string, err error) {
-	line, err := readLine(c)
+	line, err := ReadLine(c)
 	if err != nil {
 		return "", fmt.Errorf("no door of ninespace answers there: %w", p9.Fact(err))
 	}

@@ -34,6 +34,7 @@ const (
 	CPU    = "cpu"    // run commands; Arg is ""
 	Export = "export" // a tree; Arg is its name
 	Dial   = "dial"   // a connection from there; Arg is a dial string
+	Attach = "attach" // 9P with the session that has a command that was left; Arg is SESSION.N
 )
 
 // A Want is what a caller wants of the far side.
@@ -125,8 +126,8 @@ func (c *Conn) Dialled() *Conn {
 // Mux begins to multiplex the stream.
 func (c *Conn) Mux() (*yamux.Session, error) { return mux(c.ReadWriteCloser, c.dialled) }
 
-// readLine reads a line and not a byte more: what follows belongs to others.
-func readLine(r io.Reader) (string, error) {
+// ReadLine reads a line and not a byte more: what follows belongs to others.
+func ReadLine(r io.Reader) (string, error) {
 	var b [1]byte
 	var line []byte
 	for len(line) < maxLine {

@@ -35,19 +35,16 @@ type Options struct {
 type Listener struct {
 	net.Listener
 	o      Options
-	conf   *tls.Config // nil for a Unix socket, and Plan 9's door
+	key    *key // nil for a Unix socket, and Plan 9's door
+	cert   *tls.Certificate
 	plan9  bool
 	done   func()        // the key's
 	places chan struct{} // of those who are not yet known
 	aan    aan.Server    // what TLS connections carry
 }
 
-// maxStrangers is how many may be about to say who they are, and maxSessions how many
-// connections somebody who has may have.
-const (
-	maxStrangers = 100
-	maxSessions  = 1000
-)
+// maxStrangers is how many may be about to say who they are.
+const maxStrangers = 100
 
 // Listen opens a door at a dial string.
 func Listen(addr string, o Options) (*Listener, error) {
@@ -55,19 +52,17 @@ func Listen(addr string, o Options) (*Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Listener{o: o, done: func() {}, places: make(chan struct{}, maxStrangers), aan: aan.Server{Config: aan.Config{Keep: o.Keep}, Max: maxSessions}}
+	l := &Listener{o: o, done: func() {}, places: make(chan struct{}, maxStrangers), aan: carrier(o.Keep)}
 	if network != "unix" {
 		keys, done, err := findKeys(context.Background(), o.Key, true)
 		if err != nil {
 			return nil, fmt.Errorf("announce %s: %w", addr, err)
 		}
-		cert, err := auth.Wrap(keys[0].signer, keys[0].pub)
-		if err != nil {
+		l.key, l.done = &keys[0], done
+		if l.cert, err = auth.Wrap(l.key.signer, l.key.pub); err != nil {
 			done()
 			return nil, fmt.Errorf("announce %s: %w", addr, err)
 		}
-		// Whose the key may be is asked when it is known which user is wanted.
-		l.conf, l.done = auth.Config(cert, func(*sshkey.Public) error { return nil }), done
 		host, port, err := net.SplitHostPort(address)
 		if err != nil {
 			return nil, fmt.Errorf("announce %s: %w", addr, err)
@@ -100,6 +95,8 @@ func (l *Listener) Close() error {
 	return err
 }
 
+var errStrangers = errors.New("too many callers who have not said who they are")
+
 // ErrLeft says that a caller hung up before it had said anything, or that it only goes on
 // with what it had begun: there is nothing to do.
 var ErrLeft = errors.New("hung up")
@@ -116,7 +113,7 @@ func (l *Listener) Admit(ctx context.Context, raw net.Conn) (*Conn, error) {
 	}
 	if err != nil {
 		raw.Close()
-		if errors.Is(err, io.EOF) {
+		if left(err) {
 			return nil, ErrLeft
 		}
 		return nil, err
@@ -124,61 +121,52 @@ func (l *Listener) Admit(ctx context.Context, raw net.Conn) (*Conn, error) {
 	return c, nil
 }
 
+// left tells of an error that it is somebody's having hung up.
+func left(err error) bool { return errors.Is(err, io.EOF) }
+
 func (l *Listener) admit(ctx context.Context, raw net.Conn) (*Conn, error) {
 	select {
 	case l.places <- struct{}{}:
 		defer func() { <-l.places }()
 	default:
-		return nil, errors.New("too many callers who have not said who they are")
+		return nil, errStrangers
 	}
 	if l.plan9 {
 		return l.admitPlan9(ctx, raw)
 	}
-	deadline(raw, greetLimit)
-	if l.conf == nil {
+	if l.key == nil {
+		deadline(raw, greetLimit)
 		u, err := peerUser(raw)
 		if err != nil {
 			return nil, err
 		}
 		return admitUnix(raw, u)
 	}
-	c := tls.Server(raw, l.conf)
-	if err := c.HandshakeContext(ctx); err != nil {
-		return nil, fmt.Errorf("TLS: %w", err)
-	}
-	w, err := readWant(c)
-	if err != nil {
-		return nil, err
-	}
-	cs := c.ConnectionState()
-	pub, err := auth.PeerKey(&cs)
-	if err != nil {
-		return nil, err
-	}
+	return admitTLS(ctx, raw, serverTLS(l.cert), &l.aan, func(c *tls.Conn, w Want) (Peer, error) {
+		cs := c.ConnectionState()
+		pub, err := auth.PeerKey(&cs)
+		if err != nil {
+			return Peer{}, err
+		}
+		return l.whose(pub, w, raw.RemoteAddr().String())
+	})
+}
+
+// whose says whom a key lets in that was proved at an address.
+func (l *Listener) whose(pub *sshkey.Public, w Want, addr string) (Peer, error) {
 	var from netip.Addr
-	if a, err := netip.ParseAddrPort(raw.RemoteAddr().String()); err == nil {
+	if a, err := netip.ParseAddrPort(addr); err == nil {
 		from = a.Addr()
 	}
 	u, g, err := l.o.Users.Key(w.User, pub, from, time.Now())
 	if err != nil {
-		refuse(c, "key", auth.ErrNotAuthorized.Error()) // a stranger learns nothing of who there is
-		return nil, fmt.Errorf("user %.64q, key %s: %w", w.User, pub.Fingerprint(), err)
+		return Peer{}, fmt.Errorf("user %.64q, key %s: %w", w.User, pub.Fingerprint(), err)
 	}
-	p := Peer{User: u.Name, Key: pub.Fingerprint(), Addr: raw.RemoteAddr().String(), Command: g.Command, Restrict: g.Restrict}
-	// Each link is let in by itself, and carries on what the same caller wanted.
-	if _, err := io.WriteString(c, "ok\n"); err != nil {
-		return nil, err
-	}
-	deadline(raw, 0)
-	s, err := l.aan.Accept(ctx, c, u.Name+" "+p.Key+" "+w.String())
-	if s == nil || err != nil {
-		return nil, err
-	}
-	return &Conn{ReadWriteCloser: s, Want: w, Peer: p}, nil
+	return Peer{User: u.Name, Key: pub.Fingerprint(), Addr: addr, Command: g.Command, Restrict: g.Restrict}, nil
 }
 
 func readWant(c io.ReadWriter) (Want, error) {
-	line, err := readLine(c)
+	line, err := ReadLine(c)
 	if err != nil {
 		return Want{}, err
 	}
@@ -205,7 +193,7 @@ func admitUnix(raw net.Conn, u *user.User) (*Conn, error) {
 		return nil, err
 	}
 	if w.User != "" && w.User != u.Username {
-		err := fmt.Errorf("user %s cannot be %.64q on a unix socket", u.Username, w.User)
+		err := fmt.Errorf("user %s cannot be %.64q here", u.Username, w.User)
 		refuse(raw, "no", err.Error())
 		return nil, err
 	}
@@ -228,14 +216,17 @@ func peerUser(c net.Conn) (*user.User, error) {
 
 // Stdio is the far side's end where somebody else has let the caller in, sshd or a Listener
 // in another process: rwc leads to the caller. line is what it wants, or "" where that is to be
-// read first.
+// read first; ErrLeft says that nothing came.
 func Stdio(rwc io.ReadWriteCloser, line string) (*Conn, error) {
 	var w Want
 	var err error
 	if line != "" {
 		w, err = ParseWant(line)
 	} else {
-		w, err = readWant(rwc)
+		deadline(rwc, greetLimit) // of a socket; who comes by ssh is let in
+		if w, err = readWant(rwc); left(err) {
+			err = ErrLeft
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -246,7 +237,7 @@ func Stdio(rwc io.ReadWriteCloser, line string) (*Conn, error) {
 	}
 	c := &Conn{ReadWriteCloser: rwc, Want: w, Peer: Peer{User: u.Username}}
 	if w.User != "" && w.User != u.Username && w.User != u.Uid {
-		err := fmt.Errorf("this is user %s and not %.64q", u.Username, w.User)
+		err := fmt.Errorf("user %s cannot be %.64q here", u.Username, w.User)
 		c.Refuse(err)
 		return nil, err
 	}

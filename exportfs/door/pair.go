@@ -8,16 +8,24 @@ import (
 
 // Pair makes a stream with one end to use here and one, a descriptor, for another process.
 func Pair() (net.Conn, *os.File, error) {
-	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	ends, err := pair()
 	if err != nil {
-		return nil, nil, os.NewSyscallError("socketpair", err)
-	}
-	ours, theirs := os.NewFile(uintptr(fds[0]), "socket"), os.NewFile(uintptr(fds[1]), "socket")
-	defer ours.Close()
-	c, err := net.FileConn(ours)
-	if err != nil {
-		theirs.Close()
 		return nil, nil, err
 	}
-	return c, theirs, nil
+	defer ends[0].Close()
+	c, err := net.FileConn(ends[0])
+	if err != nil {
+		ends[1].Close()
+		return nil, nil, err
+	}
+	return c, ends[1], nil
+}
+
+// pair makes a stream with both ends for other processes.
+func pair() (ends [2]*os.File, err error) {
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return ends, os.NewSyscallError("socketpair", err)
+	}
+	return [2]*os.File{os.NewFile(uintptr(fds[0]), "socket"), os.NewFile(uintptr(fds[1]), "socket")}, nil
 }

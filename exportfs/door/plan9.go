@@ -49,6 +49,8 @@ func ListenPlan9(ctx context.Context, addr string, o Options) (*Listener, error)
 	return l, nil
 }
 
+var errSlow = errors.New("the caller takes too long")
+
 // plan9Key finds out whether factotum is there and has the key, before anybody asks for it.
 func plan9Key(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, answerLimit)
@@ -68,26 +70,29 @@ func plan9Key(ctx context.Context) error {
 
 // admitPlan9 lets in who proves to be somebody that the machine's file of users names.
 func (l *Listener) admitPlan9(ctx context.Context, raw net.Conn) (*Conn, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, plan9Limit, errors.New("the caller takes too long"))
+	ctx, cancel := context.WithTimeoutCause(ctx, plan9Limit, errSlow)
 	defer cancel()
 	f, err := auth.Dial(ctx, "")
 	if err != nil {
 		return nil, fmt.Errorf("factotum: %w", err)
 	}
 	defer f.Close()
-	c, info, err := f.Plan9Server(ctx, raw)
+	r, err := f.Plan9Talk(ctx)
 	if err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			err = cause
-		}
-		return nil, err
+		raw.Close()
+		return nil, fmt.Errorf("p9any: %w", err)
 	}
-	u, err := l.o.Users.Name(info.Suid, info.Dom)
+	defer r.Close()
+	return admitPlan9(ctx, raw, r, func(i *auth.Info) (Peer, error) { return l.named(i, raw.RemoteAddr().String()) })
+}
+
+// named says whom somebody is let in as whom factotum names.
+func (l *Listener) named(i *auth.Info, addr string) (Peer, error) {
+	u, err := l.o.Users.Name(i.Suid, i.Dom)
 	if err != nil {
-		c.Close()
-		return nil, fmt.Errorf("%.64q@%.64q: %w", info.Suid, info.Dom, err)
+		return Peer{}, fmt.Errorf("%.64q@%.64q: %w", i.Suid, i.Dom, err)
 	}
-	return &Conn{ReadWriteCloser: c, Want: Want{Service: Plan9, User: u.Name}, Peer: Peer{User: u.Name, Addr: raw.RemoteAddr().String()}}, nil
+	return Peer{User: u.Name, Addr: addr}, nil
 }
 
 // DialPlan9 goes in at such a door, as a user of its domain ("" is whoever factotum has a

@@ -21,6 +21,7 @@ import (
 	"sync"
 	"syscall"
 
+	"ninespace/srv"
 	"ninespace/srv/client"
 	"ninespace/srv/p9"
 )
@@ -37,13 +38,13 @@ type Factotum struct {
 // Dial connects to the factotum at a dial string, or to the one posted as "factotum"
 // where that is "".
 func Dial(ctx context.Context, dialstring string) (*Factotum, error) {
+	var c *client.Conn
+	var err error
 	if dialstring == "" {
-		dialstring = "factotum"
-		if err := Ours(dialstring); err != nil {
-			return nil, err
-		}
+		c, err = DialOwn(ctx, "factotum")
+	} else {
+		c, err = client.Dial(ctx, dialstring, nil)
 	}
-	c, err := client.Dial(ctx, dialstring, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -55,25 +56,35 @@ func Dial(ctx context.Context, dialstring string) (*Factotum, error) {
 	return &Factotum{conn: c, root: root}, nil
 }
 
-// Ours tells whether nobody else can have posted what a dial string names, if it names something
-// in the caller's directory of posted servers: what is told by a factotum is believed, and
-// it is told passwords. Other dial strings are the user's own choice.
-func Ours(name string) error {
+// DialOwn connects to a server, and if that is one in the caller's directory of posted servers,
+// nobody else can have posted it there: what is told by a factotum is believed, and it is
+// told passwords. Other dial strings are the user's own choice.
+func DialOwn(ctx context.Context, name string) (*client.Conn, error) {
 	dir := p9.Namespace()
 	network, sock, err := p9.ParseDial(name, "564")
 	if err != nil || network != "unix" || filepath.Dir(sock) != filepath.Clean(dir) {
-		return nil // for who dials to say
+		return client.Dial(ctx, name, nil)
 	}
 	fi, err := os.Lstat(dir)
+	if err == nil {
+		st, ok := fi.Sys().(*syscall.Stat_t)
+		if !fi.IsDir() || fi.Mode().Perm()&0o022 != 0 || ok && !own(st.Uid) {
+			return nil, fmt.Errorf("%s: %s is not a directory of yours alone", name, dir)
+		}
+	}
+	conn, err := client.DialStream(ctx, name, "564")
 	if err != nil {
-		return nil // for who dials to say
+		return nil, err
 	}
-	st, ok := fi.Sys().(*syscall.Stat_t)
-	if !fi.IsDir() || fi.Mode().Perm()&0o022 != 0 || ok && st.Uid != 0 && st.Uid != uint32(os.Geteuid()) {
-		return fmt.Errorf("%s: %s is not a directory of yours alone", name, dir)
+	// It may have been another directory by then.
+	if uid, ok := srv.PeerOf(conn); !ok || !own(uid) {
+		conn.Close()
+		return nil, fmt.Errorf("%s: %s has another user's server", name, sock)
 	}
-	return nil
+	return client.New(ctx, conn, nil)
 }
+
+func own(uid uint32) bool { return uid == 0 || uid == uint32(os.Geteuid()) }
 
 // Close ends the connection and its conversations.
 func (f *Factotum) Close() error { return f.conn.Close() }
@@ -104,10 +115,10 @@ func (e *NeedKeyError) Error() string {
 	return "factotum has no key: " + e.Template
 }
 
-// A shortError is the reply toosmall.
-type shortError int
+// A ShortError is the reply toosmall: how long what came from the other party has to be.
+type ShortError int
 
-func (e shortError) Error() string { return fmt.Sprintf("message is shorter than %d bytes", int(e)) }
+func (e ShortError) Error() string { return fmt.Sprintf("message is shorter than %d bytes", int(e)) }
 
 const maxReply = 64<<10 + 16
 
@@ -136,7 +147,7 @@ func (f *Factotum) open(ctx context.Context) (*RPC, error) {
 const maxIdle = 4
 
 // Once is a conversation in which a message is written and one is read, such as that of a
-// signature. It takes two round trips, one more the first time.
+// signature. It takes a round trip, one more the first time.
 func (f *Factotum) Once(ctx context.Context, attrs string, msg []byte) ([]byte, error) {
 	f.mu.Lock()
 	var r *RPC
@@ -178,12 +189,7 @@ func (r *RPC) do(ctx context.Context, verb string, data []byte) ([]byte, error) 
 		req = req[:len(verb)]
 	}
 	defer clear(req)
-	if n, err := r.fid.Write(ctx, req, 0); err != nil {
-		return nil, fmt.Errorf("factotum: %w", err)
-	} else if n != len(req) {
-		return nil, fmt.Errorf("factotum: %w", io.ErrShortWrite)
-	}
-	n, err := r.fid.Read(ctx, r.buf, 0)
+	n, err := r.fid.Ask(ctx, req, r.buf)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("factotum: %w", err)
 	}
@@ -199,7 +205,7 @@ func (r *RPC) do(ctx context.Context, verb string, data []byte) ([]byte, error) 
 		return nil, &NeedKeyError{string(rest), string(word) == "badkey"}
 	case "toosmall":
 		if n, err := strconv.Atoi(string(rest)); err == nil {
-			return nil, shortError(n)
+			return nil, ShortError(n)
 		}
 	case "error":
 		return nil, errors.New(string(rest))
@@ -277,6 +283,15 @@ func attr(tuple, name string) string {
 
 const maxMessage = 8 << 10 // of a protocol that is proxied
 
+// A Talk is a conversation with factotum, wherever that is: an RPC, or one that somebody else
+// has for us.
+type Talk interface {
+	Read(ctx context.Context) ([]byte, error)
+	Write(ctx context.Context, p []byte) error
+	Info(ctx context.Context) (*Info, error)
+	Close()
+}
+
 // Proxy authenticates over a stream by a protocol such as p9any, as auth_proxy of auth(2)
 // does. It reads not a byte more of the stream than the protocol has.
 func (f *Factotum) Proxy(ctx context.Context, stream io.ReadWriter, attrs string) (*Info, error) {
@@ -285,6 +300,10 @@ func (f *Factotum) Proxy(ctx context.Context, stream io.ReadWriter, attrs string
 		return nil, err
 	}
 	defer r.Close()
+	return proxy(ctx, stream, r)
+}
+
+func proxy(ctx context.Context, stream io.ReadWriter, r Talk) (*Info, error) {
 	for {
 		b, err := r.Read(ctx)
 		switch {
@@ -301,7 +320,7 @@ func (f *Factotum) Proxy(ctx context.Context, stream io.ReadWriter, attrs string
 		var in []byte
 		for {
 			err := r.Write(ctx, in)
-			short, ok := err.(shortError)
+			short, ok := err.(ShortError)
 			if !ok {
 				if err != nil && err != ErrDone {
 					return nil, err

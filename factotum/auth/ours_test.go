@@ -1,9 +1,12 @@
 package auth
 
 import (
+	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -45,5 +48,47 @@ func TestDialOurs(t *testing.T) {
 		if !dial(open) {
 			t.Error("somebody else's is not refused")
 		}
+	}
+}
+
+// TestDialOther: nor is one that another user serves in a directory of one's own, as it may be
+// by the time that it is dialled.
+func TestDialOther(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to be somebody else")
+	}
+	dir, err := os.MkdirTemp("/tmp", "9o.")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	type listening struct {
+		net.Listener
+		error
+	}
+	made := make(chan listening)
+	go func() {
+		runtime.LockOSThread() // for good: the thread is another user's, and goes with this
+		if _, _, no := syscall.RawSyscall(syscall.SYS_SETRESUID, 54321, 54321, 54321); no != 0 {
+			made <- listening{error: no}
+			return
+		}
+		l, err := net.Listen("unix", filepath.Join(dir, "factotum"))
+		made <- listening{l, err}
+	}()
+	l := <-made
+	if l.error != nil {
+		t.Fatal(l.error)
+	}
+	defer l.Close()
+	if err := os.Chmod(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("NAMESPACE", dir)
+	if _, err := Dial(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "another user's server") {
+		t.Error(err)
 	}
 }

@@ -64,7 +64,7 @@ func (a *Afid) Write(ctx context.Context, p []byte, _ int64) (int, error) {
 	}
 	a.in = append(a.in, p...)
 	err := a.rpc.Write(ctx, a.in)
-	if _, short := err.(shortError); short {
+	if _, short := err.(ShortError); short {
 		return len(p), nil
 	}
 	a.in = nil

@@ -21,19 +21,37 @@ const pskIdentity = "p9secret"
 // users.Policy.Name; the secret is gone. Factotum needs a key with proto=dp9ik and dom=.
 // If it fails, or ctx ends before it is done, conn is closed.
 func (f *Factotum) Plan9Server(ctx context.Context, conn net.Conn) (*psk.Conn, *Info, error) {
-	return f.plan9(ctx, conn, "proto=p9any role=server", psk.Server)
+	r, err := f.Plan9Talk(ctx)
+	if err != nil {
+		conn.Close()
+		return nil, nil, fmt.Errorf("p9any: %w", err)
+	}
+	defer r.Close()
+	return Plan9Server(ctx, conn, r)
+}
+
+// Plan9Talk begins the conversation of a server by which Plan9Server lets a client in.
+func (f *Factotum) Plan9Talk(ctx context.Context) (*RPC, error) {
+	return f.Start(ctx, "proto=p9any role=server")
+}
+
+// Plan9Server is Factotum.Plan9Server by a conversation that was begun; it is not closed.
+func Plan9Server(ctx context.Context, conn net.Conn, r Talk) (*psk.Conn, *Info, error) {
+	return plan9(ctx, conn, func() (*Info, error) { return proxy(ctx, conn, r) }, psk.Server)
 }
 
 // Plan9Client goes in at such a door, as the user of the key that factotum has for the
 // server's domain, or that attrs, such as user= or dom=, ask for.
 func (f *Factotum) Plan9Client(ctx context.Context, conn net.Conn, attrs string) (*psk.Conn, *Info, error) {
-	return f.plan9(ctx, conn, strings.TrimSpace("proto=p9any role=client "+attrs), psk.Client)
+	return plan9(ctx, conn, func() (*Info, error) {
+		return f.Proxy(ctx, conn, strings.TrimSpace("proto=p9any role=client "+attrs))
+	}, psk.Client)
 }
 
-func (f *Factotum) plan9(ctx context.Context, conn net.Conn, attrs string,
+func plan9(ctx context.Context, conn net.Conn, prove func() (*Info, error),
 	secure func(ctx context.Context, conn net.Conn, identity string, key []byte) (*psk.Conn, error)) (*psk.Conn, *Info, error) {
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
-	info, err := f.Proxy(ctx, conn, attrs)
+	info, err := prove()
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -61,7 +62,7 @@ func (f *Factotum) Certificate(ctx context.Context, fp string) (*tls.Certificate
 // nobody looks at that: s is asked for nothing but handshakes.
 func Wrap(s crypto.Signer, pub *sshkey.Public) (*tls.Certificate, error) {
 	now := time.Now()
-	t := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: pub.Fingerprint()}, NotBefore: now.Add(-24 * time.Hour), NotAfter: now.Add(24 * 365 * time.Hour)}
+	t := &x509.Certificate{SerialNumber: new(big.Int).SetBytes(newSerial()), Subject: pkix.Name{CommonName: pub.Fingerprint()}, NotBefore: now.Add(-24 * time.Hour), NotAfter: now.Add(24 * 365 * time.Hour)}
 	if pub.Cert != nil {
 		t.ExtraExtensions = []pkix.Extension{{Id: certOID(), Value: pub.Blob}}
 	}
@@ -76,13 +77,43 @@ func Wrap(s crypto.Signer, pub *sshkey.Public) (*tls.Certificate, error) {
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: s}, nil
 }
 
+const serialSize = 16
+
+// newSerial makes a serial number, positive and of serialSize bytes.
+func newSerial() []byte {
+	b := make([]byte, serialSize)
+	rand.Read(b)
+	b[0] = b[0]&0x3f | 0x40
+	return b
+}
+
+// Renew gives a certificate of Wrap another serial number, at random: by that a client that
+// signs for it does so now. Nobody looks at what signs the certificate.
+func Renew(cert *tls.Certificate) (*tls.Certificate, error) {
+	old, err := x509.ParseCertificate(cert.Certificate[0])
+	if err != nil {
+		return nil, err
+	}
+	der := bytes.Clone(cert.Certificate[0])
+	i := bytes.Index(der, old.SerialNumber.Bytes())
+	if i < 0 || len(old.SerialNumber.Bytes()) != serialSize {
+		return nil, errors.New("not a certificate of ours")
+	}
+	copy(der[i:], newSerial())
+	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: cert.PrivateKey}, nil
+}
+
 // PeerKey is the key that a TLS peer proved to have, with its OpenSSH certificate where
 // it showed one for that key.
 func PeerKey(cs *tls.ConnectionState) (*sshkey.Public, error) {
 	if len(cs.PeerCertificates) == 0 {
 		return nil, errors.New("the peer has shown no key")
 	}
-	leaf := cs.PeerCertificates[0]
+	return KeyOf(cs.PeerCertificates[0])
+}
+
+// KeyOf is the key of a peer's certificate, which it has proved to have.
+func KeyOf(leaf *x509.Certificate) (*sshkey.Public, error) {
 	key, err := sshkey.New(leaf.PublicKey)
 	if err != nil {
 		return nil, err

@@ -108,14 +108,18 @@ func (b *Broker) hash(u *srv.User, p []byte) error {
 	if len(p) != HashSize {
 		return p9.NewError(syscall.EINVAL, "a hash has 20 bytes")
 	}
+	b.remember(p)
+	return nil
+}
+
+func (b *Broker) remember(hash []byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.expire()
 	if len(b.caps) == maxCaps {
 		b.caps = slices.Delete(b.caps, 0, 1)
 	}
-	b.caps = append(b.caps, capability{[HashSize]byte(p), time.Now()})
-	return nil
+	b.caps = append(b.caps, capability{[HashSize]byte(hash), time.Now()})
 }
 
 // expire forgets what is too old.
@@ -142,6 +146,23 @@ func (b *Broker) use(ctx context.Context, u *srv.User, p []byte, start func(ctx 
 	}
 	b.logf("capuse by " + from + ": became " + srv.Quote(to))
 	return nil
+}
+
+// Grant makes a capability with which from becomes to.
+func (b *Broker) Grant(from, to string) string {
+	c, hash := New(from, to)
+	b.remember(hash)
+	return c
+}
+
+// Use uses a capability up that from shows, and gives whom he becomes by it. The error says
+// no more than that it is none.
+func (b *Broker) Use(from, capability string) (to string, err error) {
+	err = b.use(context.Background(), &srv.User{Name: from}, []byte(capability), func(_ context.Context, _, name string) error {
+		to = name
+		return nil
+	})
+	return to, err
 }
 
 // take uses a hash up.

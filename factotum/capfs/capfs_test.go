@@ -7,13 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -24,12 +22,9 @@ import (
 	"ninespace/srv/srvtest"
 )
 
-// TestMain is also the processes of other users: a door, and one that writes to a file
-// of a broker at a socket.
+// TestMain is also the processes of other users, which write to files of a broker at a socket.
 func TestMain(m *testing.M) {
 	switch {
-	case len(os.Args) == 2 && os.Args[1] == "door":
-		check(door())
 	case len(os.Args) == 3 && os.Args[1] == "write":
 		c, err := client.Dial(context.Background(), os.Args[2], nil)
 		check(err)
@@ -66,50 +61,6 @@ func write(c *client.Conn, name string, b []byte) error {
 		return err
 	}
 	_, err = f.Write(ctx, b, 0)
-	return err
-}
-
-// door takes each line of a stranger's for a capability, until one is good; what follows
-// is for the session. It tries to be more than it may, too.
-func door() error {
-	conn := os.NewFile(3, "conn")
-	nc, err := net.FileConn(os.NewFile(4, "caps"))
-	if err != nil {
-		return err
-	}
-	caps, err := client.New(context.Background(), nc, nil)
-	if err != nil {
-		return err
-	}
-	if err := write(caps, "caphash", make([]byte, HashSize)); err == nil {
-		return errors.New("a door writes hashes")
-	}
-	if err := syscall.Setuid(0); err == nil {
-		return errors.New("a door is root")
-	}
-	in := bufio.NewReader(conn)
-	for {
-		line, err := in.ReadString('\n')
-		if err != nil {
-			return err
-		}
-		line = strings.TrimSuffix(line, "\n")
-		if err := write(caps, "capuse", []byte(line)); err != nil {
-			fmt.Fprintf(conn, "refused\n")
-			continue
-		}
-		if err := write(caps, "capuse", []byte(line)); err == nil {
-			return errors.New("used twice")
-		}
-		fmt.Fprintf(conn, "welcome\n")
-		break
-	}
-	stream := os.NewFile(5, "stream")
-	go func() {
-		io.Copy(stream, in)
-		syscall.Shutdown(5, syscall.SHUT_WR)
-	}()
-	_, err = io.Copy(conn, stream)
 	return err
 }
 
@@ -318,83 +269,18 @@ func TestUse(t *testing.T) {
 	}
 }
 
-// TestAdmit: a stranger's connection is with a process that may nothing, and when that has
-// a capability, with one that is the user.
-func TestAdmit(t *testing.T) {
-	prog := exe(t)
-	srvtest.CheckFiles(t)
-	srvtest.CheckGoroutines(t)
+// TestGrant: a process's own broker, with no server between.
+func TestGrant(t *testing.T) {
 	b := NewBroker(Config{})
-	who := map[string]uint32{"glenda": 54340, "eve": 54341}
-	session := func(to string) (*exec.Cmd, error) {
-		uid, ok := who[to]
-		if !ok {
-			return nil, users.ErrUnknown
-		}
-		cmd := exec.Command("/bin/sh", "-c", "read x; id -u; id -g; id -G; echo $x; exit 4")
-		made(uid).As(cmd)
-		return cmd, nil
+	c := b.Grant("none", "glenda")
+	if to, err := b.Use("eve", c); err == nil || to != "" {
+		t.Errorf("another's: %q", to)
 	}
-	admit := func(say func(conn net.Conn, r *bufio.Reader)) error {
-		t.Helper()
-		ours, theirs, err := pair()
-		if err != nil {
-			t.Fatal(err)
-		}
-		conn, err := net.FileConn(ours)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ours.Close()
-		door := exec.Command(prog, "door")
-		made(54342).As(door)
-		done := make(chan error, 1)
-		ctx, cancel := context.WithTimeout(t.Context(), srvtest.Patience)
-		defer cancel()
-		go func() {
-			err := b.Admit(ctx, Admission{Conn: theirs, Door: door, From: "54342", Session: session})
-			done <- err
-		}()
-		conn.SetDeadline(time.Now().Add(srvtest.Patience))
-		say(conn, bufio.NewReader(conn))
-		conn.Close()
-		return <-done
+	c = b.Grant("none", "glenda")
+	if to, err := b.Use("none", c); err != nil || to != "glenda" {
+		t.Errorf("%q, %v", to, err)
 	}
-	line := func(conn net.Conn, r *bufio.Reader, text, want string) {
-		t.Helper()
-		fmt.Fprintf(conn, "%s\n", text)
-		if got, err := r.ReadString('\n'); got != want+"\n" {
-			t.Errorf("%s: %q, %v", text, got, err)
-		}
-	}
-	grant := func(from, to string) string {
-		c, h := New(from, to)
-		if err := b.hash(srv.NewUser("", 0), h); err != nil {
-			t.Fatal(err)
-		}
-		return c
-	}
-	err := admit(func(conn net.Conn, r *bufio.Reader) {
-		line(conn, r, "54342@glenda@guess", "refused")
-		line(conn, r, grant("54343", "glenda"), "refused")
-		line(conn, r, grant("54342", "mallory"), "refused")
-		line(conn, r, grant("54342", "glenda"), "welcome")
-		line(conn, r, "hello", "54340")
-		rest, err := io.ReadAll(r)
-		if string(rest) != "54340\n54340 54399\nhello\n" {
-			t.Errorf("%q, %v", rest, err)
-		}
-	})
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() != 4 {
-		t.Errorf("the session's end: %v", err)
-	}
-	if err := admit(func(net.Conn, *bufio.Reader) {}); err == nil {
-		t.Error("nobody came, and all is well")
-	}
-	if err := admit(func(conn net.Conn, r *bufio.Reader) {
-		line(conn, r, grant("54342", "eve"), "welcome")
-	}); err == nil {
-		t.Error("the session's status is lost") // sh: exit 4 after the end of its input
+	if to, err := b.Use("none", c); err == nil || to != "" {
+		t.Errorf("again: %q", to)
 	}
 }

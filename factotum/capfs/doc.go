@@ -16,6 +16,5 @@
 // that, and the process was in a stranger's hands until then: Config.Start starts a new
 // one instead, as the user (users.User.As), and the write returns when it has, or has not.
 //
-// Admit is the whole of a door made of that: a process without rights has the stranger's
-// connection and authenticates him, and the one that serves him starts as him.
+// Broker.Grant and Use are for a process that authenticates and is the broker too: door.Guard.
 package capfs

@@ -66,7 +66,7 @@ func (o *options) parse(args []string) (*flag.FlagSet, error) {
 	fs.StringVar(&o.patterns, "P", "", "export what `patternfile` says")
 	fs.BoolVar(&o.Own, "N", false, "with the root from here")
 	fs.BoolVar(&o.Leave, "f", false, "leave the command running")
-	fs.StringVar(&o.Attach, "a", "", "go on with command `number`")
+	fs.StringVar(&o.Attach, "a", "", "go on with `command`")
 	fs.BoolVar(&o.label, "l", false, "mark lines by their node")
 	fs.BoolVar(&o.install, "i", false, "install nine at ssh's host")
 	fs.BoolVar(&o.verbose, "v", false, "say what is done")
@@ -145,8 +145,8 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	if o.plan9 && (o.Leave || o.Attach != "" || o.install || o.Own || o.nsfile != "" || o.Key != "") {
 		return fmt.Errorf("%w: -9 goes with none of -a, -f, -i, -k, -n and -N", flag.ErrHelp)
 	}
-	if (o.Leave || o.Attach != "") && o.idle == 0 {
-		return errors.New("-f and -a need a connection that is kept: $cpuidle")
+	if o.Leave && o.idle == 0 {
+		return errors.New("-f needs a connection that is kept: $cpuidle")
 	}
 	addrs, err := nodes(o.list)
 	if err != nil {

@@ -7,7 +7,7 @@ cpu - run a command on another node, with your files along
 
 # SYNOPSIS
 
-	nine cpu [-9NRfilv] [-a number] [-h addr,...] [-u user] [-J addr] [-k key] [-d dir] [-e var] [-n nsfile] [-r tree] [-P file] [[-c] cmd [arg ...]]
+	nine cpu [-9NRfilv] [-a command] [-h addr,...] [-u user] [-J addr] [-k key] [-d dir] [-e var] [-n nsfile] [-r tree] [-P file] [[-c] cmd [arg ...]]
 
 # DESCRIPTION
 
@@ -73,8 +73,10 @@ The options are:
 	-c cmd     run cmd; all that follows is its arguments. Without -c too
 	-d dir     start in dir of the far side's name space
 	-e var     set a variable of the command's environment, to its value here or, as
-	           name=value, to that one; may be repeated. TERM, LANG, LC_* and TZ are
-	           always set. $objtype is the far side's kind of processor
+	           name=value, to that one; may be repeated. Everybody here can see
+	           name=value, as all of a command line: a secret goes by its name alone.
+	           TERM, LANG, LC_* and TZ are always set. $objtype is the far side's kind of
+	           processor
 	-n nsfile  build the command's name space with the namespace(6) lines of
 	           this file of yours; a line that cannot be applied is an
 	           error and the command does not run
@@ -88,10 +90,13 @@ The options are:
 	           does not have. If its processor is of another kind, programs and
 	           libraries (/usr, /bin, /lib) stay its own, with your /$objtype/bin
 	           before its /bin
-	-f         start the command, print its number and leave it running. What it
-	           writes waits in a pipe or its terminal, which can become full
-	-a number  go on with a command that was left, from the same name space and with
-	           the same -h, -u, -J, -k, -r, -R and -P. If cpu is killed, or its terminal goes, the
+	-f         start the command, print what it is called and leave it running. What it
+	           writes waits in a pipe or its terminal, which can become full. Its files at
+	           /mnt/term stay those of here, its input does not end with a cpu -a, and it ends when this machine has not been
+	           heard of for an hour, or ends the connection that is kept
+	-a command go on with a command that was left, from here or from any other machine, as
+	           the same user there. If somebody goes on with it already, he is let go of:
+	           the last who comes has it. If cpu is killed, or its terminal goes, the
 	           command is left again; when it ends its status is cpu's
 	-l         mark lines by their node even if it is one
 	-i         at ssh!host, first put nine there, as ~/.local/lib/ninespace/nine, if it is
@@ -114,6 +119,11 @@ A program of yours on another machine, and a question to all of them:
 
 	nine cpu -h 'ssh!lab' -i -N ./analyse data
 	nine cpu -h 'n[1-8]' uptime
+
+A long build, left at one desk and gone on with at another:
+
+	nine cpu -h fast -f make
+	nine cpu -h fast -a x7dkq2mfpa.0
 
 The two outputs apart:
 

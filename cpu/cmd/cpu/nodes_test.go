@@ -72,3 +72,18 @@ func TestCommandFlag(t *testing.T) {
 		}
 	}
 }
+
+// TestEnv: a variable goes by its name alone, so that its value is in no command line.
+func TestEnv(t *testing.T) {
+	t.Setenv("TOKEN", "a secret")
+	o := new(options)
+	if _, err := o.parse([]string{"-e", "TOKEN", "-e", "NOSUCHVARIABLE", "-e", "A=b=c", "-e", "EMPTY=", "true"}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"TOKEN=a secret", "A=b=c", "EMPTY="}; !slices.Equal(o.Env, want) {
+		t.Errorf("%q", o.Env)
+	}
+	if _, err := new(options).parse([]string{"-e", "=x", "true"}); err == nil {
+		t.Error("a variable without a name")
+	}
+}

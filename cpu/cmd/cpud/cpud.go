@@ -13,7 +13,6 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
-	"time"
 
 	"ninespace/cpu"
 	"ninespace/exportfs/door"
@@ -48,6 +47,7 @@ func run(ctx context.Context, std [3]*os.File, args []string, names func() []str
 	fs.DurationVar(&d.door.Keep, "t", 0, "keep a lost caller's session for this `time`")
 	fs.StringVar(&d.nsfile, "n", "", "build name spaces from `nsfile`")
 	one := fs.Bool("i", false, "serve standard input and output")
+	listener := fs.Bool("D", false, "have the callers' connections, for cpud")
 	want := fs.String("w", "", "what the caller wants, a `line`")
 	cfg := cpu.Config{Stderr: std[2]}
 	fs.StringVar(&cfg.Command, "c", "", "run this `command` only")
@@ -60,6 +60,9 @@ func run(ctx context.Context, std [3]*os.File, args []string, names func() []str
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
+	if *listener {
+		return door.None(ctx, d.door.Keep)
+	}
 	if *one {
 		cfg.Engine = func(streams ...io.ReadWriteCloser) (*ns.Session, error) {
 			o := ns.EngineOptions{Namespace: p9.Namespace(), Streams: streams}
@@ -103,6 +106,7 @@ type daemon struct {
 	nsfile string
 	stderr io.Writer
 	self   string
+	tally  door.Tally // of who is served where there is no Guard
 	sessions
 }
 
@@ -114,6 +118,11 @@ func (d *daemon) serve(ctx context.Context, doors []*door.Listener) error {
 	var err error
 	if d.self, err = os.Executable(); err != nil {
 		return err
+	}
+	if door.Guarded() {
+		args := []string{"nine", "cpud", "-D", "-t", d.door.Keep.String()}
+		g := door.Guard{Args: args, Begin: d.start, Start: d.run, Log: d.log}
+		return g.Serve(ctx, doors)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -144,16 +153,20 @@ func (d *daemon) listen(ctx context.Context, l *door.Listener) error {
 			return err
 		}
 		wg.Go(func() {
-			err := d.caller(ctx, l, raw)
-			var exit *exec.ExitError
-			if errors.As(err, &exit) && exit.Exited() || errors.Is(err, door.ErrLeft) || ctx.Err() != nil {
-				return // it has said why itself
-			}
-			if err != nil {
-				fmt.Fprintf(d.stderr, "cpud: %s: %v\n", raw.RemoteAddr(), err)
+			if err := d.caller(ctx, l, raw); err != nil && ctx.Err() == nil {
+				d.log(raw.RemoteAddr().String(), err)
 			}
 		})
 	}
+}
+
+// log tells of a caller who was not served as it should be.
+func (d *daemon) log(addr string, err error) {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.Exited() || errors.Is(err, door.ErrLeft) {
+		return // it has said why itself
+	}
+	fmt.Fprintf(d.stderr, "cpud: %s: %v\n", addr, err)
 }
 
 // caller serves one.
@@ -163,68 +176,55 @@ func (d *daemon) caller(ctx context.Context, l *door.Listener, raw net.Conn) err
 		return err
 	}
 	defer c.Close()
-	cmd, err := d.command(ctx, c)
-	if err != nil {
-		c.Refuse(errors.New("no session can be made"))
-		return err
-	}
-	f, hand, err := descriptor(c)
+	leave, err := d.tally.Enter(c.Peer.User)
 	if err != nil {
 		c.Refuse(err)
 		return err
 	}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = f, f, os.Stderr
-	err = d.start(cmd)
+	defer leave()
+	f, session, err := descriptor(c)
+	if err != nil {
+		c.Refuse(err)
+		return err
+	}
+	wait, err := d.run(ctx, c, f)
 	f.Close()
 	if err != nil {
 		c.Refuse(errors.New("no session can be made"))
-		hand(nil)
+		if session != nil {
+			session.Close()
+		}
 		return err
 	}
-	relayed := make(chan struct{})
-	go func() {
-		hand(c)
-		close(relayed)
-	}()
-	err = d.wait(cmd)
-	// What the session said last is still on its way, to a caller who takes it.
-	if t, ok := c.ReadWriteCloser.(interface{ SetDeadline(time.Time) error }); ok {
-		t.SetDeadline(time.Now().Add(lastWords))
+	if session == nil {
+		c.Close()
+		return wait()
 	}
-	<-relayed
-	return err
+	return c.Carry(session, wait)
 }
 
-// lastWords is how long a caller may take to hear the end of a session.
-const lastWords = 5 * time.Second
+// run starts a session.
+func (d *daemon) run(ctx context.Context, c *door.Conn, stream *os.File) (wait func() error, err error) {
+	cmd, err := d.command(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stream, stream, os.Stderr
+	if err := d.start(cmd); err != nil {
+		return nil, err
+	}
+	return func() error { return d.wait(cmd) }, nil
+}
 
-// descriptor gives a descriptor for a session that leads to its caller, and what copies
-// between the two (or, for nil, does not). A Unix socket is the session's own from then on.
-func descriptor(c *door.Conn) (*os.File, func(*door.Conn), error) {
+// descriptor gives a descriptor for a session that leads to its caller, and what there is to
+// be carried to it, nil where the descriptor is the caller's own, a Unix socket.
+func descriptor(c *door.Conn) (*os.File, net.Conn, error) {
 	if uc, ok := c.ReadWriteCloser.(*net.UnixConn); ok {
 		f, err := uc.File()
-		return f, func(c *door.Conn) {
-			if c != nil {
-				c.Close()
-			}
-		}, err
+		return f, nil, err
 	}
 	nc, theirs, err := door.Pair()
-	if err != nil {
-		return nil, nil, err
-	}
-	return theirs, func(c *door.Conn) {
-		defer nc.Close()
-		if c == nil {
-			return
-		}
-		go func() {
-			io.Copy(nc, c.ReadWriteCloser) // without a copy, if that can
-			nc.(*net.UnixConn).CloseWrite()
-		}()
-		io.Copy(c, nc)
-		c.Close()
-	}, nil
+	return theirs, nc, err
 }
 
 // sessions are those that run. A child that is none of them was left behind by one

@@ -37,6 +37,24 @@ A session is a process of its own that is the user's from its start, with the
 user's groups, and an environment made for the user; what the caller sends is parsed by
 that one. Run by root, cpud serves every user with a shell; run by a user, that user alone.
 
+What strangers send on TCP is read by a process without rights. Run by root, cpud starts it as
+nobody, with no network, no group and no way to get rights again; it has the callers'
+connections, the handshake and what goes over them, and cpud itself reads not a byte of
+a stranger's. Neither the machine's key nor anybody's files are in it: cpud signs one handshake
+for each caller, looks at the proof of that caller's key (which is what TLS has it
+sign, over a certificate that cpud made for this one call), or has the conversation of dp9ik with
+factotum, says by the files above whom that lets in, and gives the process a capability, as
+cap(3) has them, which is good for one session of that user and for a minute. On a Unix
+socket the session itself reads what its caller wants.
+
+Were that process taken over, it would be no user but those who come in meanwhile: it
+could read and change what goes over the connections that it has, those of earlier callers
+too, begin other sessions than they asked for with what they prove, as any user whom
+their keys let in, and pass by from=, which it could for a key that is shown from elsewhere. It could
+not read a file that nobody may read, sign anything but handshakes of this machine's door,
+use a proof or a capability twice, or be a user who does not come. When it is gone so is
+all that.
+
 A caller may want something else than commands: a directory to mount, or a connection
 from here, which is how cpu -J comes through. A key with command= is for that
 command alone, in a name space of which the caller has no say; one with restrict is for
@@ -75,8 +93,9 @@ The options are:
 	-i             serve one session on standard input and output, for whoever
 	               started it, and end. This is what cpu -h ssh!host has sshd run
 
-The flags -w, -c and -R are for cpud itself, which starts sessions with them: what the
-caller wants, the only command, and no terminals.
+The flags -w, -c, -R and -D are for cpud itself, which starts sessions with them: what the
+caller wants, the only command, and no terminals; and the process that has the callers'
+connections.
 
 # EXAMPLES
 
@@ -107,7 +126,8 @@ nine man cpu, nine man execfs, nine man factotum, nine man newns
 # DIAGNOSTICS
 
 A caller that is turned away is told so, and standard error why. Somebody whose key is
-not let in is told no more than that.
+not let in is told no more than that. Whoever has 256 sessions already gets no more; at the door
+of Plan 9, which has no word for that, only standard error says so.
 
 # BUGS
 

@@ -2,6 +2,7 @@ package cpud
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -36,6 +37,9 @@ func session(ctx context.Context, std [3]*os.File, nsfile, want string, cfg cpu.
 	os.Unsetenv("PWD") // where this process is, and no command
 	os.Unsetenv("OLDPWD")
 	c, err := door.Stdio(stdio(std), want)
+	if errors.Is(err, door.ErrLeft) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -89,7 +93,10 @@ func (f files) Close() error {
 
 // command makes the process of a session, which is the caller's user from its start.
 func (d *daemon) command(ctx context.Context, c *door.Conn) (*exec.Cmd, error) {
-	args := []string{"nine", "cpud", "-i", "-w", c.Want.String()}
+	args := []string{"nine", "cpud", "-i"}
+	if c.Want.Service != "" { // else it is for the session to hear
+		args = append(args, "-w", c.Want.String())
+	}
 	if d.nsfile != "" {
 		args = append(args, "-n", d.nsfile)
 	}

@@ -43,8 +43,9 @@ Nothing beyond tree can be reached: symbolic links are given as they are, for th
 importer to follow on its side, ".." ends at tree, and names are looked up by the
 kernel beneath it, however they are renamed meanwhile.
 
-With -i, which is for exportfs itself, it serves one caller on standard input, a
-socket; -w is what that one wants.
+The flags -i, -w and -D are for exportfs itself: with -i it serves one caller on standard
+input, a socket; -w is what that one wants; with -D it has, without any rights, the connections
+of those who call an exportfs of root, as cpud's manual tells.
 
 # EXAMPLES
 

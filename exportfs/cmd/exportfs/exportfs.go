@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"sync"
@@ -33,6 +34,7 @@ type options struct {
 	post     string
 	listen   string
 	one      bool   // serve one caller, on standard input and output
+	listener bool   // have the callers' connections, for another exportfs
 	want     string // what that one wants
 }
 
@@ -49,6 +51,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	f.StringVar(&o.door.Key, "k", "", "`key` of this machine")
 	f.StringVar(&o.door.Users.File, "a", users.File, "who is whom, a `file`")
 	f.BoolVar(&o.one, "i", false, "serve standard input and output")
+	f.BoolVar(&o.listener, "D", false, "have the callers' connections, for exportfs")
 	f.StringVar(&o.want, "w", "", "what the caller wants, a `line`")
 	f.BoolVar(&o.Restricted, "x", false, "no network")
 	if err := srv.Parse(f, args); err != nil {
@@ -81,6 +84,8 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	switch {
+	case o.listener:
+		return door.None(ctx, 0)
 	case o.one:
 		return o.stdio(ctx, std)
 	case o.listen != "":
@@ -147,16 +152,25 @@ func each(ctx context.Context, l net.Listener, serve func(net.Conn)) error {
 	}
 }
 
-// doors lets callers in who have a key.
+// doors lets callers in who have a key. Run by root, it only starts processes: one without
+// rights, which has their connections, and each caller's own.
 func (o *options) doors(ctx context.Context, stderr *os.File) error {
 	l, err := door.Listen(o.listen, o.door)
 	if err != nil {
 		return err
 	}
+	log := func(addr string, err error) {
+		if !errors.Is(err, door.ErrLeft) && ctx.Err() == nil {
+			fmt.Fprintf(stderr, "exportfs: %s: %v\n", addr, err)
+		}
+	}
+	if door.Guarded() {
+		g := door.Guard{Args: []string{"nine", "exportfs", "-D"}, Start: o.become, Log: log}
+		return g.Serve(ctx, []*door.Listener{l})
+	}
 	return each(ctx, l, func(raw net.Conn) {
-		err := o.caller(ctx, l, raw)
-		if err != nil && !errors.Is(err, door.ErrLeft) && ctx.Err() == nil {
-			fmt.Fprintf(stderr, "exportfs: %s: %v\n", raw.RemoteAddr(), err)
+		if err := o.caller(ctx, l, raw); err != nil {
+			log(raw.RemoteAddr().String(), err)
 		}
 	})
 }
@@ -166,12 +180,55 @@ func (o *options) caller(ctx context.Context, l *door.Listener, raw net.Conn) er
 	if err != nil {
 		return err
 	}
-	if os.Geteuid() == 0 {
-		return o.become(ctx, c)
-	}
 	cfg := o.Config // a caller's own
 	cfg.Restricted = cfg.Restricted || c.Peer.Restrict
 	return cfg.Export().Serve(ctx, c)
+}
+
+// become serves a caller by a process that is his, so that what he may do is the kernel's
+// to say.
+func (o *options) become(ctx context.Context, c *door.Conn, stream *os.File) (wait func() error, err error) {
+	if c.Peer.Command != "" {
+		return nil, door.Tell(exportfs.ErrCommand)
+	}
+	u, err := users.Lookup(c.Peer.User)
+	if err != nil {
+		return nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, self)
+	cmd.Args = []string{"nine", "exportfs", "-i", "-r", o.Root}
+	for flag, on := range map[string]bool{"-R": o.ReadOnly, "-x": o.Restricted || c.Peer.Restrict} {
+		if on {
+			cmd.Args = append(cmd.Args, flag)
+		}
+	}
+	want := ""
+	if c.Want.Service != "" { // else it is for the process to hear
+		want = c.Want.String()
+	}
+	for flag, value := range map[string]string{"-P": o.patterns, "-S": o.Server, "-w": want} {
+		if value != "" {
+			cmd.Args = append(cmd.Args, flag, value)
+		}
+	}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stream, stream, os.Stderr
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGTERM}
+	if _, local := c.ReadWriteCloser.(*net.UnixConn); !local || u.Uid != 0 { // else he is at home here already
+		u.As(cmd)
+	}
+	cmd.Dir = "/"
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	return func() error {
+		cmd.Wait() // it says itself what is wrong
+		return nil
+	}, nil
 }
 
 // stdio serves the one whom somebody else has let in.
@@ -183,6 +240,9 @@ func (o *options) stdio(ctx context.Context, std [3]*os.File) error {
 	dc, err := door.Stdio(c, o.want)
 	if err != nil {
 		c.Close()
+		if errors.Is(err, door.ErrLeft) {
+			return nil
+		}
 		return err
 	}
 	return o.Export().Serve(ctx, dc)

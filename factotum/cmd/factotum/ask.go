@@ -11,7 +11,6 @@ import (
 	"golang.org/x/term"
 
 	"ninespace/factotum/auth"
-	"ninespace/srv/client"
 	"ninespace/srv/p9"
 )
 
@@ -59,10 +58,7 @@ func caphash(ctx context.Context, name string, hash []byte) error {
 }
 
 func writeFile(ctx context.Context, name, file string, p []byte) error {
-	if err := auth.Ours(name); err != nil {
-		return err
-	}
-	c, err := client.Dial(ctx, name, nil)
+	c, err := auth.DialOwn(ctx, name)
 	if err != nil {
 		return err
 	}

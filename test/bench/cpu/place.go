@@ -59,14 +59,15 @@ func newPlace(ctx context.Context, b *bench) (*place, error) {
 }
 
 func (p *place) close() {
+	// The daemons first: who keeps a connection to them hears of it.
+	for _, d := range p.daemons {
+		d.Process.Signal(syscall.SIGTERM)
+		d.Wait()
+	}
 	for _, x := range []*proxy{p.cpu, p.ssh} {
 		if x != nil {
 			x.close()
 		}
-	}
-	for _, d := range p.daemons {
-		d.Process.Signal(syscall.SIGTERM)
-		d.Wait()
 	}
 	os.RemoveAll(p.dir)
 }

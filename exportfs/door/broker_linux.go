@@ -1,0 +1,306 @@
+package door
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"ninespace/factotum/auth"
+	"ninespace/factotum/capfs"
+	"ninespace/factotum/sshkey"
+	"ninespace/factotum/users"
+	"ninespace/srv"
+)
+
+// none is whom the listener is as far as capabilities go, Plan 9's name of a user who may
+// nothing.
+const none = "none"
+
+// nobody is the user number of the listener where the machine has no user named so.
+const nobody = 65534
+
+// A Guard is the part of a door that has root's rights: it takes calls and gives them to a
+// process that has none, which speaks with the callers, and starts the sessions of those who
+// have proved to it who they are.
+type Guard struct {
+	// Args are those with which this program runs None. Begin starts it, where the
+	// command's Start alone would not do.
+	Args  []string
+	Begin func(*exec.Cmd) error
+	// Start starts the session of somebody who is known: of c there is Want, but at a Unix
+	// socket, where the session has to read it, and Peer. stream leads to the caller. wait
+	// waits for the session's end.
+	Start func(ctx context.Context, c *Conn, stream *os.File) (wait func() error, err error)
+	// Log is told why somebody was not let in, and how sessions ended that ended badly.
+	Log func(addr string, err error)
+
+	caps  *capfs.Broker
+	tally Tally
+}
+
+// Serve serves those who come through the doors, until parent ends or something fails.
+func (g *Guard) Serve(parent context.Context, doors []*Listener) error {
+	ctx, cancel := context.WithCancelCause(parent)
+	defer cancel(nil)
+	g.caps = capfs.NewBroker(capfs.Config{})
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel(nil)
+	var to *net.UnixConn
+	for _, l := range doors {
+		if to != nil || l.local() {
+			continue
+		}
+		var wait func() error
+		var err error
+		if to, wait, err = g.listener(ctx); err != nil {
+			return fmt.Errorf("the listener: %w", err)
+		}
+		defer to.Close()
+		wg.Go(func() {
+			err := wait()
+			if err == nil {
+				err = errors.New("it has left")
+			}
+			cancel(fmt.Errorf("the listener: %w", err))
+		})
+	}
+	for _, l := range doors {
+		wg.Go(func() {
+			if err := g.accept(ctx, l, to); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	<-ctx.Done()
+	if parent.Err() != nil {
+		return nil
+	}
+	return context.Cause(ctx)
+}
+
+func (l *Listener) local() bool { return l.key == nil && !l.plan9 }
+
+// listener starts the process, and gives what it takes callers from.
+func (g *Guard) listener(ctx context.Context) (*net.UnixConn, func() error, error) {
+	a, b, err := packets()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer b.Close()
+	f, err := b.File()
+	if err != nil {
+		a.Close()
+		return nil, nil, err
+	}
+	defer f.Close()
+	start := func(flags uintptr) (*exec.Cmd, io.ReadCloser, error) {
+		// By that name it is found though nobody may look where it is.
+		cmd := &exec.Cmd{Path: "/proc/self/exe", Args: g.Args}
+		// Of the machine's networks it has none: its callers it is given.
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL, Cloneflags: flags, Credential: somebodyElse()}
+		cmd.Env, cmd.Dir, cmd.ExtraFiles = []string{}, "/", []*os.File{f}
+		said, err := cmd.StderrPipe()
+		switch {
+		case err != nil:
+		case g.Begin != nil:
+			err = g.Begin(cmd)
+		default:
+			err = cmd.Start()
+		}
+		return cmd, said, err
+	}
+	cmd, said, err := start(syscall.CLONE_NEWNET | syscall.CLONE_NEWIPC)
+	if errors.Is(err, syscall.EPERM) { // without CAP_SYS_ADMIN
+		cmd, said, err = start(0)
+	}
+	if err != nil {
+		a.Close()
+		return nil, nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { cmd.Process.Kill() })
+	return a, func() error {
+		defer stop()
+		for in := bufio.NewScanner(said); in.Scan(); { // its own trouble
+			g.Log("listener", errors.New(plain(in.Text())))
+		}
+		io.Copy(io.Discard, said)
+		return cmd.Wait()
+	}, nil
+}
+
+// accept gives a door's callers to the listener. Not a byte of theirs is read here.
+func (g *Guard) accept(ctx context.Context, l *Listener, to *net.UnixConn) error {
+	stop := context.AfterFunc(ctx, func() { l.Close() })
+	defer stop()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for {
+		raw, err := srv.Accept(ctx, l, func(err error) { g.Log(l.Addr().String(), err) })
+		switch {
+		case ctx.Err() != nil:
+			if err == nil {
+				raw.Close()
+			}
+			return nil
+		case err != nil:
+			return err
+		}
+		wg.Go(func() {
+			addr := raw.RemoteAddr().String()
+			defer raw.Close()
+			select {
+			case l.places <- struct{}{}:
+			default:
+				g.Log(addr, errStrangers)
+				return
+			}
+			leave := sync.OnceFunc(func() { <-l.places })
+			defer leave()
+			if l.local() {
+				err = g.local(ctx, raw, leave)
+			} else {
+				err = g.stranger(ctx, l, raw, to, leave)
+			}
+			if err != nil && ctx.Err() == nil {
+				g.Log(addr, err)
+			}
+		})
+	}
+}
+
+// local has a session serve whom the kernel names.
+func (g *Guard) local(ctx context.Context, raw net.Conn, leave func()) error {
+	u, err := peerUser(raw)
+	if err != nil {
+		return err
+	}
+	c := &Conn{ReadWriteCloser: raw, Peer: Peer{User: u.Username, Addr: "unix"}}
+	f, err := raw.(*net.UnixConn).File()
+	if err != nil {
+		return err
+	}
+	wait, err := g.begin(ctx, c, f)
+	f.Close()
+	if err != nil {
+		c.Refuse(err)
+		return err
+	}
+	raw.Close()
+	leave()
+	return wait()
+}
+
+// stranger gives a caller to the listener and answers what that asks about it.
+func (g *Guard) stranger(ctx context.Context, l *Listener, raw net.Conn, to *net.UnixConn, leave func()) error {
+	t := &talk{g: g, l: l, addr: raw.RemoteAddr().String(), leave: leave}
+	what := []byte{0}
+	if !l.plan9 {
+		// A certificate that was never shown before: what a caller signs is for it.
+		cert, err := auth.Renew(l.cert)
+		if err != nil {
+			return err
+		}
+		t.cert = cert.Certificate[0]
+		what = sshkey.AppendBytes(sshkey.AppendBytes(what, t.cert), l.key.pub.Blob)
+	}
+	ours, theirs, err := packets()
+	if err != nil {
+		return err
+	}
+	defer ours.Close()
+	defer theirs.Close()
+	conv, err := theirs.File()
+	if err != nil {
+		return err
+	}
+	defer conv.Close()
+	f, err := raw.(*net.TCPConn).File()
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	err = send(to, what, f, conv)
+	f.Close()
+	conv.Close()
+	theirs.Close()
+	raw.Close()
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { ours.Close() })
+	defer stop()
+	defer t.close()
+	ours.SetDeadline(time.Now().Add(deskLimit))
+	return t.serve(ctx, ours)
+}
+
+// errStart is all that a caller is told of what went wrong.
+var errStart = errors.New("no session can be made")
+
+// begin has a session begin.
+func (g *Guard) begin(ctx context.Context, c *Conn, stream *os.File) (wait func() error, err error) {
+	leave, err := g.tally.Enter(c.Peer.User)
+	if err != nil {
+		g.Log(c.Peer.Addr, err)
+		return nil, err
+	}
+	ended, err := g.Start(ctx, c, stream)
+	if err != nil {
+		leave()
+		g.Log(c.Peer.Addr, err)
+		if errors.As(err, new(told)) {
+			return nil, err
+		}
+		return nil, errStart
+	}
+	return func() error {
+		defer leave()
+		return ended()
+	}, nil
+}
+
+// Guarded tells whether this process is to have a Guard: it runs with root's rights.
+func Guarded() bool { return os.Geteuid() == 0 }
+
+// somebodyElse gives who the listener is to be, nil in a user namespace in which there is
+// nobody but root.
+func somebodyElse() *syscall.Credential {
+	c := &syscall.Credential{Uid: nobody, Gid: nobody, Groups: []uint32{}}
+	if u, err := users.Lookup("nobody"); err == nil && u.Uid != 0 {
+		c.Uid, c.Gid = u.Uid, u.Gid
+	}
+	for file, id := range map[string]uint32{"uid_map": c.Uid, "gid_map": c.Gid} {
+		if text, err := os.ReadFile("/proc/self/" + file); err != nil || !mapped(string(text), id) {
+			return nil
+		}
+	}
+	return c
+}
+
+// mapped tells whether a map of user_namespaces(7) has an id.
+func mapped(text string, id uint32) bool {
+	for line := range strings.Lines(text) {
+		var first, outside, n uint64
+		if k, _ := fmt.Sscan(line, &first, &outside, &n); k == 3 && first <= uint64(id) && uint64(id) < first+n {
+			return true
+		}
+	}
+	return false
+}
+
+// Tell makes an error of Guard.Start one of which the caller is told.
+func Tell(err error) error { return told{err} }
+
+type told struct{ error }
+
+func (t told) Unwrap() error { return t.error }
