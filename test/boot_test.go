@@ -132,7 +132,7 @@ func (m *diskless) imported() {
 func (m *diskless) recovers() {
 	m.Helper()
 	status, code := m.cpu("nine", "9p", "read", "node/status")
-	for _, want := range []string{`step +modules +done`, `step +network +done`, `step +join +done`, `service cpud +running`, `service net +running`} {
+	for _, want := range []string{`step +modules +done`, `step +network +done`, `step +join +done`, `service cpud +running`, `service kernel +running`} {
 		if !regexp.MustCompile(want).MatchString(status) || code != 0 {
 			m.Errorf("status %d has no %s:\n%s", code, want, status)
 		}

@@ -58,7 +58,7 @@ var layers = []struct {
 
 	{"initramfs", "factotum/sshkey"},
 	{"initramfs/node", "srv srv/p9 srv/client srv/netfs factotum/sshkey factotum/users initramfs initramfs/netboot"},
-	{"initramfs/cmd/init", "initramfs/node"},
+	{"initramfs/cmd/init", "doc initramfs/node"},
 	{"initramfs/cmd/initramfs", "srv initramfs"},
 	{"initramfs/netboot", "srv srv/p9 srv/ndb factotum/sshkey"},
 	{"initramfs/vm", "srv factotum/sshkey exportfs/door initramfs"},

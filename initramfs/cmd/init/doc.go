@@ -16,7 +16,8 @@ kernel's modules that the machine's hardware asks for, and later those that the 
 asks for, configures the network, and starts the servers of the node's resources, those
 of nine up, with a cpud for the owner: who has one of the keys in
 /root/.ssh/authorized_keys. All of them are started again when they end, at growing
-intervals. It reaps what others leave.
+intervals: cpud, exec, ram, and as the one service kernel those of proc, dev, env, ipc and
+net. It reaps what others leave.
 
 The kernel's command line may have, quoted as in a shell:
 
