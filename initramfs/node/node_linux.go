@@ -25,6 +25,8 @@ type node struct {
 	public string                  // the key that the node is known by
 	ntp    []string                // servers of the time
 	ether  string                  // of the card that it has its address on
+	six    *six                    // once there was a network card
+	names  [2]names                // servers of names, as IPv4 and 6 have them
 	begun  time.Duration           // when this began, since the machine was started
 	cancel context.CancelCauseFunc // with what is to become of the machine
 
@@ -77,7 +79,7 @@ func Run(ctx context.Context, cfg Config) error {
 		n.startServices(ctx)
 	}
 	if n.do(ctx, "network", n.network) == nil {
-		if len(n.ntp) > 0 { // before certificates are looked at
+		if len(n.timeServers()) > 0 { // before certificates are looked at
 			n.do(ctx, "clock", n.clock)
 		}
 		if n.params.Join != "" {

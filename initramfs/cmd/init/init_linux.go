@@ -36,6 +36,7 @@ const nsfile = "/lib/namespace"
 const (
 	run   = "-n" // the work
 	serve = "-s" // the servers of kernel
+	relay = "-r" // to be between the kernel and the server of the root
 )
 
 // kernel are the servers of what is the kernel's, each with the name that it is posted by.
@@ -83,6 +84,8 @@ func Main(t doc.Table) func(context.Context, [3]*os.File, []string) error {
 			return node.Run(ctx, config())
 		case len(args) == 1 && args[0] == serve:
 			return serveKernel(ctx, std, t)
+		case len(args) == 4 && args[0] == relay:
+			return node.Relay(ctx, std, args[1:])
 		}
 		return errors.New("only a kernel starts init, as its first process")
 	}
