@@ -114,7 +114,7 @@ func commands() []doc.Command {
 		{Name: "graph", Main: graph.Main, Man: graph.Man},
 		{Name: "help", Main: help.Main(t), Man: help.Man},
 		{Name: "import", Main: imp.Main, Man: imp.Man},
-		{Name: "init", Main: boot.Main, Man: boot.Man},
+		{Name: "init", Main: boot.Main(t), Man: boot.Man},
 		{Name: "initramfs", Main: initramfs.Main, Man: initramfs.Man},
 		{Name: "ipcfs", Main: ipcfs.Main, Man: ipcfs.Man},
 		{Name: "man", Main: man.Main(t), Man: man.Man},

@@ -38,7 +38,7 @@ func Create(file string, c Config) (err error) {
 	}
 	switch ext {
 	case ".zst":
-		return compressed(tmp, c, "zstd", "-q", "-c", "-19", "-T0", "--no-check")
+		return compressed(tmp, c, "zstd", "-q", "-c", "-12", "-T0", "--no-check")
 	case ".gz":
 		return compressed(tmp, c, "gzip", "-nc9")
 	}

@@ -18,15 +18,16 @@ import (
 
 // A Config says what is in an image.
 type Config struct {
-	Nine    string   // file of the program
-	Arch    string   // Go's name of the machine's kind: amd64 or arm64
-	Modules string   // directory of the kernel's modules; "" none
-	Need    []string // names of the modules that come along, with all that they need
-	Load    []string // those that are loaded at boot in any case; they come along too
-	NS      string   // namespace(6) lines; "" newns's own
-	Keys    string   // public keys, a line each as in a file NAME.pub, of who may come in as root
-	Signers string   // public keys of who may sign what the node starts later by kexec; "" anything is
-	Files   []Extra  // further files, and ones that stand in the place of the image's own
+	Nine     string   // file of the program
+	Arch     string   // Go's name of the machine's kind: amd64 or arm64
+	Commands string   // file that MakeCommands has made, of commands besides nine's; "" none
+	Modules  string   // directory of the kernel's modules; "" none
+	Need     []string // names of the modules that come along, with all that they need
+	Load     []string // those that are loaded at boot in any case; they come along too
+	NS       string   // namespace(6) lines; "" newns's own
+	Keys     string   // public keys, a line each as in a file NAME.pub, of who may come in as root
+	Signers  string   // public keys of who may sign what the node starts later by kexec; "" anything is
+	Files    []Extra  // further files, and ones that stand in the place of the image's own
 }
 
 // An Extra is a file of this machine, or a directory with all below it, and its name in the
@@ -142,7 +143,7 @@ func (c Config) files() (map[string]entry, error) {
 		}
 		files["etc/ninespace/signers"] = entry{mode: 0o644, data: c.Signers}
 	}
-	if err := c.modules(files); err != nil {
+	if err := errors.Join(c.commands(files), c.modules(files)); err != nil {
 		return nil, err
 	}
 	for _, x := range c.Files {
@@ -191,15 +192,13 @@ func unixPerm(m fs.FileMode) fs.FileMode {
 	return p
 }
 
+// machines are the kinds that there are images for, as an ELF file says them.
+var machines = map[string]uint16{"amd64": machineX86_64, "arm64": machineAARCH64}
+
 // checkProgram refuses a program that could not run in the image.
 func checkProgram(file, arch string) error {
-	var want uint16
-	switch arch {
-	case "amd64":
-		want = machineX86_64
-	case "arm64":
-		want = machineAARCH64
-	default:
+	want, ok := machines[arch]
+	if !ok {
 		return fmt.Errorf("architecture %s: have amd64 and arm64", arch)
 	}
 	f, err := os.Open(file)

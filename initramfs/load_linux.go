@@ -8,22 +8,35 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
 
-// A Loader loads an image's modules into the kernel that runs. It is not for several
-// goroutines at a time.
+// A Loader loads an image's modules into the kernel that runs, several at a time where they
+// do not need one another: some wait for their hardware.
 type Loader struct {
-	dir  string
-	mods map[string]*Module
-	done map[string]error // by module, once tried
+	dir   string
+	mods  map[string]*Module
+	kinds map[string][]pattern // by what is before an alias's colon, if it has one
+
+	mu   sync.Mutex
+	done map[string]*loading // by module, once asked for
+}
+
+// A pattern is a module's alias.
+type pattern struct{ alias, name string }
+
+// loading is a module's being loaded, once.
+type loading struct {
+	once sync.Once
+	err  error
 }
 
 // NewLoader reads the index in dir, which is /lib/modules in an image. An image without
 // modules has a Loader that knows none.
 func NewLoader(dir string) (*Loader, error) {
-	l := &Loader{dir: dir, mods: map[string]*Module{}, done: map[string]error{}}
+	l := &Loader{dir: dir, mods: map[string]*Module{}, kinds: map[string][]pattern{}, done: map[string]*loading{}}
 	b, err := os.ReadFile(filepath.Join(dir, "index"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -34,56 +47,87 @@ func NewLoader(dir string) (*Loader, error) {
 			return nil, fmt.Errorf("%s/index: %q is no module's line", dir, line)
 		}
 		l.mods[m.Name] = m
+		for _, a := range m.Aliases {
+			l.kinds[kind(a)] = append(l.kinds[kind(a)], pattern{a, m.Name})
+		}
 	}
 	return l, nil
 }
 
-// Load loads the named module after those that it needs. One that is there already is fine.
-func (l *Loader) Load(name string) error {
-	name = moduleName(name)
+// kind is what an alias is the name of: "pci", "virtio"; "" for a part of the kernel.
+func kind(alias string) string {
+	before, _, ok := strings.Cut(alias, ":")
+	if !ok {
+		return ""
+	}
+	return before
+}
+
+// Load loads the named modules, each after those that it needs. One that is there already
+// is fine.
+func (l *Loader) Load(names ...string) error {
+	failed := make([]error, len(names))
+	var wg sync.WaitGroup
+	for i, name := range names {
+		wg.Go(func() { failed[i] = l.load(moduleName(name)) })
+	}
+	wg.Wait()
+	return errors.Join(failed...)
+}
+
+func (l *Loader) load(name string) error {
 	m := l.mods[name]
 	if m == nil {
 		return fmt.Errorf("module %s: %w", name, fs.ErrNotExist)
 	}
-	if err, tried := l.done[name]; tried {
-		return err
+	l.mu.Lock()
+	this := l.done[name]
+	if this == nil {
+		this = new(loading)
+		l.done[name] = this
 	}
-	l.done[name] = nil
-	for _, need := range m.Needs {
-		if err := l.Load(need); err != nil {
-			l.done[name] = fmt.Errorf("%s: %w", name, err)
-			return l.done[name]
+	l.mu.Unlock()
+	this.once.Do(func() {
+		if err := l.Load(m.Needs...); err != nil {
+			this.err = fmt.Errorf("%s: %w", name, err)
+			return
 		}
-	}
-	f, err := os.Open(filepath.Join(l.dir, name+".ko"))
-	if err == nil {
-		err = unix.FinitModule(int(f.Fd()), "", 0)
-		f.Close()
-	}
-	if err != nil && !errors.Is(err, unix.EEXIST) {
-		l.done[name] = fmt.Errorf("module %s: %w", name, err)
-	}
-	return l.done[name]
+		f, err := os.Open(filepath.Join(l.dir, name+".ko"))
+		if err == nil {
+			err = unix.FinitModule(int(f.Fd()), "", 0)
+			f.Close()
+		}
+		if err != nil && !errors.Is(err, unix.EEXIST) {
+			this.err = fmt.Errorf("module %s: %w", name, err)
+		}
+	})
+	return this.err
 }
 
-// LoadFor loads each module that is for what alias names, a piece of hardware ("pci:v...")
-// or a part of the kernel ("fs-9p"), and reports how many that were for the first time. Of
-// a module's own name, as the kernel asks for it too, it loads that one.
-func (l *Loader) LoadFor(alias string) (n int, err error) {
-	for name, m := range l.mods {
-		is := name == moduleName(alias)
-		for _, pattern := range m.Aliases {
-			if is {
-				break
-			}
-			is, _ = path.Match(pattern, alias) // none of them has a slash
+// LoadFor loads each module that is for what one of the aliases names, a piece of hardware
+// ("pci:v...") or a part of the kernel ("fs-9p"), and reports how many that were for the
+// first time. Of a module's own name, as the kernel asks for it too, it loads that one.
+func (l *Loader) LoadFor(aliases ...string) (n int, err error) {
+	wanted := map[string]bool{}
+	for _, alias := range aliases {
+		if name := moduleName(alias); l.mods[name] != nil {
+			wanted[name] = true
 		}
-		if _, tried := l.done[name]; is && !tried {
-			n++
-			err = errors.Join(err, l.Load(name))
+		for _, p := range l.kinds[kind(alias)] {
+			if is, _ := path.Match(p.alias, alias); is { // none of them has a slash
+				wanted[p.name] = true
+			}
 		}
 	}
-	return n, err
+	var names []string
+	l.mu.Lock()
+	for name := range wanted {
+		if l.done[name] == nil {
+			names = append(names, name)
+		}
+	}
+	l.mu.Unlock()
+	return len(names), l.Load(names...)
 }
 
 // LoadHardware loads what this machine's hardware wants: each device's modalias file in
@@ -92,21 +136,23 @@ func (l *Loader) LoadHardware() error {
 	if len(l.mods) == 0 {
 		return nil
 	}
+	seen := map[string]bool{}
 	for {
-		found := 0
-		var failed error
+		var aliases []string
 		err := filepath.WalkDir("/sys/devices", func(file string, d fs.DirEntry, err error) error {
 			if err != nil || d.Name() != "modalias" {
 				return nil // devices go at any time
 			}
-			if b, err := os.ReadFile(file); err == nil {
-				n, err := l.LoadFor(strings.TrimSpace(string(b)))
-				found += n
-				failed = errors.Join(failed, err)
+			if b, err := os.ReadFile(file); err == nil && !seen[string(b)] {
+				seen[string(b)] = true
+				aliases = append(aliases, strings.TrimSpace(string(b)))
 			}
 			return nil
 		})
-		if err = errors.Join(err, failed); err != nil || found == 0 {
+		if err != nil {
+			return err
+		}
+		if n, err := l.LoadFor(aliases...); err != nil || n == 0 {
 			return err
 		}
 	}

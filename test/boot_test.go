@@ -132,7 +132,7 @@ func (m *diskless) imported() {
 func (m *diskless) recovers() {
 	m.Helper()
 	status, code := m.cpu("nine", "9p", "read", "node/status")
-	for _, want := range []string{`step +modules +done`, `step +network +done`, `step +join +done`, `service cpud +running`, `service net +running`} {
+	for _, want := range []string{`step +modules +done`, `step +network +done`, `step +join +done`, `service cpud +running`, `service kernel +running`} {
 		if !regexp.MustCompile(want).MatchString(status) || code != 0 {
 			m.Errorf("status %d has no %s:\n%s", code, want, status)
 		}
@@ -173,7 +173,7 @@ func (m *diskless) bootsAgain() {
 			m.Errorf("%s: status %d: %s", line, code, out)
 		}
 	}
-	m.file("ndb", strings.Replace(m.read("ndb"), "quiet", "quiet nine.root=tcp!10.9.0.1!5640", 1))
+	m.file("ndb", strings.Replace(m.read("ndb"), "quiet", "quiet nine.root=tls!10.9.0.1!5641", 1))
 	m.sign("release")
 	if out, code := boot("boot " + manifest + " init=/bin/sh"); code == 0 || !strings.Contains(out, "not what the manifest says") {
 		m.Errorf("another command line: status %d: %s", code, out)
@@ -183,26 +183,31 @@ func (m *diskless) bootsAgain() {
 	key := m.said(`(?s)init: kexec.*init: key (\S+ \S+)`)
 	m.said(`(?s)init: kexec.*init: join: .*was used before`)
 	m.file("home/.ssh/known_hosts", m.addr+" "+key+"\n["+m.addr+"]:17011 "+key+"\n")
+	m.file("node.pub", key+"\n")
 	if line := m.kernelLine(); !strings.Contains(line, "nine.serial=") || !strings.Contains(line, token) {
 		m.Errorf("booted again with %s", line)
 	}
 }
 
-// rooted has the node wait for the server of its root, leave nothing there, and have it again
-// after it was lost.
+// rooted has the node wait for the server of its root, have none of one with another key,
+// leave nothing there, and have it again after it was lost.
 func (m *diskless) rooted() {
 	m.Helper()
-	m.said(`init: root: tcp!10\.9\.0\.1!5640: .*again in`)
-	server := func() (stop func()) {
-		cmd := m.cmd("diskfs", "-l", "tcp!10.9.0.1!5640", "/")
+	m.said(`init: root: tls!10\.9\.0\.1!5641: .*refused; again in`)
+	m.file("users", strings.Fields(m.must(exec.Command("ssh-keygen", "-l", "-f", m.dir+"/node.pub")))[1]+" root\n")
+	server := func(key string) (stop func()) {
+		cmd := m.cmd("exportfs", "-R", "-r", "/", "-l", "tcp!10.9.0.1!5641", "-k", filepath.Join(m.dir, key), "-a", m.dir+"/users")
 		cmd.Stderr = os.Stderr
 		if err := cmd.Start(); err != nil {
 			m.Fatal(err)
 		}
 		return func() { cmd.Process.Kill(); cmd.Wait() }
 	}
-	stop := server()
-	m.said(`init: / is tcp!10\.9\.0\.1!5640`)
+	stop := server("other")
+	m.said(`init: root: tls!10\.9\.0\.1!5641: .*key.*; again in`)
+	stop()
+	stop = server("root")
+	m.said(`init: / is tls!10\.9\.0\.1!5641`)
 	name := "/etc/" + filepath.Base(m.dir) // which is nowhere yet
 	version, err := os.ReadFile("/etc/debian_version")
 	if err != nil {
@@ -216,11 +221,14 @@ func (m *diskless) rooted() {
 		m.Errorf("%s is on the server: %v", name, err)
 	}
 	stop()
-	m.said(`init: root: tcp!10\.9\.0\.1!5640 is lost: `)
-	m.Cleanup(server())
+	m.Cleanup(server("root"))
+	m.said(`init: root: tls!10\.9\.0\.1!5641 is lost: `)
 	m.said(`(?s)is lost.*init: / is `)
 	if out, code := m.cpu("sh", "-c", "cat /etc/debian_version "+name); code != 1 || out != string(version) {
 		m.Errorf("below the root that came again: status %d: %q", code, out)
+	}
+	if out, _ := m.cpu("sh", "-c", "grep -c '^layer ' /proc/1/mounts"); out != "1\n" {
+		m.Errorf("layers in memory: %q, not one", out)
 	}
 }
 

@@ -47,15 +47,17 @@ func newLab(t *testing.T, files ...string) *lab {
 	if err := guest.Build(l.ctx, "ninespace", l.nine); err != nil {
 		t.Fatal(err)
 	}
-	for _, key := range []string{"ca", "release", "other", "home/.ssh/id_ed25519"} {
+	for _, key := range []string{"ca", "release", "other", "root", "home/.ssh/id_ed25519"} {
 		l.must(exec.CommandContext(l.ctx, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", filepath.Join(l.dir, key)))
 	}
+	l.file("known", "[10.9.0.1]:5641 "+l.read("root.pub"))
 	l.file("home/.ssh/known_hosts", "@cert-authority 10.9.0.* "+l.read("ca.pub"))
 	if err := copyFile(l.kernel.BzImage, filepath.Join(l.dir, "boot/kernel")); err != nil {
 		t.Fatal(err)
 	}
 	args := []string{"initramfs", "-o", l.dir + "/boot/node.cpio", "-m", l.kernel.Modules, "-M", "virtio_pci,virtio_net,virtio_rng,9p,9pnet_fd,overlay",
-		"-k", l.home + "/.ssh/id_ed25519.pub", "-s", l.dir + "/release.pub"}
+		"-k", l.home + "/.ssh/id_ed25519.pub", "-s", l.dir + "/release.pub",
+		"-f", l.dir + "/known:/etc/ssh/ssh_known_hosts"}
 	for _, f := range files {
 		args = append(args, "-f", f)
 	}

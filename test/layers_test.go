@@ -58,8 +58,8 @@ var layers = []struct {
 	{"cpu/cmd/*", "srv srv/p9 srv/client srv/*fs ns exportfs exportfs/aan exportfs/door exportfs/trees factotum/auth factotum/users cpu rc/bin"},
 
 	{"initramfs", "factotum/sshkey"},
-	{"initramfs/node", "srv srv/p9 srv/client srv/netfs factotum/sshkey factotum/users initramfs initramfs/netboot"},
-	{"initramfs/cmd/init", "initramfs/node"},
+	{"initramfs/node", "srv srv/p9 srv/client srv/netfs factotum/sshkey factotum/users exportfs exportfs/door initramfs initramfs/netboot"},
+	{"initramfs/cmd/init", "doc initramfs/node"},
 	{"initramfs/cmd/initramfs", "srv initramfs"},
 	{"initramfs/netboot", "srv srv/p9 srv/ndb factotum/sshkey"},
 	{"initramfs/vm", "srv factotum/sshkey exportfs/door initramfs"},

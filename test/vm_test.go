@@ -10,11 +10,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rogpeppe/go-internal/txtar"
+
 	"ninespace/test/guest"
 )
 
-// TestUpVM has up start two nodes in qemu, which cpu reaches and whose roots are in the name
-// space. With NINE_LONG it is three, of which one is killed: the others go on, and it comes
+// TestUpVM types the tutorial: up starts two nodes in qemu, which cpu reaches and whose roots
+// are in the name space. With NINE_LONG it is three, of which one is killed: the others go on, and it comes
 // back under its name.
 func TestUpVM(t *testing.T) {
 	if os.Geteuid() != 0 {
@@ -29,27 +31,41 @@ func TestUpVM(t *testing.T) {
 	if err := guest.Build(ctx, "ninespace", nine); err != nil {
 		t.Fatal(err)
 	}
-	script, n, want := `each() { for vm; do cpu -h $vm rc -c 'nine 9p read dev/sysname; echo'; cat /n/$vm/proc/sys/kernel/hostname; done; }
-each vm1 vm2
-`, "2", "vm1\nvm1\nvm2\nvm2\n"
+	tutorial, err := txtar.ParseFile("testdata/vm/tutvm.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := ""
+	for _, f := range tutorial.Files {
+		if f.Name == "out" {
+			out = string(f.Data)
+		}
+		if err := os.WriteFile(filepath.Join(dir, f.Name), f.Data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	script, n, want := "sh -e ./try", "2", out
 	if os.Getenv("NINE_LONG") != "" {
 		script += `
+each() { for vm; do cpu -h $vm rc -c 'nine 9p read dev/sysname; echo'; cat /n/$vm/proc/sys/kernel/hostname; done; }
+each vm1 vm2 vm3
 for p in /proc/[0-9]*; do case $(tr '\0' ' ' <$p/cmdline) in qemu*nine.name=vm2*) kill -9 ${p#/proc/};; esac; done
 each vm1 vm3
 until cpu -h vm2 rc -c 'nine 9p read dev/sysname; echo'; do sleep .2; done 2>/dev/null
 `
-		n, want = "3", want+"vm1\nvm1\nvm3\nvm3\nvm2\n"
+		n, want = "3", want+"vm1\nvm1\nvm2\nvm2\nvm3\nvm3\nvm1\nvm1\nvm3\nvm3\nvm2\n"
 	}
 	cmd := exec.CommandContext(ctx, nine, "up", "-vm", n, "-c", script)
+	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "SHELL=/bin/sh", "HOME="+dir, "cpuidle=0", "NINE_VM=-a tcg -m 160 -k "+kernel.Image+" -M "+kernel.Modules)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	begun := time.Now()
-	out, err := cmd.Output()
-	if string(out) != want || err != nil {
-		t.Errorf("%v: %q\n%s", err, out, &stderr)
+	got, err := cmd.Output()
+	if string(got) != want || err != nil {
+		t.Errorf("%v: %q, not %q\n%s", err, got, want, &stderr)
 	}
 	t.Logf("%s nodes: %.1f s", n, time.Since(begun).Seconds())
 	if left := processes(nine); len(left) > 0 {

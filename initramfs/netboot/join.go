@@ -62,6 +62,9 @@ var (
 	errNoCA    = errors.New("there is no authority to sign keys")
 )
 
+// errUnsigned is what one who may join is told where that cannot be now.
+var errUnsigned = errors.New("join: the authority does not sign just now; the token is good for another try")
+
 // arm lets a node join, for a time, by a token that its next script has and the file
 // token. s.mu is held.
 func (s *Server) arm(n *node, life time.Duration) error {
@@ -99,7 +102,7 @@ func proof(key [32]byte, words ...string) string {
 	return hex.EncodeToString(m.Sum(nil))
 }
 
-// join does what a request asks for and gives the answer, or ErrJoin. addr is not valid
+// join does what a request asks for and gives the answer, ErrJoin or errUnsigned. addr is not valid
 // for one by the file join.
 func (s *Server) join(request string, addr netip.Addr) (string, error) {
 	from := "the file join"
@@ -114,8 +117,8 @@ func (s *Server) join(request string, addr netip.Addr) (string, error) {
 		s.mu.Unlock()
 		return "", ErrJoin
 	}
-	k := n.token.key
-	n.token.used, n.token.text, n.token.key = true, "", [32]byte{}
+	tok, k := n.token, n.token.key
+	tok.used, tok.text, tok.key = true, "", [32]byte{} // no other gets in by it meanwhile
 	p, _ := s.db.find(n.machine)
 	names := append([]string{n.ether}, p.entry.Get("dom")...)
 	if p.sys != "" {
@@ -129,8 +132,11 @@ func (s *Server) join(request string, addr netip.Addr) (string, error) {
 		After: uint64(now().Add(-5 * time.Minute).Unix()), Before: uint64(now().Add(certTime).Unix())}
 	cert, err := c.Certify(key, s.cfg.CA, s.cfg.Sign) // may ask factotum
 	if err != nil {
-		s.say(n, "join: %v", err)
-		return "", ErrJoin
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		tok.used, tok.key = false, k
+		s.sayLocked(n, "join: %v", err)
+		return "", errUnsigned
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -257,6 +258,67 @@ func TestOneJoins(t *testing.T) {
 	if in != 1 {
 		t.Errorf("%d joined", in)
 	}
+}
+
+// TestNotSigned: where the authority cannot sign, the token is good for another try, by
+// the same machine or another that knows it.
+func TestNotSigned(t *testing.T) {
+	s := newServer(t, withCA(t))
+	sign := s.cfg.Sign
+	s.cfg.Sign = func([]byte) ([]byte, error) { return nil, errors.New("factotum is away") }
+	s.mu.Lock()
+	err := s.arm(s.nodes[node1], time.Minute)
+	s.mu.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, key := s.tokenOf(s.nodes[node1], true), newKey(t)
+	if _, err := s.join(JoinRequest(node1, token, &key.Public), netip.Addr{}); err == nil || errors.Is(err, ErrJoin) {
+		t.Errorf("not signed: %v", err)
+	}
+	s.says(t, "factotum is away")
+	s.cfg.Sign = sign
+	if _, err := s.join(JoinRequest(node1, token, &key.Public), netip.Addr{}); err != nil {
+		t.Errorf("signed: %v", err)
+	}
+	if _, err := s.join(JoinRequest(node1, token, &key.Public), netip.Addr{}); !errors.Is(err, ErrJoin) {
+		t.Errorf("a second time: %v", err)
+	}
+}
+
+// TestDripping: a server that gives its answer in crumbs holds a node up for as long as a
+// join may take in all.
+func TestDripping(t *testing.T) {
+	srvtest.CheckGoroutines(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n")
+		crumb := time.NewTicker(5 * time.Millisecond)
+		defer crumb.Stop()
+		for range crumb.C {
+			if _, err := c.Write([]byte("x")); err != nil {
+				return
+			}
+		}
+	}()
+	defer func(d time.Duration) { joinTime = d }(joinTime)
+	joinTime = 200 * time.Millisecond
+	key := newKey(t)
+	if _, _, err := Join(t.Context(), fmt.Sprintf("http://%s/join", l.Addr()), node1, "x", &key.Public); err == nil || !strings.Contains(err.Error(), "not done within") {
+		t.Errorf("joined by crumbs: %v", err)
+	}
+	l.Close()
+	<-done
 }
 
 // TestNoAnswer: a server that says nothing holds a node up no longer than it wants.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"ninespace/factotum/sshkey"
 )
@@ -40,20 +41,34 @@ func JoinAnswer(answer, token string, key *sshkey.Public) (cert, ca *sshkey.Publ
 }
 
 // Join has a node join by HTTP, at the address that came with the token (nine.join=).
-// It asks once: a token is good for one answer. The error is ErrJoin if the server will
-// have none of it, which it will not another time either.
+// It asks once, and for half a minute at most: a token is good for one answer. The error is
+// ErrJoin if the server will have none of it, which it will not another time either.
 func Join(ctx context.Context, at, ether, token string, key *sshkey.Public) (cert, ca *sshkey.Public, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, joinTime, fmt.Errorf("not done within %v", joinTime))
+	defer cancel()
 	r, _, err := visit(ctx, "POST", at, JoinRequest(ether, token, key))
 	if err != nil {
 		if st := (*status)(nil); errors.As(err, &st) && st.code == 403 {
 			err = ErrJoin
 		}
+		err = because(ctx, err)
 		return nil, nil, fmt.Errorf("join %s: %w", at, err)
 	}
 	defer r.Close()
 	text, err := io.ReadAll(io.LimitReader(r, maxBody))
 	if err != nil {
-		return nil, nil, fmt.Errorf("join %s: %w", at, err)
+		return nil, nil, fmt.Errorf("join %s: %w", at, because(ctx, err))
 	}
 	return JoinAnswer(string(text), token, key)
+}
+
+// joinTime is how long a join may take in all.
+var joinTime = 30 * time.Second
+
+// because gives why ctx has ended in place of what that led to.
+func because(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
 }

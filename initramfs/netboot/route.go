@@ -26,6 +26,9 @@ func (w *web) answer(a *ask) error {
 	}
 	if post {
 		text, err := s.join(a.body, w.from)
+		if errors.Is(err, errUnsigned) {
+			return w.text(a, 500, err.Error()+"\n")
+		}
 		if err != nil {
 			return w.text(a, 403, err.Error()+"\n")
 		}

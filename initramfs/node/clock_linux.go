@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,7 +18,7 @@ import (
 // one: nine.ntp=, or what DHCP says. One message asks, one answers.
 func (n *node) clock(ctx context.Context) error {
 	var failed error
-	for _, server := range n.ntp {
+	for _, server := range n.timeServers() {
 		off, err := sntp(ctx, server)
 		if err != nil {
 			failed = errors.Join(failed, fmt.Errorf("%s: %w", server, err))
@@ -31,6 +32,16 @@ func (n *node) clock(ctx context.Context) error {
 		return nil
 	}
 	return failed
+}
+
+// timeServers are the machine's own, or else those that the network has named.
+func (n *node) timeServers() []string {
+	if n.params.NTP != "" {
+		return strings.Split(n.params.NTP, ",")
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.ntp
 }
 
 // sntpTime is how long a server may take.

@@ -65,6 +65,7 @@ func isnt(s string, others ...string) uintptr {
 // Init is the first process: it never returns. argv starts the process that does the
 // work; should that end, it is started again.
 func Init(argv []string) {
+	first := bootTime()
 	if err := mountAll(); err != nil {
 		fmt.Fprintf(os.Stderr, "init: %v\n", err)
 	}
@@ -92,7 +93,7 @@ func Init(argv []string) {
 	again := time.Second
 	for {
 		begun := time.Now()
-		pid, err := startChild(argv)
+		pid, err := startChild(argv, first)
 		if err != nil {
 			fmt.Fprintf(os.Stderr, "init: %s: %v\n", argv[0], err)
 		} else {
@@ -116,11 +117,13 @@ func Init(argv []string) {
 		}
 		time.Sleep(again)
 		again = min(2*again, time.Minute)
+		first = bootTime()
 	}
 }
 
-func startChild(argv []string) (int, error) {
+func startChild(argv []string, first time.Duration) (int, error) {
 	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d", begun, first))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	if err := cmd.Start(); err != nil {
 		return 0, err

@@ -31,7 +31,7 @@ func (n *node) join(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cert, ca, err := netboot.Join(ctx, n.params.Join, strings.ReplaceAll(n.ether, ":", ""), token, key)
+	cert, ca, err := netboot.Join(ctx, n.params.Join, strings.ReplaceAll(n.card(), ":", ""), token, key)
 	if errors.Is(err, netboot.ErrJoin) {
 		return err
 	}
@@ -39,7 +39,7 @@ func (n *node) join(ctx context.Context) error {
 		return errAgain{err}
 	}
 	n.params.Token = ""
-	err = errors.Join(os.WriteFile(authority, []byte("@cert-authority * "+ca.String()+"\n"), 0o644),
+	err = errors.Join(appendFile(authority, "@cert-authority * "+ca.String()+"\n"),
 		os.WriteFile(hostCert, []byte(netboot.KeyText(cert)+"\n"), 0o644))
 	if err != nil {
 		return err
@@ -51,4 +51,14 @@ func (n *node) join(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// appendFile adds a line to a file, which is made where it is not there.
+func appendFile(name, line string) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(line)
+	return errors.Join(err, f.Close())
 }

@@ -19,16 +19,12 @@ func (n *node) modules(context.Context) error {
 	if err != nil {
 		return err
 	}
+	failed := os.WriteFile("/proc/sys/kernel/modprobe", []byte("/init"), 0)
 	b, err := os.ReadFile(modules + "/load")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	var failed error
-	for name := range strings.FieldsSeq(string(b)) {
-		failed = errors.Join(failed, l.Load(name))
-	}
-	failed = errors.Join(failed, l.LoadHardware())
-	return errors.Join(failed, os.WriteFile("/proc/sys/kernel/modprobe", []byte("/init"), 0))
+	return errors.Join(failed, l.Load(strings.Fields(string(b))...), l.LoadHardware())
 }
 
 // Modprobe is what the kernel starts when it wants a module: it has this program's name

@@ -34,6 +34,14 @@ func (n *node) network(ctx context.Context) error {
 	if ip.Off {
 		return nil
 	}
+	var six *six
+	if ip.DHCP && n.six == nil {
+		if six, err = listen6(); err != nil {
+			n.log.Printf("init: no IPv6: %v", err)
+		} else {
+			defer six.unused(n)
+		}
+	}
 	cards, err := n.cards(ctx, files)
 	if err != nil {
 		return err
@@ -42,8 +50,47 @@ func (n *node) network(ctx context.Context) error {
 		c := config{card: cards[0], addr: ip.Addr, gateway: ip.Gateway, dns: ip.DNS, name: ip.Name, ntp: ip.NTP}
 		return n.configure(ctx, files, c, "")
 	}
-	return n.dhcp(ctx, files, cards)
+	if six != nil {
+		n.six = six
+		go n.watch6(ctx, six, cards)
+	}
+	return n.automatic(ctx, files, cards)
 }
+
+// automatic asks for an address of IPv4 and waits for one of IPv6, whichever comes first. The
+// other is for later.
+func (n *node) automatic(ctx context.Context, files srv.File, cards []net.Interface) error {
+	got := make(chan error, 1)
+	go func() { got <- n.dhcp(ctx, files, cards) }()
+	var ready chan struct{} // never, without IPv6
+	if n.six != nil {
+		ready = n.six.ready
+	}
+	select {
+	case err := <-got:
+		select {
+		case <-ready:
+			got <- err
+		default:
+			return err
+		}
+	case <-ready:
+	}
+	go func() {
+		for <-got != nil && ctx.Err() == nil {
+			select {
+			case <-time.After(dhcpAgain):
+			case <-ctx.Done():
+				return
+			}
+			got <- n.dhcp(ctx, files, cards)
+		}
+	}()
+	return nil
+}
+
+// dhcpAgain is how long after no answer of DHCP a node that has another address asks again.
+const dhcpAgain = 30 * time.Second
 
 // tell writes a line to a file of a tree.
 func tell(ctx context.Context, root srv.File, name, line string) error {
@@ -228,29 +275,26 @@ func (n *node) configure(ctx context.Context, files srv.File, c config, how stri
 			return err
 		}
 	}
-	if len(c.dns) > 0 {
-		var b strings.Builder
-		if c.domain != "" {
-			fmt.Fprintln(&b, "search", c.domain)
-		}
-		for _, d := range c.dns {
-			fmt.Fprintln(&b, "nameserver", d)
-		}
-		if err := os.WriteFile("/etc/resolv.conf", []byte(b.String()), 0o644); err != nil {
-			return err
-		}
+	if err := n.resolver(0, c.dns, strings.Fields(c.domain)); err != nil {
+		return err
 	}
 	if n.params.Name == "" && c.name != "" {
 		if err := setName(c.name); err != nil {
 			return err
 		}
 	}
-	if n.ntp = c.ntp; n.params.NTP != "" {
-		n.ntp = strings.Split(n.params.NTP, ",")
-	}
-	n.ether = c.card.HardwareAddr.String()
+	n.mu.Lock()
+	n.ntp, n.ether = c.ntp, c.card.HardwareAddr.String()
+	n.mu.Unlock()
 	n.log.Printf("init: %s is %v %s", c.card.Name, c.addr, how)
 	return nil
+}
+
+// card is the address of the card that the node has its own on.
+func (n *node) card() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.ether
 }
 
 // mask is a prefix's length as netfs takes it: of the 128 bits that all addresses have.

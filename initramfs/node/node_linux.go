@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -24,6 +25,9 @@ type node struct {
 	public string                  // the key that the node is known by
 	ntp    []string                // servers of the time
 	ether  string                  // of the card that it has its address on
+	six    *six                    // once there was a network card
+	names  [2]names                // servers of names, as IPv4 and 6 have them
+	begun  time.Duration           // when this began, since the machine was started
 	cancel context.CancelCauseFunc // with what is to become of the machine
 
 	mu       sync.Mutex
@@ -40,6 +44,8 @@ type node struct {
 func Run(ctx context.Context, cfg Config) error {
 	// A node's process before this one may have left its services: they are started anew.
 	unix.Kill(-1, unix.SIGKILL)
+	first, _ := strconv.ParseInt(os.Getenv(begun), 10, 64)
+	os.Unsetenv(begun)
 	rooted := rootNumber() > 0
 	if rooted {
 		if err := enterRoot(); err != nil {
@@ -52,7 +58,7 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	n := &node{cfg: cfg, log: NewLog(os.Stderr), cancel: cancel}
+	n := &node{cfg: cfg, log: NewLog(os.Stderr), begun: time.Duration(first), cancel: cancel}
 	if n.params, err = ParseParams(strings.TrimSpace(string(line))); err != nil {
 		n.log.Printf("init: kernel's command line: %v", err)
 	}
@@ -73,7 +79,7 @@ func Run(ctx context.Context, cfg Config) error {
 		n.startServices(ctx)
 	}
 	if n.do(ctx, "network", n.network) == nil {
-		if len(n.ntp) > 0 { // before certificates are looked at
+		if len(n.timeServers()) > 0 { // before certificates are looked at
 			n.do(ctx, "clock", n.clock)
 		}
 		if n.params.Join != "" {

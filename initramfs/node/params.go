@@ -19,6 +19,7 @@ type Params struct {
 	NTP     string        // nine.ntp=: hosts, with commas between, in place of the network's
 	Root    string        // nine.root=: dial string of the file server that has the root
 	Aname   string        // nine.aname=: the tree there
+	Uname   string        // nine.uname=: as whom it is had; default root
 	Token   string        // nine.token=: by which the node joins, once
 	Join    string        // nine.join=: the URL where it does
 	Serial  uint64        // nine.serial=: that of the manifest that was booted
@@ -47,7 +48,7 @@ const defaultWait = 20 * time.Second
 // there is not is an error, others are other programs'. What is right is returned with
 // the error.
 func ParseParams(line string) (Params, error) {
-	p := Params{IP: IP{DHCP: true}, Wait: defaultWait}
+	p := Params{IP: IP{DHCP: true}, Wait: defaultWait, Uname: "root"}
 	words, err := shlex.Split(line)
 	if err != nil {
 		return p, fmt.Errorf("command line %q: %w", line, err)
@@ -85,6 +86,8 @@ func (p *Params) set(key, value string, given bool) (err error) {
 		p.Root = value
 	case "nine.aname":
 		p.Aname = value
+	case "nine.uname":
+		p.Uname = value
 	case "nine.token":
 		p.Token = value
 	case "nine.join":
@@ -93,7 +96,7 @@ func (p *Params) set(key, value string, given bool) (err error) {
 		p.Serial, err = strconv.ParseUint(value, 10, 64)
 	default:
 		if strings.HasPrefix(key, "nine.") {
-			return fmt.Errorf("no such parameter: have nine.name nine.console nine.wait nine.ntp nine.root nine.aname nine.token nine.join nine.serial")
+			return fmt.Errorf("no such parameter: have nine.name nine.console nine.wait nine.ntp nine.root nine.aname nine.uname nine.token nine.join nine.serial")
 		}
 		return nil
 	}

@@ -3,16 +3,13 @@ package node
 import (
 	"context"
 	"net"
-	"os"
-	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// ready says how long the machine's first process has run when somebody can come in: the
-// time that is ours to shorten, and of it what the kernel's modules took.
+// ready says how long it took until somebody can come in: the time that is ours to shorten,
+// and how much of it the kernel's modules were being loaded.
 func (n *node) ready(ctx context.Context) {
 	for {
 		c, err := new(net.Dialer).DialContext(ctx, "tcp", "127.0.0.1:"+cpuPort)
@@ -34,24 +31,22 @@ func (n *node) ready(ctx context.Context) {
 		}
 	}
 	n.mu.Unlock()
-	n.log.Printf("init: ready after %.2f s, of which modules took %.2f s", since1().Seconds(), modules.Seconds())
+	n.log.Printf("init: ready after %.2f s, of which modules took %.2f s", (bootTime() - n.begun).Seconds(), modules.Seconds())
 }
 
 // cpuPort is where cpud listens.
 const cpuPort = "17011"
 
-// since1 is how long ago the first process was started.
-func since1() time.Duration {
-	b, err := os.ReadFile("/proc/1/stat")
+// begun in the environment is when the first process began with the one that it starts, as
+// bootTime gives it. The process itself is as old as the kernel, which finds its hardware in
+// it.
+const begun = "NINE_BEGUN"
+
+// bootTime is how long the machine has run.
+func bootTime() time.Duration {
 	var now unix.Timespec
-	if err != nil || unix.ClockGettime(unix.CLOCK_BOOTTIME, &now) != nil {
+	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &now) != nil {
 		return 0
 	}
-	_, rest, _ := strings.Cut(string(b), ") ") // what is before may have blanks
-	f := strings.Fields(rest)
-	if len(f) < 20 {
-		return 0
-	}
-	ticks, _ := strconv.ParseInt(f[19], 10, 64) // a hundred in a second, to programs
-	return time.Duration(now.Nano()) - time.Duration(ticks)*10*time.Millisecond
+	return time.Duration(now.Nano())
 }

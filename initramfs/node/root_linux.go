@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -14,7 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ninespace/factotum/users"
-	"ninespace/srv/client"
 )
 
 // Where the parts of roots from a file server are, each in a directory of its number:
@@ -52,7 +49,7 @@ func (n *node) root(ctx context.Context) error {
 		n.startServices(ctx) // so that somebody may look at what is wrong
 		return errAgain{fmt.Errorf("%s: %w", n.params.Root, err)}
 	}
-	if err := errors.Join(os.WriteFile(rootNow, []byte(fmt.Sprint(number)), 0o600), enterRoot()); err != nil {
+	if err := os.WriteFile(rootNow, []byte(fmt.Sprint(number)), 0o600); err != nil {
 		return err
 	}
 	n.log.Printf("init: / is %s", n.params.Root)
@@ -91,28 +88,14 @@ func (n *node) watchRoot(ctx context.Context) {
 // rootLook is how often it is looked whether the root's server is there.
 const rootLook = 5 * time.Second
 
-// layered makes the new root and moves it over the old one.
+// layered makes the new root in a directory, which is below, and moves it over the image's.
 func (n *node) layered(ctx context.Context, dir string) (err error) {
-	if strings.Contains(n.params.Aname, ",") {
-		return fmt.Errorf("nine.aname=%s: a comma cannot be in it", n.params.Aname)
+	if strings.Contains(n.params.Aname+n.params.Uname, ",") {
+		return fmt.Errorf("nine.aname=%s nine.uname=%s: a comma cannot be in them", n.params.Aname, n.params.Uname)
 	}
 	ctx, cancel := context.WithTimeout(ctx, rootTime)
 	defer cancel()
-	conn, err := client.DialStream(ctx, n.params.Root, "564")
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	socket, ok := conn.(interface{ File() (*os.File, error) })
-	if !ok {
-		return errors.New("no socket")
-	}
-	file, err := socket.File()
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	base, layer, all := dir+"/base", dir+"/layer", dir+"/all"
+	base, layer, all := below+dir+"/base", below+dir+"/layer", below+dir+"/all"
 	defer func() {
 		if err != nil {
 			for _, d := range []string{all, layer, base} {
@@ -125,83 +108,94 @@ func (n *node) layered(ctx context.Context, dir string) (err error) {
 			return err
 		}
 	}
-	opts := fmt.Sprintf("trans=fd,rfdno=%d,wfdno=%d,version=9p2000.L,msize=%d,access=any,cache=loose,uname=root,aname=%s", file.Fd(), file.Fd(), 1<<20, n.params.Aname)
-	if err := mountIn(ctx, conn, base, opts); err != nil {
-		return fmt.Errorf("mount: %w", err)
+	if err := n.mountRoot(ctx, base); err != nil {
+		return err
 	}
 	if err := unix.Mount("layer", layer, "tmpfs", 0, "mode=755,size=15%"); err != nil {
-		return fmt.Errorf("mount %s: %w", layer, err)
+		return fmt.Errorf("mount the layer's memory: %w", err)
 	}
 	for _, d := range []string{"/upper", "/work"} {
 		if err := os.Mkdir(layer+d, 0o755); err != nil {
 			return err
 		}
 	}
-	opts = fmt.Sprintf("lowerdir=%s,upperdir=%s/upper,workdir=%s/work", base, layer, layer)
+	opts := fmt.Sprintf("lowerdir=%s,upperdir=%s/upper,workdir=%s/work", base, layer, layer)
 	if err := unix.Mount("root", all, "overlay", 0, opts); err != nil {
 		return fmt.Errorf("mount the layer: %w", err)
 	}
-	if err := takeAlong(all, base); err != nil {
+	if err := takeAlong(all, dir+"/base"); err != nil {
 		return err
 	}
-	// setns(2) takes for the root what lies topmost on the first one: a chroot would not
-	// be enough.
-	if err := unix.Mount(all, "/", "", unix.MS_MOVE, ""); err != nil {
-		return fmt.Errorf("move to /: %w", err)
-	}
-	return nil
+	return n.moveRoot(dir)
 }
+
+// below is the image's own root, whatever lies upon it: that of the first process.
+const below = "/proc/1/root"
 
 // rootTime is how long a file server may take to answer.
 const rootTime = 10 * time.Second
 
-// mountIn mounts the server's tree, unless ctx ends first: then the connection is cut, for
-// which the kernel gives up.
-func mountIn(ctx context.Context, conn io.Closer, base, opts string) error {
-	done := make(chan error, 1)
-	go func() { done <- unix.Mount(base, base, "9p", unix.MS_RDONLY|unix.MS_NOSUID, opts) }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		if c, ok := conn.(interface{ CloseWrite() error }); ok {
-			c.CloseWrite()
-		}
-		if c, ok := conn.(interface{ CloseRead() error }); ok {
-			c.CloseRead()
-		}
-		return errors.Join(errors.New("no answer"), <-done)
+// moveRoot has the new root lie upon the image's, in the place of the one that does so now,
+// whose memory is free again when the last of those who run there has ended. setns(2) takes
+// for the root what lies topmost on the first one: a chroot would not be enough. Nobody
+// is started meanwhile.
+func (n *node) moveRoot(dir string) error {
+	for _, s := range n.services {
+		s.mu.Lock()
+		defer s.mu.Unlock()
 	}
+	if err := syscall.Chroot(below); err != nil {
+		return fmt.Errorf("enter the image's root: %w", err)
+	}
+	defer enterRoot()
+	old := rootNumber()
+	if old > 0 {
+		if err := unix.Unmount("/..", unix.MNT_DETACH); err != nil {
+			return fmt.Errorf("take away the old root: %w", err)
+		}
+	}
+	if err := unix.Mount(dir+"/all", "/", "", unix.MS_MOVE, ""); err != nil {
+		return fmt.Errorf("move to /: %w", err)
+	}
+	if old > 0 {
+		for _, d := range []string{"layer", "base"} {
+			unix.Unmount(fmt.Sprintf("%s/%d/%s", roots, old, d), unix.MNT_DETACH)
+		}
+	}
+	return nil
 }
 
 // takeAlong puts into the new root what it needs of this one.
 func takeAlong(all, base string) error {
+	in, err := openInside(all)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
 	for _, f := range takenAlong {
 		b, err := os.ReadFile(f.name)
-		if _, there := os.Stat(all + f.name); err != nil || there == nil && !f.instead {
+		if err != nil || !f.instead && in.has(f.name) {
 			continue
 		}
-		mode := os.FileMode(0o644)
+		mode := uint32(0o644)
 		if f.name == hostKey {
 			mode = 0o600
 		}
-		os.Remove(all + f.name) // a symbolic link, perhaps
-		if err := errors.Join(os.MkdirAll(filepath.Dir(all+f.name), 0o755), os.WriteFile(all+f.name, b, mode)); err != nil {
+		if err := in.write(f.name, b, mode); err != nil {
 			return err
 		}
 	}
-	for _, dir := range []string{"/proc", "/sys", "/dev", "/tmp", "/run", base, self} {
-		if dir != self {
-			if err := os.MkdirAll(all+dir, 0o755); err != nil {
-				return err
-			}
-		}
+	for _, name := range []string{"/proc", "/sys", "/dev", "/tmp", "/run", base, self} {
 		// Of /run not all that is mounted in it: the new root is.
-		if err := unix.Mount(dir, all+dir, "", unix.MS_BIND|unix.MS_REC*isnt(dir, "/run", ""), ""); err != nil {
-			return fmt.Errorf("bind %s: %w", dir, err)
+		if err := in.bind(below+name, name, unix.MS_REC*isnt(name, "/run")); err != nil {
+			return err
 		}
 	}
-	return os.MkdirAll(all+"/root", 0o700)
+	root, err := in.dir("/root")
+	if err != nil {
+		return err
+	}
+	return root.Close()
 }
 
 // enterRoot makes what has been moved over the root this process's root: .. of the root is

@@ -16,7 +16,8 @@ kernel's modules that the machine's hardware asks for, and later those that the 
 asks for, configures the network, and starts the servers of the node's resources, those
 of nine up, with a cpud for the owner: who has one of the keys in
 /root/.ssh/authorized_keys. All of them are started again when they end, at growing
-intervals. It reaps what others leave.
+intervals: cpud, exec, ram, and as the one service kernel those of proc, dev, env, ipc and
+net. It reaps what others leave.
 
 The kernel's command line may have, quoted as in a shell:
 
@@ -30,8 +31,9 @@ The kernel's command line may have, quoted as in a shell:
 	nine.console        a shell on the console at once
 	nine.ntp=hosts      set the clock by one of these, with commas between; default those
 	                    that the network names, or else it is the machine's own
-	nine.root=dialstring nine.aname=tree
-	                    the file server that has the root, and the tree there
+	nine.root=dialstring nine.aname=tree nine.uname=user
+	                    the file server that has the root, the tree there, and as
+	                    whom it is had, default root
 	nine.token=token nine.join=url
 	                    join the cluster, there and by that: see netboot
 	nine.serial=n       of the manifest that this is booted by: boot starts none older
@@ -40,10 +42,21 @@ A node that was given a token has its key certified by it, once it has a network
 token is on the kernel's command line, where everybody can read it, and worth nothing by
 then; one that was used before is refused, and the console says so.
 
+With ip=dhcp IPv6 is had where a router says so: the kernel makes the address, and the
+servers of names are the router's (RDNSS) or, where the router has said that too, those that
+DHCPv6 names. Of IPv4 and IPv6 the first address will do, and the other one comes later.
+
 A node with nine.root has as its root what that server serves by 9P2000.L, on port 564 if
 none is said, and asks for it until it comes. The kernel mounts it, read only, and a layer
 in memory takes what is written: the node leaves nothing anywhere. The node's key, who may
-come in and what it knows of the network stay its own.
+come in and what it knows of the network stay its own. A server's symbolic links are followed
+beneath its tree only.
+
+Of tls!host!port, port 17011 if none is said, both ends show a key, and nobody reads or
+changes what goes between them. There is an exportfs -l, or a cpud. Its key is to be in the
+image's /etc/ssh/ssh_known_hosts or certified by the authority that the node has joined; the
+node's own has to let in as nine.uname there. A server with another key is refused, which the
+console says. Any other server is believed.
 
 What is written goes into memory: the root takes 30 % of it at most, /tmp 15, /dev/shm 5,
 /run 5, a layer above nine.root 15. Then there is no space left, and the node goes on.
@@ -61,7 +74,8 @@ On the console nobody has to log in. The shell is nine rc in the node's name spa
 	/etc/ssh/ssh_host_ed25519_key-cert.pub
 	                       its certificate, once it has joined, and in
 	/etc/ssh/ssh_known_hosts
-	                       the authority by which it knows the others then
+	                       the authority by which it knows the others then, behind what
+	                       the image has there
 	/etc/ninespace/signers who may sign what it boots next: see initramfs
 	/tmp/ns.root.:0        $NAMESPACE of root, where the servers are posted
 
@@ -90,9 +104,13 @@ fails says so and the others go on.
 
 # BUGS
 
-The root's server is believed without a proof. One that goes away takes the files of all
-that runs with it: when it is there again, the services begin anew with a new root.
+A root's server that goes away takes the files of all that runs with it: when it is there
+again, the services begin anew with a new root, and what was written to the layer is gone.
 
-IPv6 is as the kernel does it by itself, and there is no DHCPv6.
+Addresses by DHCPv6, which a router may ask for instead of making one's own, are not had.
+
+A machine's TPM is not used: a node joins by a token or not at all, its key lies in memory
+and is a new one after each boot without an image that has one, and what was booted
+is not measured.
 */
 package boot

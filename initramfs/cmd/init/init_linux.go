@@ -4,8 +4,10 @@ import (
 	"context"
 	_ "embed"
 	"errors"
+	"fmt"
 	"os"
 
+	"ninespace/doc"
 	"ninespace/initramfs/node"
 )
 
@@ -16,13 +18,9 @@ var Man string
 
 // config is what a node runs.
 func config() node.Config {
-	c := node.Config{Console: []string{"newns", "rc", "-i"}}
-	for _, s := range [][]string{{"cpud", "cpud", "-l", "tcp!*!17011"}, {"ram", "ramfs"}, {"proc", "procfs"}, {"dev", "devfs"}, {"exec", "execfs"},
-		{"env", "envfs"}, {"ipc", "ipcfs"}, {"net", "netfs"}} {
-		if len(s) == 2 {
-			s = append(s, "-s", s[0])
-		}
-		c.Services = append(c.Services, s)
+	c := node.Config{
+		Services: [][]string{{"cpud", "cpud", "-l", "tcp!*!17011"}, {"kernel", "init", serve}, {"ram", "ramfs", "-s", "ram"}, {"exec", "execfs", "-s", "exec"}},
+		Console:  []string{"newns", "rc", "-i"},
 	}
 	if _, err := os.Stat(nsfile); err == nil {
 		c.Services[0] = append(c.Services[0], "-n", nsfile)
@@ -34,18 +32,61 @@ func config() node.Config {
 // nsfile is where an image has a name space of its own.
 const nsfile = "/lib/namespace"
 
-// run is the argument by which the first process starts the one that does the work.
-const run = "-n"
+// What the first process has others of this program do.
+const (
+	run   = "-n" // the work
+	serve = "-s" // the servers of kernel
+	relay = "-r" // to be between the kernel and the server of the root
+)
 
-// Main is the command.
-func Main(ctx context.Context, _ [3]*os.File, args []string) error {
-	switch {
-	case os.Getpid() == 1:
-		node.Init([]string{"/init", run})
-	case len(args) == 3 && args[0] == "-q": // the kernel's request for a module
-		return node.Modprobe(args)
-	case len(args) == 1 && args[0] == run && os.Getppid() == 1:
-		return node.Run(ctx, config())
+// kernel are the servers of what is the kernel's, each with the name that it is posted by.
+// As on Plan 9 it is one program that has them: each of its own would take a tenth of a
+// second and 3 MiB of a small machine.
+var kernel = [...][2]string{{"procfs", "proc"}, {"devfs", "dev"}, {"envfs", "env"}, {"ipcfs", "ipc"}, {"netfs", "net"}}
+
+// serveKernel serves until ctx ends, a signal says so, or one of the servers fails.
+func serveKernel(ctx context.Context, std [3]*os.File, t doc.Table) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error)
+	for _, s := range kernel {
+		c, ok := t.Lookup(s[0])
+		if !ok {
+			return fmt.Errorf("%s: no such command", s[0])
+		}
+		go func() {
+			err := c.Main(ctx, std, []string{"-s", s[1]})
+			if err != nil {
+				err = fmt.Errorf("%s: %w", s[0], err)
+			}
+			ended <- err
+		}()
 	}
-	return errors.New("only a kernel starts init, as its first process")
+	var first error
+	for range kernel {
+		if err := <-ended; first == nil {
+			first = err
+		}
+		cancel()
+	}
+	return first
+}
+
+// Main gives the command, which runs others of a table.
+func Main(t doc.Table) func(context.Context, [3]*os.File, []string) error {
+	return func(ctx context.Context, std [3]*os.File, args []string) error {
+		switch {
+		case os.Getpid() == 1:
+			node.Init([]string{"/init", run})
+		case len(args) == 3 && args[0] == "-q": // the kernel's request for a module
+			return node.Modprobe(args)
+		case len(args) == 1 && args[0] == run && os.Getppid() == 1:
+			return node.Run(ctx, config())
+		case len(args) == 1 && args[0] == serve:
+			return serveKernel(ctx, std, t)
+		case len(args) == 4 && args[0] == relay:
+			return node.Relay(ctx, std, args[1:])
+		}
+		return errors.New("only a kernel starts init, as its first process")
+	}
 }

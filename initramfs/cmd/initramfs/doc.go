@@ -22,6 +22,10 @@ The options are:
 	-e file       the program; default this one. It has to be statically linked:
 	              CGO_ENABLED=0 go build
 	-a arch       amd64 or arm64; default this machine's
+	-c commands   what there is beside nine: minimal, the default, is nothing; core is
+	              u-root's core commands in one program, as a busybox; or some of them
+	              by name, with commas between; or the file of an archive that u-root has
+	              made of any: u-root -o file.cpio. What nine or -f has stays
 	-m dir        where the kernel's modules are, /lib/modules/VERSION or any
 	              directory that has them
 	-M list       those of them that come along, with all that they need: names with
@@ -45,6 +49,8 @@ the node's own is made when it boots.
 # EXAMPLES
 
 	nine initramfs -o node.cpio.zst -m /lib/modules/$(uname -r) -k ~/.ssh/id_ed25519.pub
+	nine initramfs -o full.cpio.zst -c core -m /lib/modules/$(uname -r) -k ~/.ssh/id_ed25519.pub
+	CGO_ENABLED=0 GOARCH=arm64 go build && nine initramfs -a arm64 -e nine -c ls,cat -o arm.cpio.gz
 
 # SEE ALSO
 
@@ -58,5 +64,7 @@ list is left out.
 # BUGS
 
 Modules that are compressed need the program that did it here: gzip, xz or zstd.
+
+What -c builds wants Go here and u-root's module, v0.16.0, and takes minutes the first time.
 */
 package initramfs

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 
@@ -28,12 +29,13 @@ const usual = "virtio_pci,virtio_mmio,virtio_net,virtio_blk,virtio_scsi,virtio_r
 	"vsock,vmw_vsock_virtio_transport,tun,veth,bridge,dummy,efivarfs,rtc_cmos,tpm_tis,tpm_crb,i6300esb"
 
 // Main is the command.
-func Main(_ context.Context, std [3]*os.File, args []string) error {
+func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	var c initramfs.Config
 	fs := flag.NewFlagSet("initramfs", flag.ContinueOnError)
 	out := fs.String("o", "", "write `image`")
 	fs.StringVar(&c.Nine, "e", "", "the program's `file`")
 	fs.StringVar(&c.Arch, "a", runtime.GOARCH, "amd64 or arm64")
+	commands := fs.String("c", "minimal", "further `commands`")
 	fs.StringVar(&c.Modules, "m", "", "`directory` of modules")
 	need := fs.String("M", "", "`list` of those that come along")
 	load := fs.String("L", "fuse", "`list` of those to load in any case")
@@ -80,19 +82,49 @@ func Main(_ context.Context, std [3]*os.File, args []string) error {
 	if err := modules(fs, &c, *need, *load); err != nil {
 		return err
 	}
+	if done, err := withCommands(ctx, &c, *commands); err != nil {
+		return err
+	} else {
+		defer done()
+	}
 	if *list {
 		return initramfs.List(std[1], c)
 	}
 	return initramfs.Create(*out, c)
 }
 
+// withCommands fills in where the further commands are: a file that has them, or one that is
+// made of their names and gone when done.
+func withCommands(ctx context.Context, c *initramfs.Config, what string) (done func(), err error) {
+	switch {
+	case what == "minimal":
+		return func() {}, nil
+	case strings.Contains(what, "/") || strings.HasSuffix(what, ".cpio"):
+		c.Commands = what
+		return func() {}, nil
+	}
+	dir, err := os.MkdirTemp("", "commands.")
+	if err != nil {
+		return nil, err
+	}
+	done = func() { os.RemoveAll(dir) }
+	c.Commands = filepath.Join(dir, "commands.cpio")
+	if err := initramfs.MakeCommands(ctx, c.Commands, c.Arch, words(what)...); err != nil {
+		done()
+		return nil, err
+	}
+	return done, nil
+}
+
+// words are what has commas or blanks between.
+func words(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
 // modules fills in which modules come along.
 func modules(fs *flag.FlagSet, c *initramfs.Config, need, load string) error {
 	given := map[string]bool{}
 	fs.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	words := func(s string) []string {
-		return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
-	}
 	if c.Modules == "" {
 		for _, name := range []string{"M", "L"} {
 			if given[name] {

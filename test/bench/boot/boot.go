@@ -19,7 +19,7 @@ import (
 const patience = 2 * time.Minute
 
 // boot boots an image and gives the time until ready says so.
-func (b *bench) boot(image string, memory int, ready func(ctx context.Context, port string) bool, also func(ctx context.Context, port string) error) (took time.Duration, err error) {
+func (b *bench) boot(image string, memory int, ready func(ctx context.Context, port string) bool, also func(ctx context.Context, port string) error, qemu ...string) (took time.Duration, err error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, err
@@ -28,7 +28,7 @@ func (b *bench) boot(image string, memory int, ready func(ctx context.Context, p
 	l.Close()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	m := guest.Machine{Kernel: b.kernel.Image, Initrd: filepath.Join(b.dir, image), Memory: memory, Console: filepath.Join(b.dir, "console"), Forward: port + "-:17011"}
+	m := guest.Machine{Kernel: b.kernel.Image, Initrd: filepath.Join(b.dir, image), Memory: memory, Console: filepath.Join(b.dir, "console"), Forward: port + "-:17011", Qemu: qemu}
 	done := make(chan error, 1)
 	begun := time.Now()
 	go func() { done <- guest.Boot(ctx, m, func(string) {}) }()
@@ -78,6 +78,24 @@ func (b *bench) bootNine(memory int) (time.Duration, error) {
 	})
 }
 
+// bootCounted boots a node whose clock is the number of instructions that it has run, at 250
+// million a second, and gives how often init's own work would be done in a minute: how busy
+// this machine is makes no difference.
+func (b *bench) bootCounted() (float64, error) {
+	console := filepath.Join(b.dir, "console")
+	os.Remove(console)
+	var said []string
+	_, err := b.boot("node.cpio", 256, func(context.Context, string) bool {
+		text, _ := os.ReadFile(console)
+		said = readyLine.FindStringSubmatch(string(text))
+		return said != nil
+	}, nil, "-icount", "shift=2,sleep=off")
+	if err != nil {
+		return 0, err
+	}
+	return 60 / own(said), nil
+}
+
 // cpu runs a command on the node at a port.
 func (b *bench) cpu(ctx context.Context, port string, args ...string) (string, error) {
 	pub, err := os.ReadFile(b.dir + "/host.pub")
@@ -95,8 +113,8 @@ func (b *bench) cpu(ctx context.Context, port string, args ...string) (string, e
 }
 
 var (
-	meminfo = regexp.MustCompile(`(?m)^(MemTotal|MemFree|Buffers|Cached|SReclaimable):\s+(\d+) kB`)
-	ready   = regexp.MustCompile(`init: ready after ([\d.]+) s, of which modules took ([\d.]+) s`)
+	meminfo   = regexp.MustCompile(`(?m)^(MemTotal|MemFree|Buffers|Cached|SReclaimable):\s+(\d+) kB`)
+	readyLine = regexp.MustCompile(`init: ready after ([\d.]+) s, of which modules took ([\d.]+) s`)
 )
 
 // note takes figures from what the node says of itself.
@@ -109,12 +127,17 @@ func (b *bench) note(text string) error {
 		}
 		used += v / 1024
 	}
-	m := ready.FindStringSubmatch(text)
+	m := readyLine.FindStringSubmatch(text)
 	if m == nil || used <= 0 {
 		return fmt.Errorf("the node's log and memory: %q", text)
 	}
+	b.own, b.used = append(b.own, own(m)), append(b.used, used)
+	return nil
+}
+
+// own is what init took of its own, in seconds, as readyLine has found it.
+func own(m []string) float64 {
 	all, _ := strconv.ParseFloat(m[1], 64)
 	modules, _ := strconv.ParseFloat(m[2], 64)
-	b.own, b.used = append(b.own, all-modules), append(b.used, used)
-	return nil
+	return all - modules
 }

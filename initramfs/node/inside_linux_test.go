@@ -1,0 +1,54 @@
+package node
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"ninespace/srv/srvtest"
+)
+
+// TestInside writes into a root whose links lead out of it, to a file or a directory of the
+// same names elsewhere: those stay as they are.
+func TestInside(t *testing.T) {
+	srvtest.CheckFiles(t)
+	out, root := t.TempDir(), t.TempDir()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(os.WriteFile(out+"/key", []byte("theirs"), 0o600))
+	must(os.MkdirAll(root+"/etc", 0o755))
+	must(os.MkdirAll(root+"/data/ssh", 0o755))
+	must(os.Symlink(out, root+"/etc/ssh"))                      // absolute, to what there is outside
+	must(os.Symlink("../../../../../../../.."+out, root+"/up")) // out of it by ..
+	must(os.Symlink("/data/ssh", root+"/good"))                 // absolute, to what there is inside
+	must(os.Symlink(out+"/key", root+"/data/ssh/key"))          // the file itself
+	must(os.Symlink("/proc/self/root", root+"/magic"))
+	in, err := openInside(root)
+	must(err)
+	defer in.Close()
+	for _, name := range []string{"/etc/ssh/key", "/up/key", "/good/key", "/new/dir/key"} {
+		if err := in.write(name, []byte("ours"), 0o600); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if !in.has(name) {
+			t.Errorf("%s is not there", name)
+		}
+	}
+	in.write("/magic/key", []byte("ours"), 0o600)
+	if b, err := os.ReadFile(out + "/key"); string(b) != "theirs" || err != nil {
+		t.Errorf("the file outside is %q, %v", b, err)
+	}
+	for _, name := range []string{"etc/ssh/key", "data/ssh/key", "new/dir/key"} {
+		fi, err := os.Lstat(filepath.Join(root, name))
+		if err != nil || !fi.Mode().IsRegular() || fi.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", name, fi, err)
+		}
+	}
+	if ents, _ := os.ReadDir(out); len(ents) != 1 {
+		t.Errorf("outside: %v", ents)
+	}
+}
