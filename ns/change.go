@@ -129,6 +129,7 @@ func (g *Group) commit(k key, at *Chan, was *Mhead, pid int) error {
 		return err
 	}
 	g.changed(at)
+	g.eng.hidden(was.hidden())
 	was.close()
 	return nil
 }
@@ -172,12 +173,22 @@ func (g *Group) unmount(ctx context.Context, op Op, pid int) error {
 func (g *Group) clear(pid int) error {
 	g.change.Lock()
 	defer g.change.Unlock()
-	undo, drop := g.pg.clean()
+	was, undo, drop := g.pg.clean()
 	if err := g.placeAll(pid); err != nil {
 		undo()
 		return fmt.Errorf("clear: %w", err)
 	}
 	g.changed(nil)
+	for _, h := range was {
+		g.eng.hidden(h.hidden())
+	}
 	drop()
 	return nil
+}
+
+// hidden tells the kernel of servers that are not mounted any more.
+func (e *Engine) hidden(devs []*Dev) {
+	if e.kernel != nil && len(devs) > 0 {
+		e.kernel.hidden(devs)
+	}
 }

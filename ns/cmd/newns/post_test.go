@@ -1,6 +1,7 @@
 package newns_test
 
 import (
+	"bufio"
 	"io"
 	"net"
 	"os"
@@ -100,4 +101,47 @@ func TestPostDies(t *testing.T) {
 		}
 		clean(t)
 	})
+}
+
+// TestUnmountHangsUp has servers go when they are mounted no more, though the kernel
+// remembers files of theirs; not while somebody is in a directory of one.
+func TestUnmountHangsUp(t *testing.T) {
+	each(t, func(t *testing.T, s *session) {
+		cmd := s.command(t, "", `
+			serve() {
+				bind '#|' /n/p
+				{ nine ramfs -i <>/n/p/data >&0 2>/dev/null; echo over; } &
+				mount /n/p/data1 /n/r; unmount /n/p
+			}
+			echo; serve
+			mkdir /n/r/d /n/r/d/e; echo 1 >/n/r/d/e/f; echo 2 >/n/r/g
+			ls -lR /n/r >/dev/null; ls /n/r/none /n/r/d/none 2>/dev/null
+			unmount /n/r; read line
+			serve
+			mkdir /n/r/d; echo there >/n/r/d/f; echo >/n/r/g; cd /n/r/d; unmount /n/r
+			cat f`)
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := make(chan string, 10)
+		out := bufio.NewScanner(start(t, cmd))
+		go func() {
+			defer close(lines)
+			for out.Scan() {
+				lines <- out.Text()
+			}
+		}()
+		for _, want := range []string{"over", "there"} {
+			until(t, "the next line", func() bool { return len(lines) > 0 })
+			if got := <-lines; got != want {
+				t.Errorf("%q, not %q", got, want)
+			}
+			in.Close()
+		}
+		for range lines {
+		}
+		cmd.Wait()
+	})
+	clean(t)
 }
