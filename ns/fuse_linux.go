@@ -13,7 +13,8 @@ import (
 )
 
 // How long the kernel may trust what it was told. A directory is where it was for
-// a second; so are a symbolic link and the engine's own files. Another file's name
+// a second; so are a symbolic link, the engine's own files and what is made when it is
+// opened: that it is gone the open says, and the kernel looks again. Another file's name
 // and attributes serve one system call or a few that follow each other, such as
 // tar's stat, open and fstat: another machine's change is seen after that, and its
 // data at the next open. The name of what is made up as it is read (version 0) is
@@ -80,6 +81,7 @@ type node struct {
 	attrs  atomic.Uint64 // and that of the attributes that the kernel was told last
 	length atomic.Uint64 // and how long it takes the file to be
 	wrote  atomic.Uint64 // fuseFS.writes at its last write
+	asked  atomic.Bool   // a name of it was looked up since it was last opened
 	busy   atomic.Int32  // requests that hold the directory's lock in the kernel
 	backing
 	locks atomic.Pointer[lockState]

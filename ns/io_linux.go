@@ -87,8 +87,12 @@ func (f *fuseFS) Open(cancel <-chan struct{}, in *devfuse.OpenIn, out *devfuse.O
 	defer c.close()
 	ctx := f.ctx(cancel, &in.InHeader, n)
 	defer ctx.finish()
+	asked := n.asked.Swap(false)
 	h, err := srv.Open(ctx, c.file, openMode(in.Flags))
 	if err != nil {
+		if f, ok := c.file.(*mntFile); ok && f.snapshot && !asked && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH)) {
+			return syscall.ESTALE // have the kernel ask what the name means now
+		}
 		return status(err)
 	}
 	if in.OpenFlags&devfuse.OpenKillSuidgid != 0 {

@@ -105,6 +105,9 @@ func (f *fuseFS) entry(r *dirReq, name string, c *Chan, st *p9.Stat, out *devfus
 	case st.Qid.Vers != 0:
 		out.SetEntryTimeout(fileTimeout)
 		out.SetAttrTimeout(fileTimeout)
+	case st.Snapshot: // opening tells whether it is still there
+		out.SetEntryTimeout(nameTimeout)
+		out.SetAttrTimeout(nameTimeout)
 	default:
 		out.SetAttrTimeout(fileTimeout) // for the open that comes next
 	}
@@ -113,6 +116,7 @@ func (f *fuseFS) entry(r *dirReq, name string, c *Chan, st *p9.Stat, out *devfus
 	}
 	f.attr(st, t, &out.Attr)
 	n := f.enter(r.n, name, c)
+	n.asked.Store(true)
 	n.tell(r.reqCtx, st)
 	out.NodeId = n.id
 	return 0
