@@ -22,6 +22,7 @@ func TestPost(t *testing.T) {
 			{"removed", "mkfifo p; exec 3<>p; echo 3 >/srv/x; exec 4<>/srv/x; rm /srv/x; cat /srv/x 2>/dev/null || echo gone; echo kept >&4; read a <&3; echo $a; rm p", "gone\nkept\n"},
 			{"a file", "exec 3<b/x; echo 3 >/srv/x; cat /srv/x; cat /srv/x; exec 3<&-; (echo no >>/srv/x) 2>/dev/null || echo read only", "b/x\nread only\n"},
 			{"not open", "for f in 9 word -1; do (echo $f >/srv/x) 2>/dev/null || echo no; done; : >/srv/w; ls /srv", "no\nno\nno\nram\n"},
+			{"for a while", "exec 3<b/x; (exec 5>/srv/x; echo 3 orclose >&5; ls /srv; cat /srv/x); until ! test -e /srv/x; do :; done; ls /srv; (echo 3 forever >/srv/y) 2>/dev/null || echo no", "ram\nx\nb/x\nram\nno\n"},
 			{"twice", "exec 3<b/x 5>/srv/x; echo 3 >&5; (echo 3 >&5) 2>/dev/null || echo no; exec 5>&-; cat /srv/x", "no\nb/x\n"},
 			{"by a child", "exec 3<b/x; /bin/echo 3 >/srv/x; cat /srv/x", "b/x\n"},
 			{"modes", "umask 077; exec 3<b/x; echo 3 >/srv/x; ls -l /srv/x | cut -c1-10; chmod 644 /srv/x; ls -l /srv/x | cut -c1-10", "-rw-------\n-rw-r--r--\n"},
