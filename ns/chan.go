@@ -23,7 +23,6 @@ type Dev struct {
 	kernels string // what the kernel mounts for its root, a Graft's Host; "": nothing
 	hangup  func() // called when the last Chan is closed
 	refs    atomic.Int32
-	shown   atomic.Int32 // members of all tables that are files of it
 }
 
 var lastDev atomic.Uint64

@@ -129,7 +129,7 @@ func (g *Group) commit(k key, at *Chan, was *Mhead, pid int) error {
 		return err
 	}
 	g.changed(at)
-	g.eng.hidden(was.hidden())
+	g.unshow(was)
 	was.close()
 	return nil
 }
@@ -180,15 +180,18 @@ func (g *Group) clear(pid int) error {
 	}
 	g.changed(nil)
 	for _, h := range was {
-		g.eng.hidden(h.hidden())
+		g.unshow(h)
 	}
 	drop()
 	return nil
 }
 
-// hidden tells the kernel of servers that are not mounted any more.
-func (e *Engine) hidden(devs []*Dev) {
-	if e.kernel != nil && len(devs) > 0 {
-		e.kernel.hidden(devs)
+// unshow tells the kernel of servers that were mounted at a place, and are nowhere now.
+func (g *Group) unshow(was *Mhead) {
+	if g.eng.kernel == nil {
+		return
+	}
+	if devs := was.hidden(g.pg); len(devs) > 0 {
+		g.eng.kernel.hidden(g, devs)
 	}
 }

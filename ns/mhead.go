@@ -105,23 +105,13 @@ func holdAll(heads map[key]*Mhead) map[key]*Mhead {
 	return n
 }
 
-// show counts the members' devices.
-func (h *Mhead) show(n int32) {
-	if h == nil {
-		return
-	}
-	for _, m := range h.mount {
-		m.to.dev.shown.Add(n)
-	}
-}
-
-// hidden gives the servers of members that no table has any more.
-func (h *Mhead) hidden() (devs []*Dev) {
+// hidden gives the servers of members that a table has no more.
+func (h *Mhead) hidden(pg *Pgrp) (devs []*Dev) {
 	if h == nil {
 		return nil
 	}
 	for _, m := range h.mount {
-		if d := m.to.dev; d.hangup != nil && d.shown.Load() == 0 {
+		if d := m.to.dev; d.hangup != nil && !pg.shows(d) {
 			devs = append(devs, d)
 		}
 	}

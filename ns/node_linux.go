@@ -219,3 +219,12 @@ func (f *fuseFS) grew(n *node, end uint64) {
 	for was := n.length.Load(); was < end && !n.length.CompareAndSwap(was, end); was = n.length.Load() {
 	}
 }
+
+// path gives a directory's name in its group. fuseFS.mu is held.
+func (n *node) path() string {
+	name := ""
+	for ; n.parent != nil && !n.isRoot(); n = n.parent {
+		name = "/" + n.name + name
+	}
+	return name
+}

@@ -134,10 +134,10 @@ func (f *fuseFS) wait(do func()) {
 	}
 }
 
-// hidden has the kernel forget what nobody uses of the trees of servers that are not
-// mounted any more: as long as it knows one of their files they are connected. Nothing is
-// mounted beneath, for of that a table would have a member.
-func (f *fuseFS) hidden(devs []*Dev) {
+// hidden has the kernel forget what nobody uses of the trees of servers that are mounted in
+// a group no more: as long as it knows one of their files they are connected. A name goes
+// with the kernel's mounts at it and beneath, so where there are any it stays.
+func (f *fuseFS) hidden(g *Group, devs []*Dev) {
 	if f.conn == nil {
 		return
 	}
@@ -150,7 +150,7 @@ func (f *fuseFS) hidden(devs []*Dev) {
 		case !is(n):
 		case !n.dir:
 			files = append(files, n.id)
-		case !is(n.parent) && n.parent.id != 0:
+		case n.group == g && !is(n.parent) && n.parent.id != 0 && !g.mountedBy(n.path()):
 			dirs = append(dirs, toldName{n.parent, n.parent.id, n.name})
 		}
 	}

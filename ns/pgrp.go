@@ -98,8 +98,6 @@ func (pg *Pgrp) set(k key, h *Mhead) *Mhead {
 	}
 	pg.count(old, -1)
 	pg.count(h, 1)
-	old.show(-1)
-	h.show(1)
 	pg.gen++
 	return old
 }
@@ -110,10 +108,6 @@ func (pg *Pgrp) setAll(heads map[key]*Mhead) (was map[key]*Mhead) {
 	pg.below, pg.devs = map[string]int{}, map[uint64]int{}
 	for _, h := range heads {
 		pg.count(h, 1)
-		h.show(1)
-	}
-	for _, h := range was {
-		h.show(-1)
 	}
 	pg.gen++
 	return was
@@ -159,6 +153,20 @@ func (pg *Pgrp) on(d *Dev) bool {
 	pg.mu.RLock()
 	defer pg.mu.RUnlock()
 	return pg.devs[d.id] > 0
+}
+
+// shows tells whether a file of a device is mounted anywhere.
+func (pg *Pgrp) shows(d *Dev) bool {
+	pg.mu.RLock()
+	defer pg.mu.RUnlock()
+	for _, h := range pg.heads {
+		for _, m := range h.mount {
+			if m.to.dev == d {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // find gives what is mounted on a file, held, or nil.
