@@ -137,9 +137,13 @@ func (f *fuseFS) getattr(ctx *reqCtx, n *node, c *Chan, fh uint64, out *devfuse.
 	if err != nil {
 		return born, status(err)
 	}
-	if !n.dir && st.Qid.Vers != 0 {
+	switch {
+	case n.dir:
+	case st.Qid.Vers != 0:
 		out.SetTimeout(fileTimeout)
 		n.tell(ctx, &st)
+	case st.Snapshot:
+		out.SetTimeout(nameTimeout)
 	}
 	f.attr(&st, c, &out.Attr)
 	if n.isRoot() {

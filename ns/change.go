@@ -129,6 +129,7 @@ func (g *Group) commit(k key, at *Chan, was *Mhead, pid int) error {
 		return err
 	}
 	g.changed(at)
+	g.unshow(was)
 	was.close()
 	return nil
 }
@@ -172,12 +173,25 @@ func (g *Group) unmount(ctx context.Context, op Op, pid int) error {
 func (g *Group) clear(pid int) error {
 	g.change.Lock()
 	defer g.change.Unlock()
-	undo, drop := g.pg.clean()
+	was, undo, drop := g.pg.clean()
 	if err := g.placeAll(pid); err != nil {
 		undo()
 		return fmt.Errorf("clear: %w", err)
 	}
 	g.changed(nil)
+	for _, h := range was {
+		g.unshow(h)
+	}
 	drop()
 	return nil
+}
+
+// unshow tells the kernel of servers that were mounted at a place, and are nowhere now.
+func (g *Group) unshow(was *Mhead) {
+	if g.eng.kernel == nil {
+		return
+	}
+	if devs := was.hidden(g.pg); len(devs) > 0 {
+		g.eng.kernel.hidden(g, devs)
+	}
 }

@@ -39,6 +39,8 @@ A new group's root is a union of #/ and #U; #s is at /srv, before the host's own
 
 Of a tree that is mounted the engine keeps nothing: a name and a file's attributes serve
 one system call or a few that follow each other, data is that of the last open or newer.
+A directory is where it was for a second, and so is a file that is made when it is opened
+(p9.Stat.Snapshot) as long as it can be opened.
 What is mounted with MCACHE (mount -C) is for servers that are far away. Of a file that
 has a version (qid.vers is not 0) and is neither append-only nor exclusive:
 

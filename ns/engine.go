@@ -51,6 +51,10 @@ type kernel interface {
 	// of the group that lead to it or through it; nil: that any name may mean
 	// something else.
 	changed(g *Group, at *Chan)
+	// hidden tells that servers are mounted in a group no more: what the kernel remembers
+	// of their trees there, and nobody uses, it is to forget. Nothing else changes the
+	// group meanwhile.
+	hidden(g *Group, devs []*Dev)
 	// tree mounts the tree of the server at a dial string, or rather another one of the
 	// same connection, without regard to names. It gives what a Graft has for it, and
 	// what undoes it; "" where the kernel has no client for it.

@@ -178,8 +178,15 @@ type mntHandle struct {
 	whole bool          // that is all of it
 }
 
-// Clunk closes the file at once: that may mean something to its server.
-func (h *mntHandle) Clunk() { h.fid.Clunk(gone) }
+// Clunk closes the file at once, as that may mean something to its server, but for one of
+// which all has been read.
+func (h *mntHandle) Clunk() {
+	if h.whole {
+		h.fid.Drop()
+	} else {
+		h.fid.Clunk(gone)
+	}
+}
 
 // opening gives the attributes that the file had when it was opened, where these came
 // along.

@@ -2,11 +2,8 @@ package ns
 
 import (
 	"context"
-	"errors"
 	"io/fs"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 
 	"ninespace/ns/devfuse"
 	"ninespace/srv"
@@ -105,6 +102,9 @@ func (f *fuseFS) entry(r *dirReq, name string, c *Chan, st *p9.Stat, out *devfus
 	case st.Qid.Vers != 0:
 		out.SetEntryTimeout(fileTimeout)
 		out.SetAttrTimeout(fileTimeout)
+	case st.Snapshot: // opening tells whether it is still there
+		out.SetEntryTimeout(nameTimeout)
+		out.SetAttrTimeout(nameTimeout)
 	default:
 		out.SetAttrTimeout(fileTimeout) // for the open that comes next
 	}
@@ -113,124 +113,10 @@ func (f *fuseFS) entry(r *dirReq, name string, c *Chan, st *p9.Stat, out *devfus
 	}
 	f.attr(st, t, &out.Attr)
 	n := f.enter(r.n, name, c)
+	n.asked.Store(true)
 	n.tell(r.reqCtx, st)
 	out.NodeId = n.id
 	return 0
-}
-
-// made answers with a file that was just made in the directory d.
-func (f *fuseFS) made(r *dirReq, d *Chan, name string, file srv.File, out *devfuse.EntryOut) syscall.Errno {
-	st, err := file.Stat(r)
-	if err != nil {
-		srv.Clunk(file)
-		return status(err)
-	}
-	return f.entry(r, name, newChan(d.dev, file, &st, join(d.rel, name)), &st, out)
-}
-
-// give hands a new file on the host's own disk to who made it in a mode: the engine
-// is root and has made it as itself. A set-group-ID directory has given it its
-// group, and set-id bits do not survive the handing over. It passes on the error of
-// making it.
-func (f *fuseFS) give(ctx context.Context, d *Chan, file srv.File, err error, mode uint32, h *devfuse.InHeader) (srv.File, error) {
-	if err != nil || !d.dev.host || f.own.uid != 0 || h.Uid == f.own.uid && h.Gid == f.own.gid {
-		return file, err
-	}
-	w := p9.Wstat{Valid: p9.WUid | p9.WGid, Nuid: h.Uid, Ngid: h.Gid}
-	if st, err := d.file.Stat(ctx); err == nil && st.Mode&fs.ModeSetgid != 0 {
-		w.Valid = p9.WUid
-	}
-	if mode&unix.S_IFMT != unix.S_IFDIR && mode&(unix.S_ISUID|unix.S_ISGID) != 0 {
-		w.Valid |= p9.WMode
-		w.Mode = p9.ModeOfUnix(mode & 0o7777)
-	}
-	srv.Wstat(ctx, file, w)
-	return file, nil
-}
-
-func (f *fuseFS) Mkdir(cancel <-chan struct{}, in *devfuse.MkdirIn, name string, out *devfuse.EntryOut) syscall.Errno {
-	return f.make(cancel, &in.InHeader, name, out, func(r *dirReq, d *Chan) (srv.File, error) {
-		file, h, err := srv.Create(r, d.file, name, p9.ModeOfUnix(in.Mode)|fs.ModeDir, p9.OREAD)
-		clunkHandle(file, h)
-		return f.give(r, d, file, err, unix.S_IFDIR, &in.InHeader)
-	})
-}
-
-func (f *fuseFS) Mknod(cancel <-chan struct{}, in *devfuse.MknodIn, name string, out *devfuse.EntryOut) syscall.Errno {
-	perm := p9.ModeOfUnix(in.Mode)
-	return f.make(cancel, &in.InHeader, name, out, func(r *dirReq, d *Chan) (srv.File, error) {
-		if perm.IsRegular() {
-			file, h, err := srv.Create(r, d.file, name, perm, p9.OREAD|p9.OEXCL)
-			clunkHandle(file, h)
-			return f.give(r, d, file, err, in.Mode, &in.InHeader)
-		}
-		if m, ok := d.file.(srv.Mknoder); ok {
-			file, err := m.Mknod(r, name, perm, uint64(in.Rdev))
-			return f.give(r, d, file, err, in.Mode, &in.InHeader)
-		}
-		return nil, p9.ErrNotOwner
-	})
-}
-
-func (f *fuseFS) Symlink(cancel <-chan struct{}, h *devfuse.InHeader, target, name string, out *devfuse.EntryOut) syscall.Errno {
-	return f.make(cancel, h, name, out, func(r *dirReq, d *Chan) (srv.File, error) {
-		if s, ok := d.file.(srv.Symlinker); ok {
-			file, err := s.Symlink(r, name, target)
-			return f.give(r, d, file, err, 0, h)
-		}
-		return nil, p9.ErrNotOwner
-	})
-}
-
-func (f *fuseFS) Link(cancel <-chan struct{}, in *devfuse.LinkIn, name string, out *devfuse.EntryOut) syscall.Errno {
-	n, c := f.node(in.OldNodeId)
-	if n == nil {
-		return syscall.ESTALE
-	}
-	defer c.close()
-	return f.make(cancel, &in.InHeader, name, out, func(r *dirReq, d *Chan) (srv.File, error) {
-		l, ok := d.file.(srv.Linker)
-		switch {
-		case c.dev != d.dev:
-			return nil, syscall.EXDEV
-		case !ok:
-			return nil, p9.ErrNotOwner
-		}
-		if err := l.Link(r, c.file, name); err != nil {
-			return nil, err
-		}
-		if c.mode == fs.ModeSymlink { // a node of another number from now on
-			f.expireAttr(in.OldNodeId)
-		}
-		return srv.Walk(r, d.file, name)
-	})
-}
-
-// make is a request that makes a name: in the member of a union that creates,
-// unless another member has the name.
-func (f *fuseFS) make(cancel <-chan struct{}, h *devfuse.InHeader, name string, out *devfuse.EntryOut,
-	do func(*dirReq, *Chan) (srv.File, error)) syscall.Errno {
-	r := f.begin(cancel, h)
-	if r == nil {
-		return syscall.ESTALE
-	}
-	defer r.end()
-	d, err := r.n.group.pg.creator(r.c)
-	if err != nil {
-		return status(err)
-	}
-	defer d.close()
-	if r.n.group.pg.mounted(r.c) {
-		if c, _, err := r.n.group.walk(r, r.c, name); err == nil {
-			c.close()
-			return syscall.EEXIST
-		}
-	}
-	file, err := do(r, d)
-	if err != nil {
-		return status(err)
-	}
-	return f.made(r, d, name, file, out)
 }
 
 // clunkHandle lets a handle go that came with a file.
@@ -238,123 +124,6 @@ func clunkHandle(file srv.File, h srv.Handle) {
 	if h != nil && h != srv.Handle(file) {
 		srv.Clunk(h)
 	}
-}
-
-// owner gives, held, the member of a union that has a name.
-func (g *Group) owner(ctx context.Context, c *Chan, name string) (*Chan, error) {
-	members := g.pg.members(c)
-	defer closeAll(members)
-	if len(members) == 1 {
-		return members[0].hold(), nil
-	}
-	for _, m := range members {
-		if n, _, err := m.walk(ctx, name); err == nil {
-			n.close()
-			return m.hold(), nil
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
-	}
-	return nil, p9.ErrNotExist
-}
-
-func (f *fuseFS) Unlink(cancel <-chan struct{}, h *devfuse.InHeader, name string) syscall.Errno {
-	return f.unlink(cancel, h, name, false)
-}
-
-func (f *fuseFS) Rmdir(cancel <-chan struct{}, h *devfuse.InHeader, name string) syscall.Errno {
-	return f.unlink(cancel, h, name, true)
-}
-
-func (f *fuseFS) unlink(cancel <-chan struct{}, h *devfuse.InHeader, name string, isDir bool) syscall.Errno {
-	r := f.begin(cancel, h)
-	if r == nil {
-		return syscall.ESTALE
-	}
-	defer r.end()
-	d, err := r.n.group.owner(r, r.c, name)
-	if err != nil {
-		return status(err)
-	}
-	defer d.close()
-	if !r.n.group.pg.on(d.dev) {
-		// nothing of this device can be in use as a mount point
-	} else if c, _, err := d.walk(r, name); err == nil {
-		busy := r.n.group.pg.mounted(c)
-		c.close()
-		if busy { // it would be what is mounted there that seems to go
-			return syscall.EBUSY
-		}
-	}
-	if err := srv.Unlink(r, d.file, name, isDir); err != nil {
-		return status(err)
-	}
-	if isDir {
-		f.removed(r.n, name)
-	}
-	return 0
-}
-
-func (f *fuseFS) Rename(cancel <-chan struct{}, in *devfuse.RenameIn, old, name string) syscall.Errno {
-	r := f.begin(cancel, &in.InHeader)
-	if r == nil {
-		return syscall.ESTALE
-	}
-	defer r.end()
-	n, c := f.node(in.Newdir)
-	if n == nil {
-		return syscall.ESTALE
-	}
-	defer c.close()
-	pg := r.n.group.pg
-	from, err := r.n.group.owner(r, r.c, old)
-	if err != nil {
-		return status(err)
-	}
-	defer from.close()
-	to, err := r.n.group.owner(r, c, name)
-	if errors.Is(err, fs.ErrNotExist) {
-		to, err = pg.creator(c)
-	}
-	if err != nil {
-		return status(err)
-	}
-	defer to.close()
-	if from.dev != to.dev {
-		return syscall.EXDEV
-	}
-	if flagged, ok := from.file.(flagRenamer); ok && in.Flags != 0 {
-		if err := flagged.RenameFlags(r, old, to.file, name, in.Flags); err != nil {
-			return status(err)
-		}
-		f.moved(r.n, old, n, name, in.Flags&unix.RENAME_EXCHANGE != 0)
-		return 0
-	}
-	switch in.Flags { // in which 9P has none
-	case 0:
-	case unix.RENAME_NOREPLACE:
-		if x, _, err := to.walk(r, name); err == nil {
-			x.close()
-			return syscall.EEXIST
-		}
-	default:
-		return syscall.EINVAL
-	}
-	file := to.file
-	if to.key() == from.key() {
-		file = from.file // srv.Rename knows one directory by its File
-	}
-	if err := srv.Rename(r, from.file, old, file, name); err != nil {
-		return status(err)
-	}
-	f.moved(r.n, old, n, name, false)
-	return 0
-}
-
-// A flagRenamer is a directory that renames with flags of renameat2(2), which 9P does
-// not have.
-type flagRenamer interface {
-	RenameFlags(ctx context.Context, old string, newdir srv.File, newname string, flags uint32) error
 }
 
 func (f *fuseFS) Readlink(cancel <-chan struct{}, h *devfuse.InHeader) ([]byte, syscall.Errno) {

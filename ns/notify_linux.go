@@ -108,9 +108,7 @@ func (f *fuseFS) expire(ids []uint64, names []toldName) {
 	if len(ids)+len(names) == 0 || f.conn == nil {
 		return
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
+	f.wait(func() {
 		for _, id := range ids {
 			f.expireAttr(id)
 		}
@@ -119,11 +117,52 @@ func (f *fuseFS) expire(ids []uint64, names []toldName) {
 				f.conn.ExpireName(n.id, n.name)
 			}
 		}
+	})
+}
+
+// wait waits a moment for the kernel to be told something, for which that may have to wait
+// itself.
+func (f *fuseFS) wait(do func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		do()
 	}()
 	select {
 	case <-done:
 	case <-time.After(100 * time.Millisecond):
 	}
+}
+
+// hidden has the kernel forget what nobody uses of the trees of servers that are mounted in
+// a group no more: as long as it knows one of their files they are connected. A name goes
+// with the kernel's mounts at it and beneath, so where there are any it stays.
+func (f *fuseFS) hidden(g *Group, devs []*Dev) {
+	if f.conn == nil {
+		return
+	}
+	is := func(n *node) bool { return n.ch != nil && slices.Contains(devs, n.ch.dev) }
+	var dirs []toldName
+	var files []uint64
+	f.mu.RLock()
+	for _, n := range f.nodes {
+		switch {
+		case !is(n):
+		case !n.dir:
+			files = append(files, n.id)
+		case n.group == g && !is(n.parent) && n.parent.id != 0 && !g.mountedBy(n.path()):
+			dirs = append(dirs, toldName{n.parent, n.parent.id, n.name})
+		}
+	}
+	f.mu.RUnlock()
+	f.wait(func() {
+		for _, n := range dirs {
+			if n.dir.busy.Load() == 0 {
+				f.conn.DropName(n.id, n.name)
+			}
+		}
+		f.conn.Prune(files)
+	})
 }
 
 // stale gives the directories and names of which the kernel may know what is true

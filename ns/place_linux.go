@@ -141,6 +141,9 @@ func attachTree(tree int, target string) error {
 	return unix.MoveMount(tree, "", unix.AT_FDCWD, target, unix.MOVE_MOUNT_F_EMPTY_PATH)
 }
 
+// hidden has the kernel forget servers that are mounted no more.
+func (h *host) hidden(g *Group, devs []*Dev) { h.fuseFS.hidden(g, devs) }
+
 // changed tells the kernel which names to ask for again.
 func (h *host) changed(g *Group, at *Chan) { h.fuseFS.changed(g, at) }
 

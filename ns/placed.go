@@ -158,6 +158,12 @@ func (g *Group) alone(k key, was *Mhead) (undo, make []Graft, ok bool) {
 	return undo, make, true
 }
 
+// mountedBy tells whether the kernel has mounts at a name or beneath it. g.change is locked.
+func (g *Group) mountedBy(name string) bool {
+	at := func(target string) bool { return within(target, name) }
+	return slices.ContainsFunc(g.eng.bases(), at) || slices.ContainsFunc(g.placed.list, func(l Graft) bool { return at(l.Target) })
+}
+
 // parent gives the directory that a name is in.
 func parent(name string) string {
 	if i := strings.LastIndexByte(name, '/'); i > 0 {

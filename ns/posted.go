@@ -137,7 +137,7 @@ func (d *srvDir) Create(ctx context.Context, name string, perm fs.FileMode, mode
 		p.owned, p.uid, p.gid = true, c.uid, c.gid
 	}
 	d.posts[name] = p
-	return p, &poster{p: p}, nil
+	return p, &poster{p: p, leaves: mode&p9.ORCLOSE != 0}, nil
 }
 
 // A postFile is a posted descriptor.
@@ -222,20 +222,24 @@ func (p *postFile) Remove(context.Context) error {
 
 // A poster is the handle by which a descriptor is posted.
 type poster struct {
-	p    *postFile
-	once sync.Mutex
-	done bool
+	p      *postFile
+	once   sync.Mutex
+	done   bool
+	leaves bool // the file goes with the handle
 }
 
-// Write takes the number of a descriptor of the process that writes.
+// Write takes the number of a descriptor of the process that writes. Behind it the word
+// orclose, which Linux's open(2) has no flag for, has the file go when the handle does, as
+// at the latest with the process.
 func (h *poster) Write(ctx context.Context, b []byte, _ int64) (int, error) {
 	h.once.Lock()
 	defer h.once.Unlock()
 	if h.done {
 		return 0, errUseFd
 	}
-	fd, err := strconv.Atoi(strings.TrimSpace(string(b)))
-	if err != nil || fd < 0 {
+	number, word, _ := strings.Cut(strings.TrimSpace(string(b)), " ")
+	fd, err := strconv.Atoi(number)
+	if err != nil || fd < 0 || word != "" && word != "orclose" {
 		return 0, errBadFd
 	}
 	ch, err := h.p.d.take(ctx, fd)
@@ -246,7 +250,7 @@ func (h *poster) Write(ctx context.Context, b []byte, _ int64) (int, error) {
 	h.p.mu.Lock()
 	gone := h.p.gone
 	if !gone {
-		h.p.s, h.done = s, true
+		h.p.s, h.done, h.leaves = s, true, h.leaves || word != ""
 	}
 	h.p.mu.Unlock()
 	if gone {
@@ -256,11 +260,11 @@ func (h *poster) Write(ctx context.Context, b []byte, _ int64) (int, error) {
 	return len(b), nil
 }
 
-// Clunk takes the file away if nothing was posted.
+// Clunk takes the file away if nothing was posted, or for now only.
 func (h *poster) Clunk() {
 	h.once.Lock()
 	defer h.once.Unlock()
-	if !h.done {
+	if !h.done || h.leaves {
 		h.p.Remove(context.Background())
 	}
 }

@@ -88,6 +88,7 @@ func (noKernel) fork(*Group, *Group, int) error                        { return 
 func (noKernel) envOf(g *Group, _ int) *Group                          { return g }
 func (noKernel) showEnv(*Group, *Group, int) error                     { return nil }
 func (noKernel) changed(*Group, *Chan)                                 {}
+func (noKernel) hidden(*Group, []*Dev)                                 {}
 func (noKernel) tree(context.Context, string, string) (string, func()) { return "", nil }
 func (noKernel) descriptor(int, int) (channel, error)                  { return nil, errUseFd }
 

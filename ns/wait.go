@@ -2,6 +2,7 @@ package ns
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,17 +32,73 @@ func (w *waiter) giveUp() {
 	}
 }
 
-// bounded gives a context that ends after DialTimeout, whatever the servers do.
+// bounded gives a context that ends after DialTimeout, whatever the servers do. It costs
+// next to nothing until somebody waits for its end, as who asks no server does not.
 func bounded(ctx context.Context) (context.Context, func()) {
-	w, _ := ctx.Value(waiterKey{}).(*waiter)
-	if w == nil {
-		w = &waiter{}
-		ctx = context.WithValue(ctx, waiterKey{}, w)
+	b := &boundCtx{Context: ctx, end: time.Now().Add(DialTimeout)}
+	b.waiter, _ = ctx.Value(waiterKey{}).(*waiter)
+	if b.waiter == nil {
+		b.waiter = &waiter{}
 	}
-	ctx, cancel := context.WithTimeout(ctx, DialTimeout)
-	t := time.AfterFunc(DialTimeout+flushPatience, w.giveUp)
-	return ctx, func() {
-		t.Stop()
-		cancel()
+	return b, b.cancel
+}
+
+type boundCtx struct {
+	context.Context // what it is made of
+	waiter          *waiter
+	end             time.Time
+
+	mu     sync.Mutex
+	timed  context.Context // nil: nobody waits
+	undo   context.CancelFunc
+	giveUp *time.Timer
+}
+
+func (b *boundCtx) Deadline() (time.Time, bool) { return b.end, true }
+
+func (b *boundCtx) Value(k any) any {
+	if k == (waiterKey{}) {
+		return b.waiter
+	}
+	return b.Context.Value(k)
+}
+
+// inner makes the context that ends by itself.
+func (b *boundCtx) inner() context.Context {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.timed == nil {
+		b.timed, b.undo = context.WithDeadline(b.Context, b.end)
+		b.giveUp = time.AfterFunc(time.Until(b.end)+flushPatience, b.waiter.giveUp)
+	}
+	return b.timed
+}
+
+func (b *boundCtx) Done() <-chan struct{} { return b.inner().Done() }
+
+func (b *boundCtx) Err() error {
+	b.mu.Lock()
+	timed := b.timed
+	b.mu.Unlock()
+	switch {
+	case timed != nil:
+		return timed.Err()
+	case b.Context.Err() == nil && time.Now().After(b.end):
+		return context.DeadlineExceeded
+	}
+	return b.Context.Err()
+}
+
+// cancel ends it.
+func (b *boundCtx) cancel() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.timed == nil { // who looks later finds it ended
+		b.timed = gone
+		return
+	}
+	if b.giveUp != nil {
+		b.undo()
+		b.giveUp.Stop()
 	}
 }

@@ -151,6 +151,11 @@ type (
 		Parent         uint64
 		Namelen, Flags uint32
 	}
+	notifyPruneOut struct {
+		Count uint32
+		_     uint32
+		Spare uint64
+	}
 )
 
 // backingMap is what the device's ioctl to lend a file takes.

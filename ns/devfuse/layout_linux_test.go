@@ -20,7 +20,7 @@ var messages = map[string]any{
 	"create_out": CreateOut{}, "open_out": OpenOut{}, "kstatfs": StatfsOut{}, "lk_out": LkOut{}, "lseek_out": LseekOut{},
 	"write_out": writeOut{}, "copy_file_range_out": copyFileRangeOut{}, "getxattr_out": getXAttrOut{},
 	"notify_inval_inode_out": notifyInvalInodeOut{},
-	"notify_inval_entry_out": notifyInvalEntryOut{}, "dirent": dirent{}, "backing_map": backingMap{},
+	"notify_inval_entry_out": notifyInvalEntryOut{}, "notify_prune_out": notifyPruneOut{}, "dirent": dirent{}, "backing_map": backingMap{},
 }
 
 // TestLayout wants the messages to be laid out as the kernel has them.

@@ -1,6 +1,7 @@
 package devfuse
 
 import (
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -12,14 +13,10 @@ import (
 // notify sends a message and what follows it.
 func notify[T any](c *Conn, code int32, body T, rest string) {
 	n := headerSize + unsafe.Sizeof(body)
-	b := make([]byte, n, n+uintptr(len(rest))+1)
-	*(*outHeader)(unsafe.Pointer(&b[0])) = outHeader{Len: uint32(n), Error: code}
+	b := make([]byte, n, n+uintptr(len(rest)))
+	*(*outHeader)(unsafe.Pointer(&b[0])) = outHeader{Len: uint32(n) + uint32(len(rest)), Error: code}
 	*(*T)(unsafe.Pointer(&b[headerSize])) = body
-	if rest != "" {
-		b = append(append(b, rest...), 0)
-		(*outHeader)(unsafe.Pointer(&b[0])).Len = uint32(len(b))
-	}
-	unix.Write(c.fd, b)
+	unix.Write(c.fd, append(b, rest...))
 }
 
 // ExpireAttr has the kernel ask again for a node's attributes.
@@ -30,10 +27,20 @@ func (c *Conn) ExpireAttr(node uint64) {
 // ExpireName has the kernel ask again for a name, if it Has CapExpireOnly. What is
 // mounted beneath it stays.
 func (c *Conn) ExpireName(dir uint64, name string) {
-	notify(c, notifyInvalEntry, notifyInvalEntryOut{Parent: dir, Namelen: uint32(len(name)), Flags: expireOnly}, name)
+	notify(c, notifyInvalEntry, notifyInvalEntryOut{Parent: dir, Namelen: uint32(len(name)), Flags: expireOnly}, name+"\x00")
 }
+
+// Prune has the kernel forget nodes that nobody uses. Linux does so since 6.18.
+func (c *Conn) Prune(nodes []uint64) {
+	for part := range slices.Chunk(nodes, pruneMost) {
+		notify(c, notifyPrune, notifyPruneOut{Count: uint32(len(part))}, string(bytesOf(part)))
+	}
+}
+
+// pruneMost is how many nodes one message is about.
+const pruneMost = 1024
 
 // DropName has the kernel forget a name and undo the mounts beneath it.
 func (c *Conn) DropName(dir uint64, name string) {
-	notify(c, notifyInvalEntry, notifyInvalEntryOut{Parent: dir, Namelen: uint32(len(name))}, name)
+	notify(c, notifyInvalEntry, notifyInvalEntryOut{Parent: dir, Namelen: uint32(len(name))}, name+"\x00")
 }

@@ -68,6 +68,7 @@ const (
 const (
 	notifyInvalInode = 2
 	notifyInvalEntry = 3
+	notifyPrune      = 9
 
 	expireOnly = 1 // notifyInvalEntryOut.Flags
 )

@@ -106,6 +106,10 @@ func TestRealTree(t *testing.T) {
 
 func TestDrawing(t *testing.T) { srvtest.Drawing(t, "devfs.go", New(makeTree(t))) }
 
+func TestTranscript(t *testing.T) {
+	srvtest.Transcript(t, srv.New(New(makeTree(t))), "testdata/machine.9p")
+}
+
 func TestTexts(t *testing.T) {
 	cfg := makeTree(t)
 	srvtest.Each(t, func() srv.File { return New(cfg) }, func(t *testing.T, root *client.Fid) {

@@ -145,19 +145,23 @@ func (n *node) Stat(ctx context.Context) (p9.Stat, error) {
 	if err != nil {
 		return p9.Stat{}, err
 	}
+	return statOf(&st, d), nil
+}
+
+func statOf(st *unix.Statx_t, d *device) p9.Stat {
 	s := p9.Stat{Mode: p9.ModeOfUnix(uint32(st.Mode)), Nuid: st.Uid, Ngid: st.Gid, Nlink: uint64(st.Nlink), Unlinked: st.Nlink == 0,
 		Blksize: uint64(st.Blksize), Blocks: st.Blocks, Atime: timeOf(st.Atime), Mtime: timeOf(st.Mtime), Ctime: timeOf(st.Ctime)}
 	if st.Mask&unix.STATX_BTIME != 0 {
 		s.Btime = timeOf(st.Btime)
 	}
-	s.Qid = qidOf(&st, d)
+	s.Qid = qidOf(st, d)
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFREG, unix.S_IFLNK:
 		s.Length = st.Size
 	case unix.S_IFCHR, unix.S_IFBLK:
 		s.Rdev = unix.Mkdev(st.Rdev_major, st.Rdev_minor)
 	}
-	return s, nil
+	return s
 }
 
 func qidOf(st *unix.Statx_t, d *device) p9.Qid {
@@ -238,52 +242,6 @@ func (n *node) walk(name string) (*entry, error) {
 		return nil, err
 	}
 	return n.t.entry(fd), nil
-}
-
-// Walk finds a name, whatever it is; of a symbolic link it is the link itself.
-func (n *node) Walk(ctx context.Context, name string) (srv.File, error) {
-	f, _, err := n.WalkQid(ctx, name)
-	return f, err
-}
-
-// WalkQid is Walk that tells the qid.
-func (n *node) WalkQid(ctx context.Context, name string) (srv.File, p9.Qid, error) {
-	err := srv.CheckName(name)
-	if err != nil {
-		return nil, p9.Qid{}, err
-	}
-	if err := n.use(ctx); err != nil {
-		return nil, p9.Qid{}, err
-	}
-	defer n.done()
-	now := srv.Nonblock(ctx)
-	var c *entry
-	if now {
-		var q p9.Qid
-		if c, q, err = n.recent(ctx, name); c != nil {
-			return c, q, nil
-		}
-		if err == nil {
-			c, err = n.walkNow(name)
-		}
-	} else {
-		c, err = n.walk(name)
-	}
-	if err != nil {
-		return nil, p9.Qid{}, err
-	}
-	var st unix.Statx_t
-	d, err := c.statx(&st)
-	if err != nil {
-		c.Clunk()
-		return nil, p9.Qid{}, err
-	}
-	c.is(&st)
-	if now {
-		n.keep(name, c, &st)
-	}
-	c.lead()
-	return c, qidOf(&st, d), nil
 }
 
 // reopen opens the node's file, wherever it is now.

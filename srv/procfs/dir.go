@@ -43,6 +43,7 @@ var files = [...]struct {
 	{"ns", 0o400, proc.ns, nil, false},
 	{"ppid", 0o444, proc.ppid, nil, true},
 	{"segment", 0o400, proc.segment, nil, false},
+	{"stat", 0o444, proc.statText, nil, true},
 	{"status", 0o444, proc.status, nil, true},
 	{"syscall", 0o400, proc.syscall, nil, false},
 	{"text", 0o400, nil, openText, false},

@@ -17,6 +17,7 @@
 //	        ns        0400  its name space, in the form of namespace(6)
 //	        ppid      0444  its parent's pid, 11 columns and a blank
 //	        segment   0400  a line for each piece of its memory
+//	        stat      0444  proc_pid_stat(5)
 //	        status    0444  one record of 176 bytes, below
 //	        syscall   0400  the system call that it waits in
 //	        text      0400  the program that it runs

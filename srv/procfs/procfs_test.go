@@ -127,6 +127,10 @@ func TestArgs(t *testing.T) {
 		if s, err := read(t, root, cmd.Process.Pid, "ppid"); err != nil || s != fmt.Sprintf("%11d ", os.Getpid()) {
 			t.Errorf("ppid %q, %v", s, err)
 		}
+		linux, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", cmd.Process.Pid))
+		if s, serr := read(t, root, cmd.Process.Pid, "stat"); serr != nil || err != nil || !slices.Equal(strings.Fields(s)[:6], strings.Fields(string(linux))[:6]) {
+			t.Errorf("stat %q, %v; Linux %q, %v", s, serr, linux, err)
+		}
 	})
 }
 

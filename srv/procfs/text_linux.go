@@ -53,6 +53,13 @@ func (p proc) strings(name string) ([]string, error) {
 	return strings.Split(string(bytes.TrimSuffix(b, []byte{0})), "\x00"), nil
 }
 
+// statText is Linux's own line.
+func (p proc) statText() (string, error) {
+	var buf [statMost]byte
+	b, err := p.read(statFile, buf[:])
+	return string(b), err
+}
+
 func (p proc) ppid() (string, error) {
 	st, err := p.stat()
 	return fmt.Sprintf("%11d ", st.ppid), err

@@ -103,6 +103,9 @@ In what is mounted, besides:
   - All is done as the user who mounted, and what is made is that user's: 9P has one user
     an attach. Who may do what is checked by the modes all the same, so others than that
     user may not change what they have made.
+  - Directories, and files that are made when they are opened, such as a process's
+    status, are believed to be there for a second: test -e may find one that has gone,
+    open(2) does not.
   - O_TMPFILE is not supported, for which 9P has no message.
   - fallocate(2) and lseek(2)'s holes are not supported, for which 9P has no messages.
   - renameat2(2) neither exchanges nor whites out, for which 9P has no messages. It looks

@@ -1,11 +1,14 @@
 package newns_test
 
 import (
+	"bufio"
 	"io"
 	"net"
 	"os"
 	"syscall"
 	"testing"
+
+	"ninespace/srv"
 )
 
 // TestPost has descriptors posted in /srv, by a shell and by other programs.
@@ -21,6 +24,7 @@ func TestPost(t *testing.T) {
 			{"removed", "mkfifo p; exec 3<>p; echo 3 >/srv/x; exec 4<>/srv/x; rm /srv/x; cat /srv/x 2>/dev/null || echo gone; echo kept >&4; read a <&3; echo $a; rm p", "gone\nkept\n"},
 			{"a file", "exec 3<b/x; echo 3 >/srv/x; cat /srv/x; cat /srv/x; exec 3<&-; (echo no >>/srv/x) 2>/dev/null || echo read only", "b/x\nread only\n"},
 			{"not open", "for f in 9 word -1; do (echo $f >/srv/x) 2>/dev/null || echo no; done; : >/srv/w; ls /srv", "no\nno\nno\nram\n"},
+			{"for a while", "exec 3<b/x; (exec 5>/srv/x; echo 3 orclose >&5; ls /srv; cat /srv/x); until ! test -e /srv/x; do :; done; ls /srv; (echo 3 forever >/srv/y) 2>/dev/null || echo no", "ram\nx\nb/x\nram\nno\n"},
 			{"twice", "exec 3<b/x 5>/srv/x; echo 3 >&5; (echo 3 >&5) 2>/dev/null || echo no; exec 5>&-; cat /srv/x", "no\nb/x\n"},
 			{"by a child", "exec 3<b/x; /bin/echo 3 >/srv/x; cat /srv/x", "b/x\n"},
 			{"modes", "umask 077; exec 3<b/x; echo 3 >/srv/x; ls -l /srv/x | cut -c1-10; chmod 644 /srv/x; ls -l /srv/x | cut -c1-10", "-rw-------\n-rw-r--r--\n"},
@@ -100,4 +104,67 @@ func TestPostDies(t *testing.T) {
 		}
 		clean(t)
 	})
+}
+
+// TestUnmountKeeps has the kernel's own mounts stay where a server's directory was in their
+// place for a while.
+func TestUnmountKeeps(t *testing.T) {
+	each(t, func(t *testing.T, s *session) {
+		stop := s.serve(t, "opt", srv.NewDir().Add("opt", srv.NewDir().Add("ours", srv.Const("ours\n"))))
+		defer stop()
+		got, _ := s.run(t, "", `exec 2>&1
+			mounts() { cut -d ' ' -f 5 /proc/self/mountinfo | grep -v ^/env | sort >$1; }
+			mounts before
+			mount -b '#s/opt' /; cat /opt/ours; unmount '#s/opt' /
+			ls /opt/ours; mounts after; diff before after && echo same`)
+		want := "ours\nls: cannot access '/opt/ours': No such file or directory\nsame\n"
+		if got != want {
+			t.Errorf("prints\n%s\nnot\n%s", got, want)
+		}
+	})
+	clean(t)
+}
+
+// TestUnmountHangsUp has servers go when they are mounted no more, though the kernel
+// remembers files of theirs; not while somebody is in a directory of one.
+func TestUnmountHangsUp(t *testing.T) {
+	each(t, func(t *testing.T, s *session) {
+		cmd := s.command(t, "", `
+			serve() {
+				bind '#|' /n/p
+				{ nine ramfs -i <>/n/p/data >&0 2>/dev/null; echo over; } &
+				mount /n/p/data1 /n/r; unmount /n/p
+			}
+			echo; serve
+			mkdir /n/r/d /n/r/d/e; echo 1 >/n/r/d/e/f
+			case $(uname -r) in [0-5].*|6.[0-9].*|6.1[0-7].*) ;; *) echo 2 >/n/r/g;; esac
+			ls -lR /n/r >/dev/null; ls /n/r/none /n/r/d/none 2>/dev/null
+			unmount /n/r; read line
+			serve
+			mkdir /n/r/d; echo there >/n/r/d/f; echo >/n/r/g; cd /n/r/d; unmount /n/r
+			cat f`)
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := make(chan string, 10)
+		out := bufio.NewScanner(start(t, cmd))
+		go func() {
+			defer close(lines)
+			for out.Scan() {
+				lines <- out.Text()
+			}
+		}()
+		for _, want := range []string{"over", "there"} {
+			until(t, "the next line", func() bool { return len(lines) > 0 })
+			if got := <-lines; got != want {
+				t.Errorf("%q, not %q", got, want)
+			}
+			in.Close()
+		}
+		for range lines {
+		}
+		cmd.Wait()
+	})
+	clean(t)
 }

@@ -36,8 +36,8 @@ bind, mount, ns
 
 # BUGS
 
-Files that are open stay open. The connection to a server ends only when the
-kernel has forgotten the files that it was asked for, which it does for want of
-memory or when the session ends.
+Files that are open stay open, and who is in a directory of the tree stays there; until
+then the server is connected. Before Linux 6.18 it is also while the kernel remembers
+files right in the tree's root, which it does until it wants memory.
 */
 package unmount

@@ -99,6 +99,6 @@ set: f of bintime is refused.
 
 Gpio is what sysfs has, which is pins that were exported there.
 
-Raw has not been tried on real SCSI disks.
+Raw has been tried on qemu's SCSI disks only.
 */
 package devfs

@@ -28,6 +28,7 @@ it. What is read is a snapshot of when the file was opened.
 	N/ns        its name space, if it is in one of ninespace's
 	N/ppid      its parent's pid
 	N/segment   what is in its memory, as Plan 9 tells it
+	N/stat      how it is, as Linux tells it
 	N/status    twelve fields in fixed columns
 	N/syscall   the system call that it waits in
 	N/text      the program that it runs

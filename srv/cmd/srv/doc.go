@@ -31,7 +31,8 @@ A mountpoint implies -m.
 
 A process posts any other open descriptor of its own without srv: it makes a file
 in /srv and writes the descriptor's number into it. Who opens the file has the
-same connection, or open file, as the process; rm of the file takes it away again.
+same connection, or open file, as the process; rm of the file takes it away again, and
+so does the end of the process, or its close, if it writes "3 orclose" for the number 3.
 
 # EXAMPLES
 

@@ -103,7 +103,7 @@ func (w *work) start(ctx context.Context, dir string) (m measured, err error) {
 		return m, err
 	}
 	args := []string{"-work", string(text)}
-	if w.Way == "mount" {
+	if w.Way == "mount" || w.Way == "listed" {
 		nsfile := filepath.Join(dir, "nsfile")
 		if err := os.WriteFile(nsfile, []byte("mount #s/proc /mnt/proc\n"), 0o600); err != nil {
 			return m, err

@@ -34,6 +34,7 @@ func rows() []row {
 		{rounds.Row{Work: "floor", Config: "8 at once"}, "floor", 8},
 		{rounds.Row{Work: "mount", Config: "1 at once", Goal: .5}, "mount", 1},
 		{rounds.Row{Work: "mount", Config: "8 at once", Goal: .5}, "mount", 8},
+		{rounds.Row{Work: "listed", Config: "1 at once"}, "listed", 1},
 	}
 }
 

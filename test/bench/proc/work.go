@@ -40,15 +40,15 @@ func (w *work) measure(ctx context.Context) (m measured, err error) {
 		return len(b), err
 	}
 	for n := -1; n < w.Rounds; n++ { // one to warm up
-		first, second := ours, direct
+		first, second, dirs := ours, direct, [2]string{"/mnt/proc", "/proc"}
 		if n%2 != 0 {
-			first, second = direct, ours
+			first, second, dirs = direct, ours, [2]string{dirs[1], dirs[0]}
 		}
-		a, err := w.round(first)
+		a, err := w.round(first, dirs[0])
 		if err != nil {
 			return m, err
 		}
-		b, err := w.round(second)
+		b, err := w.round(second, dirs[1])
 		if err != nil {
 			return m, err
 		}
@@ -62,12 +62,22 @@ func (w *work) measure(ctx context.Context) (m measured, err error) {
 	return m, nil
 }
 
-// round reads the file of each process, by so many goroutines.
-func (w *work) round(read func(pid int, buf []byte) (int, error)) (float64, error) {
+// round reads the file of each process, by so many goroutines; where it is to be listed, dir
+// is before.
+func (w *work) round(read func(pid int, buf []byte) (int, error), dir string) (float64, error) {
 	runtime.GC()
 	errs := make([]error, w.At)
 	var wg sync.WaitGroup
 	begin := time.Now()
+	if w.Way == "listed" {
+		ents, err := os.ReadDir(dir)
+		if err == nil && len(ents) < len(w.Pids) {
+			err = fmt.Errorf("%s has %d entries", dir, len(ents))
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
 	for g := range w.At {
 		wg.Go(func() {
 			buf := make([]byte, 512)

@@ -1,0 +1,128 @@
+package ns
+
+import (
+	"context"
+	"io/fs"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"ninespace/ns/devfuse"
+	"ninespace/srv"
+	"ninespace/srv/p9"
+)
+
+// made answers with a file that was just made in the directory d.
+func (f *fuseFS) made(r *dirReq, d *Chan, name string, file srv.File, out *devfuse.EntryOut) syscall.Errno {
+	st, err := file.Stat(r)
+	if err != nil {
+		srv.Clunk(file)
+		return status(err)
+	}
+	return f.entry(r, name, newChan(d.dev, file, &st, join(d.rel, name)), &st, out)
+}
+
+// give hands a new file on the host's own disk to who made it in a mode: the engine
+// is root and has made it as itself. A set-group-ID directory has given it its
+// group, and set-id bits do not survive the handing over. It passes on the error of
+// making it.
+func (f *fuseFS) give(ctx context.Context, d *Chan, file srv.File, err error, mode uint32, h *devfuse.InHeader) (srv.File, error) {
+	if err != nil || !d.dev.host || f.own.uid != 0 || h.Uid == f.own.uid && h.Gid == f.own.gid {
+		return file, err
+	}
+	w := p9.Wstat{Valid: p9.WUid | p9.WGid, Nuid: h.Uid, Ngid: h.Gid}
+	if st, err := d.file.Stat(ctx); err == nil && st.Mode&fs.ModeSetgid != 0 {
+		w.Valid = p9.WUid
+	}
+	if mode&unix.S_IFMT != unix.S_IFDIR && mode&(unix.S_ISUID|unix.S_ISGID) != 0 {
+		w.Valid |= p9.WMode
+		w.Mode = p9.ModeOfUnix(mode & 0o7777)
+	}
+	srv.Wstat(ctx, file, w)
+	return file, nil
+}
+
+func (f *fuseFS) Mkdir(cancel <-chan struct{}, in *devfuse.MkdirIn, name string, out *devfuse.EntryOut) syscall.Errno {
+	return f.make(cancel, &in.InHeader, name, out, func(r *dirReq, d *Chan) (srv.File, error) {
+		file, h, err := srv.Create(r, d.file, name, p9.ModeOfUnix(in.Mode)|fs.ModeDir, p9.OREAD)
+		clunkHandle(file, h)
+		return f.give(r, d, file, err, unix.S_IFDIR, &in.InHeader)
+	})
+}
+
+func (f *fuseFS) Mknod(cancel <-chan struct{}, in *devfuse.MknodIn, name string, out *devfuse.EntryOut) syscall.Errno {
+	perm := p9.ModeOfUnix(in.Mode)
+	return f.make(cancel, &in.InHeader, name, out, func(r *dirReq, d *Chan) (srv.File, error) {
+		if perm.IsRegular() {
+			file, h, err := srv.Create(r, d.file, name, perm, p9.OREAD|p9.OEXCL)
+			clunkHandle(file, h)
+			return f.give(r, d, file, err, in.Mode, &in.InHeader)
+		}
+		if m, ok := d.file.(srv.Mknoder); ok {
+			file, err := m.Mknod(r, name, perm, uint64(in.Rdev))
+			return f.give(r, d, file, err, in.Mode, &in.InHeader)
+		}
+		return nil, p9.ErrNotOwner
+	})
+}
+
+func (f *fuseFS) Symlink(cancel <-chan struct{}, h *devfuse.InHeader, target, name string, out *devfuse.EntryOut) syscall.Errno {
+	return f.make(cancel, h, name, out, func(r *dirReq, d *Chan) (srv.File, error) {
+		if s, ok := d.file.(srv.Symlinker); ok {
+			file, err := s.Symlink(r, name, target)
+			return f.give(r, d, file, err, 0, h)
+		}
+		return nil, p9.ErrNotOwner
+	})
+}
+
+func (f *fuseFS) Link(cancel <-chan struct{}, in *devfuse.LinkIn, name string, out *devfuse.EntryOut) syscall.Errno {
+	n, c := f.node(in.OldNodeId)
+	if n == nil {
+		return syscall.ESTALE
+	}
+	defer c.close()
+	return f.make(cancel, &in.InHeader, name, out, func(r *dirReq, d *Chan) (srv.File, error) {
+		l, ok := d.file.(srv.Linker)
+		switch {
+		case c.dev != d.dev:
+			return nil, syscall.EXDEV
+		case !ok:
+			return nil, p9.ErrNotOwner
+		}
+		if err := l.Link(r, c.file, name); err != nil {
+			return nil, err
+		}
+		if c.mode == fs.ModeSymlink { // a node of another number from now on
+			f.expireAttr(in.OldNodeId)
+		}
+		return srv.Walk(r, d.file, name)
+	})
+}
+
+// make is a request that makes a name: in the member of a union that creates,
+// unless another member has the name.
+func (f *fuseFS) make(cancel <-chan struct{}, h *devfuse.InHeader, name string, out *devfuse.EntryOut,
+	do func(*dirReq, *Chan) (srv.File, error)) syscall.Errno {
+	r := f.begin(cancel, h)
+	if r == nil {
+		return syscall.ESTALE
+	}
+	defer r.end()
+	d, err := r.n.group.pg.creator(r.c)
+	if err != nil {
+		return status(err)
+	}
+	defer d.close()
+	if r.n.group.pg.mounted(r.c) {
+		if c, _, err := r.n.group.walk(r, r.c, name); err == nil {
+			c.close()
+			return syscall.EEXIST
+		}
+	}
+	file, err := do(r, d)
+	if err != nil {
+		return status(err)
+	}
+	return f.made(r, d, name, file, out)
+}

@@ -1,0 +1,72 @@
+package ns
+
+import (
+	"context"
+	"syscall"
+
+	"ninespace/ns/devfuse"
+	"ninespace/srv"
+	"ninespace/srv/p9"
+)
+
+func (f *fuseFS) xattr(cancel <-chan struct{}, h *devfuse.InHeader, do func(context.Context, srv.Xattrer) error) syscall.Errno {
+	return status(f.on(cancel, h, func(ctx context.Context, file srv.File) error {
+		if x, ok := file.(srv.Xattrer); ok {
+			return do(ctx, x)
+		}
+		return p9.ErrNotSup
+	}))
+}
+
+// fit copies a value to dest as getxattr(2) has it: the size alone for none.
+func fit(dest []byte, v string) (uint32, error) {
+	if len(dest) == 0 {
+		return uint32(len(v)), nil
+	}
+	if len(v) > len(dest) {
+		return uint32(len(v)), syscall.ERANGE
+	}
+	return uint32(copy(dest, v)), nil
+}
+
+func (f *fuseFS) GetXAttr(cancel <-chan struct{}, h *devfuse.InHeader, name string, dest []byte) (n uint32, _ syscall.Errno) {
+	switch name { // which the kernel asks for before each write, and we don't heed
+	case "security.capability", "system.posix_acl_access", "system.posix_acl_default":
+		return 0, syscall.ENODATA
+	}
+	s := f.xattr(cancel, h, func(ctx context.Context, x srv.Xattrer) error {
+		v, err := x.Getxattr(ctx, name)
+		if err != nil {
+			return err
+		}
+		n, err = fit(dest, string(v))
+		return err
+	})
+	return n, s
+}
+
+func (f *fuseFS) ListXAttr(cancel <-chan struct{}, h *devfuse.InHeader, dest []byte) (n uint32, _ syscall.Errno) {
+	s := f.xattr(cancel, h, func(ctx context.Context, x srv.Xattrer) error {
+		names, err := x.Listxattr(ctx)
+		if err != nil {
+			return err
+		}
+		list := ""
+		for _, name := range names {
+			list += name + "\x00"
+		}
+		n, err = fit(dest, list)
+		return err
+	})
+	return n, s
+}
+
+func (f *fuseFS) SetXAttr(cancel <-chan struct{}, in *devfuse.SetXAttrIn, name string, v []byte) syscall.Errno {
+	return f.xattr(cancel, &in.InHeader, func(ctx context.Context, x srv.Xattrer) error {
+		return x.Setxattr(ctx, name, v, int(in.Flags))
+	})
+}
+
+func (f *fuseFS) RemoveXAttr(cancel <-chan struct{}, h *devfuse.InHeader, name string) syscall.Errno {
+	return f.xattr(cancel, h, func(ctx context.Context, x srv.Xattrer) error { return x.Removexattr(ctx, name) })
+}
