@@ -73,7 +73,7 @@ The flags are
 	-i	is interactive: prompts, and errors return to the prompt. It is so without a
 		file if the standard input is a terminal; -I forbids it.
 	-l	reads $home/lib/profile first, as does a name that begins with -
-	-m file	runs another rcmain
+	-m file	runs another rcmain; $home, $ifs, $path and $prompt are set before it
 	-n	runs nothing: it looks for syntax errors in the files that are its arguments
 	-p	takes no functions from the environment, and $path is /bin /usr/bin
 	-b	reads a whole file before it runs it
