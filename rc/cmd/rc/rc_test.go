@@ -46,7 +46,7 @@ func TestUsage(t *testing.T) {
 func TestPlaces(t *testing.T) {
 	for _, c := range []struct{ flag, text, want string }{
 		{"-i", "echo a\n\necho b; for x\n", "rc:1: token x: syntax error\n"},
-		{"-i", "echo a\n{\necho (\n", "rc:2: syntax error\n"},
+		{"-i", "echo a\n{\necho (\n", "rc:2: newline after '(': syntax error\n"},
 		{"-i", "nosuch\n", "rc: nosuch: no such file"},
 		{"-I", "echo a\n\nfor x\n", "/dev/stdin:3: token x: syntax error\n"},
 		{"-I", "\nulimit -n 8\n\necho a | cat | cat | cat | cat | cat | cat | cat | cat\n", "/dev/stdin:4: pipe: too many open files\n"},
