@@ -233,13 +233,6 @@ func (f *fuseFS) make(cancel <-chan struct{}, h *devfuse.InHeader, name string, 
 	return f.made(r, d, name, file, out)
 }
 
-// clunkHandle lets a handle go that came with a file.
-func clunkHandle(file srv.File, h srv.Handle) {
-	if h != nil && h != srv.Handle(file) {
-		srv.Clunk(h)
-	}
-}
-
 // owner gives, held, the member of a union that has a name.
 func (g *Group) owner(ctx context.Context, c *Chan, name string) (*Chan, error) {
 	members := g.pg.members(c)

@@ -3,12 +3,11 @@ package door
 import (
 	"net"
 	"os"
-	"syscall"
 )
 
 // Pair makes a stream with one end to use here and one, a descriptor, for another process.
 func Pair() (net.Conn, *os.File, error) {
-	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	fds, err := socketpair()
 	if err != nil {
 		return nil, nil, os.NewSyscallError("socketpair", err)
 	}
