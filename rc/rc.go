@@ -189,9 +189,11 @@ func (r *Runner) Main(ctx context.Context, file string) string {
 	return r.ended(err)
 }
 
-// defaults gives the variables that a script counts on their values, where they have none.
+// defaults gives the variables that scripts count on their values, where they have none.
 // It is not rcmain that does, as most of what rc takes to start would go into that.
 func (sh *shell) defaults() {
+	sh.quiet = true // nobody has set anything: /env is not told
+	defer func() { sh.quiet = false }()
 	if len(sh.get("home")) == 0 {
 		home := sh.get("HOME")
 		if len(home) == 0 {
