@@ -5,6 +5,7 @@ package main
 import (
 	_ "embed"
 
+	"ninespace/cpu/cmd/cpu"
 	"ninespace/doc"
 	"ninespace/doc/cmd/complete"
 	"ninespace/doc/cmd/help"
@@ -28,6 +29,7 @@ func commands() []doc.Command {
 	return []doc.Command{
 		{Name: "9p", Main: ninep.Main, Man: ninep.Man},
 		{Name: "complete", Main: complete.Main(t), Man: complete.Man},
+		{Name: "cpu", Main: cpu.Main, Man: cpu.Man},
 		{Name: "factotum", Main: factotum.Main, Man: factotum.Man},
 		{Name: "help", Main: help.Main(t), Man: help.Man},
 		{Name: "man", Main: man.Main(t), Man: man.Man},

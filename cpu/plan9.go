@@ -1,3 +1,5 @@
+//go:build linux
+
 package cpu
 
 import (
@@ -25,9 +27,6 @@ import (
 // its length as a decimal number in a line. From then on the stream is the script's standard
 // input and output, on which the caller serves its own tree: it is for the script to mount
 // that (mount -nc /fd/0 /mnt/term), and to run there what the caller wants.
-
-// maxScript is how long a script may be: as long as Linux lets an argument be, which suffices.
-const maxScript = 128<<10 - 1
 
 // scriptLimit is how long it may take to come. It is a variable for the tests.
 var scriptLimit = time.Minute
@@ -179,9 +178,6 @@ func (cfg *Config) space(ctx context.Context) (space *ns.Session, end func(), er
 		served.Wait()
 	}), nil
 }
-
-// hangUpGrace is how long a script may take to end when its caller has gone.
-const hangUpGrace = 2 * time.Second
 
 // hangUp ends a script whose caller has gone, and those whom it has in its group.
 func hangUp(cmd *exec.Cmd, ended <-chan error) {

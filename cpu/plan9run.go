@@ -18,6 +18,12 @@ import (
 	"ninespace/srv/p9"
 )
 
+// maxScript is how long a script may be: as long as Linux lets an argument be, which suffices.
+const maxScript = 128<<10 - 1
+
+// hangUpGrace is how long a script may take to end when its caller has gone.
+const hangUpGrace = 2 * time.Second
+
 // plan9Script is run where Plan 9's door is, ours or a Plan 9: the caller's tree is mounted,
 // and before it, as it may have no such files itself, the directory fd with what the
 // command has for 0, 1 and 2, with the notes for it, and where its status goes.

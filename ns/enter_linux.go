@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -16,30 +15,6 @@ import (
 
 	"ninespace/srv/p9"
 )
-
-// Bin is where the commands of ninespace are inside a name space.
-const Bin = "/mnt/bin"
-
-// ctlName is a group's own ctl file.
-const ctlName = "/mnt/ns/ctl"
-
-// An ExitError is an error by which a command ends with a status of its own.
-type ExitError struct {
-	Code int
-	Err  error
-}
-
-func (e *ExitError) Error() string {
-	if e.Err == nil {
-		return "exit status " + strconv.Itoa(e.Code)
-	}
-	return e.Err.Error()
-}
-
-func (e *ExitError) Unwrap() error { return e.Err }
-
-// ExitCode gives the status.
-func (e *ExitError) ExitCode() int { return e.Code }
 
 // An Entry is what a process does to enter a new group and become a program.
 type Entry struct {
@@ -265,8 +240,6 @@ func last(err error) error {
 	}
 	return bare(err)
 }
-
-var errNoCtl = errors.New("not in a name space: " + ctlName + " does not exist; start one with `nine up` or `nine newns`")
 
 // Inside tells whether the process is in a name space.
 func Inside() bool {

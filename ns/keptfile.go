@@ -14,7 +14,7 @@ import (
 
 var (
 	errCross  = p9.ErrorOfErrno(syscall.EXDEV)
-	errNoData = p9.ErrorOfErrno(syscall.ENODATA)
+	errNoData = p9.ErrNoData
 )
 
 // firstMost is how much of a file is read along with its opening: what is no longer

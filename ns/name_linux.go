@@ -6,7 +6,6 @@ import (
 	"syscall"
 
 	"ninespace/ns/devfuse"
-	"ninespace/srv"
 	"ninespace/srv/p9"
 )
 
@@ -117,13 +116,6 @@ func (f *fuseFS) entry(r *dirReq, name string, c *Chan, st *p9.Stat, out *devfus
 	n.tell(r.reqCtx, st)
 	out.NodeId = n.id
 	return 0
-}
-
-// clunkHandle lets a handle go that came with a file.
-func clunkHandle(file srv.File, h srv.Handle) {
-	if h != nil && h != srv.Handle(file) {
-		srv.Clunk(h)
-	}
 }
 
 func (f *fuseFS) Readlink(cancel <-chan struct{}, h *devfuse.InHeader) ([]byte, syscall.Errno) {

@@ -254,3 +254,10 @@ func (f *fileChannel) Close() error {
 	f.c.close()
 	return nil
 }
+
+// clunkHandle lets a handle go that came with a file.
+func clunkHandle(file srv.File, h srv.Handle) {
+	if h != nil && h != srv.Handle(file) {
+		srv.Clunk(h)
+	}
+}

@@ -178,6 +178,7 @@ const rcmainName = "rcmain"
 func (r *Runner) Main(ctx context.Context, file string) string {
 	defer r.until(ctx)()
 	sh := r.sh
+	sh.defaults()
 	var err error
 	if file != "" {
 		err = dot(sh, append([]string{".", file}, sh.star...))
@@ -186,4 +187,30 @@ func (r *Runner) Main(ctx context.Context, file string) string {
 		err = sh.source(rcmainName, syntax.Text(rcmain), sh.star, false)
 	}
 	return r.ended(err)
+}
+
+// defaults gives the variables that scripts count on their values, where they have none.
+// It is not rcmain that does, as most of what rc takes to start would go into that.
+func (sh *shell) defaults() {
+	sh.quiet = true // nobody has set anything: /env is not told
+	defer func() { sh.quiet = false }()
+	if len(sh.get("home")) == 0 {
+		home := sh.get("HOME")
+		if len(home) == 0 {
+			home = []string{"/"}
+		}
+		sh.set("home", home)
+	}
+	if len(sh.get("ifs")) == 0 {
+		sh.set("ifs", []string{" \t\n"})
+	}
+	switch prompt := sh.get("prompt"); len(prompt) {
+	case 0:
+		sh.set("prompt", []string{"% ", "\t"})
+	case 1:
+		sh.set("prompt", []string{prompt[0], "\t"})
+	}
+	if sh.flag('p') || len(sh.get("path")) == 0 {
+		sh.set("path", []string{"/bin", "/usr/bin"})
+	}
 }

@@ -16,6 +16,7 @@ var packages = []debian{
 	{"iproute2", "/usr/sbin/ip", "networks for it and for others"},
 	{"cpio", "/usr/bin/cpio", "the foreign reader of images"},
 	{"xz-utils", "/usr/bin/xz", "that guest's kernel is packed with it"},
+	{"zstd", "/usr/bin/zstd", "images are packed with it"},
 	{"dbench", "/usr/bin/dbench", "a load for what the guest has mounted"},
 	{"stress-ng", "/usr/bin/stress-ng", "another, which verifies"},
 	{"mergerfs", "/usr/bin/mergerfs", "the foreign FUSE union that name spaces are measured beside"},

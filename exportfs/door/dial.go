@@ -163,7 +163,7 @@ func (d *Dialer) dialUnix(ctx context.Context, path string, w Want) (*Conn, erro
 	c, err := nd.DialContext(ctx, "unix", path)
 	if err != nil {
 		if path == filepath.Join(p9.Namespace(), "cpu") && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)) {
-			return nil, fmt.Errorf("no cpud is posted in %s", p9.Namespace())
+			return nil, fmt.Errorf("no cpud is posted in %s: nine cpud posts one", p9.Namespace())
 		}
 		return nil, p9.Fact(err)
 	}

@@ -3,7 +3,6 @@ package door
 import (
 	"net"
 	"os"
-	"syscall"
 )
 
 // Pair makes a stream with one end to use here and one, a descriptor, for another process.
@@ -23,7 +22,7 @@ func Pair() (net.Conn, *os.File, error) {
 
 // pair makes a stream with both ends for other processes.
 func pair() (ends [2]*os.File, err error) {
-	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	fds, err := socketpair()
 	if err != nil {
 		return ends, os.NewSyscallError("socketpair", err)
 	}

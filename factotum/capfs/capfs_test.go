@@ -216,7 +216,11 @@ func TestUse(t *testing.T) {
 	try("forged", listener, c, "")
 	c = grant("54331", "glenda")
 	try("another user in it", listener, strings.Replace(c, "glenda", "root", 1), "")
-	try("another key", listener, c[:len(c)-1]+"x", "")
+	other := "x"
+	if strings.HasSuffix(c, other) {
+		other = "y"
+	}
+	try("another key", listener, c[:len(c)-1]+other, "")
 	try("no key", listener, "54331@glenda@", "")
 	try("nothing", listener, "", "")
 	try("@", listener, "@@", "")

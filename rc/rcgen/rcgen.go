@@ -3,12 +3,14 @@
 // its directory, reads a standard input that may be empty, and runs only echo, cat,
 // tr, sort, sh, true and false. What rcs are known to differ in does not occur: statuses of
 // pipelines of more than two commands, = in arguments, here documents in
-// other commands, `sep{...}, $status as a local variable, whatis, &, messages.
+// other commands, `sep{...}, $status as a local variable, a pattern for the value of
+// one (9base leaves it one, 9front and ours match files), whatis, &, messages.
 package rcgen
 
 import (
 	"math/rand/v2"
 	"strconv"
+	"strings"
 
 	"ninespace/rc/syntax"
 )
@@ -162,6 +164,9 @@ func (g *gen) cmd(depth int) syntax.Cmd {
 		return b
 	case 14:
 		a := g.set(of(g, vars...), false)
+		for strings.ContainsAny(syntax.PrintList([]syntax.Cmd{a}), "*?[") {
+			a = g.set(of(g, vars...), false)
+		}
 		a.Cmd = g.cmd(depth)
 		return a
 	}

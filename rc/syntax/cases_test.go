@@ -31,7 +31,7 @@ func readCases(t testing.TB) (cases []rcCase) {
 // refuse.
 func TestCases(t *testing.T) {
 	refused := map[string]string{
-		"list-newline-in-parens": "t.rc:1: syntax error",
+		"list-newline-in-parens": "t.rc:1: newline after b: syntax error",
 		"ifnot-alone-error":      "t.rc:2: `if not' does not follow `if(...)'",
 		"syntax-error":           "t.rc:2: token ')': syntax error",
 		"syntax-error-quote":     "t.rc:2: token EOF: syntax error",

@@ -129,7 +129,7 @@ func (p *Parser) keywordCmd(at Place, word string, ifnot bool) Cmd {
 	case "@":
 		return &Subshell{at, p.pipeline()}
 	case "in", "not":
-		panic(&Error{p.name, at.At, word, "syntax error", false})
+		panic(&Error{Name: p.name, Pos: at.At, Token: word, What: "syntax error"})
 	}
 	return nil
 }

@@ -12,11 +12,13 @@ type Error struct {
 	Name  string // the parser's
 	Pos   Pos
 	Token string // at which it was found; "EOF" for the end, "" for none
+	After string // at a newline: the token before it on its line, "" for none
 	What  string
 	End   bool // the text ended too early: more of it might have made it right
 }
 
-// Error gives the error as rc has it: t.rc:3: token ')': syntax error.
+// Error gives the error as rc has it, t.rc:3: token ')': syntax error, but says what a newline
+// came too soon after: t.rc:3: newline after for: syntax error.
 func (e *Error) Error() string {
 	var b strings.Builder
 	if e.Name != "" {
@@ -25,7 +27,12 @@ func (e *Error) Error() string {
 		b.WriteString("line ")
 	}
 	b.WriteString(strconv.Itoa(int(e.Pos.Line)) + ": ")
-	if e.Token != "" {
+	switch {
+	case e.Token == "\n" && e.After == "":
+		b.WriteString("newline: ")
+	case e.Token == "\n":
+		b.WriteString("newline after " + Quote(e.After) + ": ")
+	case e.Token != "":
 		b.WriteString("token " + Quote(e.Token) + ": ")
 	}
 	b.WriteString(e.What)
@@ -36,25 +43,32 @@ func (e *Error) Error() string {
 func (p *Parser) fail(what string) {
 	at := p.at()
 	if p.peek() != 0 {
-		panic(&Error{p.name, at, p.token(), what, false})
+		e := &Error{Name: p.name, Pos: at, What: what}
+		if e.Token = p.token(); e.Token == "\n" {
+			e.After = p.previous()
+		}
+		panic(e)
 	}
 	switch {
 	case errors.Is(p.err, io.EOF):
-		panic(&Error{p.name, at, "EOF", what, true})
+		panic(&Error{Name: p.name, Pos: at, Token: "EOF", What: what, End: true})
 	case errors.Is(p.err, errNUL):
-		panic(&Error{p.name, at, "", "NUL byte", false})
+		panic(&Error{Name: p.name, Pos: at, What: "NUL byte"})
 	}
 	panic(p.err)
 }
 
 // failAt gives up the line for what began before.
-func (p *Parser) failAt(at Pos, what string) { panic(&Error{p.name, at, "", what, false}) }
+func (p *Parser) failAt(at Pos, what string) { panic(&Error{Name: p.name, Pos: at, What: what}) }
+
+// long is how much of a token an error shows.
+const long = 64
 
 // token gives the token that is next, for an error.
 func (p *Parser) token() string {
 	switch c := p.peek(); c {
 	case '\n':
-		return ""
+		return "\n"
 	case '&', '|', '<', '>':
 		if d := p.peekAt(1); d == c || c == '<' && d == '>' {
 			return string([]byte{c, d})
@@ -66,9 +80,40 @@ func (p *Parser) token() string {
 		}
 	}
 	s, _ := p.run(isWord)
-	const long = 64
 	if len(s) > long {
 		s = s[:long]
 	}
 	return s
+}
+
+// previous gives the token that the line has before the next byte and any comment there,
+// its end if it is long.
+func (p *Parser) previous() string {
+	s := p.behind()
+	if p.remarked == p.line {
+		s = p.remark
+	}
+	s = strings.TrimRight(s, " \t")
+	if s == "" {
+		return ""
+	}
+	last := len(s) - 1
+	if s[last] == '\'' {
+		return s[max(strings.LastIndexByte(s[:last], '\''), 0):]
+	}
+	i := last
+	for i > 0 && class[s[i]]&isWord != 0 && class[s[i-1]]&isWord != 0 {
+		i--
+	}
+	return s[i:]
+}
+
+// behind gives the end of what is consumed of the line.
+func (p *Parser) behind() string {
+	s := p.in[max(p.pos-long, 0):p.pos]
+	if len(s) < long {
+		s = p.gone + s
+		s = s[max(len(s)-long, 0):]
+	}
+	return s[strings.LastIndexByte(s, '\n')+1:]
 }

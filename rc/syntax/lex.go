@@ -88,6 +88,7 @@ func (p *Parser) fill() bool {
 			s, p.beyond, p.err = s[:i], next, errNUL
 		}
 		if s != "" {
+			p.gone = p.behind()
 			p.bol -= p.pos
 			p.in = p.in[p.pos:] + s
 			p.pos = 0
@@ -148,6 +149,7 @@ func (p *Parser) blankLines() {
 // comment consumes a comment up to its newline.
 func (p *Parser) comment() {
 	place := Place{p.at()}
+	p.remark, p.remarked = p.behind(), p.line
 	s := p.span(lineEnd)
 	if p.keep {
 		p.comments = append(p.comments, Comment{place, strings.TrimRight(s, " \t\r")})

@@ -20,6 +20,10 @@ type Parser struct {
 	line  int32
 	begun bool // text of the command that is parsed was consumed or read
 
+	gone     string // for errors: the end of what was before the text at hand,
+	remark   string // of what was before the last comment,
+	remarked int32  // and the line that has that
+
 	depth  int
 	iflast bool     // if not may follow the last line
 	ifnot  bool     // if not may be the next command

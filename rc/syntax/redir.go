@@ -58,7 +58,7 @@ func (p *Parser) redirs() (rs []*Redir) {
 		}
 		r, sub := p.redir()
 		if sub != nil {
-			panic(&Error{p.name, at.At, "{", "syntax error", false})
+			panic(&Error{Name: p.name, Pos: at.At, Token: "{", What: "syntax error"})
 		}
 		r.Place = at
 		rs = append(rs, r)

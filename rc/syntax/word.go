@@ -88,7 +88,7 @@ func (p *Parser) word1(equal uint8) (w Word, glue bool) {
 		if _, sub := p.redir(); sub != nil {
 			return sub, false
 		}
-		panic(&Error{p.name, at.At, string(c), "syntax error", false})
+		panic(&Error{Name: p.name, Pos: at.At, Token: string(c), What: "syntax error"})
 	default:
 		if class[c]&(isWord|equal) == 0 {
 			p.fail("syntax error")

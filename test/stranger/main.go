@@ -70,6 +70,9 @@ func run(base string, tests bool) error {
 		return err
 	}
 	sh.Limit = 30 * time.Minute
+	if tests {
+		sh.Limit = 2 * time.Hour // beside others, that is
+	}
 	stumbles := 0
 	ended := false
 	typeIn := func(steps []typed.Step) {

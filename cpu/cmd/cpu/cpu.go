@@ -17,7 +17,6 @@ import (
 	"ninespace/exportfs"
 	"ninespace/exportfs/door"
 	"ninespace/srv"
-	"ninespace/srv/diskfs"
 )
 
 // Man is the manual page's source.
@@ -111,11 +110,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	if o.tree, err = filepath.EvalSymlinks(root); err != nil {
 		return err
 	}
-	var opts []diskfs.Option
-	if o.readOnly {
-		opts = append(opts, diskfs.ReadOnly())
-	}
-	if o.Tree, err = diskfs.New(o.tree, opts...); err != nil {
+	if o.Tree, err = serveTree(o.tree, o.readOnly); err != nil {
 		return err
 	}
 	if err := o.choose(); err != nil {

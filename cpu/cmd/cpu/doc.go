@@ -151,5 +151,8 @@ cannot be executed. Status 1 is the command's own, or cpu's with a line that say
 Without a terminal cpu ends when the command's output has ended, which a background
 process that holds it delays, as with ssh(1). It is killed when cpu has
 ended. With a terminal cpu waits for it half a second.
+
+On other systems than Linux a connection is not kept, so that there is no -f and no -a,
+and your files have no record locks, extended attributes and new pipes there.
 */
 package cpu

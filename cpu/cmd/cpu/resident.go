@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -22,8 +23,11 @@ import (
 )
 
 // idleTime is how long a connection is kept after its last command: $cpuidle, a
-// duration, or a minute. 0 keeps none.
+// duration, or a minute. 0 keeps none, as do other systems than Linux.
 func idleTime() (time.Duration, error) {
+	if runtime.GOOS != "linux" { // the process that keeps it finds its program by /proc
+		return 0, nil
+	}
 	s := os.Getenv("cpuidle")
 	switch s {
 	case "":

@@ -89,7 +89,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 		}
 		return o.mount(std, args, name, ns.Op{Verb: "mount", Flag: ns.Flags(*after, *before, *create, *cache), New: "/srv/" + name, Old: ns.Abs(wd, at)})
 	case f.NArg() == 3:
-		return errors.New("not in a name space: nothing can be mounted")
+		return errors.New("not in a name space, where alone something can be mounted: start one with `nine up` or `nine newns`")
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()

@@ -73,7 +73,7 @@ The flags are
 	-i	is interactive: prompts, and errors return to the prompt. It is so without a
 		file if the standard input is a terminal; -I forbids it.
 	-l	reads $home/lib/profile first, as does a name that begins with -
-	-m file	runs another rcmain
+	-m file	runs another rcmain; $home, $ifs, $path and $prompt are set before it
 	-n	runs nothing: it looks for syntax errors in the files that are its arguments
 	-p	takes no functions from the environment, and $path is /bin /usr/bin
 	-b	reads a whole file before it runs it
@@ -150,8 +150,8 @@ Plan 9 has windows and no jobs; these builtins are there only where a person typ
 
 A program, and a pipeline that ends in one, is a process group, which ^Z stops: the rest of
 the line is dropped and $status is stopped. A command that ends in the shell itself, such
-as a loop or a function behind a |, or that stands in a backquote, cannot be stopped, but ^C
-ends it with its programs. $apid and wait know what & started only. Jobs that stop because
+as a loop or a function behind a |, or that stands in a backquote, cannot be stopped (see
+BUGS), but ^C ends it with its programs. $apid and wait know what & started only. Jobs that stop because
 they read the terminal are told of before the next prompt. Somebody who leaves stopped
 jobs is told so once. Before each command the terminal is set as it was
 in the beginning, or by the last command that was stty.
@@ -182,6 +182,10 @@ with status 1; a person gets the next prompt.
 
 A command that fails in a function which an if calls
 exits under -e all the same, as in Plan 9.
+
+A loop behind a | cannot be stopped by ^Z: it runs in the shell itself, whose variables it
+may set, and there would be no shell to say fg to. { } | @{loop} does not help, as a subshell is no
+process; rc -c 'loop' is one.
 
 What the shell runs itself of a pipeline that was stopped, {loop} | less, goes on, until a
 later ^C. A loop goes on whose echo nobody reads any more, as in Plan 9: {while() echo y} | sed 1q

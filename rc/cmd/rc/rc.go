@@ -183,10 +183,10 @@ func isTerminal(f *os.File) bool {
 	return err == nil
 }
 
+var polls [256]unix.PollFd // of inherited: on a stack it would have that grow, at every start
+
 // inherited gives the descriptors that the process was started with.
 func inherited(std [3]*os.File) []int {
-	const most = 256
-	var polls [most]unix.PollFd
 	for i := range polls {
 		polls[i].Fd = int32(i)
 	}

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"io"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 
@@ -18,7 +19,7 @@ import (
 )
 
 // builtin gives the commands that act on the name space of the shell itself. Outside of
-// one those names are the system's own commands.
+// one those names are the system's own commands, if it has them.
 func builtin(name string) func(*rc.Call) error {
 	var b func(*rc.Call) error
 	switch name {
@@ -33,10 +34,13 @@ func builtin(name string) func(*rc.Call) error {
 	case "srv":
 		b = post
 	}
-	if b == nil || !ns.Inside() {
+	if b == nil || ns.Inside() {
+		return b
+	}
+	if _, err := exec.LookPath(name); err == nil || name == "mount" || name == "srv" {
 		return nil
 	}
-	return b
+	return b // to say so
 }
 
 // env is where the name space that the shell is in has its variables: /env, where a

@@ -73,7 +73,7 @@ func Do(ctx context.Context, std [3]*os.File, wd string, args []string) error {
 	}
 	if !ns.Inside() {
 		if *mount || at != "" {
-			return errors.New("not in a name space: nothing can be mounted")
+			return errors.New("not in a name space, where alone something can be mounted: start one with `nine up` or `nine newns`")
 		}
 		return relay(ctx, std, c, name, *quiet)
 	}
@@ -178,6 +178,13 @@ func (c call) run(std [3]*os.File) (net.Conn, error) {
 // relay posts a socket and connects each caller to the server until a signal ends
 // it.
 func relay(ctx context.Context, std [3]*os.File, c call, name string, quiet bool) error {
+	if !c.command { // is there anything? a command is only started for who uses it
+		conn, err := c.dial(ctx, std)
+		if err != nil {
+			return err
+		}
+		conn.Close()
+	}
 	l, err := srv.Post(name)
 	if err != nil {
 		if quiet && errors.Is(err, syscall.EADDRINUSE) {

@@ -15,7 +15,7 @@ func Detach(fds ...int) error {
 	defer null.Close()
 	unix.Setsid() // from here on no terminal's signals are ours
 	for _, fd := range fds {
-		unix.Dup3(int(null.Fd()), fd, 0)
+		dup(int(null.Fd()), fd)
 	}
 	return os.Chdir("/")
 }

@@ -1,0 +1,32 @@
+package ns
+
+import (
+	"errors"
+	"strconv"
+)
+
+// Bin is where the commands of ninespace are inside a name space.
+const Bin = "/mnt/bin"
+
+// ctlName is a group's own ctl file.
+const ctlName = "/mnt/ns/ctl"
+
+// An ExitError is an error by which a command ends with a status of its own.
+type ExitError struct {
+	Code int
+	Err  error
+}
+
+func (e *ExitError) Error() string {
+	if e.Err == nil {
+		return "exit status " + strconv.Itoa(e.Code)
+	}
+	return e.Err.Error()
+}
+
+func (e *ExitError) Unwrap() error { return e.Err }
+
+// ExitCode gives the status.
+func (e *ExitError) ExitCode() int { return e.Code }
+
+var errNoCtl = errors.New("not in a name space: " + ctlName + " does not exist; start one with `nine up` or `nine newns`")

@@ -1,0 +1,193 @@
+package rootfs
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"ninespace/srv"
+	"ninespace/srv/p9"
+)
+
+// flags gives the O_ flags of a mode.
+func flags(mode p9.Mode) int {
+	f := os.O_RDONLY
+	switch mode & 3 {
+	case p9.OWRITE:
+		f = os.O_WRONLY
+	case p9.ORDWR:
+		f = os.O_RDWR
+	}
+	for _, b := range [...]struct {
+		m p9.Mode
+		f int
+	}{{p9.OTRUNC, os.O_TRUNC}, {p9.OAPPEND, os.O_APPEND}, {p9.OSYNC | p9.ODSYNC, os.O_SYNC}} {
+		if mode&b.m != 0 {
+			f |= b.f
+		}
+	}
+	return f
+}
+
+// Open opens the file.
+func (n *node) Open(_ context.Context, mode p9.Mode) (srv.Handle, error) {
+	change := mode.Writable() || mode&(p9.OTRUNC|p9.ORCLOSE) != 0
+	if change && n.t.readOnly {
+		return nil, p9.ErrReadOnly
+	}
+	if n.own != nil {
+		if mode.Writable() || mode&p9.OTRUNC != 0 {
+			return nil, p9.ErrIsDir
+		}
+		f, err := n.own.Open(".") // may it be read?
+		if err != nil {
+			return nil, bare(err)
+		}
+		f.Close()
+		return &listing{n: n}, nil
+	}
+	fi, err := n.info()
+	if err != nil {
+		return nil, bare(err)
+	}
+	if mode&3 == p9.OEXEC && fi.Mode().IsRegular() && fi.Mode().Perm()&0o111 == 0 {
+		return nil, p9.ErrPerm
+	}
+	in, name, err := n.place()
+	if err != nil {
+		return nil, err
+	}
+	defer in.release()
+	switch {
+	case fi.Mode().Type() == fs.ModeSymlink:
+		return nil, syscall.ELOOP
+	case fi.Mode().IsRegular():
+		f, err := in.OpenFile(name, flags(mode), 0)
+		if err != nil {
+			return nil, bare(err)
+		}
+		n.open.Store(f)
+		return &handle{f, mode&p9.OAPPEND != 0}, nil
+	}
+	// A pipe's other end, or what a device has to tell, is waited for when it is read.
+	f, err := in.OpenFile(name, flags(mode)|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
+	if err != nil {
+		return nil, bare(err)
+	}
+	return stream{f}, nil
+}
+
+// A handle is an open file of a disk.
+type handle struct {
+	f      *os.File
+	append bool
+}
+
+func (h *handle) Read(_ context.Context, p []byte, off int64) (int, error) {
+	n, err := h.f.ReadAt(p, off)
+	if n > 0 && errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return n, end(err)
+}
+
+func (h *handle) Write(_ context.Context, p []byte, off int64) (int, error) {
+	if h.append {
+		n, err := h.f.Write(p)
+		return n, bare(err)
+	}
+	n, err := h.f.WriteAt(p, off)
+	return n, bare(err)
+}
+
+func (h *handle) Sync(context.Context, bool) error { return bare(h.f.Sync()) }
+func (h *handle) Clunk()                           { h.f.Close() }
+
+// end is bare where io.EOF says what is meant.
+func end(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.EOF
+	}
+	return bare(err)
+}
+
+// A stream is an open pipe or device, which has no offsets.
+type stream struct{ f *os.File }
+
+func (stream) Ordered() {}
+
+func (s stream) Read(ctx context.Context, p []byte, _ int64) (int, error) {
+	defer s.until(ctx)()
+	n, err := s.f.Read(p)
+	return n, end(err)
+}
+
+func (s stream) Write(ctx context.Context, p []byte, _ int64) (int, error) {
+	defer s.until(ctx)()
+	n, err := s.f.Write(p)
+	return n, bare(err)
+}
+
+func (s stream) Clunk() { s.f.Close() }
+
+// until ends what waits with ctx.
+func (s stream) until(ctx context.Context) func() {
+	stop := context.AfterFunc(ctx, func() { s.f.SetDeadline(time.Unix(1, 0)) })
+	return func() {
+		if !stop() {
+			s.f.SetDeadline(time.Time{}) // it was for one of several
+		}
+	}
+}
+
+// A listing is an open directory. Cookies count the names that it had when it was last read
+// from the start, which are kept: one that stays is given once.
+type listing struct {
+	n     *node
+	mu    sync.Mutex
+	names []string
+}
+
+func (l *listing) List(_ context.Context, cookie uint64) iter.Seq2[p9.Dirent, error] {
+	return func(yield func(p9.Dirent, error) bool) {
+		names, err := l.from(cookie)
+		if err != nil {
+			yield(p9.Dirent{}, bare(err))
+			return
+		}
+		for _, name := range names {
+			cookie++
+			fi, err := l.n.own.Lstat(name)
+			if err != nil { // it has gone
+				continue
+			}
+			s := l.n.t.stat(fi)
+			if !yield(p9.Dirent{Qid: s.Qid, Cookie: cookie, Mode: s.Mode.Type(), Name: name}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// from gives the names behind a cookie.
+func (l *listing) from(cookie uint64) ([]string, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if cookie == 0 {
+		f, err := l.n.own.Open(".")
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		if l.names, err = f.Readdirnames(-1); err != nil {
+			return nil, err
+		}
+	}
+	return l.names[min(cookie, uint64(len(l.names))):], nil
+}

@@ -1,0 +1,13 @@
+//go:build darwin || freebsd
+
+package rootfs
+
+import (
+	"syscall"
+	"time"
+)
+
+// times gives those of the last use and of the last change of the file or its attributes.
+func times(st *syscall.Stat_t) (atime, ctime time.Time) {
+	return time.Unix(int64(st.Atimespec.Sec), int64(st.Atimespec.Nsec)), time.Unix(int64(st.Ctimespec.Sec), int64(st.Ctimespec.Nsec))
+}
