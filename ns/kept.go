@@ -28,6 +28,7 @@ type cache struct {
 	files  map[uint64]*kept // by qid.path
 	clock  uint64           // counts changes
 	lost   uint64           // the last of a file that is not in files
+	inUse  int              // how many files could not be forgotten when there were too many
 	xattrs bool             // somebody asks for lists of extended attributes ...
 	noAttr bool             // ... and the server has none
 
@@ -236,7 +237,7 @@ func (k *kept) take(st *p9.Stat, t ticket) {
 
 // trim forgets, if too much is known, what is not in use. c.mu is held.
 func (c *cache) trim() {
-	if len(c.files) <= keepMost {
+	if len(c.files) <= max(keepMost, 2*c.inUse) {
 		return
 	}
 	c.clock++
@@ -246,6 +247,7 @@ func (c *cache) trim() {
 			delete(c.files, p)
 		}
 	}
+	c.inUse = len(c.files)
 }
 
 // hold counts one more user. c.mu is held.

@@ -90,7 +90,7 @@ func TestKeptGuessChange(t *testing.T) {
 func TestKeptMost(t *testing.T) {
 	ctx := t.Context()
 	root := ramfs.New()
-	const dirs, each = 800, 100
+	const dirs, each = 700, 100
 	for i := range dirs {
 		d, _, err := srv.Create(ctx, root, fmt.Sprintf("d%02d", i), os.ModeDir|0o777, p9.OREAD)
 		for j := 0; j < each && err == nil; j++ {

@@ -71,7 +71,7 @@ func (k *kept) load(ctx context.Context, anew bool) ([]p9.Dirent, error) {
 				n.xattrs, n.xat = nil, n.stamp(t)
 			}
 		}
-		if holds {
+		if holds && t.holds(k) { // and all was not forgotten meanwhile
 			k.order++
 			k.names[e.Name] = known{k: n, at: k.stamp(t), ent: e.Dirent, order: k.order}
 		}
