@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"net"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -19,32 +18,15 @@ import (
 
 // TestSilent: a far side that lets us in and then says nothing is given up.
 func TestSilent(t *testing.T) {
-	srvtest.CheckGoroutines(t)
 	defer func(d time.Duration) { greetLimit = d }(greetLimit)
 	greetLimit = 100 * time.Millisecond
-	socket := filepath.Join(t.TempDir(), "s")
-	l, err := net.Listen("unix", socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		c, err := l.Accept()
-		if err != nil {
-			return
-		}
-		defer c.Close()
+	err := hostile(t, nil, func(c net.Conn) {
 		io.WriteString(c, "ok\n")
 		io.Copy(io.Discard, c)
-	}()
-	cmd := Cmd{Far: Far{Addr: "unix!" + socket}, Args: []string{"true"}}
-	err = cmd.Run(t.Context(), [3]*os.File{os.Stdin, os.Stdout, os.Stderr})
+	})
 	if err == nil || !strings.Contains(err.Error(), "no answer within 100ms") {
 		t.Error(err)
 	}
-	l.Close()
-	<-done
 }
 
 // serve serves a caller who wants something, in this process.

@@ -220,6 +220,25 @@ func TestEscape(t *testing.T) {
 	}
 }
 
+// attach begins an honest conversation.
+func attach(t *testing.T, m *yamux.Session) *client.Fid {
+	t.Helper()
+	s, err := m.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := client.New(t.Context(), s, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	root, err := c.Attach(t.Context(), nil, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
 // TestEscapeTree: a tree's name leads nowhere else either.
 func TestEscapeTree(t *testing.T) {
 	dir, _ := prison(t)
@@ -239,19 +258,7 @@ func TestEscapeTree(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer m.Close()
-			s, err := m.Open()
-			if err != nil {
-				t.Fatal(err)
-			}
-			c, err := client.New(t.Context(), s, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer c.Close()
-			root, err := c.Attach(t.Context(), nil, "", "")
-			if err != nil {
-				t.Fatal(err)
-			}
+			root := attach(t, m)
 			if b, err := (client.Fsys{Root: root}).ReadFile(t.Context(), "secret"); err == nil && string(b) == "secret" {
 				t.Error("the secret is there")
 			}
@@ -262,20 +269,7 @@ func TestEscapeTree(t *testing.T) {
 // TestSwap has names change between a file and a link out of the tree while they are used.
 func TestSwap(t *testing.T) {
 	dir, _ := prison(t)
-	f := export(t, trees.Config{Root: dir}, "")
-	s, err := f.mux(t).Open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := client.New(t.Context(), s, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	root, err := c.Attach(t.Context(), nil, "", "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := attach(t, export(t, trees.Config{Root: dir}, "").mux(t))
 	var wg sync.WaitGroup
 	ctx, cancel := context.WithCancel(t.Context())
 	for _, s := range [][2]string{{"f", "rel"}, {"sub", "up"}} {

@@ -1,15 +1,13 @@
 package netboot
 
 import (
-	"crypto/ed25519"
-	"crypto/rand"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"ninespace/factotum/sshkey"
+	"ninespace/factotum/keytest"
 	"ninespace/srv"
 	"ninespace/srv/srvtest"
 )
@@ -72,22 +70,7 @@ func newServer(t testing.TB, change func(*Config)) *Server {
 	return s
 }
 
-func newKey(t testing.TB) *sshkey.Private {
-	t.Helper()
-	_, key, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	wire, err := sshkey.AppendPrivate(nil, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := sshkey.ParsePrivate(&sshkey.Reader{B: wire})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
+var newKey = keytest.New
 
 // withCA gives the configuration an authority.
 func withCA(t testing.TB) func(*Config) {

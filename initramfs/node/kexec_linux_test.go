@@ -1,7 +1,6 @@
 package node
 
 import (
-	"crypto/ed25519"
 	"errors"
 	"io"
 	"os"
@@ -9,28 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	"ninespace/factotum/keytest"
 	"ninespace/factotum/sshkey"
 	"ninespace/initramfs/netboot"
 	"ninespace/srv/srvtest"
 )
-
-// newSigner makes a key.
-func newSigner(t *testing.T) *sshkey.Private {
-	t.Helper()
-	_, key, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	wire, err := sshkey.AppendPrivate(nil, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := sshkey.ParsePrivate(&sshkey.Reader{B: wire})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
 
 // TestPrepare has what is to be booted checked before it is used.
 func TestPrepare(t *testing.T) {
@@ -49,7 +31,7 @@ func TestPrepare(t *testing.T) {
 	}
 	reset()
 	file("ndb", "class=a manifest=m kernel=kernel image=one image=two cmdline=quiet\n")
-	good, other := newSigner(t), newSigner(t)
+	good, other := keytest.New(t), keytest.New(t)
 	trusted := []*sshkey.Public{&good.Public}
 	sign := func(key *sshkey.Private) {
 		t.Helper()
