@@ -312,7 +312,14 @@ func TestCpudHostile(t *testing.T) {
 	})
 	honest()
 	n.gone(cpud.Process.Pid)
+	after := before
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("before:\n%s\nafter:\n%s", before, after)
+		}
+	})
 	waitFor(t, n.ctx, func() bool {
-		return strings.Count(state(t, cpud.Process.Pid, n.dir), "\n") <= strings.Count(before, "\n")
+		after = state(t, cpud.Process.Pid, n.dir)
+		return strings.Count(after, "\n") <= strings.Count(before, "\n")
 	})
 }
