@@ -23,10 +23,14 @@ func (n *node) resolver(which int, dns []netip.Addr, domains []string) error {
 			fmt.Fprintln(&b, "nameserver", d)
 		}
 	}
-	if b.Len() == 0 {
+	// Routers say the same every few seconds, and somebody may just be reading it.
+	if old, err := os.ReadFile(resolvConf); b.Len() == 0 || err == nil && string(old) == b.String() {
 		return nil
 	}
-	return os.WriteFile(resolvConf, []byte(b.String()), 0o644)
+	if err := os.WriteFile(resolvConf+".new", []byte(b.String()), 0o644); err != nil {
+		return err
+	}
+	return os.Rename(resolvConf+".new", resolvConf)
 }
 
 // names are servers of names, and where to look for one that is short.

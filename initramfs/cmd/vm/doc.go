@@ -52,7 +52,8 @@ once.
 
 # BUGS
 
-Only on amd64. The node calls out through qemu's own network, and the others cannot call
+Only on amd64, and where the node is killed what is mounted of it here, /n/vm1 with nine up,
+is not there again until it has been mounted anew. The node calls out through qemu's own network, and the others cannot call
 it.
 */
 package vm
