@@ -22,9 +22,6 @@ type dir struct {
 
 func (d *dir) Guard() {}
 
-// Descriptor says that diskfs has one for it.
-func (d *dir) Descriptor() {}
-
 // Whole is the directory with all its entries.
 func (d *dir) Whole() srv.File { return d.File }
 
@@ -120,6 +117,7 @@ type listing struct {
 	d *dir
 }
 
+// Descriptor says that diskfs has one for it.
 func (l *listing) Descriptor() {}
 
 func (l *listing) Clunk() {

@@ -325,7 +325,7 @@ func (r *req) step(ctx context.Context, f *fid, n *node, name string) (*node, p9
 	if err := f.allowed(ctx, n.file, 1); err != nil {
 		return nil, p9.Qid{}, err
 	}
-	if err := r.c.mayOpen(); err != nil {
+	if err := r.c.mayWalk(); err != nil {
 		return nil, p9.Qid{}, err
 	}
 	if h := r.c.holder.Load(); h != nil {
@@ -336,10 +336,18 @@ func (r *req) step(ctx context.Context, f *fid, n *node, name string) (*node, p9
 		if err != nil {
 			return nil, p9.Qid{}, err
 		}
+		if err := r.c.mayHave(c); err != nil {
+			Clunk(c)
+			return nil, p9.Qid{}, err
+		}
 		return r.c.newNode(c, q.Path, name, n), q, nil
 	}
 	c, err := w.Walk(ctx, name)
 	if err != nil {
+		return nil, p9.Qid{}, err
+	}
+	if err := r.c.mayHave(c); err != nil {
+		Clunk(c)
 		return nil, p9.Qid{}, err
 	}
 	var st p9.Stat

@@ -154,6 +154,9 @@ func (f *fid) createFile(ctx context.Context, name string, perm fs.FileMode, mod
 	if perm&fs.ModeType&^fs.ModeDir != 0 { // 9P2000.u's links and devices
 		return q, p9.ErrPerm
 	}
+	if err := dir.c.mayWalk(); err != nil {
+		return q, err
+	}
 	if err := dir.c.mayOpen(); err != nil {
 		return q, err
 	}

@@ -118,11 +118,24 @@ func (c *conn) describe(v any, n int64) {
 	}
 }
 
-// mayOpen says why a connection can't hold a file more, or a descriptor.
-func (c *conn) mayOpen() error {
+// mayWalk says why a connection can't hold a file more.
+func (c *conn) mayWalk() error {
 	if !c.srv.st.fair(walked, c.walked.Load(), 1) {
 		return c.over(walked, syscall.ENFILE)
 	}
+	return nil
+}
+
+// mayHave says why a connection can't have a File that was walked to.
+func (c *conn) mayHave(f File) error {
+	if _, ok := f.(Descriptor); ok {
+		return c.mayOpen()
+	}
+	return nil
+}
+
+// mayOpen says why a connection can't hold a descriptor more.
+func (c *conn) mayOpen() error {
 	if c.open.Load() > 0 && !c.srv.st.fair(descriptors, c.open.Load(), 1) {
 		return c.over(descriptors, syscall.EMFILE)
 	}

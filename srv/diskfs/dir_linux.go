@@ -21,6 +21,10 @@ func (n *node) Create(ctx context.Context, name string, perm fs.FileMode, mode p
 	if perm&(fs.ModeAppend|fs.ModeExclusive) != 0 {
 		return nil, nil, p9.ErrNotSup
 	}
+	if err := n.use(ctx); err != nil {
+		return nil, nil, err
+	}
+	defer n.done()
 	err = n.timed(ctx, func() (err error) {
 		if perm.IsDir() {
 			f, h, err = n.mkdir(ctx, name, perm, mode)
@@ -158,6 +162,10 @@ func (n *node) makeFile(ctx context.Context, name string, perm fs.FileMode, f fu
 	if err := n.change(name); err != nil {
 		return nil, err
 	}
+	if err := n.use(ctx); err != nil {
+		return nil, err
+	}
+	defer n.done()
 	var c *entry
 	err := n.timed(ctx, func() (err error) {
 		c, err = n.make(ctx, name, perm, f)
@@ -165,6 +173,11 @@ func (n *node) makeFile(ctx context.Context, name string, perm fs.FileMode, f fu
 	})
 	if err != nil {
 		return nil, err
+	}
+	var st unix.Statx_t
+	if _, err := c.statx(&st); err == nil {
+		c.is(&st)
+		c.lead()
 	}
 	return c, nil
 }
@@ -177,6 +190,16 @@ func (n *node) sameTree(f srv.File) (*node, error) {
 	return nil, unix.EXDEV
 }
 
+func useBoth(ctx context.Context, a, b *node) error {
+	err := a.use(ctx)
+	if err == nil {
+		if err = b.use(ctx); err != nil {
+			a.done()
+		}
+	}
+	return err
+}
+
 // Link gives a file one more name.
 func (n *node) Link(ctx context.Context, target srv.File, name string) error {
 	if err := n.change(name); err != nil {
@@ -186,6 +209,11 @@ func (n *node) Link(ctx context.Context, target srv.File, name string) error {
 	if err != nil {
 		return err
 	}
+	if err := useBoth(ctx, n, o); err != nil {
+		return err
+	}
+	defer n.done()
+	defer o.done()
 	return n.run(ctx, func() error {
 		return unix.Linkat(n.t.proc, o.number(), n.fd, name, unix.AT_SYMLINK_FOLLOW)
 	})
@@ -200,6 +228,11 @@ func (n *node) Unlink(ctx context.Context, name string, dir bool) error {
 	if dir {
 		flags = unix.AT_REMOVEDIR
 	}
+	if err := n.use(ctx); err != nil {
+		return err
+	}
+	defer n.done()
+	defer n.t.changing(named{n, name}).end()
 	defer n.t.recents.forget(n, name) // which would keep the file's bytes
 	return n.run(ctx, func() error { return unlinkat(n.fd, name, flags) })
 }
@@ -221,6 +254,18 @@ func (n *node) RenameFlags(ctx context.Context, old string, newdir srv.File, new
 	if err := d.change(newname); err != nil {
 		return err
 	}
+	if err := useBoth(ctx, n, d); err != nil {
+		return err
+	}
+	defer n.done()
+	defer d.done()
+	to := named{d, newname}
+	c := n.t.changing(named{n, old}, to)
+	defer c.end()
 	defer d.t.recents.forget(d, newname) // whose file may be gone
-	return n.run(ctx, func() error { return unix.Renameat2(n.fd, old, d.fd, newname, uint(flags)) })
+	err = n.run(ctx, func() error { return unix.Renameat2(n.fd, old, d.fd, newname, uint(flags)) })
+	if err == nil {
+		c.moved(to, flags&unix.RENAME_EXCHANGE != 0)
+	}
+	return err
 }

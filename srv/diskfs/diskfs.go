@@ -8,7 +8,12 @@
 // made is that user's.
 //
 // A fid holds its file by a descriptor, not by a path, so a file that is renamed
-// or removed stays the fid's. Walks go by openat2(2) one name at a time, beneath
+// or removed stays the fid's. A client may have more fids than there are descriptors:
+// of those that are not open some are then held by their path, a sixteenth of the
+// process's descriptors or 16,384 being for the others. These too follow what is renamed
+// through the server; but where another process has moved the file away, the fid is
+// stale (ESTALE), and so are, of more files than that which were removed, the fids that
+// were not used for the longest time. Walks go by openat2(2) one name at a time, beneath
 // the directory and through no symbolic link: those are files here, for the
 // client to follow on its side. A directory that is moved out of the tree while
 // a fid is in it stays reachable by that fid, downward; "..", which is the
@@ -69,7 +74,7 @@ func ReadOnly() Option { return func(x *export) { x.readOnly = true } }
 func PerUser() Option { return func(x *export) { x.perUser = true } }
 
 // New serves the directory dir, whose path may go through symbolic links. Each
-// File holds a descriptor until it is clunked, the root until it is closed: it
+// Handle holds a descriptor until it is clunked, the root until it is closed: it
 // is an io.Closer, as its Clunk ends one attach of many. The process's user and
 // umask are taken to stay what they are now.
 func New(dir string, opts ...Option) (srv.File, error) {

@@ -44,6 +44,10 @@ func (h *file) Extent(ctx context.Context, off int64, whence int) (int64, error)
 // Tmpfile makes a file in a directory that has no name, open(2) with O_TMPFILE. Link
 // can give it one.
 func (n *node) Tmpfile(ctx context.Context, perm fs.FileMode, mode p9.Mode) (f srv.File, h srv.Handle, err error) {
+	if err := n.use(ctx); err != nil {
+		return nil, nil, err
+	}
+	defer n.done()
 	if n.t.readOnly {
 		return nil, nil, p9.ErrReadOnly
 	}

@@ -19,10 +19,12 @@ import (
 type node struct {
 	t    *tree
 	dev  atomic.Pointer[device] // once it is known
-	fd   int                    // -1 once it is closed
+	fd   int                    // -1 once it is closed; of an entry see use
 	kind atomic.Uint32          // S_IFMT bits, once they are known: they never change
 	mode p9.Mode                // of a handle
 	open bool                   // is a handle
+
+	entry *entry // that it is the node of, if it is
 }
 
 // What has it runs on the goroutine that reads the connection. There its methods
@@ -34,7 +36,7 @@ type inline struct{}
 
 func (inline) Inline() {}
 
-// What has it holds a descriptor of its own.
+// What has it holds a descriptor of its own for as long as it is there.
 type descriptor struct{}
 
 func (descriptor) Descriptor() {}
@@ -42,21 +44,32 @@ func (descriptor) Descriptor() {}
 // An entry is a file as it was walked to.
 type entry struct {
 	inline
-	descriptor
 	node
+	place
 	held atomic.Int32 // by a File, and by recents
-	id   identity     // for recents
 }
 
 func (t *tree) entry(fd int) *entry {
 	e := &entry{node: node{t: t, fd: fd}}
+	e.node.entry = e
 	e.held.Store(1)
 	return e
+}
+
+// hold holds the entry, unless it is gone.
+func (e *entry) hold() bool {
+	for {
+		h := e.held.Load()
+		if h == 0 || e.held.CompareAndSwap(h, h+1) {
+			return h > 0
+		}
+	}
 }
 
 // Clunk closes the descriptor when nobody else holds the entry.
 func (e *entry) Clunk() {
 	if e.held.Add(-1) == 0 {
+		e.leave()
 		e.node.Clunk()
 	}
 }
@@ -123,6 +136,10 @@ func (n *node) Stat(ctx context.Context) (p9.Stat, error) {
 	if err := n.near(ctx); err != nil {
 		return p9.Stat{}, err
 	}
+	if err := n.use(ctx); err != nil {
+		return p9.Stat{}, err
+	}
+	defer n.done()
 	var st unix.Statx_t
 	d, err := n.statx(&st)
 	if err != nil {
@@ -247,6 +264,10 @@ func (n *node) openAgain(flags int) (fd int, err error) {
 
 // Readlink gives the target of a symbolic link.
 func (n *node) Readlink(ctx context.Context) (target string, err error) {
+	if err := n.use(ctx); err != nil {
+		return "", err
+	}
+	defer n.done()
 	err = n.run(ctx, func() error {
 		for size := 256; ; size *= 2 {
 			b := make([]byte, size)
@@ -271,6 +292,10 @@ func (n *node) Statfs(ctx context.Context) (p9.Statfs, error) {
 	if err := n.near(ctx); err != nil {
 		return p9.Statfs{}, err
 	}
+	if err := n.use(ctx); err != nil {
+		return p9.Statfs{}, err
+	}
+	defer n.done()
 	var s unix.Statfs_t
 	if err := unix.Fstatfs(n.fd, &s); err != nil {
 		return p9.Statfs{}, err

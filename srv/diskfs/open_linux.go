@@ -37,6 +37,10 @@ func openFlags(mode p9.Mode) int {
 // Open opens the file. A pipe opened for writing has to wait for a reader, until
 // ctx ends; one opened for reading waits for its writer in Read.
 func (n *node) Open(ctx context.Context, mode p9.Mode) (h srv.Handle, err error) {
+	if err := n.use(ctx); err != nil {
+		return nil, err
+	}
+	defer n.done()
 	open := func() error {
 		o, err := n.openHandle(ctx, mode, srv.Nonblock(ctx))
 		if err == nil {

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -57,7 +58,7 @@ func (r *recents) at(dir *node, name string) *recent {
 	if len(r.slots) == 0 {
 		return &recent{}
 	}
-	return &r.slots[(maphash.String(r.seed, name)+mix(uint64(dir.fd)))%uint64(len(r.slots))]
+	return &r.slots[(maphash.String(r.seed, name)+mix(uint64(uintptr(unsafe.Pointer(dir)))))%uint64(len(r.slots))]
 }
 
 // get gives the file that a name was, held for the caller; nil if it is not known.
@@ -84,6 +85,7 @@ func (r *recents) put(dir *node, name string, e *entry) {
 		return
 	}
 	e.held.Add(1)
+	e.slots.Add(1)
 	s := r.at(dir, name)
 	old := s.e
 	*s = recent{dir, name, e, true}
@@ -96,6 +98,7 @@ func (r *recents) put(dir *node, name string, e *entry) {
 	}
 	r.mu.Unlock()
 	if old != nil {
+		old.slots.Add(-1)
 		old.Clunk()
 	}
 }
@@ -119,6 +122,7 @@ func (r *recents) forget(dir *node, name string) {
 // free empties a slot, with r.mu held, and gives what it held.
 func (r *recents) free(s *recent) *entry {
 	e := s.e
+	e.slots.Add(-1)
 	*s = recent{}
 	r.n.Add(-1)
 	return e
@@ -179,7 +183,6 @@ func (n *node) recent(ctx context.Context, name string) (e *entry, q p9.Qid, err
 // others may be to go any time, and are not to be kept busy.
 func (n *node) keep(name string, e *entry, st *unix.Statx_t) {
 	if d := e.dev.Load(); d.held && st.Mask&unix.STATX_MNT_ID != 0 && st.Mnt_id == n.t.mount {
-		e.id = identityOf(st)
 		n.t.recents.put(n, name, e)
 	}
 }

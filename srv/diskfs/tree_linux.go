@@ -33,6 +33,8 @@ type export struct {
 	waits    waits
 	mount    uint64 // that the root is of
 	recents  recents
+	root     *node
+	parked   parked
 	leases   *srv.Leases
 	watcher  *watcher
 }
@@ -77,6 +79,7 @@ func (x *export) open(dir string) (srv.File, error) {
 		return nil, &fs.PathError{Op: "open", Path: dir, Err: err}
 	}
 	r := &root{branch{node: &node{t: &tree{export: x}, fd: fd}}}
+	x.root = r.node
 	var st unix.Statx_t
 	if err := statx(fd, &st, false); err != nil {
 		r.Close()
@@ -86,6 +89,7 @@ func (x *export) open(dir string) (srv.File, error) {
 	r.learn(&st)
 	x.mount = st.Mnt_id
 	x.recents.init()
+	lot.init()
 	probe, err := openat2(fd, ".", unix.O_PATH|unix.O_CLOEXEC, 0, resolveCached)
 	if unix.Close(probe); err == unix.EINVAL {
 		x.uncached = true // before Linux 5.12

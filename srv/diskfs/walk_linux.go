@@ -21,6 +21,10 @@ func (n *node) WalkQid(ctx context.Context, name string) (srv.File, p9.Qid, erro
 	if err != nil {
 		return nil, p9.Qid{}, err
 	}
+	if err := n.use(ctx); err != nil {
+		return nil, p9.Qid{}, err
+	}
+	defer n.done()
 	now := srv.Nonblock(ctx)
 	var c *entry
 	if now {
@@ -43,17 +47,23 @@ func (n *node) WalkQid(ctx context.Context, name string) (srv.File, p9.Qid, erro
 		c.Clunk()
 		return nil, p9.Qid{}, err
 	}
+	c.is(&st)
 	if now {
 		n.keep(name, c, &st)
 	}
+	c.lead()
 	return c, qidOf(&st, d), nil
 }
 
 // WalkStat is Walk that tells the attributes: one call for both, for who may wait.
-func (n *node) WalkStat(_ context.Context, name string) (srv.File, p9.Stat, error) {
+func (n *node) WalkStat(ctx context.Context, name string) (srv.File, p9.Stat, error) {
 	if err := srv.CheckName(name); err != nil {
 		return nil, p9.Stat{}, err
 	}
+	if err := n.use(ctx); err != nil {
+		return nil, p9.Stat{}, err
+	}
+	defer n.done()
 	c, err := n.walk(name)
 	if err != nil {
 		return nil, p9.Stat{}, err
@@ -64,5 +74,7 @@ func (n *node) WalkStat(_ context.Context, name string) (srv.File, p9.Stat, erro
 		c.Clunk()
 		return nil, p9.Stat{}, err
 	}
+	c.is(&st)
+	c.lead()
 	return c, statOf(&st, d), nil
 }

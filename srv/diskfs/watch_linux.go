@@ -1,6 +1,7 @@
 package diskfs
 
 import (
+	"context"
 	"errors"
 	"os"
 	"sync"
@@ -55,6 +56,10 @@ func (w *watcher) watch(path uint64, f srv.File) error {
 		return errUnwatched
 	}
 	n := b.base()
+	if err := n.use(context.Background()); err != nil {
+		return err
+	}
+	defer n.done()
 	d, kind, err := n.known()
 	if err != nil {
 		return err

@@ -20,6 +20,10 @@ import (
 // changes that others made meanwhile. Without anything to change the file is put
 // on stable storage.
 func (n *node) Wstat(ctx context.Context, w p9.Wstat) error {
+	if err := n.use(ctx); err != nil {
+		return err
+	}
+	defer n.done()
 	switch {
 	case w.Valid == 0:
 	case n.t.readOnly:

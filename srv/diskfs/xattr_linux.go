@@ -48,6 +48,10 @@ func (n *node) Getxattr(ctx context.Context, name string) ([]byte, error) {
 }
 
 func (n *node) xattr(ctx context.Context, get func(b []byte) (int, error)) (b []byte, err error) {
+	if err := n.use(ctx); err != nil {
+		return nil, err
+	}
+	defer n.done()
 	err = n.run(ctx, func() (err error) {
 		b, err = grown(get)
 		return err
@@ -69,5 +73,9 @@ func (n *node) setxattr(ctx context.Context, set func() error) error {
 	if n.t.readOnly {
 		return p9.ErrReadOnly
 	}
+	if err := n.use(ctx); err != nil {
+		return err
+	}
+	defer n.done()
 	return n.run(ctx, set)
 }
