@@ -1,9 +1,10 @@
+//go:build linux
+
 package cpu
 
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -37,8 +38,6 @@ type visit struct {
 	conn net.Conn
 	done chan struct{}
 }
-
-const fileLeft = "left"
 
 // Walk finds left besides what execfs has.
 func (c *commands) Walk(ctx context.Context, name string) (srv.File, error) {
@@ -123,8 +122,6 @@ func (c *commands) close() {
 	c.mu.Unlock()
 	c.served.Wait()
 }
-
-var errNotLeft = errors.New("no such command was left there")
 
 // serveAttach leads a caller to the session that has a command.
 func serveAttach(ctx context.Context, c *door.Conn) error {

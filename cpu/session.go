@@ -138,3 +138,8 @@ func (w *writer) Write(p []byte) (int, error) {
 	w.off += int64(n)
 	return n, err
 }
+
+// fileLeft is the file of a session's tree by which it is found from elsewhere.
+const fileLeft = "left"
+
+var errNotLeft = errors.New("no such command was left there")
