@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -154,4 +155,11 @@ func TestCpuRoam(t *testing.T) {
 		t.Errorf("%v: %s", third.ProcessState, &third.errs)
 	}
 	refused(desk("-a", name), "no such command was left there")
+	// The command has ended, and with it what kept its files there: nobody redials for an hour.
+	waitFor(t, t.Context(), func() bool {
+		return !slices.ContainsFunc(processes(f.nine), func(pid int) bool {
+			args, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+			return strings.HasPrefix(string(args), "nine\x00cpu\x00-M\x00")
+		})
+	})
 }
