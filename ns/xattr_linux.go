@@ -30,10 +30,6 @@ func fit(dest []byte, v string) (uint32, error) {
 }
 
 func (f *fuseFS) GetXAttr(cancel <-chan struct{}, h *devfuse.InHeader, name string, dest []byte) (n uint32, _ syscall.Errno) {
-	switch name { // which the kernel asks for before each write, and we don't heed
-	case "security.capability", "system.posix_acl_access", "system.posix_acl_default":
-		return 0, syscall.ENODATA
-	}
 	s := f.xattr(cancel, h, func(ctx context.Context, x srv.Xattrer) error {
 		v, err := x.Getxattr(ctx, name)
 		if err != nil {
