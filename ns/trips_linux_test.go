@@ -104,10 +104,17 @@ func TestSnapshot(t *testing.T) {
 				}
 			}
 		}
-		m.sh(t, "/n/x", "cat text >/dev/null")
-		l.Traffic()
-		m.sh(t, "/n/x", "cat text >/dev/null")
-		if n := l.Traffic(); size < snapshotFirst && n.Trips > 2 { // the open with the read, and the name on a slow machine
+		if size >= snapshotFirst {
+			continue
+		}
+		// What is remembered is for a second: on a busy machine a program can take that.
+		var n srvtest.Traffic
+		if !srvtest.Until(func() bool {
+			l.Traffic()
+			m.sh(t, "/n/x", "cat text >/dev/null")
+			n = l.Traffic()
+			return n.Trips <= 2 // the open with the read, and the name
+		}) {
 			t.Errorf("%d bytes take %v", size, n)
 		}
 	}
