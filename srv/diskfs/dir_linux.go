@@ -232,7 +232,11 @@ func (n *node) Unlink(ctx context.Context, name string, dir bool) error {
 		return err
 	}
 	defer n.done()
-	defer n.t.changing(named{n, name}).end()
+	c, err := n.t.changing(ctx, named{n, name})
+	if err != nil {
+		return err
+	}
+	defer c.end()
 	defer n.t.recents.forget(n, name) // which would keep the file's bytes
 	return n.run(ctx, func() error { return unlinkat(n.fd, name, flags) })
 }
@@ -260,7 +264,10 @@ func (n *node) RenameFlags(ctx context.Context, old string, newdir srv.File, new
 	defer n.done()
 	defer d.done()
 	to := named{d, newname}
-	c := n.t.changing(named{n, old}, to)
+	c, err := n.t.changing(ctx, named{n, old}, to)
+	if err != nil {
+		return err
+	}
 	defer c.end()
 	defer d.t.recents.forget(d, newname) // whose file may be gone
 	err = n.run(ctx, func() error { return unix.Renameat2(n.fd, old, d.fd, newname, uint(flags)) })

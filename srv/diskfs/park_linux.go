@@ -37,6 +37,7 @@ type parking struct {
 	gone    ring        // have nothing but their descriptor: their file has no path any more
 	crowded atomic.Bool // there have been nearly as many as may be: from now on some may be parked
 	changed sync.Cond   // an entry has come, or a change of names has ended
+	ended   uint64      // changes
 }
 
 // A ring is of entries, the one that came last first.
@@ -53,8 +54,10 @@ type place struct {
 	ring       *ring        // that it is in; none: it is parked, or nobody else's yet
 	coming     bool         // is being opened again
 	path       string       // from the tree's root, of a parked one
+	at         int          // of a parked one, among those at path
 	id         identity
-	born       unix.StatxTimestamp
+	born       unix.StatxTimestamp // where the file system tells
+	kind       uint16
 	prev, next *entry
 }
 
@@ -76,7 +79,21 @@ func (l *parking) init() {
 }
 
 // is says which file an entry is, which nobody else has yet.
-func (e *entry) is(st *unix.Statx_t) { e.id, e.born = identityOf(st), st.Btime }
+func (e *entry) is(st *unix.Statx_t) {
+	e.id, e.born, e.place.kind = identityOf(st), unix.StatxTimestamp{}, st.Mode&unix.S_IFMT
+	if st.Mask&unix.STATX_BTIME != 0 {
+		e.born = st.Btime
+	}
+}
+
+// same tells whether attributes are of the file still. On some file systems that is known by
+// less: an overlay's file has another time of birth when it was first written, and where
+// files are made up as they are read they have numbers only for as long as they are in memory.
+func (e *entry) same(st *unix.Statx_t) bool {
+	d := e.dev.Load()
+	return d != nil && devOf(st) == d.num && st.Mode&unix.S_IFMT == e.place.kind &&
+		(d.madeUp || st.Ino == e.id.ino) && (!d.held || e.born == unix.StatxTimestamp{} || st.Btime == e.born)
+}
 
 // lead enters an entry, which others may have from now on, and parks others if there
 // are too many.
@@ -140,7 +157,7 @@ func (l *parking) lose() {
 		l.gone.push(e)
 		return
 	}
-	unix.Close(e.fd)
+	go unix.Close(e.fd) // the last of a large file: not with the lock held
 	e.fd, e.path = -1, ""
 }
 
@@ -155,7 +172,17 @@ func (n *node) way() (string, bool) {
 		return "", ok
 	}
 	rest, is := strings.CutPrefix(file, strings.TrimSuffix(root, "/")+"/")
-	return rest, ok && is && !strings.HasSuffix(rest, " (deleted)")
+	if !ok || !is {
+		return "", false
+	}
+	if strings.HasSuffix(rest, " (deleted)") { // or its very name
+		var st, there unix.Stat_t
+		if unix.Fstat(n.fd, &st) != nil || unix.Fstatat(n.t.root.fd, rest, &there, unix.AT_SYMLINK_NOFOLLOW) != nil ||
+			st.Ino != there.Ino || st.Dev != there.Dev {
+			return "", false
+		}
+	}
+	return rest, true
 }
 
 // link gives the path of a descriptor's file.
@@ -225,7 +252,9 @@ func (e *entry) fetch(wait bool) error {
 			return nil
 		case e.path != path: // it has moved
 		case wait && e.t.parked.changes(path):
-			lot.changed.Wait()
+			for was := lot.ended; lot.ended == was && e.uses.Load() < 0; {
+				lot.changed.Wait()
+			}
 		default:
 			return err
 		}
@@ -245,7 +274,7 @@ func (e *entry) find(path string) (int, error) {
 		return -1, err
 	}
 	var st unix.Statx_t
-	if err = statx(fd, &st, false); err == nil && (st.Ino != e.id.ino || devOf(&st) != e.id.dev || st.Btime != e.born) {
+	if err = statx(fd, &st, false); err == nil && !e.same(&st) {
 		err = unix.ESTALE
 	}
 	if err != nil {

@@ -197,3 +197,59 @@ func TestManyFilesChange(t *testing.T) {
 		f.Clunk(bg)
 	}
 }
+
+// TestManyFilesRename has names moved into directories that have no path, or one that looks
+// as if they had none, when there are many files.
+func TestManyFilesRename(t *testing.T) {
+	dir := t.TempDir()
+	const n = 300
+	for i := range n {
+		write(t, fmt.Sprintf("%s/f%d", dir, i), fmt.Sprint("text ", i))
+	}
+	must(0, os.Mkdir(dir+"/gone", 0o777))(t)
+	must(0, os.Mkdir(dir+"/so called (deleted)", 0o777))(t)
+	few(t, 200)
+	root := srvtest.MountServer(t, srv.New(serve(t, dir)), true)
+	var files []*client.Fid
+	for i := range n {
+		files = append(files, must(root.Walk(bg, fmt.Sprint("f", i)))(t))
+	}
+	gone, called := must(root.Walk(bg, "gone"))(t), must(root.Walk(bg, "so called (deleted)"))(t)
+	must(0, root.Unlink(bg, "gone", true))(t)
+	for range 3 {
+		if err := root.Rename(bg, "f0", gone, "f0"); err == nil {
+			t.Error("a name was moved into a directory that is gone")
+		}
+	}
+	for i := range n / 2 {
+		must(0, root.Rename(bg, fmt.Sprint("f", i), called, fmt.Sprint("g", i)))(t)
+	}
+	for i, f := range files {
+		f := must(f.Walk(bg))(t)
+		must(0, f.Open(bg, p9.OREAD))(t)
+		reads(t, "moved", f, fmt.Sprint("text ", i))
+		f.Clunk(bg)
+	}
+	// Many change names of one directory that is renamed meanwhile.
+	var all sync.WaitGroup
+	for k := range 4 {
+		all.Go(func() {
+			for i := k; i < n/2; i += 4 {
+				a, b := fmt.Sprint("g", i), fmt.Sprint("h", i)
+				err := errors.Join(called.Rename(bg, a, called, b), called.Rename(bg, b, called, a))
+				if k == 0 {
+					err = errors.Join(err, root.Rename(bg, "so called (deleted)", root, "x"), root.Rename(bg, "x", root, "so called (deleted)"))
+				}
+				if err != nil {
+					t.Errorf("%d: %v", i, err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	for i, f := range files {
+		if _, err := f.Stat(bg); err != nil {
+			t.Errorf("file %d: %v", i, err)
+		}
+	}
+}

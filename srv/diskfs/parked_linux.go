@@ -1,10 +1,13 @@
 package diskfs
 
 import (
+	"context"
 	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"ninespace/srv"
 )
 
 // Parked are the entries of an export that have no descriptor, by path, and the paths
@@ -19,14 +22,16 @@ func (p *parked) add(e *entry) {
 	if p.by == nil {
 		p.by = map[string][]*entry{}
 	}
+	e.at = len(p.by[e.path])
 	p.by[e.path] = append(p.by[e.path], e)
 	p.n++
 }
 
 func (p *parked) remove(e *entry) {
 	l := p.by[e.path]
-	i := slices.Index(l, e)
-	if l = slices.Delete(l, i, i+1); len(l) == 0 {
+	last := l[len(l)-1]
+	l[e.at], last.at, l[len(l)-1] = last, e.at, nil
+	if l = l[:len(l)-1]; len(l) == 0 {
 		delete(p.by, e.path)
 	} else {
 		p.by[e.path] = l
@@ -81,6 +86,7 @@ func (p *parked) move(from, to string, swap, tree bool) {
 type change struct {
 	x     *export
 	paths []string
+	both  bool // it is a rename, and both its names have a path
 }
 
 // A named is a name of a directory that is in use.
@@ -89,31 +95,50 @@ type named struct {
 	name string
 }
 
-// changing begins a change. The files of the last of the names have a descriptor then, for
-// it may be the last that they have.
-func (x *export) changing(names ...named) (c change) {
-	c.x = x
+// changing begins a change, after those that are under way of the same names or what is
+// above or beneath them. The files of the last of the names have a descriptor then, for it
+// may be the last that they have. On a goroutine that must not wait it returns
+// srv.ErrAgain where it would have to.
+func (x *export) changing(ctx context.Context, names ...named) (change, error) {
 	if !lot.crowded.Load() {
-		return c
+		return change{}, nil
 	}
-	for _, n := range names {
-		path, ok := n.dir.way()
-		if !ok {
-			return c // the directory has no path, and nothing in it has
-		}
-		if path != "" {
-			path += "/"
-		}
-		c.paths = append(c.paths, path+n.name)
-	}
-	var theirs []*entry
 	lot.mu.Lock()
-	x.parked.changing = append(x.parked.changing, c.paths...)
-	for _, e := range x.parked.by[c.paths[len(c.paths)-1]] {
-		if len(theirs) < lot.most && e.hold() {
-			theirs = append(theirs, e)
+	defer lot.mu.Unlock()
+	c := change{x: x}
+	for {
+		c.paths = c.paths[:0]
+		for _, n := range names {
+			path, ok := n.dir.way()
+			if !ok { // the directory has no path, and nothing in it has
+				continue
+			}
+			if path != "" {
+				path += "/"
+			}
+			c.paths = append(c.paths, path+n.name)
+		}
+		if !slices.ContainsFunc(c.paths, x.parked.meets) {
+			break
+		}
+		if srv.Nonblock(ctx) {
+			return change{}, srv.ErrAgain
+		}
+		lot.changed.Wait()
+	}
+	c.both = len(c.paths) == len(names) && len(names) == 2
+	var theirs []*entry
+	if len(c.paths) > 0 {
+		for _, e := range x.parked.by[c.paths[len(c.paths)-1]] {
+			if srv.Nonblock(ctx) {
+				return change{}, srv.ErrAgain
+			}
+			if len(theirs) < lot.most && e.hold() {
+				theirs = append(theirs, e)
+			}
 		}
 	}
+	x.parked.changing = append(x.parked.changing, c.paths...)
 	lot.mu.Unlock()
 	for _, e := range theirs {
 		if e.fetch(false) == nil {
@@ -121,12 +146,18 @@ func (x *export) changing(names ...named) (c change) {
 		}
 		e.Clunk()
 	}
-	return c
+	lot.mu.Lock()
+	return c, nil
+}
+
+// meets reports whether a path, or what is beneath it, is being changed.
+func (p *parked) meets(path string) bool {
+	return p.changes(path) || slices.ContainsFunc(p.changing, func(c string) bool { _, ok := under(c, path); return ok })
 }
 
 // moved says that what had the first name has the second, or with swap each the other's.
 func (c change) moved(to named, swap bool) {
-	if len(c.paths) < 2 {
+	if !c.both {
 		return
 	}
 	tree := true
@@ -152,5 +183,6 @@ func (c change) end() {
 		i := slices.Index(c.x.parked.changing, path)
 		c.x.parked.changing = slices.Delete(c.x.parked.changing, i, i+1)
 	}
+	lot.ended++
 	lot.changed.Broadcast()
 }

@@ -56,6 +56,9 @@ func (w *watcher) watch(path uint64, f srv.File) error {
 		return errUnwatched
 	}
 	n := b.base()
+	if d := n.dev.Load(); d != nil && !d.held {
+		return errUnwatched
+	}
 	if err := n.use(context.Background()); err != nil {
 		return err
 	}
