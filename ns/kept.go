@@ -183,7 +183,9 @@ func (c *cache) enter(dir *kept, name string, st *p9.Stat, t ticket) *kept {
 			dir.know(name, k, t)
 		}
 	}
+	k.refs++ // it is somebody's in a moment
 	c.trim()
+	k.refs--
 	return k
 }
 

@@ -27,7 +27,8 @@ type Options struct {
 
 // A Conn is a mounted file system's connection to the kernel.
 type Conn struct {
-	fd    int
+	fd    int          // -1 once it is closed
+	used  sync.RWMutex // by whom no request has asked: the number is another file's soon after
 	fs    FS
 	flags uint64
 
@@ -150,12 +151,16 @@ const (
 // open a file of the file system. The number is what OpenOut takes.
 func (c *Conn) Lend(fd int) (int32, syscall.Errno) {
 	m := backingMap{Fd: int32(fd)}
+	c.used.RLock()
+	defer c.used.RUnlock()
 	id, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(c.fd), iocBackingOpen, uintptr(unsafe.Pointer(&m)))
 	return int32(id), errno
 }
 
 // Unlend takes back what was lent.
 func (c *Conn) Unlend(id int32) {
+	c.used.RLock()
+	defer c.used.RUnlock()
 	unix.Syscall(unix.SYS_IOCTL, uintptr(c.fd), iocBackingClose, uintptr(unsafe.Pointer(&id)))
 }
 

@@ -16,6 +16,8 @@ func notify[T any](c *Conn, code int32, body T, rest string) {
 	b := make([]byte, n, n+uintptr(len(rest)))
 	*(*outHeader)(unsafe.Pointer(&b[0])) = outHeader{Len: uint32(n) + uint32(len(rest)), Error: code}
 	*(*T)(unsafe.Pointer(&b[headerSize])) = body
+	c.used.RLock()
+	defer c.used.RUnlock()
 	unix.Write(c.fd, append(b, rest...))
 }
 

@@ -47,7 +47,10 @@ func (c *Conn) Serve() {
 	c.loops.Go(c.watch)
 	c.start()
 	c.loops.Wait()
+	c.used.Lock()
+	defer c.used.Unlock()
 	unix.Close(c.fd)
+	c.fd = -1
 }
 
 // start has another goroutine wait for requests.
