@@ -8,17 +8,19 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 
 	"ninespace/exportfs/door"
 	"ninespace/srv"
 	"ninespace/srv/execfs"
+	"ninespace/srv/p9"
 )
 
 // A command that was left is gone on with through a connection of its own, from wherever its
-// user is: the session that has it listens at an abstract socket, of which the name is in what the
-// caller calls the command, NAME.N, and another session of the same user leads there.
+// user is: the session that has it is posted by a name that is in what the caller calls the
+// command, NAME.N, and another session of the same user leads there.
 
 // commands is the tree of a session, with the file left: when that is read, the session is
 // to be found, by what it reads as.
@@ -47,8 +49,9 @@ func (c *commands) Walk(ctx context.Context, name string) (srv.File, error) {
 	return c.FS.Walk(ctx, name)
 }
 
-// socketOf is the address of a session's socket.
-func socketOf(name string) string { return "@ninespace.cpu." + name }
+// posted is what a session is posted as, in a directory that is its user's alone: a name
+// without one (unix(7)'s abstract ones) could be called from any container of the same network.
+func posted(name string) string { return "left." + name }
 
 // listen has the session be found.
 func (c *commands) listen() (name string, err error) {
@@ -58,7 +61,7 @@ func (c *commands) listen() (name string, err error) {
 		return c.name, nil
 	}
 	name = strings.ToLower(rand.Text()[:10])
-	if c.l, err = net.Listen("unix", socketOf(name)); err != nil {
+	if c.l, err = srv.Post(posted(name)); err != nil {
 		return "", err
 	}
 	c.name, c.here = name, map[string]*visit{}
@@ -126,11 +129,15 @@ func (c *commands) close() {
 // serveAttach leads a caller to the session that has a command.
 func serveAttach(ctx context.Context, c *door.Conn) error {
 	name, number, ok := strings.Cut(c.Want.Arg, ".")
-	var d net.Dialer
-	to, err := d.DialContext(ctx, "unix", socketOf(name))
+	var to net.Conn
+	err := errNotLeft
+	if ok && srv.CheckName(posted(name)) == nil {
+		var d net.Dialer
+		to, err = d.DialContext(ctx, "unix", filepath.Join(p9.Namespace(), posted(name)))
+	}
 	if err == nil {
 		defer to.Close()
-		if uid, same := srv.PeerOf(to); !ok || !same || uid != uint32(os.Geteuid()) {
+		if uid, same := srv.PeerOf(to); !same || uid != uint32(os.Geteuid()) {
 			err = errNotLeft
 		}
 	}

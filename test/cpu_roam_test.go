@@ -132,7 +132,7 @@ func TestCpuRoam(t *testing.T) {
 	f.authorize(`command="id"`)
 	refused(couch("-a", name), `the key is not for service "attach"`)
 	f.authorize("")
-	if conn, err := net.Dial("unix", "@ninespace.cpu."+strings.TrimSuffix(name, ".0")); err == nil { // root, who is not glenda
+	if conn, err := net.Dial("unix", "/tmp/ns.glenda.:0/left."+strings.TrimSuffix(name, ".0")); err == nil { // root, who is not glenda
 		io.WriteString(conn, "0\n")
 		if n, _ := conn.Read(make([]byte, 1)); n > 0 {
 			t.Error("another user's process is served")

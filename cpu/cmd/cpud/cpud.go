@@ -7,12 +7,15 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"os"
 	"os/exec"
 	"os/signal"
 	"sync"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"ninespace/cpu"
 	"ninespace/exportfs/door"
@@ -120,6 +123,10 @@ func (d *daemon) serve(ctx context.Context, doors []*door.Listener) error {
 		return err
 	}
 	if door.Guarded() {
+		// What root has opened before is not for sessions.
+		if err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+			return os.NewSyscallError("close_range", err)
+		}
 		args := []string{"nine", "cpud", "-D", "-t", d.door.Keep.String()}
 		g := door.Guard{Args: args, Begin: d.start, Start: d.run, Log: d.log}
 		return g.Serve(ctx, doors)
