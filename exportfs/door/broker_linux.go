@@ -119,7 +119,7 @@ func (g *Guard) listener(ctx context.Context) (*net.UnixConn, func() error, erro
 		}
 		return cmd, said, err
 	}
-	cmd, said, err := start(syscall.CLONE_NEWNET | syscall.CLONE_NEWIPC)
+	cmd, said, err := start(syscall.CLONE_NEWNET | syscall.CLONE_NEWIPC | syscall.CLONE_NEWPID)
 	if errors.Is(err, syscall.EPERM) { // without CAP_SYS_ADMIN
 		cmd, said, err = start(0)
 	}
@@ -275,16 +275,28 @@ func Guarded() bool { return os.Geteuid() == 0 }
 // somebodyElse gives who the listener is to be, nil in a user namespace in which there is
 // nobody but root.
 func somebodyElse() *syscall.Credential {
-	c := &syscall.Credential{Uid: nobody, Gid: nobody, Groups: []uint32{}}
+	who := []syscall.Credential{{Uid: listenerId, Gid: listenerId}, {Uid: nobody, Gid: nobody}}
 	if u, err := users.Lookup("nobody"); err == nil && u.Uid != 0 {
-		c.Uid, c.Gid = u.Uid, u.Gid
+		who[1].Uid, who[1].Gid = u.Uid, u.Gid
 	}
-	for file, id := range map[string]uint32{"uid_map": c.Uid, "gid_map": c.Gid} {
-		if text, err := os.ReadFile("/proc/self/" + file); err != nil || !mapped(string(text), id) {
-			return nil
+	for _, c := range who {
+		if has("uid_map", c.Uid) && has("gid_map", c.Gid) {
+			c.Groups = []uint32{}
+			return &c
 		}
 	}
-	return c
+	return nil
+}
+
+// listenerId is a number that no user and no container has: where others run as nobody,
+// those could end the listener, or look into it as it starts. Numbers from 1,879,048,192 to
+// 2,147,352,575 are for nothing else (systemd's "Users, Groups, UIDs and GIDs").
+const listenerId = 0x706e696e
+
+// has tells whether the process's user namespace has an id.
+func has(file string, id uint32) bool {
+	text, err := os.ReadFile("/proc/self/" + file)
+	return err == nil && mapped(string(text), id)
 }
 
 // mapped tells whether a map of user_namespaces(7) has an id.
