@@ -106,8 +106,11 @@ func (n *node) Unlink(_ context.Context, name string, isDir bool) error {
 // Rename gives an entry another name, perhaps in another directory.
 func (n *node) Rename(_ context.Context, old string, newdir srv.File, newname string) error {
 	to, ok := nodeOf(newdir)
-	if !ok || to.t != n.t {
+	switch {
+	case !ok || to.t != n.t:
 		return syscall.EXDEV
+	case n.own == nil:
+		return p9.ErrNotDir
 	}
 	if err := to.change(newname); err != nil {
 		return err
