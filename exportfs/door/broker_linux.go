@@ -131,7 +131,7 @@ func (g *Guard) listener(ctx context.Context) (*net.UnixConn, func() error, erro
 	return a, func() error {
 		defer stop()
 		for in := bufio.NewScanner(said); in.Scan(); { // its own trouble
-			g.Log("listener", errors.New(plain(in.Text())))
+			g.Log("listener", errors.New(Plain(in.Text())))
 		}
 		io.Copy(io.Discard, said)
 		return cmd.Wait()

@@ -143,13 +143,13 @@ func answer(c io.ReadWriteCloser) (text string, err error) {
 		deadline(c, 0)
 		return text, nil
 	case "key", "no":
-		return "", &refusal{plain(text), word == "key"}
+		return "", &refusal{Plain(text), word == "key"}
 	}
 	return "", fmt.Errorf("no door of ninespace answers there, but %.60q", line)
 }
 
-// plain is a far side's text as a terminal may be told it.
-func plain(s string) string {
+// Plain is a far side's text as a terminal may be told it.
+func Plain(s string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return '?'

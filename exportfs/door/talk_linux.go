@@ -61,7 +61,7 @@ func (t *talk) serve(ctx context.Context, conv *net.UnixConn) error {
 		}
 		word, data := b[0], b[1:n]
 		if word == askSay {
-			return errors.New(plain(string(data)))
+			return errors.New(Plain(string(data)))
 		}
 		out, file, err := t.answer(ctx, word, data)
 		if errors.Is(err, errAsked) {

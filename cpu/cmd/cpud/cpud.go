@@ -1,6 +1,7 @@
 package cpud
 
 import (
+	"bufio"
 	"context"
 	_ "embed"
 	"errors"
@@ -216,11 +217,35 @@ func (d *daemon) run(ctx context.Context, c *door.Conn, stream *os.File) (wait f
 	if err != nil {
 		return nil, err
 	}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = stream, stream, os.Stderr
+	said := os.Stderr
+	if cmd.SysProcAttr.Credential != nil {
+		if said, err = d.saying(); err != nil {
+			return nil, err
+		}
+		defer said.Close()
+	}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stream, stream, said
 	if err := d.start(cmd); err != nil {
 		return nil, err
 	}
 	return func() error { return d.wait(cmd) }, nil
+}
+
+// saying gives what a session of another user may write to for the log: what root has there,
+// a terminal say, is not for that one to have.
+func (d *daemon) saying() (*os.File, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	go func() {
+		defer r.Close()
+		for in := bufio.NewScanner(r); in.Scan(); {
+			fmt.Fprintln(d.stderr, door.Plain(in.Text()))
+		}
+		io.Copy(io.Discard, r)
+	}()
+	return w, nil
 }
 
 // descriptor gives a descriptor for a session that leads to its caller, and what there is to
