@@ -38,7 +38,8 @@ user's groups, and an environment made for the user; what the caller sends is pa
 that one. Run by root, cpud serves every user with a shell; run by a user, that user alone.
 
 What strangers send on TCP is read by a process without rights. Run by root, cpud starts it as
-nobody, with no network, no group and no way to get rights again; it has the callers'
+a user of its own (1886284142), with no network, no group, no other process in sight and
+no way to get rights again; it has the callers'
 connections, the handshake and what goes over them, and cpud itself reads not a byte of
 a stranger's. Neither the machine's key nor anybody's files are in it: cpud signs one handshake
 for each caller, looks at the proof of that caller's key (which is what TLS has it
@@ -50,7 +51,9 @@ socket the session itself reads what its caller wants.
 Were that process taken over, it would be no user but those who come in meanwhile: it
 could read and change what goes over the connections that it has, those of earlier callers
 too, begin other sessions than they asked for with what they prove, as any user whom
-their keys let in, and pass by from=, which it could for a key that is shown from elsewhere. It could
+their keys let in, pass by from=, which it could for a key that is shown from elsewhere, be this
+machine to others for as long as callers come, and turn the socket of a caller to another address
+of the machine's networks, for no filter of system calls holds it. It could
 not read a file that nobody may read, sign anything but handshakes of this machine's door,
 use a proof or a capability twice, or be a user who does not come. When it is gone so is
 all that.
