@@ -31,8 +31,7 @@ func mux(rwc io.ReadWriteCloser, dialled bool) (*yamux.Session, error) {
 
 const never = 1000 * time.Hour
 
-// maxStreams is how many conversations the other side may have at a time: the end of a
-// session costs time that grows with their square.
+// maxStreams is how many conversations the other side may have at a time.
 const maxStreams = 256
 
 // Serve calls serve with each stream that the other side opens until the connection ends,
@@ -41,6 +40,18 @@ func Serve(m *yamux.Session, serve func(net.Conn)) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	places := make(chan struct{}, maxStreams)
+	var mu sync.Mutex
+	live := map[*yamux.Stream]bool{}
+	// From when a session begins to end until it comes to a stream, yamux has who reads that
+	// look again and again; together they can keep it from coming. A deadline has them go.
+	wg.Go(func() {
+		<-m.CloseChan()
+		mu.Lock()
+		defer mu.Unlock()
+		for s := range live {
+			s.SetReadDeadline(time.Unix(1, 0))
+		}
+	})
 	for {
 		stream, err := m.AcceptStream()
 		if err != nil {
@@ -48,9 +59,15 @@ func Serve(m *yamux.Session, serve func(net.Conn)) error {
 		}
 		select {
 		case places <- struct{}{}:
+			mu.Lock()
+			live[stream] = true
+			mu.Unlock()
 			wg.Go(func() {
-				defer func() { <-places }()
 				serve(stream)
+				mu.Lock()
+				delete(live, stream)
+				mu.Unlock()
+				<-places
 			})
 		default:
 			stream.Close()
