@@ -61,8 +61,22 @@ func TestBoot(t *testing.T) {
 	stage("booted again")
 	node1.rooted()
 	stage("rooted")
-	node1.cpu("rc", "-c", "echo halt | nine 9p write node/ctl") // whose end it may not hear of
+	stop := node1.asks("halt")
 	node1.ended()
+	stop()
+}
+
+// asks tells the machine to end, and does not wait for the answer, which may be lost with it.
+func (m *diskless) asks(line string) (stop func()) {
+	m.Helper()
+	cmd := m.cmd("cpu", "-u", "root", "-h", "tcp!"+m.addr+"!17011", "rc", "-c", "echo '"+line+"' | nine 9p write node/ctl")
+	if err := cmd.Start(); err != nil {
+		m.Fatal(err)
+	}
+	return func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	}
 }
 
 // staticPrograms gives initramfs's arguments for programs of this machine and the libraries that
@@ -178,15 +192,9 @@ func (m *diskless) bootsAgain() {
 	if out, code := boot("boot " + manifest + " init=/bin/sh"); code == 0 || !strings.Contains(out, "not what the manifest says") {
 		m.Errorf("another command line: status %d: %s", code, out)
 	}
-	// The answer may be lost with the kernel, and then the node has another key: nobody waits.
-	again := m.cmd("cpu", "-u", "root", "-h", "tcp!"+m.addr+"!17011",
-		"rc", "-c", "echo 'boot "+manifest+" "+token+" nine.join=http://10.9.0.1/join' | nine 9p write node/ctl")
-	if err := again.Start(); err != nil {
-		m.Fatal(err)
-	}
+	stop := m.asks("boot " + manifest + " " + token + " nine.join=http://10.9.0.1/join")
 	m.said(`init: kexec`)
-	again.Process.Kill()
-	again.Wait()
+	stop()
 	key := m.said(`(?s)init: kexec.*init: key (\S+ \S+)`)
 	m.said(`(?s)init: kexec.*init: join: .*was used before`)
 	m.file("home/.ssh/known_hosts", m.addr+" "+key+"\n["+m.addr+"]:17011 "+key+"\n")

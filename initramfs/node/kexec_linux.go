@@ -59,7 +59,7 @@ func (n *node) start(kernel, image *os.File, cmdline string) error {
 	if err := unix.KexecFileLoad(int(kernel.Fd()), int(image.Fd()), cmdline, 0); err != nil {
 		return fmt.Errorf("kexec %s: %w", kernel.Name(), err)
 	}
-	n.cancel(errEnd(unix.LINUX_REBOOT_CMD_KEXEC))
+	n.endSoon(errEnd(unix.LINUX_REBOOT_CMD_KEXEC))
 	return nil
 }
 

@@ -83,10 +83,16 @@ func (n *node) ending(how int) func(context.Context, []string) error {
 		if len(args) > 0 {
 			return fmt.Errorf("usage: %v", errEnd(how))
 		}
-		n.cancel(errEnd(how))
+		n.endSoon(errEnd(how))
 		return nil
 	}
 }
+
+// endSoon ends the machine's work soon: who asked for it, perhaps from far, has the answer first, and
+// does not wait for a node that is gone.
+func (n *node) endSoon(how errEnd) { time.AfterFunc(answered, func() { n.cancel(how) }) }
+
+const answered = time.Second
 
 // restart ends a service, which is then started again.
 func (n *node) restart(_ context.Context, args []string) error {
