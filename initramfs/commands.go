@@ -89,7 +89,7 @@ func (c Config) commands(files map[string]entry) error {
 		case path.Dir(name) != "bbin" || taken:
 		case name == "bbin/bb":
 			o, err := openObject(bytes.NewReader(data))
-			if err != nil || o.machine() != machines[c.Arch] {
+			if err != nil || o.machine() != machine(c.Arch) {
 				return fmt.Errorf("%s: its commands are none for %s", c.Commands, c.Arch)
 			}
 			found = true
@@ -108,7 +108,12 @@ func (c Config) commands(files map[string]entry) error {
 	return nil
 }
 
-var errArchive = errors.New("malformed cpio archive")
+// errArchive is what is wrong with an archive that is none.
+const errArchive = archiveError("malformed cpio archive")
+
+type archiveError string
+
+func (e archiveError) Error() string { return string(e) }
 
 // readArchive calls f with each file of a cpio archive of the form newc.
 func readArchive(b []byte, f func(name string, mode fs.FileMode, data []byte) error) error {

@@ -192,13 +192,22 @@ func unixPerm(m fs.FileMode) fs.FileMode {
 	return p
 }
 
-// machines are the kinds that there are images for, as an ELF file says them.
-var machines = map[string]uint16{"amd64": machineX86_64, "arm64": machineAARCH64}
+// machine gives one of the kinds that there are images for, as an ELF file says them; 0 is
+// no kind.
+func machine(arch string) uint16 {
+	switch arch {
+	case "amd64":
+		return machineX86_64
+	case "arm64":
+		return machineAARCH64
+	}
+	return 0
+}
 
 // checkProgram refuses a program that could not run in the image.
 func checkProgram(file, arch string) error {
-	want, ok := machines[arch]
-	if !ok {
+	want := machine(arch)
+	if want == 0 {
 		return fmt.Errorf("architecture %s: have amd64 and arm64", arch)
 	}
 	f, err := os.Open(file)
