@@ -148,11 +148,5 @@ func serveAttach(ctx context.Context, c *door.Conn) error {
 		c.Refuse(errNotLeft)
 		return nil
 	}
-	if err := c.Accept(); err != nil {
-		return err
-	}
-	stop := context.AfterFunc(ctx, func() { c.Close(); to.Close() })
-	defer stop()
-	relay(c, to)
-	return nil
+	return lead(ctx, c, to)
 }

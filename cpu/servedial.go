@@ -5,6 +5,7 @@ package cpu
 import (
 	"context"
 	"io"
+	"net"
 	"sync"
 
 	"ninespace/exportfs/door"
@@ -19,6 +20,11 @@ func serveDial(ctx context.Context, c *door.Conn) error {
 		return err
 	}
 	defer to.Close()
+	return lead(ctx, c, to)
+}
+
+// lead lets a caller in and leads it to another stream, until both have ended or ctx does.
+func lead(ctx context.Context, c *door.Conn, to net.Conn) error {
 	if err := c.Accept(); err != nil {
 		return err
 	}

@@ -57,7 +57,6 @@ type place struct {
 	at         int          // of a parked one, among those at path
 	id         identity
 	born       unix.StatxTimestamp // where the file system tells
-	kind       uint16
 	prev, next *entry
 }
 
@@ -80,7 +79,7 @@ func (l *parking) init() {
 
 // is says which file an entry is, which nobody else has yet.
 func (e *entry) is(st *unix.Statx_t) {
-	e.id, e.born, e.place.kind = identityOf(st), unix.StatxTimestamp{}, st.Mode&unix.S_IFMT
+	e.id, e.born = identityOf(st), unix.StatxTimestamp{}
 	if st.Mask&unix.STATX_BTIME != 0 {
 		e.born = st.Btime
 	}
@@ -91,7 +90,7 @@ func (e *entry) is(st *unix.Statx_t) {
 // files are made up as they are read they have numbers only for as long as they are in memory.
 func (e *entry) same(st *unix.Statx_t) bool {
 	d := e.dev.Load()
-	return d != nil && devOf(st) == d.num && st.Mode&unix.S_IFMT == e.place.kind &&
+	return d != nil && devOf(st) == d.num && uint32(st.Mode)&unix.S_IFMT == e.kind.Load() &&
 		(d.madeUp || st.Ino == e.id.ino) && (!d.held || e.born == unix.StatxTimestamp{} || st.Btime == e.born)
 }
 
