@@ -22,12 +22,13 @@ func (f *fuseFS) made(r *dirReq, d *Chan, name string, file srv.File, out *devfu
 	return f.entry(r, name, newChan(d.dev, file, &st, join(d.rel, name)), &st, out)
 }
 
-// give hands a new file on the host's own disk to who made it in a mode: the engine
-// is root and has made it as itself. A set-group-ID directory has given it its
+// give hands a new file to who made it in a mode: the engine is root and has made it as
+// itself, as has the server that it attached to as root. One that lets nobody give files
+// away keeps it. A set-group-ID directory has given it its
 // group, and set-id bits do not survive the handing over. It passes on the error of
 // making it.
 func (f *fuseFS) give(ctx context.Context, d *Chan, file srv.File, err error, mode uint32, h *devfuse.InHeader) (srv.File, error) {
-	if err != nil || !d.dev.host || f.own.uid != 0 || h.Uid == f.own.uid && h.Gid == f.own.gid {
+	if err != nil || f.own.uid != 0 || h.Uid == f.own.uid && h.Gid == f.own.gid {
 		return file, err
 	}
 	w := p9.Wstat{Valid: p9.WUid | p9.WGid, Nuid: h.Uid, Ngid: h.Gid}

@@ -100,9 +100,10 @@ Linux disk:
 
 In what is mounted, besides:
 
-  - All is done as the user who mounted, and what is made is that user's: 9P has one user
-    an attach. Who may do what is checked by the modes all the same, so others than that
-    user may not change what they have made.
+  - All is done as the user who mounted: 9P has one user an attach. Who may do what is
+    checked by the modes all the same, not by access control lists. What others make is
+    given to them where root has mounted and the server lets root do so; elsewhere it is
+    the mounting user's.
   - Directories, and files that are made when they are opened, such as a process's
     status, are believed to be there for a second: test -e may find one that has gone,
     open(2) does not.
