@@ -240,3 +240,31 @@ func TestKeptMany(t *testing.T) {
 		}
 	}
 }
+
+// TestKeptFill has a directory filled, as by tar: what a file takes does not grow with the
+// files that are there.
+func TestKeptFill(t *testing.T) {
+	t.Setenv("NINE_TEST_KEEP", "1m")
+	root, err := diskfs.New(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { root.(io.Closer).Close() })
+	l := srvtest.NewLink(t, srv.New(root), 0)
+	m := mountGroup(t, "mount -c -C "+l.Addr+" /n/x")
+	const n = 100
+	fill := func() int {
+		l.Traffic()
+		m.sh(t, "/n/x", fmt.Sprintf("for i in $(seq %d); do echo text >$$.$i; chmod 600 $$.$i; touch $$.$i; done; ls -l >/dev/null", n))
+		traffic := l.Traffic()
+		t.Log(traffic)
+		return traffic.Messages
+	}
+	first := fill()
+	fill()
+	fill()
+	// The last time one list of the directory has the attributes of 4 times as many.
+	if last, list := fill(), 8*4*n; last > first*3/2+list {
+		t.Errorf("%d messages with %d files there, %d with none", last, 3*n, first)
+	}
+}
