@@ -70,6 +70,7 @@ type kept struct {
 
 	names  map[string]known // of a directory
 	listed stamp            // names are all there are, as of then
+	xlists bool             // ... and their files' lists of extended attributes came along
 	order  uint64           // the last of names
 	misses int              // names that were not known since it was last read
 	lapses int              // listings that did not last

@@ -170,7 +170,7 @@ func (k *kept) Listxattr(ctx context.Context) ([]string, error) {
 	c := k.c
 	c.mu.Lock()
 	none, ok, names := c.noAttr, c.good(k.xat), k.xattrs
-	again := c.xattrs && !ok && !none && k.dir != nil && c.good(k.dir.listed)
+	again := c.xattrs && !ok && !none && k.dir != nil && c.good(k.dir.listed) && !k.dir.xlists
 	c.xattrs = true
 	dir := k.dir
 	if again {

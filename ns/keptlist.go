@@ -54,7 +54,7 @@ func (k *kept) load(ctx context.Context, anew bool) ([]p9.Dirent, error) {
 	k.misses, k.inside = 0, false
 	holds := t.holds(k)
 	if holds {
-		k.names, k.listed = make(map[string]known, len(ents)), k.stamp(t)
+		k.names, k.listed, k.xlists = make(map[string]known, len(ents)), k.stamp(t), xattrs
 	}
 	list := make([]p9.Dirent, len(ents))
 	for i := range ents {
