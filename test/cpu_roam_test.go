@@ -30,7 +30,7 @@ func TestCpuRoam(t *testing.T) {
 	}
 	f := newFleet(t)
 	bob := filepath.Join(f.dir, "bob")
-	f.write("passwd", f.read("passwd")+fmt.Sprintf("bob:x:54323:54323::%s:/bin/sh\n", bob))
+	f.write("etc/passwd", f.read("etc/passwd")+fmt.Sprintf("bob:x:54323:54323::%s:/bin/sh\n", bob))
 	for _, dir := range []string{bob + "/.ssh", f.dir + "/home2", f.dir + "/home3/.ssh"} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)

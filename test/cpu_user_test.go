@@ -29,9 +29,10 @@ type fleet struct {
 
 const glendaUid = 54321
 
-// script has the machine's files of users replaced and /dev/fuse be everybody's, as it is
-// elsewhere, before a command runs.
-const machine = `mount --make-rprivate / && mount --bind "$0"/passwd /etc/passwd && mount --bind "$0"/group /etc/group &&
+// machine has an /etc of its own, with other users, and /dev/fuse be everybody's, as it is
+// elsewhere, before a command runs. All of /etc, as a mount on a file that is replaced,
+// when a package is installed meanwhile, is gone.
+const machine = `mount --make-rprivate / && mount --bind "$0"/etc /etc &&
 	mknod "$0"/fuse c 10 229 && chmod 666 "$0"/fuse && mount --bind "$0"/fuse /dev/fuse && exec "$@"`
 
 func newFleet(t *testing.T) *fleet {
@@ -52,8 +53,11 @@ func newFleet(t *testing.T) *fleet {
 	}
 	f.keygen("host")
 	f.keygen("home/.ssh/id_ed25519")
-	f.write("passwd", fmt.Sprintf("root:x:0:0::%s/root:/bin/sh\nglenda:x:%d:%d::%s:/bin/sh\neve:x:54322:54322::/:/usr/sbin/nologin\n", n.dir, glendaUid, glendaUid, f.glenda))
-	f.write("group", fmt.Sprintf("root:x:0:\nglenda:x:%d:\nlab:x:54400:glenda\n", glendaUid))
+	if out, err := exec.Command("cp", "-a", "/etc", n.dir).CombinedOutput(); err != nil {
+		t.Fatalf("%s", out)
+	}
+	f.write("etc/passwd", fmt.Sprintf("root:x:0:0::%s/root:/bin/sh\nglenda:x:%d:%d::%s:/bin/sh\neve:x:54322:54322::/:/usr/sbin/nologin\n", n.dir, glendaUid, glendaUid, f.glenda))
+	f.write("etc/group", fmt.Sprintf("root:x:0:\nglenda:x:%d:\nlab:x:54400:glenda\n", glendaUid))
 	f.authorize("")
 	if out, err := exec.Command("chown", "-R", fmt.Sprint(glendaUid), f.glenda).CombinedOutput(); err != nil {
 		t.Fatalf("%s", out)
