@@ -117,6 +117,37 @@ func TestRecent(t *testing.T) {
 	}
 }
 
+// TestRecentOther removes what another client has walked to: its bytes go with its name.
+func TestRecentOther(t *testing.T) {
+	dir := memory(t)
+	must(0, os.Mkdir(dir+"/d", 0o777))(t)
+	r := serve(t, dir)
+	var dirs [2]*entry
+	for i := range dirs {
+		dirs[i] = must(r.Walk(bg, "d"))(t).(*entry)
+		defer dirs[i].Clunk()
+	}
+	for _, remove := range []func() error{
+		func() error { return dirs[0].Unlink(bg, "f", false) },
+		func() error { return dirs[0].Rename(bg, "g", dirs[0], "f") },
+	} {
+		write(t, dir+"/d/f", "")
+		write(t, dir+"/d/g", "")
+		f, _, err := dirs[1].WalkQid(nonblock(t), "f")
+		if err != nil {
+			t.Fatal(err)
+		}
+		srv.Clunk(f)
+		n := files(t, dir)
+		if err := remove(); err != nil {
+			t.Error(err)
+		}
+		if now := files(t, dir); now != n-1 {
+			t.Errorf("%d files are open after one was removed, and %d before", now, n)
+		}
+	}
+}
+
 // TestRecentMount has another mount come to be where a name is.
 func TestRecentMount(t *testing.T) {
 	dir := memory(t)
