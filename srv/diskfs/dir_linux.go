@@ -237,7 +237,7 @@ func (n *node) Unlink(ctx context.Context, name string, dir bool) error {
 		return err
 	}
 	defer c.end()
-	defer n.t.recents.forget(n, name) // which would keep the file's bytes
+	defer n.t.recents.forget(name) // which would keep the file's bytes
 	return n.run(ctx, func() error { return unlinkat(n.fd, name, flags) })
 }
 
@@ -269,7 +269,7 @@ func (n *node) RenameFlags(ctx context.Context, old string, newdir srv.File, new
 		return err
 	}
 	defer c.end()
-	defer d.t.recents.forget(d, newname) // whose file may be gone
+	defer d.t.recents.forget(newname) // whose file may be gone
 	err = n.run(ctx, func() error { return unix.Renameat2(n.fd, old, d.fd, newname, uint(flags)) })
 	if err == nil {
 		c.moved(to, flags&unix.RENAME_EXCHANGE != 0)

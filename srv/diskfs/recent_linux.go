@@ -27,6 +27,7 @@ type recents struct {
 	mu    sync.Mutex
 	seed  maphash.Seed
 	slots []recent
+	marks []uint32 // of the slots' names
 	sweep *time.Timer
 	shut  bool
 }
@@ -49,16 +50,15 @@ func (r *recents) init() {
 	var l unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &l) == nil {
 		r.slots = make([]recent, min(mostRecent, l.Cur/64))
+		r.marks = make([]uint32, len(r.slots))
 	}
 	r.seed = maphash.MakeSeed()
 }
 
-// at gives the slot of a name, with r.mu held.
-func (r *recents) at(dir *node, name string) *recent {
-	if len(r.slots) == 0 {
-		return &recent{}
-	}
-	return &r.slots[(maphash.String(r.seed, name)+mix(uint64(uintptr(unsafe.Pointer(dir)))))%uint64(len(r.slots))]
+// at gives the place of a name's slot and the name's mark, with r.mu held.
+func (r *recents) at(dir *node, name string) (int, uint32) {
+	h := maphash.String(r.seed, name)
+	return int((h + mix(uint64(uintptr(unsafe.Pointer(dir))))) % uint64(len(r.slots))), uint32(h)
 }
 
 // get gives the file that a name was, held for the caller; nil if it is not known.
@@ -68,7 +68,8 @@ func (r *recents) get(dir *node, name string) *entry {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := r.at(dir, name)
+	i, _ := r.at(dir, name)
+	s := &r.slots[i]
 	if s.dir != dir || s.name != name {
 		return nil
 	}
@@ -86,9 +87,9 @@ func (r *recents) put(dir *node, name string, e *entry) {
 	}
 	e.held.Add(1)
 	e.slots.Add(1)
-	s := r.at(dir, name)
-	old := s.e
-	*s = recent{dir, name, e, true}
+	i, mark := r.at(dir, name)
+	old := r.slots[i].e
+	r.slots[i], r.marks[i] = recent{dir, name, e, true}, mark
 	if old == nil && r.n.Add(1) == 1 {
 		if r.sweep == nil {
 			r.sweep = time.AfterFunc(recentTime, r.expire)
@@ -103,18 +104,22 @@ func (r *recents) put(dir *node, name string, e *entry) {
 	}
 }
 
-// forget lets go of a name that is another's now, or nobody's.
-func (r *recents) forget(dir *node, name string) {
+// forget lets go of a name that is another's now, or nobody's, in whichever directory: each
+// client that has walked to one has it as another.
+func (r *recents) forget(name string) {
 	if r.n.Load() == 0 {
 		return
 	}
 	r.mu.Lock()
-	var e *entry
-	if s := r.at(dir, name); s.dir == dir && s.name == name {
-		e = r.free(s)
+	var gone []*entry
+	mark := uint32(maphash.String(r.seed, name))
+	for i, m := range r.marks {
+		if m == mark && r.slots[i].e != nil && r.slots[i].name == name {
+			gone = append(gone, r.free(&r.slots[i]))
+		}
 	}
 	r.mu.Unlock()
-	if e != nil {
+	for _, e := range gone {
 		e.Clunk()
 	}
 }
@@ -175,7 +180,7 @@ func (n *node) recent(ctx context.Context, name string) (e *entry, q p9.Qid, err
 	if err == srv.ErrAgain {
 		return nil, q, err
 	}
-	n.t.recents.forget(n, name) // a walk finds out what else there is
+	n.t.recents.forget(name) // a walk finds out what else there is
 	return nil, q, nil
 }
 
