@@ -64,6 +64,8 @@ func TestLegend(t *testing.T) {
 		{node, "", ">server<"},
 		{node + "mount '#s/ram' /n/ram", ">server<", ">directory<"},
 		{node + "bind /etc /n/etc", ">directory<", ">server<"},
+		{"bind -c /etc /n/etc", "(c) new files", "searched"},
+		{"bind -b /etc /usr", "searched", "(c)"},
 		{"mount 'tcp!far!564' /n/far\nbind '#s' /srv", ">dialled<", ">server<"},
 	} {
 		s := draw("", tableOf(ops(t, c.text)))
