@@ -29,13 +29,13 @@ things that take several commands.
 
 # SEE ALSO
 
-man, help, doctor; the page of each command
+man, help, version, doctor; the page of each command
 
 # DIAGNOSTICS
 
 An error is one line on standard error, "name: what went wrong", and status 1.
-A command called wrongly, or one that nine does not have, gives status 2. A
-command that runs another one gives that one's status.
+A command called wrongly, or one that nine does not have, gives status 2; one that is
+a script of rc, 1. A command that runs another one gives that one's status.
 
 # BUGS
 
@@ -52,6 +52,7 @@ import (
 	"ninespace/doc/cmd/complete"
 	"ninespace/doc/cmd/help"
 	"ninespace/doc/cmd/man"
+	"ninespace/doc/cmd/version"
 	"ninespace/exportfs/cmd/exportfs"
 	imp "ninespace/exportfs/cmd/import"
 	"ninespace/factotum/cmd/factotum"
@@ -133,6 +134,7 @@ func commands() []doc.Command {
 		{Name: "top", Main: top.Main, Man: top.Man},
 		{Name: "unmount", Main: unmount.Main, Man: unmount.Man},
 		{Name: "up", Main: up.Main, Man: up.Man},
+		{Name: "version", Main: version.Main, Man: version.Man},
 		{Name: "vm", Main: vm.Main, Man: vm.Man},
 	}
 }

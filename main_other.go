@@ -10,6 +10,7 @@ import (
 	"ninespace/doc/cmd/complete"
 	"ninespace/doc/cmd/help"
 	"ninespace/doc/cmd/man"
+	"ninespace/doc/cmd/version"
 	"ninespace/factotum/cmd/factotum"
 	"ninespace/rc/cmd/rcfmt"
 	ninep "ninespace/srv/cmd/9p"
@@ -34,5 +35,6 @@ func commands() []doc.Command {
 		{Name: "help", Main: help.Main(t), Man: help.Man},
 		{Name: "man", Main: man.Main(t), Man: man.Man},
 		{Name: "rcfmt", Main: rcfmt.Main, Man: rcfmt.Man},
+		{Name: "version", Main: version.Main, Man: version.Man},
 	}
 }

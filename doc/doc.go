@@ -2,6 +2,5 @@
 // means, and what is told of them: usage, manual pages and the topics of help.
 //
 // A manual page is the package comment of a command, the text of its doc.go, with headings
-// in capitals: NAME (a line "name - what it does"), SYNOPSIS (whose first line is the
-// usage), DESCRIPTION and so on, as man-pages(7) has them.
+// in capitals: NAME (a line "name - what it does"), SYNOPSIS (which is the usage), DESCRIPTION and so on, as man-pages(7) has them.
 package doc

@@ -13,11 +13,11 @@ func (c Command) Roff() string {
 		name = "nine-" + name
 	}
 	var b strings.Builder
-	b.WriteString(".TH " + roffText(strings.ToUpper(name)) + " 1 \"\" ninespace ninespace\n")
+	fmt.Fprintf(&b, ".TH %s 1 \"%s\" \"%s\" ninespace\n", roffText(strings.ToUpper(name)), date, strings.TrimSpace("ninespace "+version))
 	text := c.Plain()
 	_, text, _ = strings.Cut(text, "NAME\n") // what is before is for go doc
 	b.WriteString(".SH NAME\n" + roffText(name) + " \\- " + roffText(c.Does()) + "\n")
-	inName, blank, indented := true, false, false
+	heading, first, blank, indented := "NAME", false, false, false
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\n")
 		code := strings.HasPrefix(line, "\t")
@@ -30,27 +30,56 @@ func (c Command) Roff() string {
 			blank = true
 			continue
 		case isHeading(line):
-			inName = false
+			heading = line
 			b.WriteString(".SH " + line + "\n")
-			blank = false
+			first, blank = true, false
 			continue
-		case inName:
+		case heading == "NAME":
 			continue
-		case code && !indented:
-			b.WriteString(".PP\n.RS 4\n.EX\n")
-			indented = true
-		case blank && code:
+		case blank && code && indented:
 			b.WriteString("\n")
-		case blank:
+		case (blank || code && !indented) && !first:
 			b.WriteString(".PP\n")
 		}
-		blank = false
-		b.WriteString(roffText(strings.TrimPrefix(line, "\t")) + "\n")
+		if code && !indented {
+			b.WriteString(".RS 4\n.EX\n")
+			indented = true
+		}
+		first, blank = false, false
+		if heading == "SEE ALSO" {
+			line = seeAlso(line)
+		} else {
+			line = roffText(strings.TrimPrefix(line, "\t"))
+		}
+		b.WriteString(line + "\n")
 	}
 	if indented {
 		b.WriteString(".EE\n.RE\n")
 	}
 	return b.String()
+}
+
+// seeAlso gives a line of references: those that are a word, of which commas and semicolons
+// part the next, are commands of nine, whose pages are called nine-WORD here.
+func seeAlso(line string) string {
+	var b strings.Builder
+	for line != "" {
+		n := strings.IndexAny(line, ",;") + 1
+		if n == 0 {
+			n = len(line)
+		}
+		text := roffText(line[:n])
+		if word := strings.Trim(line[:n], " ,;"); isCommand(word) {
+			text = strings.Replace(text, word, `\fBnine\-`+word+`\fR(1)`, 1)
+		}
+		b.WriteString(text)
+		line = line[n:]
+	}
+	return b.String()
+}
+
+func isCommand(word string) bool {
+	return word != "" && strings.Trim(word, "abcdefghijklmnopqrstuvwxyz0123456789") == ""
 }
 
 // roffText gives a line as roff reads it: each character as it is, none an instruction.

@@ -22,9 +22,12 @@ func Run(t Table) {
 			os.Exit(2)
 		}
 		name, args = args[0], args[1:]
-		if name == "-h" || name == "-?" || name == "--help" {
+		switch name {
+		case "-h", "-?", "-help", "--help":
 			t.List(os.Stdout)
 			return
+		case "-version", "--version":
+			name = "version"
 		}
 		if c, ok = t.Lookup(name); !ok {
 			fmt.Fprintf(os.Stderr, "nine: %s: no such command; nine alone lists them\n", name)
@@ -60,7 +63,6 @@ func (c Command) fail(w io.Writer, err error) int {
 	if text = strings.TrimPrefix(text, help+": "); text != help {
 		fmt.Fprintf(w, "%s: %s\n", c.Name, text)
 	}
-	usage, _, _ := strings.Cut(c.Section("SYNOPSIS"), "\n")
-	fmt.Fprintf(w, "usage: nine %s\n", strings.TrimPrefix(usage, "nine "))
+	fmt.Fprintf(w, "usage: %s\n", strings.ReplaceAll(c.Section("SYNOPSIS"), "\n", "\n       "))
 	return 2
 }

@@ -2,6 +2,7 @@ package ns
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"io/fs"
 	"iter"
@@ -239,13 +240,21 @@ func dial(ctx context.Context, addr, name, aname string) (*Dev, error) {
 	return attach(ctx, conn, name, aname)
 }
 
+// ofTree says which of a server's trees an attach was refused for, if it has a name.
+func ofTree(aname string, err error) error {
+	if aname == "" {
+		return err
+	}
+	return fmt.Errorf("%s: %w", aname, err)
+}
+
 // attach makes a device of a connection, which ends with it.
 func attach(ctx context.Context, conn *client.Conn, name, aname string) (*Dev, error) {
 	using(ctx, conn)
 	root, err := conn.Attach(ctx, nil, "", aname)
 	if err != nil {
 		conn.Close()
-		return nil, err
+		return nil, ofTree(aname, err)
 	}
 	d := NewDev(name, &mntFile{fid: root}, func() { conn.Close() })
 	d.spec = aname

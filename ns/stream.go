@@ -106,7 +106,7 @@ func (s *stream) attach(ctx context.Context, name, aname string) (*Dev, error) {
 	using(ctx, s.conn)
 	root, err := s.conn.Attach(ctx, nil, "", aname)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", name, ofTree(aname, err))
 	}
 	f := &mntFile{fid: root}
 	s.refs++

@@ -1,10 +1,12 @@
 package srv
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // Parse has f read a command's flags, which may stand together as in Letters. Of
@@ -12,9 +14,23 @@ import (
 func Parse(f *flag.FlagSet, args []string) error {
 	f.SetOutput(io.Discard)
 	if err := f.Parse(Letters(f, args)); err != nil {
+		if text, ok := strings.CutSuffix(err.Error(), "parse error"); ok {
+			err = errors.New(text + wanted(f, text))
+		}
 		return fmt.Errorf("%w: %w", flag.ErrHelp, err)
 	}
 	return nil
+}
+
+// wanted says what the flag that an error of package flag ends with should have been given.
+func wanted(f *flag.FlagSet, text string) string {
+	name := strings.TrimSuffix(text[strings.LastIndex(text, " -")+2:], ": ")
+	if g, ok := f.Lookup(name).Value.(flag.Getter); ok {
+		if _, ok := g.Get().(time.Duration); ok {
+			return "not a time, such as 500ms or 2s"
+		}
+	}
+	return "not a number"
 }
 
 // Letters takes apart flags of one letter that were given together, -ab or, where

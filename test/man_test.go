@@ -43,6 +43,7 @@ func TestRoff(t *testing.T) {
 	}
 	fields := func(s string) []string {
 		s = regexp.MustCompile(`\x1b\[[0-9;]*m|.\x08`).ReplaceAllString(s, "")
+		s = regexp.MustCompile(`\bnine-([a-z0-9]+)\(1\)`).ReplaceAllString(s, "$1") // in SEE ALSO
 		return strings.Fields(strings.ReplaceAll(s, "−", "-"))
 	}
 	for _, name := range names(t) {
@@ -64,6 +65,43 @@ func TestRoff(t *testing.T) {
 				break
 			}
 		}
+	}
+}
+
+// TestMandoc has the other formatter of manual pages read each, too. It misses the date that
+// only a release has.
+func TestMandoc(t *testing.T) {
+	if _, err := exec.LookPath("mandoc"); err != nil {
+		t.Skip("no mandoc: Debian's mandoc is not installed")
+	}
+	for _, name := range names(t) {
+		cmd := exec.Command("mandoc", "-Tlint", "-Wwarning")
+		cmd.Stdin = strings.NewReader(nineOut(t, "man", "-r", name))
+		out, _ := cmd.Output() // whose status is that there was something
+		for line := range strings.Lines(string(out)) {
+			if !strings.Contains(line, "missing date") {
+				t.Errorf("%s: %s", name, line)
+			}
+		}
+	}
+}
+
+// TestSeeAlso wants what a page refers to by a word to be there.
+func TestSeeAlso(t *testing.T) {
+	known := names(t)
+	reference := regexp.MustCompile(`\bnine-([a-z0-9]+)\(1\)`)
+	seen := 0
+	for _, name := range known {
+		page := regexp.MustCompile(`\\f[BR]|\\`).ReplaceAllString(nineOut(t, "man", "-r", name), "")
+		for _, m := range reference.FindAllStringSubmatch(page, -1) {
+			seen++
+			if !slices.Contains(known, m[1]) {
+				t.Errorf("%s: %s is no command", name, m[0])
+			}
+		}
+	}
+	if seen < len(known) {
+		t.Errorf("%d references in %d pages", seen, len(known))
 	}
 }
 

@@ -36,6 +36,7 @@ var packages = []debian{
 	{"vim", "/usr/bin/vim", "another, which wants a terminal"},
 	{"tmux", "/usr/bin/tmux", "that terminal"},
 	{"man-db", "/usr/bin/man", "the reader of our pages, with groff"},
+	{"mandoc", "/usr/bin/mandoc", "another, which is stricter"},
 	{"fish", "/usr/bin/fish", "a shell that completes our words"},
 	{"zsh", "/usr/bin/zsh", "another"},
 	{"lintian", "/usr/bin/lintian", "the judge of our Debian package"},

@@ -97,6 +97,12 @@ func (d *Dialer) dial(ctx context.Context, network, address string, w Want) (*Co
 	}
 	keys, done, err := findKeys(ctx, d.Key, false)
 	if err != nil {
+		// Who is not there needs no key.
+		c, nobody := d.stream(ctx, address)
+		if nobody != nil {
+			return nil, p9.Fact(nobody)
+		}
+		c.Close()
 		return nil, err
 	}
 	defer done()

@@ -41,7 +41,7 @@ func Dial(ctx context.Context, dialstring string) (*Factotum, error) {
 	var c *client.Conn
 	var err error
 	if dialstring == "" {
-		c, err = DialOwn(ctx, "factotum")
+		c, err = DialOwn(ctx, "factotum", nil)
 	} else {
 		c, err = client.Dial(ctx, dialstring, nil)
 	}
@@ -59,11 +59,11 @@ func Dial(ctx context.Context, dialstring string) (*Factotum, error) {
 // DialOwn connects to a server, and if that is one in the caller's directory of posted servers,
 // nobody else can have posted it there: what is told by a factotum is believed, and it is
 // told passwords. Other dial strings are the user's own choice.
-func DialOwn(ctx context.Context, name string) (*client.Conn, error) {
+func DialOwn(ctx context.Context, name string, o *client.Options) (*client.Conn, error) {
 	dir := p9.Namespace()
 	network, sock, err := p9.ParseDial(name, "564")
 	if err != nil || network != "unix" || filepath.Dir(sock) != filepath.Clean(dir) {
-		return client.Dial(ctx, name, nil)
+		return client.Dial(ctx, name, o)
 	}
 	fi, err := os.Lstat(dir)
 	if err == nil {
@@ -81,7 +81,7 @@ func DialOwn(ctx context.Context, name string) (*client.Conn, error) {
 		conn.Close()
 		return nil, fmt.Errorf("%s: %s has another user's server", name, sock)
 	}
-	return client.New(ctx, conn, nil)
+	return client.New(ctx, conn, o)
 }
 
 func own(uid uint32) bool { return uid == 0 || uid == uint32(os.Geteuid()) }

@@ -110,7 +110,9 @@ func New(cfg Config) (*Server, error) {
 	s.tftp.from = map[netip.Addr]int{}
 	s.ctx, s.end = context.WithCancel(context.Background())
 	var err error
-	if s.dir, err = os.OpenRoot(cfg.Dir); err != nil {
+	if s.dir, err = os.OpenRoot(cfg.Dir); errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s: no such directory: it has what machines boot, and -d names it", cfg.Dir)
+	} else if err != nil {
 		return nil, err
 	}
 	s.root = s.tree()

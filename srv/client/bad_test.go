@@ -95,7 +95,7 @@ func TestVersion(t *testing.T) {
 		{"", []string{"Rversion msize 2000000 version 9P2000.L"}, false, "version: protocol botch: msize 2000000 in answer to 1048576"},
 		{"", []string{"Rversion msize 100 version 9P2000.L"}, false, "version: protocol botch: msize 100 in answer to 1048576"},
 		{"", []string{"Rflush"}, false, "version: protocol botch: Rflush answers Tversion"},
-		{"", []string{"ffffff7f65ffff"}, false, "version: protocol botch: message of 2147483647 bytes"},
+		{"", []string{"ffffff7f65ffff"}, false, "version: no 9P is spoken there: protocol botch: message of 2147483647 bytes"},
 		{"", []string{""}, false, "version: closed by the server"},
 	} {
 		conn, err := scripted(t, &client.Options{Version: c.want}, c.lines...)

@@ -176,7 +176,7 @@ func (c *Conn) tryVersion(v string) (*p9.Fcall, error) {
 	}
 	size := le.Uint32(h)
 	if size < p9.HdrSz || size > c.msize {
-		return nil, fmt.Errorf("%w: message of %d bytes", p9.ErrBotch, size)
+		return nil, fmt.Errorf("no 9P is spoken there: %w: message of %d bytes", p9.ErrBotch, size)
 	}
 	frame := make([]byte, size)
 	if _, err := io.ReadFull(c.br, frame); err != nil {

@@ -51,6 +51,9 @@ func ParseDial(s, port string) (network, address string, err error) {
 	if strings.ContainsAny(s, "\x00\n") {
 		return bad("has a control character")
 	}
+	if p := strings.TrimPrefix(s, ":"); p != "" && strings.Trim(p, "0123456789") == "" {
+		return bad(fmt.Sprintf("no host: tcp!host!%s, where * is any", p))
+	}
 	f := strings.Split(s, "!")
 	if len(f) == 1 {
 		if name, ok := strings.CutPrefix(s, "/srv/"); ok {

@@ -34,6 +34,8 @@ func TestParseDial(t *testing.T) {
 	for _, c := range []struct{ s, err string }{
 		{long, `dial string "` + long + `": a socket's path has at most 107 bytes`},
 		{"", `dial string "": empty`},
+		{"17011", `dial string "17011": no host: tcp!host!17011, where * is any`},
+		{":564", `dial string ":564": no host: tcp!host!564, where * is any`},
 		{"a\nb", `dial string "a\nb": has a control character`},
 		{"unix!", `dial string "unix!": no path`},
 		{"tcp!host", `dial string "tcp!host": no port`},

@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -57,7 +58,8 @@ func release(dir, version string) error {
 	if err != nil {
 		return err
 	}
-	docs, err := pages()
+	link := fmt.Sprintf("-ldflags=-s -w -buildid= -X ninespace/doc.version=%s -X ninespace/doc.date=%s", version, at.Format(time.DateOnly))
+	docs, err := pages(link)
 	if err != nil {
 		return err
 	}
@@ -68,7 +70,7 @@ func release(dir, version string) error {
 			return fmt.Errorf("%s: no system/arch", target)
 		}
 		file := filepath.Join(dir, "nine-"+version+"-"+goos+"-"+arch)
-		if err := build(file, goos, arch); err != nil {
+		if err := build(file, goos, arch, link); err != nil {
 			return err
 		}
 		if err := writeSBOM(file+".cdx.json", file, version); err != nil {
@@ -87,9 +89,10 @@ func release(dir, version string) error {
 	return writeSums(filepath.Join(dir, "SHA256SUMS"), made)
 }
 
-// build builds nine, from the directory of the module that the command runs in.
-func build(file, goos, arch string) error {
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", file, "ninespace")
+// build builds nine, from the directory of the module that the command runs in. Link is
+// what the linker is told.
+func build(file, goos, arch, link string) error {
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", link, "-o", file, "ninespace")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+goos, "GOARCH="+arch, "GOFLAGS=", "GOAMD64=v1", "GOARM64=v8.0", "GORISCV64=rva20u64")
 	cmd.Stderr = os.Stderr
 	if err := cmd.Run(); err != nil {
@@ -118,17 +121,15 @@ func moment() (time.Time, error) {
 
 // pages has nine write its manual pages and completions: where they go in a package,
 // and what they are.
-func pages() (map[string]string, error) {
+func pages(link string) (map[string]string, error) {
 	dir, err := os.MkdirTemp("", "9r.")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
 	nine := filepath.Join(dir, "nine")
-	cmd := exec.Command("go", "build", "-o", nine, "ninespace")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("%w\n%s", err, out)
+	if err := build(nine, runtime.GOOS, runtime.GOARCH, link); err != nil {
+		return nil, err
 	}
 	docs := map[string]string{}
 	say := func(file string, args ...string) string {

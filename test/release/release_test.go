@@ -132,6 +132,9 @@ func TestBinary(t *testing.T) {
 		t.Errorf("%d bytes", st.Size())
 	}
 	t.Logf("%.1f MB", float64(st.Size())/1e6)
+	if out, err := exec.Command(nine, "version").Output(); err != nil || !strings.HasPrefix(string(out), "nine 0.1 ") {
+		t.Errorf("nine version: %v %s", err, out)
+	}
 	f, err := elf.Open(nine)
 	if err != nil {
 		t.Fatal(err)

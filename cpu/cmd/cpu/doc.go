@@ -139,7 +139,7 @@ The two outputs apart:
 
 # SEE ALSO
 
-nine man cpud, nine man factotum, nine man up, ssh(1)
+cpud, factotum, up, ssh(1)
 
 # DIAGNOSTICS
 

@@ -124,7 +124,7 @@ names root, it would be root's.
 
 # SEE ALSO
 
-nine man cpu, nine man execfs, nine man factotum, nine man newns
+cpu, execfs, factotum, newns
 
 # DIAGNOSTICS
 

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/term"
 
 	"ninespace/factotum/auth"
+	"ninespace/srv/client"
 	"ninespace/srv/p9"
 )
 
@@ -58,7 +59,7 @@ func caphash(ctx context.Context, name string, hash []byte) error {
 }
 
 func writeFile(ctx context.Context, name, file string, p []byte) error {
-	c, err := auth.DialOwn(ctx, name)
+	c, err := auth.DialOwn(ctx, name, &client.Options{Version: p9.Version9P2000}) // whose errors have a text
 	if err != nil {
 		return err
 	}

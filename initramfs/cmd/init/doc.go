@@ -95,7 +95,7 @@ The tree's ctl accepts
 
 # SEE ALSO
 
-nine man initramfs, nine man cpud, nine man up
+initramfs, cpud, up
 
 # DIAGNOSTICS
 

@@ -54,7 +54,7 @@ the node's own is made when it boots.
 
 # SEE ALSO
 
-nine man init
+init
 
 # DIAGNOSTICS
 

@@ -43,7 +43,7 @@ It needs Debian's qemu-system-x86 and linux-image-amd64.
 
 # SEE ALSO
 
-nine man up, nine man init, nine man initramfs, nine man cpu
+up, init, initramfs, cpu
 
 # DIAGNOSTICS
 

@@ -26,7 +26,7 @@ namespace(6) file builds.
 
 # SEE ALSO
 
-nine man ns, nine man up, nine man top
+ns, up, top
 
 # DIAGNOSTICS
 

@@ -53,6 +53,28 @@ func TestTree(t *testing.T) {
 	}
 }
 
+// TestLegend has it tell of the colours that are in the picture, and of no others.
+func TestLegend(t *testing.T) {
+	const node = "bind /sockets /n/n1\nmount '#s/p' /n/n1/proc\nmount '#s/s' /n/n1/stats\n"
+	for _, c := range []struct {
+		text        string
+		has, hasNot string
+	}{
+		{node, "", ">directory<"},
+		{node, "", ">server<"},
+		{node + "mount '#s/ram' /n/ram", ">server<", ">directory<"},
+		{node + "bind /etc /n/etc", ">directory<", ">server<"},
+		{"bind -c /etc /n/etc", "(c) new files", "searched"},
+		{"bind -b /etc /usr", "searched", "(c)"},
+		{"mount 'tcp!far!564' /n/far\nbind '#s' /srv", ">dialled<", ">server<"},
+	} {
+		s := draw("", tableOf(ops(t, c.text)))
+		if !strings.Contains(s, c.has) || strings.Contains(s, c.hasNot) {
+			t.Errorf("%q: want %q, not %q in %s", c.text, c.has, c.hasNot, s)
+		}
+	}
+}
+
 // TestDraw has what is drawn be XML, whatever names there are, and hold each of them.
 func TestDraw(t *testing.T) {
 	const text = "mount '#s/<p>' /n/n1/proc\nmount '#s/\x01' /n/n1/stats\nbind '/a&b' '/q\"\xff'\nbind -a '/long long' /b\nmount 'tcp!far!564' /n/far"

@@ -25,10 +25,11 @@ const style = `text { font: 13px ui-monospace, "DejaVu Sans Mono", Menlo, Consol
 .tree { stroke: #c4ccd4; fill: none } .wire { stroke: #9fb3c4; stroke-width: 1.5; fill: none } .node { fill: #fbfcfd; stroke: #9fb3c4; stroke-width: 1.5 }
 .server { fill: #e0f2ef; stroke: #4aa597 } .device { fill: #eee8f8; stroke: #9277c4 } .far { fill: #fdeedc; stroke: #d8943f } .bind { fill: #eaf0f8; stroke: #6f93c0 } .self { fill: #f4f5f6; stroke: #c4ccd4 }`
 
-// A picture is SVG as it is drawn, and how large it has become.
+// A picture is SVG as it is drawn, how large it has become, and what the legend has to explain.
 type picture struct {
 	b             strings.Builder
 	width, height float64
+	has           map[string]bool // kinds of chips, and "create" and "union"
 }
 
 func (p *picture) add(format string, args ...any) { fmt.Fprintf(&p.b, format+"\n", args...) }
@@ -57,10 +58,9 @@ func escape(s string) string {
 
 // draw gives the picture of a table.
 func draw(title string, t table) string {
-	p := &picture{}
+	p := &picture{has: map[string]bool{}}
 	lines := t.tree()
 	p.text(margin, 40, "title", title)
-	p.legend(t)
 
 	label := 0.0
 	for _, l := range lines {
@@ -81,6 +81,7 @@ func draw(title string, t table) string {
 		y += rowH
 		p.branch(lines[:i+1], at)
 	}
+	p.legend()
 	p.nodes(lines, at, label)
 	p.reach(0, y)
 	w, h := p.width+margin, p.height+margin-8
@@ -93,8 +94,8 @@ func (p *picture) branch(lines []line, at []float64) {
 	last := len(lines) - 1
 	for i := last - 1; i >= 0; i-- {
 		if lines[i].depth < lines[last].depth {
-			x := margin + float64(lines[i].depth)*indent + 4
-			p.add(`<path class="tree" d="M%.1f %.1fV%.1fH%.1f"/>`, x, at[i]+10, at[last], x+indent-8)
+			x := margin + float64(lines[i].depth)*indent + 4.5 // whole pixels: a line over another is no darker
+			p.add(`<path class="tree" d="M%.1f %.1fV%.1fH%.1f"/>`, x, at[i]+10, at[last]+.5, x+indent-8)
 			return
 		}
 	}
@@ -114,6 +115,8 @@ func (p *picture) chips(x, y float64, members []member) float64 {
 			x += 26
 		}
 		p.chip(x, y+rowH/2, w, m.kind(), text)
+		p.has["create"] = p.has["create"] || m.create
+		p.has["union"] = p.has["union"] || i > 0
 		x += w
 	}
 	return y
@@ -122,6 +125,7 @@ func (p *picture) chips(x, y float64, members []member) float64 {
 func (p *picture) chip(x, mid, w float64, kind, text string) {
 	p.add(`<rect class="%s" x="%.1f" y="%.1f" width="%.1f" height="%d" rx="5"/>`, kind, x, mid-chipH/2, w, chipH)
 	p.text(x+8, mid+4.5, "chip", text)
+	p.has[kind] = true
 	p.reach(x+w, mid+rowH/2)
 }
 
@@ -150,19 +154,19 @@ func (m member) kind() string {
 }
 
 // legend says which colour is what, of those that there are.
-func (p *picture) legend(t table) {
-	has := map[string]bool{}
-	for _, members := range t {
-		for _, m := range members {
-			has[m.kind()] = true
-		}
-	}
+func (p *picture) legend() {
 	x := float64(margin)
 	for _, k := range []struct{ kind, text string }{{"server", "server"}, {"far", "dialled"}, {"device", "device"}, {"bind", "directory"}} {
-		if has[k.kind] {
+		if p.has[k.kind] {
 			p.add(`<rect class="%s" x="%.1f" y="56" width="14" height="12" rx="3"/>`, k.kind, x)
 			p.text(x+20, 66, "small", k.text)
 			x += 20 + smallW*float64(len(k.text)) + 18
+		}
+	}
+	for _, k := range []struct{ kind, text string }{{"create", "(c) new files go here"}, {"union", "→ searched next"}} {
+		if p.has[k.kind] {
+			p.text(x, 66, "small", k.text)
+			x += smallW*float64(utf8.RuneCountInString(k.text)) + 18
 		}
 	}
 }

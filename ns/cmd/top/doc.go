@@ -48,7 +48,7 @@ reading counts as any other.
 
 # SEE ALSO
 
-nine man up, nine man devfs, nine man procfs, nine man graph
+up, devfs, procfs, graph
 
 # DIAGNOSTICS
 

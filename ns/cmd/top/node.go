@@ -2,6 +2,8 @@ package top
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,9 +26,10 @@ type node struct {
 	msgs      map[string][]float64 // of each server, a second
 }
 
-// nodes are those in dirs, or those that the name space has.
-func nodes(dirs []string) (all []*node) {
-	if len(dirs) == 0 {
+// nodes are those in dirs, or where there are none those that the name space has.
+func nodes(dirs []string) (all []*node, err error) {
+	asked := len(dirs) > 0
+	if !asked {
 		dirs, _ = filepath.Glob("/n/*")
 		dirs = append([]string{"/mnt"}, dirs...)
 	}
@@ -35,14 +38,25 @@ func nodes(dirs []string) (all []*node) {
 		if dir == "/mnt" {
 			n.name = "here"
 		}
-		for _, part := range []string{"stats", "proc", "dev"} {
-			if _, err := os.Stat(filepath.Join(dir, part)); err == nil {
-				all = append(all, n)
-				break
-			}
+		switch {
+		case isNode(dir):
+			all = append(all, n)
+		case asked:
+			return nil, fmt.Errorf("%s: no node: it has neither proc nor dev nor stats", dir)
 		}
 	}
-	return all
+	if len(all) == 0 {
+		return nil, errors.New("no node: neither /mnt nor any of /n has proc, dev or stats; see nine man up")
+	}
+	return all, nil
+}
+
+// isNode tells whether a directory has any of what is shown of a node.
+func isNode(dir string) bool {
+	return slices.ContainsFunc([]string{"stats", "proc", "dev"}, func(part string) bool {
+		_, err := os.Stat(filepath.Join(dir, part))
+		return err == nil
+	})
 }
 
 // look has the node's files read, unless that is still being done since the last time.

@@ -3,7 +3,6 @@ package top
 import (
 	"context"
 	_ "embed"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -31,13 +30,17 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	if err := srv.Parse(fs, args); err != nil {
 		return err
 	}
-	if *every < 10*time.Millisecond || *times < 0 {
+	if *every < 10*time.Millisecond {
+		return fmt.Errorf("%w: -t %v: 10ms at least", flag.ErrHelp, *every)
+	}
+	if *times < 0 {
 		return flag.ErrHelp
 	}
-	v := &view{nodes: nodes(fs.Args()), by: 'c', every: *every}
-	if len(v.nodes) == 0 {
-		return errors.New("no node: neither /mnt nor any of /n has proc, dev or stats; see nine man up")
+	all, err := nodes(fs.Args())
+	if err != nil {
+		return err
 	}
+	v := &view{nodes: all, by: 'c', every: *every}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	if *times == 0 && term.IsTerminal(int(std[0].Fd())) && term.IsTerminal(int(std[1].Fd())) {

@@ -79,7 +79,7 @@ In rc, all that the servers say from now on, with their names:
 
 # SEE ALSO
 
-nine man newns, nine man bind, nine man mount, nine man ns, nine man cpu
+newns, bind, mount, ns, cpu
 
 # DIAGNOSTICS
 

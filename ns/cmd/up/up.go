@@ -13,6 +13,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -63,22 +64,20 @@ func Main(_ context.Context, std [3]*os.File, args []string) error {
 	fs := flag.NewFlagSet("up", flag.ContinueOnError)
 	command := fs.String("c", "", "run `command` in $SHELL")
 	nsfile := fs.String("n", "", "build the name space from `nsfile`")
-	nodes := fs.Int("cluster", 0, "make `n` nodes besides")
-	vmN := fs.Int("vm", 0, "start `n` virtual machines")
+	nodes, machines := 0, 0
+	fs.Func("cluster", "make `n` nodes besides", upTo(&nodes, cluster.Most, "nodes"))
+	fs.Func("vm", "start `n` virtual machines", upTo(&machines, maxVMs, "machines"))
 	if err := srv.Parse(fs, append(more, args...)); err != nil {
 		return err
 	}
 	if fs.NArg() > 0 {
 		return flag.ErrHelp
 	}
-	if *nodes < 0 || *nodes > cluster.Most {
-		return fmt.Errorf("%w: -cluster %d: 1 to %d nodes", flag.ErrHelp, *nodes, cluster.Most)
-	}
 	shell, err := shellCommand(*command, fs)
 	if err != nil {
 		return err
 	}
-	guests, mounts, err := vms(*vmN)
+	guests, mounts, err := vms(machines)
 	if err != nil {
 		return err
 	}
@@ -90,7 +89,17 @@ func Main(_ context.Context, std [3]*os.File, args []string) error {
 	if done, err := ns.Privileged(std); done {
 		return err
 	}
-	return run(std, shell, *nsfile, dir, *nodes, guests, mounts)
+	return run(std, shell, *nsfile, dir, nodes, guests, mounts)
+}
+
+// upTo makes a flag's value a number from 1 on.
+func upTo(n *int, most int, what string) func(string) error {
+	return func(s string) (err error) {
+		if *n, err = strconv.Atoi(s); err != nil || *n < 1 || *n > most {
+			return fmt.Errorf("1 to %d %s", most, what)
+		}
+		return nil
+	}
 }
 
 // nodeDir in the environment tells the process that watch started of its directory.

@@ -20,9 +20,6 @@ const vmLimit = 5 * time.Minute
 // vms gives what starts n virtual machines, vm1 and so on, with the root of each, and the
 // namespace(6) lines that mount those. $NINE_VM has flags of vm.
 func vms(n int) (list []server, lines ns.Source, err error) {
-	if n < 0 || n > maxVMs {
-		return nil, lines, fmt.Errorf("-vm %d: not a number of machines, up to %d", n, maxVMs)
-	}
 	more, err := shlex.Split(os.Getenv("NINE_VM"))
 	if err != nil {
 		return nil, lines, fmt.Errorf("$NINE_VM: %w", err)
