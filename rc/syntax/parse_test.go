@@ -164,6 +164,10 @@ var parses = []struct{ text, want string }{
 var fails = []struct{ text, want string }{
 	{"echo )", "f:1: token ')': syntax error"},
 	{"a\nb\necho (", "f:3: token EOF: syntax error"},
+	{"a\nfn f {\n\techo 'b\n}\nc\n", "f:6: token EOF: syntax error: the ' of line 3 is open"},
+	{"if(true) {\n\tfor(i) {\n\t\ta\n\t}\n", "f:5: token EOF: syntax error: the { of line 1 is open"},
+	{"while(a\n{b}\n", "f:3: token EOF: syntax error: the ( of line 1 is open"},
+	{"x=`{a\n", "f:2: token EOF: syntax error: the { of line 1 is open"},
 	{"x=(a b\nc)", "f:1: newline after b: syntax error"},
 	{"x=\n", "f:1: newline after '=': syntax error"},
 	{"x= # none\n", "f:1: newline after '=': syntax error"},
