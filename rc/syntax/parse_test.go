@@ -178,7 +178,7 @@ var fails = []struct{ text, want string }{
 	{"x=(" + strings.Repeat("y", 100) + "\n", "f:1: newline after " + strings.Repeat("y", 64) + ": syntax error"},
 	{"x=\\\n\n", "f:2: newline: syntax error"},
 	{"echo {a", "f:1: token '{': syntax error"},
-	{"echo 'a\n\n", "f:3: token EOF: syntax error"},
+	{"echo 'a\n\n", "f:3: token EOF: syntax error: the ' of line 1 is open"},
 	{"echo a(b)", "f:1: token '(': syntax error"},
 	{"echo $#x(1)", "f:1: token '(': syntax error"},
 	{"echo $\"x(1)", "f:1: token '(': syntax error"},
