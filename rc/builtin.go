@@ -112,10 +112,14 @@ func eval(sh *shell, args []string) error {
 	if text == "" {
 		return nil
 	}
-	// A line of the script is known better than one of the text.
+	// A line of the script is known better than one of the text, or of a text within that.
+	const mark = ": eval"
 	name := sh.r.name
-	if !sh.quiet {
-		name = sh.at() + "eval"
+	switch {
+	case strings.HasSuffix(sh.file, mark):
+		name = sh.file
+	case !sh.quiet:
+		name = strings.TrimSuffix(sh.at(), ": ") + mark
 	}
 	return sh.evalText(name, text+"\n")
 }
@@ -217,15 +221,21 @@ func echo(sh *shell, args []string) error {
 		b = append(b, w...)
 	}
 	sh.status = statusOK
-	if err := sh.write(1, append(b, newline...)); err != nil {
-		if isGone(err) {
-			sh.setStatus("signal: " + noteText(unix.SIGPIPE))
-		} else {
-			sh.sayAt("echo: " + because(err))
-			sh.status = statusOne
-		}
-	}
+	sh.print("echo", append(b, newline...))
 	return nil
+}
+
+// print writes what a builtin has to say. If it can't it says so, but not of a pipe that nobody
+// reads, and sets $status.
+func (sh *shell) print(name string, text []byte) {
+	switch err := sh.write(1, text); {
+	case err == nil:
+	case isGone(err):
+		sh.setStatus("signal: " + noteText(unix.SIGPIPE))
+	default:
+		sh.sayAt(name + ": " + because(err))
+		sh.status = statusOne
+	}
 }
 
 func finit(sh *shell, args []string) error {
@@ -262,7 +272,7 @@ func umask(sh *shell, args []string) error {
 	sh.status = statusOK
 	switch len(args) {
 	case 1:
-		sh.write(1, []byte("umask "+octal(sh.currentUmask())+"\n"))
+		sh.print("umask", []byte("umask "+octal(sh.currentUmask())+"\n"))
 		return nil
 	case 2:
 		n, err := strconv.ParseUint(args[1], 8, 12)

@@ -122,7 +122,7 @@ func listJobs(sh *shell, args []string) error {
 		out.WriteString(t.line(state) + "\n")
 	}
 	sh.status = statusOK
-	sh.write(1, []byte(out.String()))
+	sh.print("jobs", []byte(out.String()))
 	return nil
 }
 

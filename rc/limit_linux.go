@@ -109,6 +109,7 @@ func ulimit(sh *shell, args []string) error {
 	}
 	sh.status = statusOK
 	known := letter == 'a'
+	var out []byte
 	for _, l := range limits {
 		if letter != 'a' && letter != l.letter {
 			continue
@@ -129,7 +130,10 @@ func ulimit(sh *shell, args []string) error {
 		if v != unix.RLIM_INFINITY {
 			text = strconv.FormatUint(v/l.unit, 10)
 		}
-		sh.write(1, []byte("ulimit -"+string(l.letter)+" "+text+"\n"))
+		out = append(out, "ulimit -"+string(l.letter)+" "+text+"\n"...)
+	}
+	if len(out) > 0 {
+		sh.print("ulimit", out)
 	}
 	if !known || len(words) > 1 || letter == 'a' && len(words) > 0 {
 		sh.sayAt("usage: ulimit [-SHacdflmnstuv [limit]]")

@@ -35,9 +35,7 @@ func whatis(sh *shell, args []string) error {
 		}
 	}
 	sh.status = status
-	if err := sh.write(1, out); err != nil {
-		return sh.failed("whatis", err)
-	}
+	sh.print("whatis", out)
 	return nil
 }
 

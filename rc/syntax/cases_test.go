@@ -34,7 +34,7 @@ func TestCases(t *testing.T) {
 		"list-newline-in-parens": "t.rc:1: newline after b: syntax error",
 		"ifnot-alone-error":      "t.rc:2: `if not' does not follow `if(...)'",
 		"syntax-error":           "t.rc:2: token ')': syntax error",
-		"syntax-error-quote":     "t.rc:2: token EOF: syntax error",
+		"syntax-error-quote":     "t.rc:2: token EOF: syntax error: the ' of line 1 is open",
 	}
 	cases := readCases(t)
 	if len(cases) < 230 {

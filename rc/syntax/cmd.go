@@ -239,9 +239,12 @@ func (p *Parser) brace() *Block {
 func (p *Parser) brackets(end byte) *Block {
 	b := p.nodes.block.get()
 	b.At = p.at()
+	before := p.open
+	p.open = opener{p.in[p.pos], p.line}
 	p.pos++
 	p.enter()
 	b.Cmds, b.End = p.list(end)
 	p.leave()
+	p.open = before
 	return b
 }

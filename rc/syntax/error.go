@@ -51,11 +51,20 @@ func (p *Parser) fail(what string) {
 	}
 	switch {
 	case errors.Is(p.err, io.EOF):
+		if o := p.open; o.c != 0 && o.line != at.Line {
+			what += ": the " + string(o.c) + " of line " + strconv.Itoa(int(o.line)) + " is open"
+		}
 		panic(&Error{Name: p.name, Pos: at, Token: "EOF", What: what, End: true})
 	case errors.Is(p.err, errNUL):
 		panic(&Error{Name: p.name, Pos: at, What: "NUL byte"})
 	}
 	panic(p.err)
+}
+
+// An opener is the innermost bracket that waits for another, or a quote.
+type opener struct {
+	c    byte
+	line int32
 }
 
 // failAt gives up the line for what began before.

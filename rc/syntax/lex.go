@@ -247,6 +247,7 @@ func (p *Parser) quoted() string {
 		return s
 	}
 	var acc []byte
+	start := p.line
 	for {
 		s := p.in[p.pos:]
 		i := strings.IndexByte(s, '\'')
@@ -258,6 +259,7 @@ func (p *Parser) quoted() string {
 		acc = append(acc, s...)
 		switch {
 		case i < 0 && !p.fill():
+			p.open = opener{'\'', start}
 			p.fail("syntax error")
 		case i < 0:
 		case p.peekAt(1) != '\'':

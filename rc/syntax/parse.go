@@ -25,6 +25,7 @@ type Parser struct {
 	remarked int32  // and the line that has that
 
 	depth  int
+	open   opener
 	iflast bool     // if not may follow the last line
 	ifnot  bool     // if not may be the next command
 	heres  []*Redir // whose documents come after the next newline
@@ -68,7 +69,7 @@ func (p *Parser) Next() (b *Block, err error) {
 
 // reset drops the line that has an error.
 func (p *Parser) reset() {
-	p.depth, p.iflast = 0, false
+	p.depth, p.iflast, p.open = 0, false, opener{}
 	p.heres = p.heres[:0]
 	p.nodes.drop()
 	for p.span(lineEnd); p.peek() != '\n'; p.span(lineEnd) {

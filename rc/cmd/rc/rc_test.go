@@ -49,6 +49,7 @@ func TestPlaces(t *testing.T) {
 		{"-i", "echo a\n{\necho (\n", "rc:2: newline after '(': syntax error\n"},
 		{"-i", "nosuch\n", "rc: nosuch: no such file"},
 		{"-I", "echo a\n\nfor x\n", "/dev/stdin:3: token x: syntax error\n"},
+		{"-I", "x='echo (' y='eval $x' z='eval $y'\neval $z\n", "/dev/stdin:2: eval:1: newline after '(': syntax error\n"},
 		{"-I", "\nulimit -n 8\n\necho a | cat | cat | cat | cat | cat | cat | cat | cat\n", ": too many open files\n"}, // a pipe's, or a program's that cannot be started
 		{"-I", "\nulimit -n 16\n\nx=(<{a} <{a} <{a} <{a} <{a} <{a} <{a} <{a} <{a} <{a} <{a})\n", "/dev/stdin:4: pipe: too many open files\n"},
 	} {
@@ -72,5 +73,16 @@ func TestVerbose(t *testing.T) {
 	const want = "echo a\na\nfor(i in 1)\n\techo b\nb\necho cc\n"
 	if out, err := cmd.CombinedOutput(); err != nil || string(out) != want {
 		t.Errorf("got %q, %v, want %q", out, err, want)
+	}
+}
+
+// TestFull: a builtin whose output has no room says so and fails, and the script goes on.
+func TestFull(t *testing.T) {
+	for _, builtin := range []string{"echo a", "whatis path", "umask", "ulimit -n", "ulimit -a"} {
+		name, _, _ := strings.Cut(builtin, " ")
+		out, err := exec.Command(shell(t), "-c", builtin+" >/dev/full; echo $status").CombinedOutput()
+		if want := "rc:1: " + name + ": no space left on device\n1\n"; err != nil || string(out) != want {
+			t.Errorf("%s: got %q, %v, want %q", builtin, out, err, want)
+		}
 	}
 }
