@@ -193,6 +193,6 @@ func (c *Conn) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for r := range c.live {
-		r.interrupt(0)
+		r.cancel.interrupt(0)
 	}
 }
