@@ -133,7 +133,7 @@ func (f *fuseFS) getattr(ctx *reqCtx, n *node, c *Chan, fh uint64, out *devfuse.
 			file = hf
 		}
 	}
-	st, err := file.Stat(ctx)
+	st, err := n.stat(ctx, file)
 	if err != nil {
 		return born, status(err)
 	}
@@ -218,6 +218,7 @@ func (f *fuseFS) SetAttr(cancel *devfuse.Cancel, in *devfuse.SetAttrIn, out *dev
 			}
 		}
 	}
+	n.opened.Store(nil)
 	switch {
 	case in.Valid&devfuse.FattrKillSuidgid != 0 && w.Valid&p9.WLength != 0:
 		f.killSuid(ctx, t, in.InHeader.Gid)

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -131,6 +132,9 @@ func (f *fuseFS) opened(ctx context.Context, n *node, c *Chan, h srv.Handle, fla
 			return err
 		}
 		qid, length = st.Qid, st.Length
+		if st.Snapshot {
+			n.opened.Store(&openedStat{st, time.Now().Add(fileTimeout)})
+		}
 	}
 	if qid.Vers == 0 || qid.Type&(p9.QTAPPEND|p9.QTEXCL) != 0 {
 		fh.direct = true
