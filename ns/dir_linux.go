@@ -205,7 +205,9 @@ func (d *dirHandle) soon(name string) bool {
 			return k.atHand(name) && !d.n.group.pg.on(d.members[0].dev)
 		}
 	}
-	return d.n.group.pg.brief(d.c)
+	local := true
+	d.n.group.pg.each(d.c, func(c *Chan) { local = local && c.dev.local })
+	return local
 }
 
 var dots = [...]string{".", ".."}

@@ -34,6 +34,8 @@ var files = map[string]uint64{"f": fileF, "slow": fileSlow, "liar": fileLiar}
 
 func (testFS) Brief(node uint64) bool { return node != fileSlow }
 
+func (testFS) Took(uint64, bool) {}
+
 func attrOf(node uint64) Attr {
 	if node == RootId {
 		return Attr{Ino: node, Mode: unix.S_IFDIR | 0o755, Nlink: 2}

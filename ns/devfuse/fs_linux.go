@@ -7,9 +7,11 @@ import "syscall"
 // it is. What is answered with is all 0 before. An Errno is 0 where all is
 // well; ENOSYS says of most requests that they need not be made again.
 type FS interface {
-	// Brief tells whether what is asked about a node is soon answered: by this
-	// program alone or from this machine's disks.
+	// Brief tells whether what is asked about a node is soon answered, in far less than
+	// a millisecond.
 	Brief(node uint64) bool
+	// Took tells of each answer, or of one that is still not there, whether it took long.
+	Took(node uint64, long bool)
 
 	Lookup(cancel *Cancel, in *InHeader, name string, out *EntryOut) syscall.Errno
 	Forget(node, count uint64)
