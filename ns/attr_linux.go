@@ -86,7 +86,7 @@ func inode(k key) uint64 {
 	return x
 }
 
-func (f *fuseFS) GetAttr(cancel <-chan struct{}, in *devfuse.GetAttrIn, out *devfuse.AttrOut) syscall.Errno {
+func (f *fuseFS) GetAttr(cancel *devfuse.Cancel, in *devfuse.GetAttrIn, out *devfuse.AttrOut) syscall.Errno {
 	if in.NodeId == devfuse.RootId {
 		out.Attr = devfuse.Attr{Ino: devfuse.RootId, Mode: syscall.S_IFDIR | 0o555, Nlink: 2, Uid: f.own.uid, Gid: f.own.gid}
 		return 0
@@ -103,7 +103,7 @@ func (f *fuseFS) GetAttr(cancel <-chan struct{}, in *devfuse.GetAttrIn, out *dev
 }
 
 // Statx is asked where somebody wants to know when a file was made.
-func (f *fuseFS) Statx(cancel <-chan struct{}, in *devfuse.StatxIn, out *devfuse.StatxOut) syscall.Errno {
+func (f *fuseFS) Statx(cancel *devfuse.Cancel, in *devfuse.StatxIn, out *devfuse.StatxOut) syscall.Errno {
 	n, c := f.node(in.NodeId)
 	if n == nil {
 		return syscall.ESTALE
@@ -133,7 +133,7 @@ func (f *fuseFS) getattr(ctx *reqCtx, n *node, c *Chan, fh uint64, out *devfuse.
 			file = hf
 		}
 	}
-	st, err := file.Stat(ctx)
+	st, err := n.stat(ctx, file)
 	if err != nil {
 		return born, status(err)
 	}
@@ -182,7 +182,7 @@ func wstat(in *devfuse.SetAttrIn) p9.Wstat {
 	return w
 }
 
-func (f *fuseFS) SetAttr(cancel <-chan struct{}, in *devfuse.SetAttrIn, out *devfuse.AttrOut) syscall.Errno {
+func (f *fuseFS) SetAttr(cancel *devfuse.Cancel, in *devfuse.SetAttrIn, out *devfuse.AttrOut) syscall.Errno {
 	n, c := f.node(in.NodeId)
 	if n == nil {
 		return syscall.ESTALE
@@ -218,6 +218,7 @@ func (f *fuseFS) SetAttr(cancel <-chan struct{}, in *devfuse.SetAttrIn, out *dev
 			}
 		}
 	}
+	n.opened.Store(nil)
 	switch {
 	case in.Valid&devfuse.FattrKillSuidgid != 0 && w.Valid&p9.WLength != 0:
 		f.killSuid(ctx, t, in.InHeader.Gid)

@@ -23,7 +23,29 @@ type Dev struct {
 	kernels string // what the kernel mounts for its root, a Graft's Host; "": nothing
 	hangup  func() // called when the last Chan is closed
 	refs    atomic.Int32
+	slow    atomic.Int32 // how slow it has been of late
 }
+
+// A server is quick unless it is slow again and again: what takes long counts as so many
+// of what does not.
+const (
+	slowOne  = 16
+	slowMost = 4 * slowOne
+)
+
+// took follows an answer.
+func (d *Dev) took(long bool) {
+	switch n := d.slow.Load(); {
+	case d.local:
+	case long:
+		d.slow.Store(min(n+slowOne, slowMost))
+	case n > 0:
+		d.slow.Store(n - 1) // one that is lost is as good
+	}
+}
+
+// quick tells whether what the device is asked is soon answered.
+func (d *Dev) quick() bool { return d.local || d.slow.Load() <= 2*slowOne }
 
 var lastDev atomic.Uint64
 
@@ -56,7 +78,7 @@ func (c *Chan) isDir() bool { return c.mode.IsDir() }
 // brief tells whether requests about a file are soon answered. A ctl's may mount.
 func (c *Chan) brief() bool {
 	_, ctl := c.file.(*ctlFile)
-	return c.dev.local && !ctl && c.mode&^(fs.ModeDir|fs.ModeSymlink) == 0
+	return !ctl && c.mode&^(fs.ModeDir|fs.ModeSymlink) == 0 && c.dev.quick()
 }
 
 // fixed tells of the engine's own files, which stay as they are but for what is

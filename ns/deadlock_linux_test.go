@@ -50,7 +50,7 @@ func newLockTest(t *testing.T, names ...string) *lockTest {
 
 // lock locks a byte of a file for an owner, and may wait.
 func (l *lockTest) lock(owner uint64, file int, at uint64, typ int) syscall.Errno {
-	return l.f.SetLkw(make(chan struct{}), &devfuse.LkIn{Fh: l.fhs[file], Owner: owner,
+	return l.f.SetLkw(&devfuse.Cancel{}, &devfuse.LkIn{Fh: l.fhs[file], Owner: owner,
 		Lk: devfuse.FileLock{Start: at, End: at, Type: uint32(typ), Pid: uint32(owner)}})
 }
 

@@ -39,7 +39,7 @@ const maxEntries = 1 << 20
 
 var errEndless = p9.NewError(syscall.EFBIG, "directory has too many entries")
 
-func (f *fuseFS) OpenDir(cancel <-chan struct{}, in *devfuse.OpenIn, out *devfuse.OpenOut) syscall.Errno {
+func (f *fuseFS) OpenDir(cancel *devfuse.Cancel, in *devfuse.OpenIn, out *devfuse.OpenOut) syscall.Errno {
 	n, c := f.node(in.NodeId)
 	if n == nil {
 		return syscall.ESTALE
@@ -179,13 +179,13 @@ func (d *dirHandle) add(e p9.Dirent) error {
 	return nil
 }
 
-func (f *fuseFS) ReadDir(cancel <-chan struct{}, in *devfuse.ReadIn, out *devfuse.DirList) syscall.Errno {
+func (f *fuseFS) ReadDir(cancel *devfuse.Cancel, in *devfuse.ReadIn, out *devfuse.DirList) syscall.Errno {
 	return f.readdir(cancel, in, func(_ *reqCtx, _ *dirHandle, e devfuse.DirEntry) bool { return out.Add(e) })
 }
 
 // ReadDirPlus looks up what is soon found: of a server each name would be a round
 // trip.
-func (f *fuseFS) ReadDirPlus(cancel <-chan struct{}, in *devfuse.ReadIn, out *devfuse.DirList) syscall.Errno {
+func (f *fuseFS) ReadDirPlus(cancel *devfuse.Cancel, in *devfuse.ReadIn, out *devfuse.DirList) syscall.Errno {
 	return f.readdir(cancel, in, func(ctx *reqCtx, d *dirHandle, e devfuse.DirEntry) bool {
 		o := out.AddPlus(e)
 		if o != nil && e.Off > uint64(len(dots)) && d.soon(e.Name) {
@@ -205,13 +205,15 @@ func (d *dirHandle) soon(name string) bool {
 			return k.atHand(name) && !d.n.group.pg.on(d.members[0].dev)
 		}
 	}
-	return d.n.group.pg.brief(d.c)
+	local := true
+	d.n.group.pg.each(d.c, func(c *Chan) { local = local && c.dev.local })
+	return local
 }
 
 var dots = [...]string{".", ".."}
 
 // readdir passes entries on to add, until that has no room for one.
-func (f *fuseFS) readdir(cancel <-chan struct{}, in *devfuse.ReadIn, add func(*reqCtx, *dirHandle, devfuse.DirEntry) bool) syscall.Errno {
+func (f *fuseFS) readdir(cancel *devfuse.Cancel, in *devfuse.ReadIn, add func(*reqCtx, *dirHandle, devfuse.DirEntry) bool) syscall.Errno {
 	d, ok := f.handle(in.Fh).(*dirHandle)
 	if !ok {
 		return syscall.EBADF
@@ -263,4 +265,4 @@ func (f *fuseFS) ReleaseDir(in *devfuse.ReleaseIn) {
 }
 
 // FsyncDir has nothing to do: names are passed on as they are made.
-func (f *fuseFS) FsyncDir(<-chan struct{}, *devfuse.FsyncIn) syscall.Errno { return 0 }
+func (f *fuseFS) FsyncDir(*devfuse.Cancel, *devfuse.FsyncIn) syscall.Errno { return 0 }

@@ -16,7 +16,7 @@ type allocator interface {
 	Fallocate(ctx context.Context, mode uint32, off, length int64) error
 }
 
-func (f *fuseFS) Fallocate(cancel <-chan struct{}, in *devfuse.FallocateIn) syscall.Errno {
+func (f *fuseFS) Fallocate(cancel *devfuse.Cancel, in *devfuse.FallocateIn) syscall.Errno {
 	h, ok := f.handle(in.Fh).(*fileHandle)
 	if !ok {
 		return syscall.EBADF
@@ -40,7 +40,7 @@ type extenter interface {
 
 // Lseek is about data and holes only. Where these are not known, all is data up to
 // the end.
-func (f *fuseFS) Lseek(cancel <-chan struct{}, in *devfuse.LseekIn, out *devfuse.LseekOut) syscall.Errno {
+func (f *fuseFS) Lseek(cancel *devfuse.Cancel, in *devfuse.LseekIn, out *devfuse.LseekOut) syscall.Errno {
 	h, ok := f.handle(in.Fh).(*fileHandle)
 	if !ok {
 		return syscall.EBADF
@@ -74,7 +74,7 @@ func (f *fuseFS) Lseek(cancel <-chan struct{}, in *devfuse.LseekIn, out *devfuse
 
 // CopyFileRange has the kernel copy between two of the host's files. Other files it
 // reads and writes itself.
-func (f *fuseFS) CopyFileRange(_ <-chan struct{}, in *devfuse.CopyFileRangeIn) (uint64, syscall.Errno) {
+func (f *fuseFS) CopyFileRange(_ *devfuse.Cancel, in *devfuse.CopyFileRangeIn) (uint64, syscall.Errno) {
 	from, ok := f.handle(in.FhIn).(*fileHandle)
 	to, also := f.handle(in.FhOut).(*fileHandle)
 	if !ok || !also {

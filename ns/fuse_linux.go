@@ -102,19 +102,26 @@ func (e *Engine) groupNamed(name string) *Group {
 	return e.group(id)
 }
 
-// Brief tells of nodes about which the engine itself answers, or the host's disks.
+// Brief tells of nodes about which the engine itself answers, or the host's disks, or a
+// server that has been quick of late.
 func (f *fuseFS) Brief(id uint64) bool {
-	if id == devfuse.RootId {
-		return true
-	}
+	brief := true
+	f.about(id, func(c *Chan) { brief = brief && c.brief() })
+	return brief
+}
+
+// Took has what a node is of be taken for quick, or not.
+func (f *fuseFS) Took(id uint64, long bool) { f.about(id, func(c *Chan) { c.dev.took(long) }) }
+
+// about calls do with each Chan that a node stands for.
+func (f *fuseFS) about(id uint64, do func(*Chan)) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	n := f.nodes[id]
-	switch {
+	switch n := f.nodes[id]; {
 	case n == nil || n.ch == nil:
-		return true
-	case n.dir:
-		return n.group.pg.brief(n.ch)
+	case n.dir && n.group != nil:
+		n.group.pg.each(n.ch, do)
+	default:
+		do(n.ch)
 	}
-	return n.ch.brief()
 }

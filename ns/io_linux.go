@@ -12,7 +12,7 @@ import (
 	"ninespace/srv/p9"
 )
 
-func (f *fuseFS) Read(cancel <-chan struct{}, in *devfuse.ReadIn, buf []byte) (int, syscall.Errno) {
+func (f *fuseFS) Read(cancel *devfuse.Cancel, in *devfuse.ReadIn, buf []byte) (int, syscall.Errno) {
 	h, ok := f.handle(in.Fh).(*fileHandle)
 	if !ok {
 		return 0, syscall.EBADF
@@ -52,7 +52,7 @@ func (f *fuseFS) Read(cancel <-chan struct{}, in *devfuse.ReadIn, buf []byte) (i
 	return n, 0
 }
 
-func (f *fuseFS) Write(cancel <-chan struct{}, in *devfuse.WriteIn, data []byte) (uint32, syscall.Errno) {
+func (f *fuseFS) Write(cancel *devfuse.Cancel, in *devfuse.WriteIn, data []byte) (uint32, syscall.Errno) {
 	h, ok := f.handle(in.Fh).(*fileHandle)
 	if !ok {
 		return 0, syscall.EBADF
@@ -116,7 +116,7 @@ func (f *fuseFS) killSuid(ctx context.Context, c *Chan, gid uint32) {
 	}
 }
 
-func (f *fuseFS) Fsync(cancel <-chan struct{}, in *devfuse.FsyncIn) syscall.Errno {
+func (f *fuseFS) Fsync(cancel *devfuse.Cancel, in *devfuse.FsyncIn) syscall.Errno {
 	h, ok := f.handle(in.Fh).(*fileHandle)
 	if !ok {
 		return syscall.EBADF

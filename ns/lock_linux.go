@@ -41,15 +41,15 @@ func ownerOf(in *devfuse.LkIn) lockOwner {
 	return lockOwner{in.Owner, in.LkFlags&devfuse.LkFlock != 0}
 }
 
-func (f *fuseFS) SetLk(cancel <-chan struct{}, in *devfuse.LkIn) syscall.Errno {
+func (f *fuseFS) SetLk(cancel *devfuse.Cancel, in *devfuse.LkIn) syscall.Errno {
 	return f.setLk(cancel, in, false)
 }
 
-func (f *fuseFS) SetLkw(cancel <-chan struct{}, in *devfuse.LkIn) syscall.Errno {
+func (f *fuseFS) SetLkw(cancel *devfuse.Cancel, in *devfuse.LkIn) syscall.Errno {
 	return f.setLk(cancel, in, true)
 }
 
-func (f *fuseFS) setLk(cancel <-chan struct{}, in *devfuse.LkIn, wait bool) syscall.Errno {
+func (f *fuseFS) setLk(cancel *devfuse.Cancel, in *devfuse.LkIn, wait bool) syscall.Errno {
 	h, ok := f.handle(in.Fh).(*fileHandle)
 	if !ok {
 		return syscall.EBADF
@@ -90,7 +90,7 @@ func (s *lockState) has(o lockOwner) bool {
 	return k != nil && k.taken.Load()
 }
 
-func (f *fuseFS) GetLk(cancel <-chan struct{}, in *devfuse.LkIn, out *devfuse.LkOut) syscall.Errno {
+func (f *fuseFS) GetLk(cancel *devfuse.Cancel, in *devfuse.LkIn, out *devfuse.LkOut) syscall.Errno {
 	h, ok := f.handle(in.Fh).(*fileHandle)
 	if !ok {
 		return syscall.EBADF
@@ -124,7 +124,7 @@ func (h *fileHandle) mayCloseUnseen() bool {
 
 // Flush is told of each close of a descriptor: the process then has no locks of the
 // file any more, through whichever descriptor it took them.
-func (f *fuseFS) Flush(cancel <-chan struct{}, in *devfuse.FlushIn) syscall.Errno {
+func (f *fuseFS) Flush(cancel *devfuse.Cancel, in *devfuse.FlushIn) syscall.Errno {
 	h, ok := f.handle(in.Fh).(*fileHandle)
 	if !ok {
 		return 0

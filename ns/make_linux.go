@@ -43,7 +43,7 @@ func (f *fuseFS) give(ctx context.Context, d *Chan, file srv.File, err error, mo
 	return file, nil
 }
 
-func (f *fuseFS) Mkdir(cancel <-chan struct{}, in *devfuse.MkdirIn, name string, out *devfuse.EntryOut) syscall.Errno {
+func (f *fuseFS) Mkdir(cancel *devfuse.Cancel, in *devfuse.MkdirIn, name string, out *devfuse.EntryOut) syscall.Errno {
 	return f.make(cancel, &in.InHeader, name, out, func(r *dirReq, d *Chan) (srv.File, error) {
 		file, h, err := srv.Create(r, d.file, name, p9.ModeOfUnix(in.Mode)|fs.ModeDir, p9.OREAD)
 		clunkHandle(file, h)
@@ -51,7 +51,7 @@ func (f *fuseFS) Mkdir(cancel <-chan struct{}, in *devfuse.MkdirIn, name string,
 	})
 }
 
-func (f *fuseFS) Mknod(cancel <-chan struct{}, in *devfuse.MknodIn, name string, out *devfuse.EntryOut) syscall.Errno {
+func (f *fuseFS) Mknod(cancel *devfuse.Cancel, in *devfuse.MknodIn, name string, out *devfuse.EntryOut) syscall.Errno {
 	perm := p9.ModeOfUnix(in.Mode)
 	return f.make(cancel, &in.InHeader, name, out, func(r *dirReq, d *Chan) (srv.File, error) {
 		if perm.IsRegular() {
@@ -67,7 +67,7 @@ func (f *fuseFS) Mknod(cancel <-chan struct{}, in *devfuse.MknodIn, name string,
 	})
 }
 
-func (f *fuseFS) Symlink(cancel <-chan struct{}, h *devfuse.InHeader, target, name string, out *devfuse.EntryOut) syscall.Errno {
+func (f *fuseFS) Symlink(cancel *devfuse.Cancel, h *devfuse.InHeader, target, name string, out *devfuse.EntryOut) syscall.Errno {
 	return f.make(cancel, h, name, out, func(r *dirReq, d *Chan) (srv.File, error) {
 		if s, ok := d.file.(srv.Symlinker); ok {
 			file, err := s.Symlink(r, name, target)
@@ -77,7 +77,7 @@ func (f *fuseFS) Symlink(cancel <-chan struct{}, h *devfuse.InHeader, target, na
 	})
 }
 
-func (f *fuseFS) Link(cancel <-chan struct{}, in *devfuse.LinkIn, name string, out *devfuse.EntryOut) syscall.Errno {
+func (f *fuseFS) Link(cancel *devfuse.Cancel, in *devfuse.LinkIn, name string, out *devfuse.EntryOut) syscall.Errno {
 	n, c := f.node(in.OldNodeId)
 	if n == nil {
 		return syscall.ESTALE
@@ -103,7 +103,7 @@ func (f *fuseFS) Link(cancel <-chan struct{}, in *devfuse.LinkIn, name string, o
 
 // make is a request that makes a name: in the member of a union that creates,
 // unless another member has the name.
-func (f *fuseFS) make(cancel <-chan struct{}, h *devfuse.InHeader, name string, out *devfuse.EntryOut,
+func (f *fuseFS) make(cancel *devfuse.Cancel, h *devfuse.InHeader, name string, out *devfuse.EntryOut,
 	do func(*dirReq, *Chan) (srv.File, error)) syscall.Errno {
 	r := f.begin(cancel, h)
 	if r == nil {

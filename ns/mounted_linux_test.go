@@ -104,47 +104,47 @@ func (c *counted) requests() string {
 	return strings.TrimPrefix(s, "map")
 }
 
-func (c *counted) Lookup(cancel <-chan struct{}, in *devfuse.InHeader, name string, out *devfuse.EntryOut) syscall.Errno {
+func (c *counted) Lookup(cancel *devfuse.Cancel, in *devfuse.InHeader, name string, out *devfuse.EntryOut) syscall.Errno {
 	c.count("lookup")
 	return c.fuseFS.Lookup(cancel, in, name, out)
 }
 
-func (c *counted) GetAttr(cancel <-chan struct{}, in *devfuse.GetAttrIn, out *devfuse.AttrOut) syscall.Errno {
+func (c *counted) GetAttr(cancel *devfuse.Cancel, in *devfuse.GetAttrIn, out *devfuse.AttrOut) syscall.Errno {
 	c.count("getattr")
 	return c.fuseFS.GetAttr(cancel, in, out)
 }
 
-func (c *counted) Open(cancel <-chan struct{}, in *devfuse.OpenIn, out *devfuse.OpenOut) syscall.Errno {
+func (c *counted) Open(cancel *devfuse.Cancel, in *devfuse.OpenIn, out *devfuse.OpenOut) syscall.Errno {
 	c.count("open")
 	return c.fuseFS.Open(cancel, in, out)
 }
 
-func (c *counted) Read(cancel <-chan struct{}, in *devfuse.ReadIn, buf []byte) (int, syscall.Errno) {
+func (c *counted) Read(cancel *devfuse.Cancel, in *devfuse.ReadIn, buf []byte) (int, syscall.Errno) {
 	c.count("read")
 	return c.fuseFS.Read(cancel, in, buf)
 }
 
-func (c *counted) Release(cancel <-chan struct{}, in *devfuse.ReleaseIn) {
+func (c *counted) Release(cancel *devfuse.Cancel, in *devfuse.ReleaseIn) {
 	c.count("release")
 	c.fuseFS.Release(cancel, in)
 }
 
-func (c *counted) Flush(cancel <-chan struct{}, in *devfuse.FlushIn) syscall.Errno {
+func (c *counted) Flush(cancel *devfuse.Cancel, in *devfuse.FlushIn) syscall.Errno {
 	c.count("flush")
 	return c.fuseFS.Flush(cancel, in)
 }
 
-func (c *counted) OpenDir(cancel <-chan struct{}, in *devfuse.OpenIn, out *devfuse.OpenOut) syscall.Errno {
+func (c *counted) OpenDir(cancel *devfuse.Cancel, in *devfuse.OpenIn, out *devfuse.OpenOut) syscall.Errno {
 	c.count("opendir")
 	return c.fuseFS.OpenDir(cancel, in, out)
 }
 
-func (c *counted) ReadDir(cancel <-chan struct{}, in *devfuse.ReadIn, out *devfuse.DirList) syscall.Errno {
+func (c *counted) ReadDir(cancel *devfuse.Cancel, in *devfuse.ReadIn, out *devfuse.DirList) syscall.Errno {
 	c.count("readdir")
 	return c.fuseFS.ReadDir(cancel, in, out)
 }
 
-func (c *counted) ReadDirPlus(cancel <-chan struct{}, in *devfuse.ReadIn, out *devfuse.DirList) syscall.Errno {
+func (c *counted) ReadDirPlus(cancel *devfuse.Cancel, in *devfuse.ReadIn, out *devfuse.DirList) syscall.Errno {
 	c.count("readdirplus")
 	return c.fuseFS.ReadDirPlus(cancel, in, out)
 }

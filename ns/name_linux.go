@@ -19,7 +19,7 @@ type dirReq struct {
 }
 
 // begin finds the directory; nil if there is none.
-func (f *fuseFS) begin(cancel <-chan struct{}, h *devfuse.InHeader) *dirReq {
+func (f *fuseFS) begin(cancel *devfuse.Cancel, h *devfuse.InHeader) *dirReq {
 	n, c := f.node(h.NodeId)
 	if n == nil {
 		return nil
@@ -34,7 +34,7 @@ func (r *dirReq) end() {
 	r.c.close()
 }
 
-func (f *fuseFS) Lookup(cancel <-chan struct{}, h *devfuse.InHeader, name string, out *devfuse.EntryOut) syscall.Errno {
+func (f *fuseFS) Lookup(cancel *devfuse.Cancel, h *devfuse.InHeader, name string, out *devfuse.EntryOut) syscall.Errno {
 	if h.NodeId == devfuse.RootId {
 		return f.lookupGroup(name, out)
 	}
@@ -118,7 +118,7 @@ func (f *fuseFS) entry(r *dirReq, name string, c *Chan, st *p9.Stat, out *devfus
 	return 0
 }
 
-func (f *fuseFS) Readlink(cancel <-chan struct{}, h *devfuse.InHeader) ([]byte, syscall.Errno) {
+func (f *fuseFS) Readlink(cancel *devfuse.Cancel, h *devfuse.InHeader) ([]byte, syscall.Errno) {
 	n, c := f.node(h.NodeId)
 	if n == nil {
 		return nil, syscall.ESTALE

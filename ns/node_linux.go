@@ -1,11 +1,13 @@
 package ns
 
 import (
+	"context"
 	"io/fs"
 	"sync/atomic"
 	"time"
 
 	"ninespace/ns/devfuse"
+	"ninespace/srv"
 	"ninespace/srv/p9"
 )
 
@@ -40,7 +42,8 @@ type node struct {
 	length atomic.Uint64 // and how long it takes the file to be
 	wrote  atomic.Uint64 // fuseFS.writes at its last write
 	asked  atomic.Bool   // a name of it was looked up since it was last opened
-	busy   atomic.Int32  // requests that hold the directory's lock in the kernel
+	opened atomic.Pointer[openedStat]
+	busy   atomic.Int32 // requests that hold the directory's lock in the kernel
 	backing
 	locks atomic.Pointer[lockState]
 
@@ -202,6 +205,21 @@ func (f *fuseFS) removed(dir *node, name string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(dir.kids, name)
+}
+
+// An openedStat is what a snapshot's opening told of it, and until when that is good.
+type openedStat struct {
+	p9.Stat
+	until time.Time
+}
+
+// stat gives a file's attributes. The kernel asks for those of a snapshot right after
+// each opening, for having been read changes a file's times: then they are the opening's.
+func (n *node) stat(ctx context.Context, file srv.File) (p9.Stat, error) {
+	if o := n.opened.Load(); o != nil && time.Now().Before(o.until) {
+		return o.Stat, nil
+	}
+	return file.Stat(ctx)
 }
 
 // tell remembers what the kernel is told of a file. Like the kernel it does not take a

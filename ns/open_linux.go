@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -78,7 +79,7 @@ func openMode(flags uint32) p9.Mode {
 	return m
 }
 
-func (f *fuseFS) Open(cancel <-chan struct{}, in *devfuse.OpenIn, out *devfuse.OpenOut) syscall.Errno {
+func (f *fuseFS) Open(cancel *devfuse.Cancel, in *devfuse.OpenIn, out *devfuse.OpenOut) syscall.Errno {
 	n, c := f.node(in.NodeId)
 	if n == nil {
 		return syscall.ESTALE
@@ -131,6 +132,9 @@ func (f *fuseFS) opened(ctx context.Context, n *node, c *Chan, h srv.Handle, fla
 			return err
 		}
 		qid, length = st.Qid, st.Length
+		if st.Snapshot {
+			n.opened.Store(&openedStat{st, time.Now().Add(fileTimeout)})
+		}
 	}
 	if qid.Vers == 0 || qid.Type&(p9.QTAPPEND|p9.QTEXCL) != 0 {
 		fh.direct = true
@@ -156,7 +160,7 @@ func (f *fuseFS) opened(ctx context.Context, n *node, c *Chan, h srv.Handle, fla
 	return nil
 }
 
-func (f *fuseFS) Create(cancel <-chan struct{}, in *devfuse.CreateIn, name string, out *devfuse.CreateOut) syscall.Errno {
+func (f *fuseFS) Create(cancel *devfuse.Cancel, in *devfuse.CreateIn, name string, out *devfuse.CreateOut) syscall.Errno {
 	r := f.begin(cancel, &in.InHeader)
 	if r == nil {
 		return syscall.ESTALE
@@ -216,7 +220,7 @@ func (f *fuseFS) created(r *dirReq, t *Chan, name string, c *Chan, st *p9.Stat, 
 	return 0
 }
 
-func (f *fuseFS) Release(_ <-chan struct{}, in *devfuse.ReleaseIn) {
+func (f *fuseFS) Release(_ *devfuse.Cancel, in *devfuse.ReleaseIn) {
 	if h, ok := f.dropHandle(in.Fh).(*fileHandle); ok {
 		f.unlock(h)
 		f.unback(h)

@@ -195,20 +195,18 @@ func (pg *Pgrp) members(c *Chan) []*Chan {
 	return cs
 }
 
-// brief tells whether requests about c, or what is mounted on it, are soon answered.
-func (pg *Pgrp) brief(c *Chan) bool {
+// each calls do with c, or with what is mounted on it.
+func (pg *Pgrp) each(c *Chan, do func(*Chan)) {
 	pg.mu.RLock()
 	defer pg.mu.RUnlock()
 	h := pg.heads[c.key()]
 	if h == nil {
-		return c.brief()
+		do(c)
+		return
 	}
 	for _, m := range h.mount {
-		if !m.to.brief() {
-			return false
-		}
+		do(m.to)
 	}
-	return true
 }
 
 // top gives, held, the first file that stands for c.

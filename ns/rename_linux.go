@@ -31,15 +31,15 @@ func (g *Group) owner(ctx context.Context, c *Chan, name string) (*Chan, error) 
 	return nil, p9.ErrNotExist
 }
 
-func (f *fuseFS) Unlink(cancel <-chan struct{}, h *devfuse.InHeader, name string) syscall.Errno {
+func (f *fuseFS) Unlink(cancel *devfuse.Cancel, h *devfuse.InHeader, name string) syscall.Errno {
 	return f.unlink(cancel, h, name, false)
 }
 
-func (f *fuseFS) Rmdir(cancel <-chan struct{}, h *devfuse.InHeader, name string) syscall.Errno {
+func (f *fuseFS) Rmdir(cancel *devfuse.Cancel, h *devfuse.InHeader, name string) syscall.Errno {
 	return f.unlink(cancel, h, name, true)
 }
 
-func (f *fuseFS) unlink(cancel <-chan struct{}, h *devfuse.InHeader, name string, isDir bool) syscall.Errno {
+func (f *fuseFS) unlink(cancel *devfuse.Cancel, h *devfuse.InHeader, name string, isDir bool) syscall.Errno {
 	r := f.begin(cancel, h)
 	if r == nil {
 		return syscall.ESTALE
@@ -68,7 +68,7 @@ func (f *fuseFS) unlink(cancel <-chan struct{}, h *devfuse.InHeader, name string
 	return 0
 }
 
-func (f *fuseFS) Rename(cancel <-chan struct{}, in *devfuse.RenameIn, old, name string) syscall.Errno {
+func (f *fuseFS) Rename(cancel *devfuse.Cancel, in *devfuse.RenameIn, old, name string) syscall.Errno {
 	r := f.begin(cancel, &in.InHeader)
 	if r == nil {
 		return syscall.ESTALE

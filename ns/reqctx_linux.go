@@ -13,23 +13,23 @@ import (
 // killed, or after a second: Go programs are interrupted all the time, by their
 // own scheduler's signals, and do not expect it of a stat.
 type reqCtx struct {
-	cancel <-chan struct{}
+	cancel *devfuse.Cancel
 	caller caller
 	quick  bool
 	waiter waiter
 	writes uint64 // fuseFS.writes when it came
 
-	once sync.Once
-	done chan struct{}
-	end  chan struct{}
 	mu   sync.Mutex
+	over bool          // it is answered
+	done chan struct{} // nil: nobody waits for it
+	end  chan struct{} // nil: watch does not run
 	err  error
 }
 
 const patience = time.Second
 
-func (f *fuseFS) ctx(cancel <-chan struct{}, h *devfuse.InHeader, n *node) *reqCtx {
-	c := &reqCtx{cancel: cancel, end: make(chan struct{}), writes: f.writes.Load()}
+func (f *fuseFS) ctx(cancel *devfuse.Cancel, h *devfuse.InHeader, n *node) *reqCtx {
+	c := &reqCtx{cancel: cancel, writes: f.writes.Load()}
 	if n != nil {
 		c.caller = caller{n.group, int(h.Pid), h.Uid, h.Gid}
 	}
@@ -49,10 +49,14 @@ func (c *reqCtx) Value(k any) any {
 }
 
 func (c *reqCtx) Done() <-chan struct{} {
-	c.once.Do(func() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.done == nil {
 		c.done = make(chan struct{})
-		go c.watch()
-	})
+		if !c.over {
+			c.cancel.Then(c.watch)
+		}
+	}
 	return c.done
 }
 
@@ -63,14 +67,24 @@ func (c *reqCtx) Err() error {
 }
 
 // finish is called when the request is answered.
-func (c *reqCtx) finish() { close(c.end) }
-
-func (c *reqCtx) watch() {
-	select {
-	case <-c.end:
-		return
-	case <-c.cancel:
+func (c *reqCtx) finish() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.over = true
+	if c.end != nil {
+		close(c.end)
 	}
+}
+
+// watch is what an interrupt starts.
+func (c *reqCtx) watch() {
+	c.mu.Lock()
+	if c.over {
+		c.mu.Unlock()
+		return
+	}
+	c.end = make(chan struct{})
+	c.mu.Unlock()
 	if !c.quick && !dying(c.caller.pid) {
 		t := time.NewTicker(patience / 20)
 		defer t.Stop()

@@ -10,7 +10,7 @@ import (
 	"ninespace/srv/p9"
 )
 
-func (f *fuseFS) StatFs(cancel <-chan struct{}, h *devfuse.InHeader, out *devfuse.StatfsOut) syscall.Errno {
+func (f *fuseFS) StatFs(cancel *devfuse.Cancel, h *devfuse.InHeader, out *devfuse.StatfsOut) syscall.Errno {
 	out.Bsize, out.Frsize, out.Namelen = 4096, 4096, 255
 	err := f.on(cancel, h, func(ctx context.Context, file srv.File) error {
 		s, ok := file.(srv.Statfser)
@@ -32,7 +32,7 @@ func (f *fuseFS) StatFs(cancel <-chan struct{}, h *devfuse.InHeader, out *devfus
 }
 
 // on does something with the file that a node stands for.
-func (f *fuseFS) on(cancel <-chan struct{}, h *devfuse.InHeader, do func(context.Context, srv.File) error) error {
+func (f *fuseFS) on(cancel *devfuse.Cancel, h *devfuse.InHeader, do func(context.Context, srv.File) error) error {
 	n, c := f.node(h.NodeId)
 	if n == nil {
 		return syscall.ESTALE

@@ -17,7 +17,7 @@ type tmpfiler interface {
 	Tmpfile(ctx context.Context, perm fs.FileMode, mode p9.Mode) (srv.File, srv.Handle, error)
 }
 
-func (f *fuseFS) Tmpfile(cancel <-chan struct{}, in *devfuse.CreateIn, out *devfuse.CreateOut) syscall.Errno {
+func (f *fuseFS) Tmpfile(cancel *devfuse.Cancel, in *devfuse.CreateIn, out *devfuse.CreateOut) syscall.Errno {
 	r := f.begin(cancel, &in.InHeader)
 	if r == nil {
 		return syscall.ESTALE

@@ -9,7 +9,7 @@ import (
 	"ninespace/srv/p9"
 )
 
-func (f *fuseFS) xattr(cancel <-chan struct{}, h *devfuse.InHeader, do func(context.Context, srv.Xattrer) error) syscall.Errno {
+func (f *fuseFS) xattr(cancel *devfuse.Cancel, h *devfuse.InHeader, do func(context.Context, srv.Xattrer) error) syscall.Errno {
 	return status(f.on(cancel, h, func(ctx context.Context, file srv.File) error {
 		if x, ok := file.(srv.Xattrer); ok {
 			return do(ctx, x)
@@ -29,7 +29,7 @@ func fit(dest []byte, v string) (uint32, error) {
 	return uint32(copy(dest, v)), nil
 }
 
-func (f *fuseFS) GetXAttr(cancel <-chan struct{}, h *devfuse.InHeader, name string, dest []byte) (n uint32, _ syscall.Errno) {
+func (f *fuseFS) GetXAttr(cancel *devfuse.Cancel, h *devfuse.InHeader, name string, dest []byte) (n uint32, _ syscall.Errno) {
 	s := f.xattr(cancel, h, func(ctx context.Context, x srv.Xattrer) error {
 		v, err := x.Getxattr(ctx, name)
 		if err != nil {
@@ -41,7 +41,7 @@ func (f *fuseFS) GetXAttr(cancel <-chan struct{}, h *devfuse.InHeader, name stri
 	return n, s
 }
 
-func (f *fuseFS) ListXAttr(cancel <-chan struct{}, h *devfuse.InHeader, dest []byte) (n uint32, _ syscall.Errno) {
+func (f *fuseFS) ListXAttr(cancel *devfuse.Cancel, h *devfuse.InHeader, dest []byte) (n uint32, _ syscall.Errno) {
 	s := f.xattr(cancel, h, func(ctx context.Context, x srv.Xattrer) error {
 		names, err := x.Listxattr(ctx)
 		if err != nil {
@@ -57,12 +57,12 @@ func (f *fuseFS) ListXAttr(cancel <-chan struct{}, h *devfuse.InHeader, dest []b
 	return n, s
 }
 
-func (f *fuseFS) SetXAttr(cancel <-chan struct{}, in *devfuse.SetXAttrIn, name string, v []byte) syscall.Errno {
+func (f *fuseFS) SetXAttr(cancel *devfuse.Cancel, in *devfuse.SetXAttrIn, name string, v []byte) syscall.Errno {
 	return f.xattr(cancel, &in.InHeader, func(ctx context.Context, x srv.Xattrer) error {
 		return x.Setxattr(ctx, name, v, int(in.Flags))
 	})
 }
 
-func (f *fuseFS) RemoveXAttr(cancel <-chan struct{}, h *devfuse.InHeader, name string) syscall.Errno {
+func (f *fuseFS) RemoveXAttr(cancel *devfuse.Cancel, h *devfuse.InHeader, name string) syscall.Errno {
 	return f.xattr(cancel, h, func(ctx context.Context, x srv.Xattrer) error { return x.Removexattr(ctx, name) })
 }

@@ -120,7 +120,7 @@ func (c *Conn) interrupt(unique uint64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for r := range c.live {
-		if r.interrupt(unique) {
+		if r.cancel.interrupt(unique) {
 			return true
 		}
 	}
@@ -128,7 +128,7 @@ func (c *Conn) interrupt(unique uint64) bool {
 }
 
 func (c *Conn) enrol() *request {
-	r := &request{c: c, cancel: make(chan struct{})}
+	r := &request{c: c}
 	c.mu.Lock()
 	c.live[r] = struct{}{}
 	c.mu.Unlock()

@@ -34,6 +34,8 @@ var files = map[string]uint64{"f": fileF, "slow": fileSlow, "liar": fileLiar}
 
 func (testFS) Brief(node uint64) bool { return node != fileSlow }
 
+func (testFS) Took(uint64, bool) {}
+
 func attrOf(node uint64) Attr {
 	if node == RootId {
 		return Attr{Ino: node, Mode: unix.S_IFDIR | 0o755, Nlink: 2}
@@ -41,7 +43,7 @@ func attrOf(node uint64) Attr {
 	return Attr{Ino: node, Mode: unix.S_IFREG | 0o644, Nlink: 1, Size: 4}
 }
 
-func (testFS) Lookup(_ <-chan struct{}, _ *InHeader, name string, out *EntryOut) syscall.Errno {
+func (testFS) Lookup(_ *Cancel, _ *InHeader, name string, out *EntryOut) syscall.Errno {
 	if files[name] == 0 {
 		return syscall.ENOENT
 	}
@@ -49,22 +51,24 @@ func (testFS) Lookup(_ <-chan struct{}, _ *InHeader, name string, out *EntryOut)
 	return 0
 }
 
-func (testFS) GetAttr(_ <-chan struct{}, in *GetAttrIn, out *AttrOut) syscall.Errno {
+func (testFS) GetAttr(_ *Cancel, in *GetAttrIn, out *AttrOut) syscall.Errno {
 	out.Attr = attrOf(in.NodeId)
 	return 0
 }
 
-func (testFS) Open(_ <-chan struct{}, _ *OpenIn, out *OpenOut) syscall.Errno {
+func (testFS) Open(_ *Cancel, _ *OpenIn, out *OpenOut) syscall.Errno {
 	out.OpenFlags = FopenDirectIO
 	return 0
 }
 
-func (fs testFS) Read(cancel <-chan struct{}, in *ReadIn, buf []byte) (int, syscall.Errno) {
+func (fs testFS) Read(cancel *Cancel, in *ReadIn, buf []byte) (int, syscall.Errno) {
 	if in.NodeId != fileF {
 		fs.blocked.Add(1)
 		defer fs.blocked.Add(-1)
+		cancelled := make(chan struct{})
+		cancel.Then(func() { close(cancelled) })
 		select {
-		case <-cancel:
+		case <-cancelled:
 			return 0, syscall.EINTR
 		case <-fs.release:
 		}
@@ -222,8 +226,7 @@ func TestMessages(t *testing.T) {
 			h := r.header()
 			h.Opcode, h.NodeId = uint32(op), fileF
 			r.begin()
-			close(r.cancel) // no read blocks
-			r.interrupted = true
+			r.cancel.interrupt(0) // no read blocks
 			r.do()
 			r.done()
 		}

@@ -38,7 +38,7 @@ func (r *request) do() syscall.Errno {
 		opGetlk, opSetlk, opSetlkw:
 		return r.file(op, r.in[size:])
 	}
-	fs, cancel := r.c.fs, r.cancel
+	fs, cancel := r.c.fs, &r.cancel
 	switch op {
 	case opGetattr:
 		return fs.GetAttr(cancel, arg[GetAttrIn](r), result[AttrOut](r))
@@ -62,7 +62,7 @@ func (r *request) do() syscall.Errno {
 
 // named is those with one name; rest is what comes after it.
 func (r *request) named(op opcode, h *InHeader, name string, rest []byte) syscall.Errno {
-	fs, cancel := r.c.fs, r.cancel
+	fs, cancel := r.c.fs, &r.cancel
 	switch op {
 	case opLookup:
 		return fs.Lookup(cancel, h, name, result[EntryOut](r))
@@ -92,11 +92,11 @@ func (r *request) named(op opcode, h *InHeader, name string, rest []byte) syscal
 func (r *request) named2(op opcode, h *InHeader, a, b string) syscall.Errno {
 	switch op {
 	case opSymlink:
-		return r.c.fs.Symlink(r.cancel, h, b, a, result[EntryOut](r))
+		return r.c.fs.Symlink(&r.cancel, h, b, a, result[EntryOut](r))
 	case opRename:
-		return r.c.fs.Rename(r.cancel, &RenameIn{InHeader: *h, Newdir: arg[renameIn](r).Newdir}, a, b)
+		return r.c.fs.Rename(&r.cancel, &RenameIn{InHeader: *h, Newdir: arg[renameIn](r).Newdir}, a, b)
 	}
-	return r.c.fs.Rename(r.cancel, arg[RenameIn](r), a, b)
+	return r.c.fs.Rename(&r.cancel, arg[RenameIn](r), a, b)
 }
 
 // kernels is those that are about other requests, or about what the kernel keeps.
@@ -122,7 +122,7 @@ func (r *request) kernels(op opcode, h *InHeader, rest []byte) syscall.Errno {
 }
 
 func (r *request) directory(op opcode) syscall.Errno {
-	fs, cancel := r.c.fs, r.cancel
+	fs, cancel := r.c.fs, &r.cancel
 	switch op {
 	case opOpendir:
 		return fs.OpenDir(cancel, arg[OpenIn](r), result[OpenOut](r))
@@ -146,7 +146,7 @@ func (r *request) directory(op opcode) syscall.Errno {
 
 // file is those that are about an open file; data is what is to be written.
 func (r *request) file(op opcode, data []byte) (st syscall.Errno) {
-	fs, cancel := r.c.fs, r.cancel
+	fs, cancel := r.c.fs, &r.cancel
 	switch op {
 	case opOpen:
 		return fs.Open(cancel, arg[OpenIn](r), result[OpenOut](r))

@@ -20,9 +20,10 @@ type readers struct {
 	waiting atomic.Int32 // goroutines that read the device
 	crowded atomic.Int64 // when two were last asked for
 
-	at       atomic.Int64 // when the one began what it is at; 0: at nothing
-	active   atomic.Bool  // it has begun something since it was last looked at
-	resting  atomic.Bool  // nobody looks
+	at       atomic.Int64  // when the one began what it is at; 0: at nothing
+	node     atomic.Uint64 // what that is about
+	active   atomic.Bool   // it has begun something since it was last looked at
+	resting  atomic.Bool   // nobody looks
 	wake     chan struct{}
 	over     chan struct{}
 	overOnce sync.Once
@@ -79,7 +80,9 @@ func (c *Conn) loop() {
 					c.crowded.Store(t)
 				}
 			}
+			node := r.header().NodeId
 			c.take(r, waiting, t)
+			c.fs.Took(node, now()-t > int64(tooLong))
 		case unix.ENOENT, unix.EINTR, unix.EAGAIN: // given up before it was read
 		default:
 			c.end()
@@ -123,6 +126,7 @@ func (c *Conn) take(r *request, waiting int32, t int64) {
 		c.start()
 		c.handle(r)
 	default:
+		c.node.Store(r.header().NodeId)
 		c.at.Store(t)
 		if !c.active.Load() {
 			c.active.Store(true)
@@ -179,8 +183,8 @@ func (c *Conn) watch() {
 		}
 		t := now()
 		if at := c.at.Load(); at != 0 && t-at > int64(tooLong) && c.at.CompareAndSwap(at, 0) {
-			c.crowded.Store(t)
 			c.start()
+			c.fs.Took(c.node.Load(), true)
 		}
 	}
 }
@@ -193,6 +197,6 @@ func (c *Conn) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for r := range c.live {
-		r.interrupt(0)
+		r.cancel.interrupt(0)
 	}
 }

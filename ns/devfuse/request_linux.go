@@ -23,10 +23,51 @@ type request struct {
 	page  [8 << 10]byte
 	iov   [2]unix.Iovec
 
-	mu          sync.Mutex
-	unique      uint64 // 0: none is under way
-	interrupted bool
-	cancel      chan struct{}
+	cancel Cancel
+}
+
+// A Cancel tells of the kernel's interrupt of a request.
+type Cancel struct {
+	mu     sync.Mutex
+	unique uint64 // the request's number; 0: none is under way
+	came   bool
+	then   func()
+}
+
+// Then has f be called, by a goroutine of its own, when whoever asked is interrupted, or
+// now if he was, in the place of what was to be called before. What has been answered
+// is not interrupted.
+func (c *Cancel) Then(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.unique == 0:
+	case c.came:
+		go f()
+	default:
+		c.then = f
+	}
+}
+
+// interrupt cancels the request if it is that one; 0: if it is any.
+func (c *Cancel) interrupt(unique uint64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.unique == 0 || unique != 0 && c.unique != unique {
+		return false
+	}
+	if c.came = true; c.then != nil {
+		go c.then()
+		c.then = nil
+	}
+	return true
+}
+
+// is makes it that of another request, 0 for none.
+func (c *Cancel) is(unique uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unique, c.came, c.then = unique, false, nil
 }
 
 const headerSize = unsafe.Sizeof(outHeader{})
@@ -62,21 +103,14 @@ func (r *request) room(n uint32) []byte {
 
 func (r *request) begin() {
 	r.n, r.data = 0, nil
-	r.mu.Lock()
-	r.unique = r.header().Unique
-	r.mu.Unlock()
+	r.cancel.is(r.header().Unique)
 	if r.c.dead.Load() {
-		r.interrupt(0)
+		r.cancel.interrupt(0)
 	}
 }
 
 func (r *request) done() {
-	r.mu.Lock()
-	r.unique = 0
-	if r.interrupted {
-		r.interrupted, r.cancel = false, make(chan struct{})
-	}
-	r.mu.Unlock()
+	r.cancel.is(0)
 	if r.long != nil {
 		r.c.large.put(r.long)
 		r.long = nil
@@ -88,20 +122,6 @@ func (r *request) done() {
 		r.c.large.put(r.buf)
 	}
 	r.buf = nil
-}
-
-// interrupt cancels the request if it is that one; 0: if it is any.
-func (r *request) interrupt(unique uint64) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.unique == 0 || unique != 0 && r.unique != unique {
-		return false
-	}
-	if !r.interrupted {
-		r.interrupted = true
-		close(r.cancel)
-	}
-	return true
 }
 
 // noReply is the status of a request that has no answer.
