@@ -64,6 +64,10 @@ func TestChallenge(t *testing.T) {
 			if cr, sr := relayed(t, c, s); cr != v.c || sr != v.s {
 				t.Errorf("%s, %s: %q, %q", proto, name, cr, sr)
 			}
+			// Libauth asks for the key and asks again: it has to come to an end.
+			if again := c.rpc("read", ""); name != "right" && !strings.HasPrefix(again, "error bad key: ") {
+				t.Errorf("%s, %s: then %q", proto, name, again)
+			}
 			if name == "right" {
 				if f := info(t, s.rpc("authinfo", "")); f[0] != "tim" || f[1] != "tim" {
 					t.Errorf("%s: authinfo %q", proto, f)
@@ -109,7 +113,8 @@ func TestTOTP(t *testing.T) {
 			t.Errorf("%s at %d: %s, want %s", v.algorithm, v.at, code, v.code)
 		}
 		now = func() time.Time { return time.Unix(v.at+30, 0) } // a clock may be slow
-		rpcs(t, s, "write", code, "done")
+		rpcs(t, s, "write", code, "ok")
+		rpcs(t, s, "read", "", "done")
 		s.rpc("start", "proto=totp role=server") // none is taken twice
 		if r := s.rpc("write", code); r != "error authentication failed" {
 			t.Errorf("replayed: %s", r)
