@@ -30,6 +30,7 @@ type conv struct {
 	info *AuthInfo
 	err  error // how it ended
 	over bool
+	told bool // of a bad key
 }
 
 // start begins a conversation and gives what goes on with it, and what ends it.
@@ -38,7 +39,11 @@ func (c *conv) start(role func(*conv) error) (next func() (string, bool), stop f
 		c.pause = yield
 		err := role(c)
 		c.end(err)
-		if c.reply == "" {
+		switch {
+		case c.reply != "":
+		case err == nil && c.verb == "write": // auth_proxy of libauth takes nothing else: done is for its read
+			c.reply = "ok"
+		default:
 			c.reply = c.final()
 		}
 		yield(c.reply)
@@ -67,11 +72,13 @@ func (c *conv) end(err error) {
 	}
 }
 
-// final is the reply to all that comes when it is over.
+// final is the reply to all that comes when it is over. A bad key is told once: auth_proxy gets
+// another one and asks again, until it hears of an error.
 func (c *conv) final() string {
 	var bad *badKeyError
 	switch {
-	case errors.As(c.err, &bad):
+	case errors.As(c.err, &bad) && !c.told:
+		c.told = true
 		return "badkey " + bad.template.String()
 	case c.err != nil:
 		return "error " + c.err.Error()

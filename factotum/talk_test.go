@@ -209,6 +209,9 @@ func proxy(a, b talk, change func(i int, msg string) (string, bool)) (last strin
 			case r == "ok":
 				me.in = me.in[n:]
 				moved = true
+			case strings.HasPrefix(r, "done"): // for libauth that is an error: it is read that says so
+				me.over = "write: " + r
+				moved = true
 			default:
 				me.over = r
 				moved = true

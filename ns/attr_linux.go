@@ -60,6 +60,11 @@ func (f *fuseFS) attr(st *p9.Stat, c *Chan, out *devfuse.Attr) {
 	}
 	out.Ino = inode(c.key())
 	out.Mode = p9.UnixMode(st.Mode)
+	// What may be made in a directory its server says, as on Plan 9, whose devices' modes do not
+	// tell: here the kernel looks at the mode first.
+	if named && st.Qid.IsDir() && out.Uid == f.own.uid {
+		out.Mode |= 0o200
+	}
 	out.Nlink = uint32(max(st.Nlink, 1))
 	if st.Unlinked {
 		out.Nlink = 0

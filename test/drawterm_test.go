@@ -268,8 +268,30 @@ func (d *drawterm) message(kind byte, tag uint16, m []byte) error {
 		s := d.stat(fid.path)
 		d.reply(125, tag, le.LittleEndian.AppendUint16(nil, uint16(len(s))), s)
 	case 126:
-		d.reply(127, tag)
+		return d.wstat(tag, fid, w[1].([]byte))
 	}
+	return nil
+}
+
+// wstat does of it a change of name, which no other file may have.
+func (d *drawterm) wstat(tag uint16, fid *termFid, s []byte) error {
+	const head = 2 + 2 + 4 + 13 + 4 + 4 + 4 + 8
+	if len(s) < head+2 || len(s)-head-2 < int(le.LittleEndian.Uint16(s[head:])) {
+		return errors.New("a stat that is too short")
+	}
+	name := string(s[head+2:][:le.LittleEndian.Uint16(s[head:])])
+	dir, base := split(fid.path)
+	if name != "" && name != base {
+		to := strings.TrimPrefix(dir+"/"+name, "/")
+		if d.files[to] != nil {
+			d.fail(tag, "file already exists")
+			return nil
+		}
+		d.files[to] = d.files[fid.path]
+		delete(d.files, fid.path)
+		fid.path = to
+	}
+	d.reply(127, tag)
 	return nil
 }
 
@@ -335,12 +357,13 @@ func (d *drawterm) qid(path string) []byte {
 	return le.LittleEndian.AppendUint64([]byte{kind, 0, 0, 0, 0}, h)
 }
 
-// stat is a file's, stat(5).
+// stat is a file's, stat(5). A directory's mode is what Plan 9's devices say, whatever may be
+// made there.
 func (d *drawterm) stat(path string) []byte {
 	f := d.files[path]
 	mode := uint32(0o666)
 	if f.dir {
-		mode = 1<<31 | 0o777
+		mode = 1<<31 | 0o555
 	}
 	_, base := split(path)
 	if path == "" {

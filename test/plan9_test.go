@@ -127,6 +127,30 @@ func TestPlan9Door(t *testing.T) {
 	}
 }
 
+// TestPlan9Files: what programs of Linux do with a Plan 9 caller's files, where its server says
+// what may be done, and takes no name that another file has.
+func TestPlan9Files(t *testing.T) {
+	f := newPlan9(t)
+	d := f.term()
+	d.files["env/sub"] = &termFile{dir: true}
+	command := `rc -lc 'cd /mnt/term/env; echo old >a; echo new >b; mv b a && cat a; ls; mv a sub/c && cat sub/c; ls sub'`
+	if err := d.script(strings.Replace(terminal, "COMMAND", command, 1)); err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- d.serve() }()
+	close(d.files["dev/cons"].cons)
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
+	cons, _ := d.file("dev/cons")
+	want := "new\na\nsub\nnew\nc\n"
+	if cons != want {
+		t.Errorf("on the console %q, want %q", cons, want)
+		t.Log(strings.Join(d.said, "\n"))
+	}
+}
+
 // cpu9 runs our client, whose factotum has the password.
 func (f *fleet9) cpu9(stdin string, args ...string) (stdout, stderr string, code int) {
 	f.Helper()

@@ -9,11 +9,11 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"unsafe"
 
 	"ninespace/factotum/proof"
 	"ninespace/factotum/sshkey"
@@ -231,6 +231,16 @@ type seized struct {
 	said           []byte // in the handshake
 	old            []byte // in an earlier one
 	used, unused   string // capabilities
+	raw            *net.TCPConn
+}
+
+// call makes a system call for the socket of its caller.
+func (s *seized) call(do func(fd int) error) (err error) {
+	c, err := s.raw.SyscallConn()
+	if err == nil {
+		c.Control(func(fd uintptr) { err = do(int(fd)) })
+	}
+	return err
 }
 
 // attacks are made one a caller. Each says what it came to.
@@ -242,29 +252,41 @@ var attacks = []struct {
 	{"reads everybody's files", func(s *seized) error {
 		_, err := os.ReadFile(s.dir + "/open")
 		return err
-	}, "ok"},
+	}, "operation not permitted"},
 	{"reads root's files", func(s *seized) error {
 		_, err := os.ReadFile(s.dir + "/secret")
 		return err
-	}, "permission denied"},
+	}, "operation not permitted"},
+	{"runs a program", func(*seized) error { return syscall.Exec("/nosuch", nil, nil) }, "operation not permitted"},
+	{"forks", func(*seized) error {
+		// Which is no fork, for it has no memory, but no thread either.
+		_, _, no := syscall.RawSyscall6(syscall.SYS_CLONE, syscall.CLONE_SIGHAND, 0, 0, 0, 0, 0)
+		return no
+	}, "operation not permitted"},
+	{"makes code", func(*seized) error {
+		_, err := syscall.Mmap(-1, 0, 4096, syscall.PROT_READ|syscall.PROT_WRITE|syscall.PROT_EXEC, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+		return err
+	}, "operation not permitted"},
+	{"makes code of data", func(*seized) error {
+		b, err := syscall.Mmap(-1, 0, 4096, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+		if err != nil {
+			return errors.New("no memory")
+		}
+		return syscall.Mprotect(b, syscall.PROT_READ|syscall.PROT_EXEC)
+	}, "operation not permitted"},
+	{"turns its caller's socket to somebody else", func(s *seized) error {
+		return s.call(func(fd int) error { // to nobody, and then it could call
+			_, _, no := syscall.RawSyscall(syscall.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&syscall.RawSockaddrInet4{})), syscall.SizeofSockaddrInet4)
+			return no
+		})
+	}, "operation not permitted"},
+	{"waits at its caller's socket", func(s *seized) error {
+		return s.call(func(fd int) error { return syscall.Listen(fd, 1) })
+	}, "operation not permitted"},
 	{"becomes root", func(*seized) error { return syscall.Setuid(0) }, "operation not permitted"},
 	{"becomes a user", func(*seized) error { return syscall.Setuid(54321) }, "operation not permitted"},
-	{"kills the broker", func(*seized) error {
-		if os.Getppid() == 0 { // which has no number for it
-			return syscall.ESRCH
-		}
-		return syscall.Kill(os.Getppid(), 0)
-	}, "no such process"},
-	{"looks into another process", func(*seized) error {
-		pids, _ := filepath.Glob("/proc/[0-9]*")
-		for _, dir := range pids { // of the machine's, by their numbers there
-			pid, _ := strconv.Atoi(filepath.Base(dir))
-			if pid != os.Getpid() && syscall.PtraceAttach(pid) == nil {
-				return nil
-			}
-		}
-		return syscall.EPERM
-	}, "operation not permitted"},
+	{"kills the broker", func(*seized) error { return syscall.Kill(os.Getppid(), 0) }, "operation not permitted"},
+	{"looks into another process", func(*seized) error { return syscall.PtraceAttach(1) }, "operation not permitted"},
 	{"has groups", func(*seized) error {
 		if groups, err := os.Getgroups(); err != nil || len(groups) > 0 || os.Geteuid() == 0 || os.Getegid() == 0 {
 			return fmt.Errorf("%d, %v, %v", os.Geteuid(), groups, err)
@@ -274,7 +296,7 @@ var attacks = []struct {
 	{"calls somebody", func(s *seized) error {
 		_, err := net.Dial("tcp", s.elsewhere)
 		return err
-	}, "network is unreachable"},
+	}, "operation not permitted"},
 	{"shows a proof", func(s *seized) error {
 		if _, err := s.prove(Want{Service: CPU, User: s.me}, s.said); err != nil {
 			return err
@@ -366,6 +388,9 @@ var attacks = []struct {
 
 // evil is such a listener. It is an honest one until a caller has said what it wants.
 func evil(dir, elsewhere string) error {
+	if err := confine(); err != nil {
+		return err
+	}
 	from, err := packetConn(os.NewFile(callers, "callers"))
 	if err != nil {
 		return err
@@ -385,6 +410,7 @@ func evil(dir, elsewhere string) error {
 			return err
 		}
 		files[0].Close()
+		s.raw = raw.(*net.TCPConn)
 		s.desk = &desk{UnixConn: conv}
 		r := &sshkey.Reader{B: what[1:]}
 		der, blob := r.Bytes(), r.Bytes()

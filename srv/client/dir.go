@@ -227,28 +227,6 @@ func (f *Fid) Link(ctx context.Context, target *Fid, name string) error {
 	return f.dotl(ctx, p9.Tlink, func(k *call) { k.Newfid, k.Fid, k.Name = f.num, target.num, name }, nil)
 }
 
-// Rename moves the entry old to newname in newdir. 9P2000 can do that only
-// within one directory, and not onto a name that is there.
-func (f *Fid) Rename(ctx context.Context, old string, newdir *Fid, newname string) error {
-	if f.c.dotl {
-		err := f.dotl(ctx, p9.Trenameat, func(k *call) { k.Name, k.Newfid, k.Name2 = old, newdir.num, newname }, nil)
-		if !unsupported(err) {
-			return err
-		}
-	} else if newdir.qid.Path != f.qid.Path {
-		return p9.ErrNotSup
-	}
-	g, err := f.Walk(ctx, old)
-	if err != nil {
-		return err
-	}
-	defer g.Clunk(ctx)
-	if f.c.dotl {
-		return g.renameTo(ctx, newdir, newname)
-	}
-	return g.Wstat(ctx, p9.Wstat{Valid: p9.WName, Name: newname})
-}
-
 // unsupported reports that a server knows a dialect but not all of it.
 func unsupported(err error) bool {
 	return errors.Is(err, syscall.EOPNOTSUPP) || errors.Is(err, syscall.ENOSYS)

@@ -50,6 +50,11 @@ func serve(dir string) error {
 	if err != nil {
 		return err
 	}
+	e, err := srv.Announce("unix!" + filepath.Join(dir, "echo"))
+	if err != nil {
+		return err
+	}
+	go echo(e)
 	ctx, cancel := context.WithCancel(context.Background())
 	ends := make(chan error, 2)
 	go func() { ends <- srv.New(f).Serve(ctx, l) }()
@@ -60,12 +65,33 @@ func serve(dir string) error {
 	return errors.Join(<-ends, <-ends)
 }
 
+// echo gives callers back the first bytes of what they say, as many as a signature has.
+func echo(l net.Listener) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer c.Close()
+			for b := make([]byte, 1024); ; {
+				n, err := c.Read(b)
+				if err != nil {
+					return
+				}
+				c.Write(b[:min(n, 64)])
+			}
+		}()
+	}
+}
+
 // A daemon is a process that has keys.
 type daemon struct {
 	cmd   *exec.Cmd
 	stop  func()
 	auth  *auth.Factotum // nil: it is no factotum
 	agent string         // its socket as an ssh-agent
+	echo  string         // and at which it only answers
 }
 
 // startFactotum starts ours.
@@ -74,7 +100,7 @@ func startFactotum(ctx context.Context, dir string) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{cmd: exec.CommandContext(ctx, exe), agent: filepath.Join(dir, "agent")}
+	d := &daemon{cmd: exec.CommandContext(ctx, exe), agent: filepath.Join(dir, "agent"), echo: filepath.Join(dir, "echo")}
 	d.cmd.Env = append(os.Environ(), serveEnv+"="+dir)
 	d.cmd.Stderr = os.Stderr
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

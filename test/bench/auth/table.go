@@ -24,7 +24,7 @@ func reporter(w io.Writer, asJSON bool) func(*row, []result) {
 		}
 		if !head {
 			head = true
-			fmt.Fprintf(w, "%s%-10s %-24s %9s %5s  %-14s %9s %5s %6s  goal\n", legend, "work", "config", "ours", "±", "peer", "its", "±", "ratio")
+			fmt.Fprintf(w, "%s%-10s %-24s %9s %5s  %-15s %9s %5s %6s  goal\n", legend, "work", "config", "ours", "±", "peer", "its", "±", "ratio")
 		}
 		for _, o := range objects(r, results) {
 			line(w, &o)
@@ -35,11 +35,11 @@ func reporter(w io.Writer, asJSON bool) func(*row, []result) {
 func line(w io.Writer, o *object) {
 	fmt.Fprintf(w, "%-10s %-24s %9.0f %4.0f%%", o.Work, o.Config, o.Time, 100*o.Spread)
 	if o.Peer == "" {
-		fmt.Fprintf(w, "  %-14s %9s %5s %6s", "", "", "", "")
+		fmt.Fprintf(w, "  %-15s %9s %5s %6s", "", "", "", "")
 	} else if o.Ratio == nil {
-		fmt.Fprintf(w, "  %-14s %9s %5s %6s", o.Peer, "n/a", "", "")
+		fmt.Fprintf(w, "  %-15s %9s %5s %6s", o.Peer, "n/a", "", "")
 	} else {
-		fmt.Fprintf(w, "  %-14s %9.0f %4.0f%% %6.2f", o.Peer, o.PeerTime, 100*o.peerSpread, *o.Ratio)
+		fmt.Fprintf(w, "  %-15s %9.0f %4.0f%% %6.2f", o.Peer, o.PeerTime, 100*o.peerSpread, *o.Ratio)
 	}
 	switch {
 	case o.Goal != nil && o.Peer == "":
