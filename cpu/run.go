@@ -139,17 +139,35 @@ func (s *session) run(ctx context.Context, c *Cmd, std [3]*os.File) error {
 	if c.Leave {
 		return s.leave(ctx, c, tty, std)
 	}
-	files, err := s.files(ctx)
-	if err != nil {
-		return fmt.Errorf("%s: %w", c.Addr, err)
-	}
-	if c.Attach == "" {
-		err = s.start(ctx, c, c.setup(tty, std[0]))
-	} else if tty {
+	if c.Attach != "" && tty {
 		tty = s.ctlf(ctx, winsize(std[0])) == nil // it may have none
 	}
-	if err != nil {
-		return err
+	// The files are opened and read while the command starts, so that what it does at once
+	// is here as soon as it can be. A terminal is as it was until there is a command.
+	var files [4]*client.Fid
+	opened, ended, out := make(chan error, 1), make(chan end, 1), make(chan error, 2)
+	copyOut := func() {
+		for i := range 2 {
+			go func() { out <- c.copyOut(ctx, std[1+i], files[1+i]) }()
+		}
+	}
+	go func() {
+		var err error
+		if files, err = s.files(ctx); err == nil {
+			go func() { ended <- s.wait(ctx, files[3]) }()
+			if !tty {
+				copyOut()
+			}
+		}
+		opened <- err
+	}()
+	if c.Attach == "" {
+		if err := s.start(ctx, c, c.setup(tty, std[0])); err != nil {
+			return err
+		}
+	}
+	if err := <-opened; err != nil {
+		return fmt.Errorf("%s: %w", c.Addr, err)
 	}
 	if tty {
 		old, err := term.MakeRaw(int(std[0].Fd()))
@@ -157,6 +175,7 @@ func (s *session) run(ctx context.Context, c *Cmd, std [3]*os.File) error {
 			return err
 		}
 		defer term.Restore(int(std[0].Fd()), old)
+		copyOut()
 	}
 	stop := s.signals(ctx, tty, c.Attach != "", std[0])
 	defer stop()
@@ -166,13 +185,9 @@ func (s *session) run(ctx context.Context, c *Cmd, std [3]*os.File) error {
 		io.Copy(&writer{ctx: ctx, f: files[0]}, std[0])
 		files[0].Clunk(ctx)
 	}()
-	out := make(chan error, 2)
-	for i := range 2 {
-		go func() { out <- c.copyOut(ctx, std[1+i], files[1+i]) }()
-	}
-	b, err := io.ReadAll(&reader{ctx: ctx, f: files[3]})
-	if err != nil {
-		return c.lost(err)
+	end := <-ended
+	if end.err != nil {
+		return c.lost(end.err)
 	}
 	if c.Attach != "" {
 		s.ctlf(ctx, "attach\n") // it has been heard of and need not be kept
@@ -188,10 +203,10 @@ func (s *session) run(ctx context.Context, c *Cmd, std [3]*os.File) error {
 				return err
 			}
 		case <-late:
-			return exitStatus(string(b))
+			return exitStatus(end.message)
 		}
 	}
-	return exitStatus(string(b))
+	return exitStatus(end.message)
 }
 
 // linger is how long the output of a terminal may last after its command: what was

@@ -16,7 +16,6 @@ import (
 // A session is one conversation of the far side's execfs.
 type session struct {
 	conn *client.Conn
-	dir  *client.Fid // its directory
 	ctl  *client.Fid
 	arch string // of the far side
 
@@ -56,28 +55,22 @@ func converse(ctx context.Context, stream io.ReadWriteCloser, number string) (s 
 	if number != "" {
 		at = []string{number, "ctl"}
 	}
-	ctl, err := root.WalkOpen(ctx, p9.ORDWR, at...)
+	var b [16]byte
+	ctl, first, err := root.WalkOpenStat(ctx, p9.ORDWR, b[:], at...)
 	if err != nil && number != "" {
 		return nil, errNotLeft
 	}
+	if err == nil {
+		err = first.ReadErr
+	}
 	if err != nil {
 		return nil, err
 	}
-	var b [16]byte
-	n, err := ctl.Read(ctx, b[:], 0)
-	if err != nil {
-		return nil, err
-	}
-	name := strings.TrimSpace(string(b[:n]))
-	dir, err := root.Walk(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	return &session{conn: cc, root: root, dir: dir, ctl: ctl, number: name}, nil
+	return &session{conn: cc, root: root, ctl: ctl, number: strings.TrimSpace(string(b[:first.N]))}, nil
 }
 
 func (s *session) open(ctx context.Context, name string, mode p9.Mode) (*client.Fid, error) {
-	return s.dir.WalkOpen(ctx, mode, name)
+	return s.root.WalkOpen(ctx, mode, s.number, name)
 }
 
 // names gives the conversation lines of namespace(6).
@@ -109,6 +102,22 @@ func (s *session) files(ctx context.Context) (files [4]*client.Fid, err error) {
 	}
 	wg.Wait()
 	return files, errors.Join(errs[:]...)
+}
+
+// An end is a command's: its wait message, which is one read's.
+type end struct {
+	message string
+	err     error
+}
+
+// wait waits for it.
+func (s *session) wait(ctx context.Context, f *client.Fid) end {
+	b := make([]byte, 8<<10)
+	n, err := f.Read(ctx, b, 0)
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return end{string(b[:n]), err}
 }
 
 // reader and writer are a fid's bytes in order.

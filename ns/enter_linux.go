@@ -163,6 +163,14 @@ func (e *Entry) build() (cd Op, err error) {
 		}
 		ops = append(ops, o...)
 	}
+	if len(ops) == 0 {
+		return cd, nil
+	}
+	c, err := openCtl()
+	if err != nil {
+		return cd, err
+	}
+	defer c.close()
 	cwd := "/"
 	for _, op := range ops {
 		op.Old = Abs(cwd, op.Old)
@@ -173,15 +181,16 @@ func (e *Entry) build() (cd Op, err error) {
 			cd, cwd = op, op.Old
 			continue
 		}
-		err := ctl(op.String())
+		msg := op.String()
+		errno := c.write(msg)
 		switch {
-		case err == nil:
-		case op.Optional && strings.HasPrefix(op.New, "#s/") && errors.Is(err, fs.ErrNotExist):
+		case errno == 0:
+		case op.Optional && strings.HasPrefix(op.New, "#s/") && errno == unix.ENOENT:
 			// Not posted: what an optional mount is for.
-		case op.Optional && !errors.Is(err, errNoCtl):
-			fmt.Fprintf(e.Stderr, "newns: %s: %v\n", op.Place, err)
+		case op.Optional:
+			fmt.Fprintf(e.Stderr, "newns: %s: %v\n", op.Place, c.why(msg, errno))
 		default:
-			return cd, fmt.Errorf("%s: %w", op.Place, err)
+			return cd, fmt.Errorf("%s: %w", op.Place, c.why(msg, errno))
 		}
 	}
 	return cd, nil
@@ -253,30 +262,54 @@ func Do(op Op) error { return ctl(op.String()) }
 
 // ctl writes a message to the group's ctl file; an error is the engine's own.
 func ctl(msg string) error {
+	c, err := openCtl()
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	if errno := c.write(msg); errno != 0 {
+		return c.why(msg, errno)
+	}
+	return nil
+}
+
+// A ctlFd is the group's ctl file, open.
+type ctlFd int
+
+func openCtl() (ctlFd, error) {
 	fd, err := unix.Open(ctlName, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	switch {
 	case err == unix.ENOENT || err == unix.ENOTDIR:
-		return errNoCtl
+		return -1, errNoCtl
 	case err == unix.ENOTCONN:
-		return errors.New("the name space's engine (nsd) has ended")
+		return -1, errors.New("the name space's engine (nsd) has ended")
 	case err != nil:
-		return fmt.Errorf("%s: %w", ctlName, err)
+		return -1, fmt.Errorf("%s: %w", ctlName, err)
 	}
-	defer unix.Close(fd)
-	var werr error
+	return ctlFd(fd), nil
+}
+
+func (c ctlFd) close() { unix.Close(int(c)) }
+
+// write writes a message.
+func (c ctlFd) write(msg string) syscall.Errno {
 	for {
 		// Go's scheduler interrupts system calls with signals: what was
 		// given up for one of them has left nothing behind.
-		if _, werr = unix.Write(fd, []byte(msg)); werr != unix.EINTR {
-			break
+		_, err := unix.Write(int(c), []byte(msg))
+		if err == nil {
+			return 0
+		}
+		if errno, _ := err.(syscall.Errno); errno != unix.EINTR {
+			return errno
 		}
 	}
-	if werr == nil {
-		return nil
-	}
+}
+
+// why gives the engine's words for the error of the last write.
+func (c ctlFd) why(msg string, errno syscall.Errno) error {
 	buf := make([]byte, 8192)
-	n, err := unix.Read(fd, buf)
-	errno, _ := werr.(syscall.Errno)
+	n, err := unix.Read(int(c), buf)
 	if err != nil || n <= 0 {
 		return fmt.Errorf("%s: %w", msg, errno)
 	}

@@ -66,6 +66,7 @@ func (h *host) fork(g, n *Group, pid int) error {
 		if err != nil {
 			return err
 		}
+		h.teach(n)
 		defer unix.Close(root)
 		trees, err := h.copies(n, make)
 		defer closeTrees(trees)
@@ -96,19 +97,26 @@ func (h *host) fork(g, n *Group, pid int) error {
 }
 
 // groupTree gives a detached tree of a group's directory. It is called in a visitor
-// at home. The directory is listed, by which the kernel learns its names at once
-// instead of one by one.
+// at home.
 func (h *host) groupTree(g *Group) (int, error) {
 	root, err := unix.OpenTree(h.engine, groupDir(g.id), unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
 	if err != nil {
 		return -1, fmt.Errorf("%s: %w", groupDir(g.id), err)
 	}
-	if fd, err := unix.Openat(root, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err == nil {
-		var buf [16 << 10]byte
-		unix.Getdents(fd, buf[:])
-		unix.Close(fd)
-	}
 	return root, nil
+}
+
+// teach has the kernel learn the names of a group's root, which is listed: at once and not
+// one by one. It is called in a visitor at home.
+func (h *host) teach(g *Group) error {
+	fd, err := unix.Openat(h.engine, groupDir(g.id), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	var buf [16 << 10]byte
+	_, err = unix.Getdents(fd, buf[:])
+	return err
 }
 
 // roots gives the mounts that lie right on the group's tree: the host's top

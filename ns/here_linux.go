@@ -43,7 +43,7 @@ func StartHere(o EngineOptions, host func() (srv.File, error)) (*Session, error)
 		defer close(s.done)
 		defer h.end()
 		defer c.Close()
-		h.control(c.(*net.UnixConn))
+		h.control(c.(*net.UnixConn), nil)
 	}()
 	return s, nil
 }

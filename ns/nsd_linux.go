@@ -47,7 +47,7 @@ func Serve(ctx context.Context, control *os.File, o EngineOptions, host func() (
 	conn.Write([]byte("ok"))
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
-	h.control(conn)
+	h.control(conn, nil)
 	h.abort()
 	return nil
 }
@@ -147,8 +147,10 @@ func (h *host) mountFuse() (int, error) {
 	return fd, nil
 }
 
-// control answers one connection until it ends.
-func (h *host) control(conn *net.UnixConn) {
+// control answers one connection until it ends. early is the group that will be asked for;
+// nil: none is made yet.
+func (h *host) control(conn *net.UnixConn, early *earlyGroup) {
+	defer func() { early.drop() }()
 	buf, oob := make([]byte, 4096), make([]byte, unix.CmsgSpace(4))
 	for {
 		n, oobn, _, _, err := conn.ReadMsgUnix(buf, oob)
@@ -160,7 +162,8 @@ func (h *host) control(conn *net.UnixConn) {
 		case "conn":
 			err = h.conn(oob[:oobn])
 		case "attach":
-			err = h.attach(arg)
+			err = h.attach(arg, early)
+			early = nil
 		default:
 			err = fmt.Errorf("%q: %w", word, syscall.EINVAL)
 		}
@@ -198,24 +201,57 @@ func (h *host) conn(oob []byte) error {
 	}
 	go func() {
 		defer uc.Close()
-		h.control(uc)
+		h.control(uc, h.makeEarly())
 	}()
 	return nil
 }
 
-// attach makes a group for a thread that has unshared its mount namespace.
-func (h *host) attach(arg string) error {
+// An earlyGroup is made while the process that will ask for it starts.
+type earlyGroup struct {
+	h    *host
+	made chan struct{} // closed when it is
+	g    *Group
+	err  error
+}
+
+func (h *host) makeEarly() *earlyGroup {
+	e := &earlyGroup{h: h, made: make(chan struct{})}
+	go func() {
+		defer close(e.made)
+		if e.g, e.err = h.eng.NewGroup(context.Background()); e.err == nil {
+			h.visit(func(*visitor) error { return h.teach(e.g) })
+		}
+	}()
+	return e
+}
+
+// drop closes the group that nobody has asked for.
+func (e *earlyGroup) drop() {
+	if e == nil {
+		return
+	}
+	if <-e.made; e.err == nil {
+		e.g.Close()
+		e.h.dropName(groupDir(e.g.id))
+	}
+}
+
+// attach gives a group to a thread that has unshared its mount namespace: the early one, if
+// that is not nil.
+func (h *host) attach(arg string, e *earlyGroup) error {
 	tid, err := strconv.Atoi(arg)
 	if err != nil {
 		return fmt.Errorf("attach %q: %w", arg, syscall.EINVAL)
 	}
 	go h.collect()
-	g, err := h.eng.NewGroup(context.Background())
-	if err != nil {
-		return err
+	if e == nil {
+		e = h.makeEarly()
 	}
-	if err = h.attachGroup(g, tid); err != nil {
-		g.Close()
+	if <-e.made; e.err != nil {
+		return e.err
+	}
+	if err = h.attachGroup(e.g, tid); err != nil {
+		e.drop()
 	}
 	return err
 }

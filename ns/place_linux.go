@@ -160,6 +160,9 @@ func topDirs(noGraft bool) ([]string, error) {
 		return nil, err
 	}
 	var dirs []string
+	var trees []int
+	// The kernel lets a copy go after all its processors have been asked: nobody waits for that.
+	defer func() { go closeTrees(trees) }()
 	for _, e := range ents {
 		name := path.Join("/", e.Name())
 		switch name {
@@ -177,7 +180,7 @@ func topDirs(noGraft bool) ([]string, error) {
 			}
 			continue // the engine shows it
 		}
-		unix.Close(fd)
+		trees = append(trees, fd)
 		dirs = append(dirs, name)
 	}
 	return dirs, nil

@@ -187,15 +187,22 @@ type ctlFile struct{ srv.Node }
 
 type ctlHandle struct {
 	mu   sync.Mutex
-	text srv.Bytes
+	text string
 }
 
 func (*ctlFile) Open(context.Context, p9.Mode) (srv.Handle, error) { return &ctlHandle{}, nil }
 
-func (h *ctlHandle) Read(ctx context.Context, p []byte, off int64) (int, error) {
+// Read gives the rest of the error: who has done several writes does not know at which offset
+// the last one's begins.
+func (h *ctlHandle) Read(_ context.Context, p []byte, _ int64) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.text.Read(ctx, p, off)
+	if len(h.text) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, h.text)
+	h.text = h.text[n:]
+	return n, nil
 }
 
 func (h *ctlHandle) Write(ctx context.Context, p []byte, _ int64) (int, error) {
@@ -204,7 +211,7 @@ func (h *ctlHandle) Write(ctx context.Context, p []byte, _ int64) (int, error) {
 	defer h.mu.Unlock()
 	h.text = ""
 	if err != nil {
-		h.text = srv.Bytes(err.Error())
+		h.text = err.Error()
 		return 0, err
 	}
 	return len(p), nil

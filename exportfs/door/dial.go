@@ -14,7 +14,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-	"unicode"
 
 	"ninespace/exportfs/aan"
 	"ninespace/factotum/auth"
@@ -118,52 +117,6 @@ func (d *Dialer) dial(ctx context.Context, network, address string, w Want) (*Co
 	return nil, errNoKey
 }
 
-// A refusal is the far side's no.
-type refusal struct {
-	text string
-	key  bool // another one may be let in
-}
-
-func (r *refusal) Error() string { return "refused: " + r.text }
-
-// ask says what is wanted on a stream and reads the answer.
-func ask(ctx context.Context, c io.ReadWriteCloser, w Want) (text string, err error) {
-	deadline(c, answerLimit)
-	stop := context.AfterFunc(ctx, func() { c.Close() })
-	defer stop()
-	if _, err := io.WriteString(c, w.String()+"\n"); err != nil {
-		return "", err
-	}
-	return answer(c)
-}
-
-// answer reads the answer.
-func answer(c io.ReadWriteCloser) (text string, err error) {
-	line, err := ReadLine(c)
-	if err != nil {
-		return "", fmt.Errorf("no door of ninespace answers there: %w", p9.Fact(err))
-	}
-	word, text, _ := strings.Cut(line, " ")
-	switch word {
-	case "ok":
-		deadline(c, 0)
-		return text, nil
-	case "key", "no":
-		return "", &refusal{Plain(text), word == "key"}
-	}
-	return "", fmt.Errorf("no door of ninespace answers there, but %.60q", line)
-}
-
-// Plain is a far side's text as a terminal may be told it.
-func Plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, s)
-}
-
 func (d *Dialer) dialUnix(ctx context.Context, path string, w Want) (*Conn, error) {
 	var nd net.Dialer
 	c, err := nd.DialContext(ctx, "unix", path)
@@ -196,6 +149,7 @@ func (d *Dialer) dialTLS(ctx context.Context, address string, w Want, k key) (*C
 	if err != nil {
 		return nil, err
 	}
+	first.first = true
 	var refused time.Time // since when nobody listens there
 	link := func(ctx context.Context) (net.Conn, error) {
 		if c := first; c != nil {
@@ -223,8 +177,12 @@ func (d *Dialer) dialTLS(ctx context.Context, address string, w Want, k key) (*C
 	arch, err := answer(c)
 	if err != nil {
 		c.Abort(err)
+		if no := (*unwanted)(nil); errors.As(err, &no) {
+			err = no.error
+		}
 		return nil, err
 	}
+	c.SetDeadline(time.Time{})
 	p := Peer{Key: shown.Fingerprint(), Addr: "tcp!" + strings.Replace(address, ":", "!", 1), Arch: arch}
 	return &Conn{ReadWriteCloser: c, Want: w, Peer: p, dialled: true}, nil
 }
@@ -245,10 +203,7 @@ func (d *Dialer) again(ctx context.Context, address string, w Want, mine, host *
 	}
 	defer done()
 	c, shown, err := d.link(ctx, address, w, keys[0])
-	var r *refusal
 	switch {
-	case errors.As(err, &r):
-		return nil, aan.Permanent(err)
 	case err != nil:
 		return nil, err
 	case !shown.Equal(host):
@@ -258,8 +213,8 @@ func (d *Dialer) again(ctx context.Context, address string, w Want, mine, host *
 	return c, nil
 }
 
-// link makes one connection: the host is known, and lets us in.
-func (d *Dialer) link(ctx context.Context, address string, w Want, k key) (net.Conn, *sshkey.Public, error) {
+// link makes one connection: the host is known, and was told what is wanted.
+func (d *Dialer) link(ctx context.Context, address string, w Want, k key) (*asked, *sshkey.Public, error) {
 	cert, err := auth.Wrap(k.signer, k.pub)
 	if err != nil {
 		return nil, nil, err
@@ -286,11 +241,12 @@ func (d *Dialer) link(ctx context.Context, address string, w Want, k key) (net.C
 		err = c.HandshakeContext(ctx)
 		if err == nil {
 			d.log("host %s has the key %s; yours is %s", host, shown.Fingerprint(), k.pub.Fingerprint())
-			if _, err := ask(ctx, c, w); err != nil {
+			if _, err := io.WriteString(c, w.String()+"\n"); err != nil {
 				c.Close()
 				return nil, nil, err
 			}
-			return c, shown, nil
+			deadline(raw, 0)
+			return &asked{Conn: c}, shown, nil
 		}
 		raw.Close()
 		if !unknown {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -107,6 +108,15 @@ func (p *place) countTrips(ctx context.Context, _ time.Duration) ([]float64, err
 		warm, err = min(warm, again), errors.Join(err, aerr)
 	}
 	return []float64{max(0, cold-none), max(0, warm-none)}, err
+}
+
+// countCold tells how many round trips a first command takes, from the dialling on.
+func (p *place) countCold(ctx context.Context, limit time.Duration) ([]float64, error) {
+	took, err := p.took(ctx, limit, brief, p.cpuArgs("/bin/true")...)
+	if err != nil {
+		return nil, err
+	}
+	return []float64{math.Floor(took[0] / ms(2*time.Duration(p.cpu.delay.Load())))}, nil
 }
 
 // idleSessions measures what sessions cost in which nothing goes on.

@@ -11,7 +11,7 @@ forwards back. Both are the same way through the same proxy. ssh is told to use
 curve25519, and no compression.
 
 A command that runs longer than a row allows is given up, and its row says so; so does one
-of which a part is missing here. cold is the first time in a session that has cached
+of which a part is missing here. cold, of true, is with no connection that was kept, else the first time in a session that has cached
 nothing, warm the second time in that session. The bulk row's peer is one TLS connection of
 Go's own. Round trips are the time that something took, in those of its row. Memory is what is private to the processes of a session
 (proc(5)): what one more of them costs, for the program itself is in memory once. The last row is
