@@ -13,6 +13,8 @@ var packages = []debian{
 	{"diod", "/usr/sbin/diod", "the foreign 9P2000.L server and client"},
 	{"qemu-system-x86", "/usr/bin/qemu-system-x86_64", "the guest in which Linux mounts our servers"},
 	{"ipxe-qemu", "/usr/lib/ipxe/qemu/pxe-virtio.rom", "the firmware of the card that a guest boots from"},
+	{"swtpm", "/usr/bin/swtpm", "the TPM of a guest"},
+	{"tpm2-tools", "/usr/bin/tpm2_createek", "the foreign user of such a one"},
 	{"iproute2", "/usr/sbin/ip", "networks for it and for others"},
 	{"cpio", "/usr/bin/cpio", "the foreign reader of images"},
 	{"xz-utils", "/usr/bin/xz", "that guest's kernel is packed with it"},
