@@ -15,6 +15,7 @@ var packages = []debian{
 	{"ipxe-qemu", "/usr/lib/ipxe/qemu/pxe-virtio.rom", "the firmware of the card that a guest boots from"},
 	{"swtpm", "/usr/bin/swtpm", "the TPM of a guest"},
 	{"tpm2-tools", "/usr/bin/tpm2_createek", "the foreign user of such a one"},
+	{"dnsmasq-base", "/usr/sbin/dnsmasq", "the foreign server of DHCPv6"},
 	{"iproute2", "/usr/sbin/ip", "networks for it and for others"},
 	{"cpio", "/usr/bin/cpio", "the foreign reader of images"},
 	{"xz-utils", "/usr/bin/xz", "that guest's kernel is packed with it"},
