@@ -129,7 +129,8 @@ goes before.
 
 -t pemfile serves HTTPS on port 443 too, to which UEFI's HTTP boot is sent.
 
--c file is the private key, without a passphrase, that signs the keys of nodes.
+-c file is the key that signs the keys of nodes: a private one without a passphrase, or a public
+one, NAME.pub, whose private half factotum has and keeps.
 
 -j ndbfile lists who has joined, an entry each, for the line database= of others to name.
 
