@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -62,7 +63,9 @@ func MakeCommands(ctx context.Context, file, arch string, names ...string) error
 		if err != nil {
 			return err
 		}
-		args = append(args, strings.Fields(all)...)
+		args = append(args, slices.DeleteFunc(strings.Fields(all), func(p string) bool { // parts of a command
+			return path.Dir(p) != module+"/cmds/core"
+		})...)
 	} else {
 		for _, name := range names {
 			args = append(args, module+"/cmds/core/"+name)

@@ -9,13 +9,17 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ninespace/initramfs/netboot"
+	"ninespace/initramfs/tpm/tpmtest"
 )
 
 // TestBoot switches on a machine without a disk: its card's iPXE asks nine netboot for an
 // address and a script, loads kernel and image, and init makes it a node, which joins by
-// its token and is used from here: commands, a build and its resources as files. Then it
+// its TPM and is used from here: commands, a build and its resources as files. Then it
 // boots anew what is signed, and nothing else.
 func TestBoot(t *testing.T) {
+	program(t, "swtpm", "swtpm")
 	if !labPrograms(t, 6*time.Minute) {
 		return
 	}
@@ -25,21 +29,20 @@ func TestBoot(t *testing.T) {
 	node1 := l.add(1)
 	l.sign("release")
 	l.netboot()
-	l.tell("netboot/nodes/"+node1.ether+"/ctl", "token 5m")
 	stage("made")
-	node1.on()
+	node1.on(tpmtest.Qemu(t)...)
 	node1.said(`init: key (\S+ \S+)`)
 	stage("init")
-	node1.said(`init: joined as node1,10\.9\.0\.11; `)
+	node1.joinsByTPM()
 	stage("joined")
 	if out, code := node1.cpu("cat", "/proc/version"); code != 0 || !strings.HasPrefix(out, "Linux version ") {
 		t.Errorf("cpu: status %d: %s", code, out)
 	}
 	stage("cpu")
 	for name, want := range map[string][]string{
-		"netboot/log": {"dhcp: offer 10.9.0.11 boot http://10.9.0.1/boot/" + node1.ether, "join: its token is in the script",
+		"netboot/log": {"dhcp: offer 10.9.0.11 boot http://10.9.0.1/boot/" + node1.ether, "join: a token is sealed for its TPM",
 			`http: "kernel" to 10.9.0.11`, `http: "node.cpio" to 10.9.0.11`, "node1,10.9.0.11 has the key SHA256:"},
-		"netboot/nodes/" + node1.ether + "/status": {"sys=node1 ip=10.9.0.11 class=worker", "state=joined known=true boots=1 ", "token=used"},
+		"netboot/nodes/" + node1.ether + "/status": {"sys=node1 ip=10.9.0.11 class=worker", "state=joined known=true boots=1 ", " ek="},
 		"netboot/joined": {"node=" + node1.ether + " sys=node1 ip=10.9.0.11\n\thostkey=\"ssh-ed25519 "},
 	} {
 		for text, i := l.ask(name), 0; i < len(want); i++ {
@@ -64,6 +67,19 @@ func TestBoot(t *testing.T) {
 	stop := node1.asks("halt")
 	node1.ended()
 	stop()
+}
+
+// joinsByTPM has ndb get to know the machine's TPM, as it says on its console and in netboot's
+// log: then it joins.
+func (m *diskless) joinsByTPM() {
+	m.Helper()
+	ek := m.said(`init: join: ek=(\w+): .*: join: this machine's TPM is not in ndb; again in`)
+	if log := m.ask("netboot/nodes/" + m.ether + "/log"); !strings.Contains(log, "this machine's TPM is not in ndb: ek="+ek) {
+		m.Errorf("netboot says:\n%s", log)
+	}
+	m.file("ndb", strings.Replace(m.read("ndb"), "sys=node1", "sys=node1 ek="+ek, 1))
+	m.tell("netboot/ctl", "reload")
+	m.said(`init: joined as node1,10\.9\.0\.11 by its TPM; `)
 }
 
 // asks tells the machine to end, and does not wait for the answer, which may be lost with it.
@@ -165,14 +181,12 @@ func (m *diskless) recovers() {
 	}
 }
 
-// bootsAgain has the node refuse what is not signed by the right one, and start what is; its
-// token is good for no second time.
+// bootsAgain has the node refuse what is not signed by the right one, and start what is, which
+// joins by a token; that is good for no second time.
 func (m *diskless) bootsAgain() {
 	m.Helper()
-	token := regexp.MustCompile(`nine\.token=\S+`).FindString(m.kernelLine())
-	if token == "" {
-		m.Error("no token on the kernel's command line")
-	}
+	m.tell("netboot/nodes/"+m.ether+"/ctl", "token 5m")
+	token := strings.TrimSpace(m.ask("netboot/nodes/" + m.ether + "/token"))
 	const manifest = "http://10.9.0.1/f/worker.manifest"
 	boot := func(line string) (string, int) {
 		return m.cpu("rc", "-c", "echo '"+line+"' | nine 9p write node/ctl >[2=1]")
@@ -192,13 +206,18 @@ func (m *diskless) bootsAgain() {
 	if out, code := boot("boot " + manifest + " init=/bin/sh"); code == 0 || !strings.Contains(out, "not what the manifest says") {
 		m.Errorf("another command line: status %d: %s", code, out)
 	}
-	stop := m.asks("boot " + manifest + " " + token + " nine.join=http://10.9.0.1/join")
+	stop := m.asks("boot " + manifest + " nine.token=" + token + " nine.join=http://10.9.0.1/join")
 	m.said(`init: kexec`)
 	stop()
-	key := m.said(`(?s)init: kexec.*init: key (\S+ \S+)`)
-	m.said(`(?s)init: kexec.*init: join: .*was used before`)
-	m.file("home/.ssh/known_hosts", m.addr+" "+key+"\n["+m.addr+"]:17011 "+key+"\n")
-	m.file("node.pub", key+"\n")
+	m.file("node.pub", m.said(`(?s)init: kexec.*init: key (\S+ \S+)`)+"\n")
+	m.said(`(?s)init: kexec.*init: joined as node1,10\.9\.0\.11 by a token; `)
+	key, err := netboot.ParseKey(m.read("ca.pub"))
+	if err != nil {
+		m.Fatal(err)
+	}
+	if _, _, err := netboot.Join(m.ctx, "http://10.9.0.1/join", m.ether, token, key); !errors.Is(err, netboot.ErrJoin) {
+		m.Errorf("by its token a second time: %v", err)
+	}
 	if line := m.kernelLine(); !strings.Contains(line, "nine.serial=") || !strings.Contains(line, token) {
 		m.Errorf("booted again with %s", line)
 	}

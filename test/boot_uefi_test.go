@@ -32,7 +32,7 @@ func TestBootUEFI(t *testing.T) {
 	}
 	begun := time.Now()
 	node1.on("-machine", "q35", "-drive", "if=pflash,format=raw,readonly=on,file="+code, "-drive", "if=pflash,format=raw,file="+own)
-	node1.said(`init: joined as node1,10\.9\.0\.11; `)
+	node1.said(`init: joined as node1,10\.9\.0\.11 by a token; `)
 	t.Logf("%.1f s: joined", time.Since(begun).Seconds())
 	if out, code := node1.cpu("rc", "-c", "read </proc/version"); code != 0 || !strings.HasPrefix(out, "Linux version ") {
 		t.Errorf("cpu: status %d: %s", code, out)

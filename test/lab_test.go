@@ -63,7 +63,7 @@ func newLab(t *testing.T, files ...string) *lab {
 	}
 	l.must(l.cmd(args...))
 	l.file("ndb", "ipnet=lab ip=10.9.0.0 ipmask=255.255.255.0\n"+
-		"class=worker kernel=kernel image=node.cpio manifest=worker.manifest\n\tcmdline=\"console=ttyS0 panic=-1 quiet mitigations=off no_timer_check\"\n")
+		"class=worker kernel=kernel image=node.cpio manifest=worker.manifest ek\n\tcmdline=\"console=ttyS0 panic=-1 quiet mitigations=off no_timer_check\"\n")
 	for _, line := range []string{
 		"link set lo up",
 		"link add br0 type bridge forward_delay 0",

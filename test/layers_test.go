@@ -59,13 +59,15 @@ var layers = []struct {
 	{"cpu/cmd/*", "srv srv/p9 srv/client srv/*fs ns exportfs exportfs/aan exportfs/door exportfs/trees factotum/auth factotum/users cpu rc/bin"},
 
 	{"initramfs", "factotum/sshkey"},
-	{"initramfs/node", "srv srv/p9 srv/client srv/netfs factotum/sshkey factotum/users exportfs exportfs/door initramfs initramfs/netboot"},
+	{"initramfs/node", "srv srv/p9 srv/client srv/netfs factotum/auth factotum/sshkey factotum/users exportfs exportfs/door initramfs initramfs/netboot initramfs/tpm"},
 	{"initramfs/cmd/init", "doc initramfs/node"},
 	{"initramfs/cmd/initramfs", "srv initramfs"},
-	{"initramfs/netboot", "srv srv/p9 srv/ndb factotum/sshkey"},
+	{"initramfs/netboot", "srv srv/p9 srv/ndb factotum/sshkey initramfs/tpm"},
+	{"initramfs/tpm", ""},
+	{"initramfs/tpm/tpmtest", "initramfs/tpm"},
 	{"initramfs/vm", "srv factotum/sshkey exportfs/door initramfs"},
 	{"initramfs/cmd/vm", "srv initramfs/vm"},
-	{"initramfs/cmd/netboot", "srv factotum/sshkey initramfs/netboot"},
+	{"initramfs/cmd/netboot", "srv factotum/auth factotum/sshkey initramfs/netboot"},
 
 	{"rc/syntax", "std"},
 	{"rc", "std rc/syntax golang.org/x/sys/unix"}, // syscall, frozen, has no setns, memfd_create, O_PATH's fstatat
@@ -91,7 +93,7 @@ const forTests = "srv srv/p9 srv/client srv/srvtest"
 
 // forTestsOf is what the tests of one package may import besides: the trees that
 // an adapter is tried on.
-var forTestsOf = map[string]string{"srv/p9file": "srv/ramfs srv/diskfs", "factotum": "factotum/authtest", "initramfs/node": "factotum/keytest", "initramfs/netboot": "factotum/keytest", "factotum/auth": "factotum factotum/authtest", "factotum/capfs": "factotum/users", "ns": "srv/ramfs srv/diskfs ns/nstest",
+var forTestsOf = map[string]string{"srv/p9file": "srv/ramfs srv/diskfs", "factotum": "factotum/authtest", "initramfs/node": "factotum/keytest", "initramfs/netboot": "factotum/keytest initramfs/tpm/tpmtest", "initramfs/tpm": "initramfs/tpm/tpmtest", "initramfs/cmd/netboot": "factotum factotum/keytest", "factotum/auth": "factotum factotum/authtest", "factotum/capfs": "factotum/users", "ns": "srv/ramfs srv/diskfs ns/nstest",
 	"cpu": "srv/diskfs", "exportfs": "exportfs/trees exportfs/aan", "ns/cmd/newns": "ns/nstest", "rc": "rc/rcgen", "rc/bin": "rc/syntax", "rc/cmd/rc": "rc/rcgen"}
 
 func TestLayers(t *testing.T) {

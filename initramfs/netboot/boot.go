@@ -70,8 +70,8 @@ func (s *Server) url(secure bool) string {
 
 func escape(file string) string { return (&url.URL{Path: file}).EscapedPath() }
 
-// script is what iPXE is to do for a node; with give a token is made for it if one is
-// to be. It is an error if there is nothing to boot.
+// script is what iPXE is to do for a node; with give it has the token that waits for it.
+// It is an error if there is nothing to boot.
 func (s *Server) script(n *node, give bool) (string, error) {
 	s.mu.Lock()
 	p, known := s.db.find(n.machine)
@@ -108,11 +108,7 @@ func (s *Server) script(n *node, give bool) (string, error) {
 				args += fmt.Sprintf(" initrd=image%d", i)
 			}
 		}
-		if give {
-			if t := s.tokenOf(n, true); t != "" {
-				args += " nine.token=" + t + " nine.join=" + base + "/join"
-			}
-		}
+		args += s.joinArgs(n, p, give)
 		fmt.Fprintf(&b, "echo netboot: %s (%s)\nimgfree\nkernel --name kernel %s/f/%s %s || goto again\n", name, m.ether, base, escape(p.kernel), strings.TrimSpace(args))
 		for i, image := range p.images {
 			fmt.Fprintf(&b, "initrd --name image%d %s/f/%s || goto again\n", i, base, escape(image))

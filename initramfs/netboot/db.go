@@ -1,6 +1,8 @@
 package netboot
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -17,6 +19,7 @@ type db struct {
 	all     ndb.Database
 	ethers  map[string]ndb.Entry
 	fixed   map[netip.Addr]string // whose an address is
+	tpms    map[string]bool       // hashes of endorsement keys
 	classes []ndb.Entry
 }
 
@@ -31,11 +34,12 @@ type plan struct {
 	images   []string
 	cmdline  string
 	manifest string
+	tpm      bool // it is to join by its TPM
 }
 
 // newDB checks a database: each address, of Ethernet and IP, is one machine's.
 func newDB(all ndb.Database) (*db, error) {
-	d := &db{all: all, ethers: map[string]ndb.Entry{}, fixed: map[netip.Addr]string{}}
+	d := &db{all: all, ethers: map[string]ndb.Entry{}, fixed: map[netip.Addr]string{}, tpms: map[string]bool{}}
 	for _, e := range all {
 		if len(e) > 0 && e[0].Attr == "class" {
 			d.classes = append(d.classes, e)
@@ -45,6 +49,11 @@ func newDB(all ndb.Database) (*db, error) {
 				return nil, fmt.Errorf("ipnet=%s: no network: ip= and ipmask= must be one", e.Get("ipnet")[0])
 			}
 			continue
+		}
+		for _, ek := range e.Get("ek") {
+			if err := d.addTPM(strings.ToLower(ek)); err != nil {
+				return nil, err
+			}
 		}
 		for _, text := range e.Get("ether") {
 			ether, ok := parseEther(text)
@@ -77,12 +86,27 @@ func newDB(all ndb.Database) (*db, error) {
 	return d, nil
 }
 
-// find gives what a machine is to boot: by its own entry, found by ether, uuid or
-// serial, and by that one's class; else by the first class that says arch= or product=
+// addTPM notes the hash of an endorsement key; "" says no more than that there is one.
+func (d *db) addTPM(ek string) error {
+	if ek == "" {
+		return nil
+	}
+	if b, err := hex.DecodeString(ek); err != nil || len(b) != sha256.Size {
+		return fmt.Errorf("ek=%s: not 64 hexadecimal digits", ek)
+	}
+	if d.tpms[ek] {
+		return fmt.Errorf("ek=%s: duplicate: two entries have it", ek)
+	}
+	d.tpms[ek] = true
+	return nil
+}
+
+// find gives what a machine is to boot: by its own entry, found by ether, uuid, serial or
+// ek, and by that one's class; else by the first class that says arch= or product=
 // of it, or the class default. It is false for who is unknown.
 func (d *db) find(m machine) (p plan, ok bool) {
 	e := d.ethers[m.ether]
-	for _, by := range []ndb.Pair{{Attr: "uuid", Val: m.uuid}, {Attr: "serial", Val: m.serial}} {
+	for _, by := range []ndb.Pair{{Attr: "uuid", Val: m.uuid}, {Attr: "serial", Val: m.serial}, {Attr: "ek", Val: m.ek}} {
 		for _, o := range d.all {
 			if e == nil && by.Val != "" && (len(o) == 0 || o[0].Attr != "class") && hasFold(o, by) {
 				e = o
@@ -133,6 +157,7 @@ func planOf(e, class ndb.Entry) (p plan) {
 	if p.images = e.Get("image"); len(p.images) == 0 {
 		p.images = class.Get("image")
 	}
+	p.tpm = len(e.Get("ek")) > 0 || len(class.Get("ek")) > 0
 	p.cmdline = strings.Join(append(class.Get("cmdline"), e.Get("cmdline")...), " ")
 	return p
 }

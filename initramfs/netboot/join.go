@@ -34,6 +34,7 @@ type token struct {
 	key   [32]byte // its hash
 	until time.Time
 	used  bool
+	ek    string // of the TPM that alone can tell it, by its endorsement key's hash; "" of none
 }
 
 func (t *token) state() string {
@@ -93,6 +94,21 @@ func (s *Server) tokenOf(n *node, take bool) string {
 	return text
 }
 
+// joinArgs is what the command line of a node says of joining; with give its token too.
+func (s *Server) joinArgs(n *node, p plan, give bool) string {
+	token := ""
+	if give {
+		token = s.tokenOf(n, true)
+	}
+	switch {
+	case token != "":
+		return " nine.token=" + token + " nine.join=" + s.url(false) + "/join"
+	case p.tpm && s.cfg.CA != nil:
+		return " nine.join=" + s.url(false) + "/join"
+	}
+	return ""
+}
+
 // proof is the HMAC of words.
 func proof(key [32]byte, words ...string) string {
 	m := hmac.New(sha256.New, key[:])
@@ -102,23 +118,29 @@ func proof(key [32]byte, words ...string) string {
 	return hex.EncodeToString(m.Sum(nil))
 }
 
-// join does what a request asks for and gives the answer, ErrJoin or errUnsigned. addr is not valid
-// for one by the file join.
+// join does what a request asks for and gives the answer, ErrJoin, ErrStranger or errUnsigned. addr
+// is not valid for one by the file join.
 func (s *Server) join(request string, addr netip.Addr) (string, error) {
 	from := "the file join"
 	if addr.IsValid() {
 		from = addr.String()
 	}
-	s.mu.Lock()
-	n, key, err := s.admit(request)
-	if err != nil {
-		s.count.refused++
-		s.sayLocked(n, "join: from %s: refused: %v", from, err)
-		s.mu.Unlock()
-		return "", ErrJoin
+	e := oneEntry(request)
+	if len(request) > maxBody {
+		e = nil
 	}
-	tok, k := n.token, n.token.key
+	if len(e.Get("ekpub")) > 0 {
+		return s.seal(e, from)
+	}
+	s.mu.Lock()
+	n, tok, key, err := s.admit(e)
+	if err != nil {
+		defer s.mu.Unlock()
+		return "", s.refuse(n, from, err)
+	}
+	k := tok.key
 	tok.used, tok.text, tok.key = true, "", [32]byte{} // no other gets in by it meanwhile
+	n.ek = tok.ek
 	p, _ := s.db.find(n.machine)
 	names := append([]string{n.ether}, p.entry.Get("dom")...)
 	if p.sys != "" {
@@ -148,39 +170,60 @@ func (s *Server) join(request string, addr netip.Addr) (string, error) {
 	return fmt.Sprintf("cert=%q ca=%q proof=%s\n", KeyText(cert), KeyText(s.cfg.CA), proof(k, "joined", string(cert.Blob), string(s.cfg.CA.Blob))), nil
 }
 
-// admit tells whose request it is, and whether it is one.
-func (s *Server) admit(request string) (n *node, key *sshkey.Public, err error) {
-	e := oneEntry(request)
-	if s.cfg.CA == nil {
-		return nil, nil, errNoCA
+// refuse refuses a request, and says why in the log alone. s.mu is held.
+func (s *Server) refuse(n *node, from string, why error) error {
+	s.count.refused++
+	s.sayLocked(n, "join: from %s: refused: %v", from, why)
+	if errors.Is(why, ErrStranger) {
+		return ErrStranger
 	}
-	ether, ok := parseEther(value(e, "ether"))
-	if !ok || len(request) > maxBody {
-		return nil, nil, errors.New("malformed request")
-	}
-	if n = s.nodes[ether]; n == nil {
-		return nil, nil, fmt.Errorf("%w %s", errUnknown, ether)
-	}
-	if !n.known {
-		return n, nil, errUnknown
-	}
-	if n.token == nil {
-		return n, nil, errors.New("no token was made for it")
-	}
-	switch state := n.token.state(); state {
-	case "given", "waits":
-	case "used":
-		return n, nil, errors.New("its token was used before")
-	default:
-		return n, nil, errors.New("its token " + state)
+	return ErrJoin
+}
+
+// admit tells whose request it is, whose key it brings, and by which token. s.mu is held.
+func (s *Server) admit(e ndb.Entry) (n *node, tok *token, key *sshkey.Public, err error) {
+	if n, err = s.applicant(e); err != nil {
+		return n, nil, nil, err
 	}
 	if key, err = ParseKey(value(e, "key")); err != nil {
-		return n, nil, err
+		return n, nil, nil, err
 	}
-	if !hmac.Equal([]byte(proof(n.token.key, "join", ether, string(key.Blob))), []byte(value(e, "proof"))) {
-		return n, nil, errors.New("wrong token")
+	why := errors.New("no token was made for it")
+	for _, t := range []*token{n.token, n.sealed} {
+		if t == nil {
+			continue
+		}
+		switch state := t.state(); {
+		case state == "used":
+			why = errors.New("its token was used before")
+		case state == "expired":
+			why = errors.New("its token expired")
+		case hmac.Equal([]byte(proof(t.key, "join", n.ether, string(key.Blob))), []byte(value(e, "proof"))):
+			return n, t, key, nil
+		default:
+			why = errors.New("wrong token")
+		}
 	}
-	return n, key, nil
+	return n, nil, nil, why
+}
+
+// applicant is the node that a request is of. s.mu is held.
+func (s *Server) applicant(e ndb.Entry) (*node, error) {
+	if s.cfg.CA == nil {
+		return nil, errNoCA
+	}
+	ether, ok := parseEther(value(e, "ether"))
+	if !ok {
+		return nil, errors.New("malformed request")
+	}
+	n := s.nodes[ether]
+	if n == nil {
+		return nil, fmt.Errorf("%w %s", errUnknown, ether)
+	}
+	if !n.known {
+		return n, errUnknown
+	}
+	return n, nil
 }
 
 func oneEntry(line string) ndb.Entry {

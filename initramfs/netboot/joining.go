@@ -44,22 +44,36 @@ func JoinAnswer(answer, token string, key *sshkey.Public) (cert, ca *sshkey.Publ
 // It asks once, and for half a minute at most: a token is good for one answer. The error is
 // ErrJoin if the server will have none of it, which it will not another time either.
 func Join(ctx context.Context, at, ether, token string, key *sshkey.Public) (cert, ca *sshkey.Public, err error) {
+	answer, err := post(ctx, at, JoinRequest(ether, token, key))
+	if err != nil {
+		return nil, nil, err
+	}
+	return JoinAnswer(answer, token, key)
+}
+
+// post asks to join, in joinTime at most, and gives the answer.
+func post(ctx context.Context, at, request string) (answer string, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, joinTime, fmt.Errorf("not done within %v", joinTime))
 	defer cancel()
-	r, _, err := visit(ctx, "POST", at, JoinRequest(ether, token, key))
-	if err != nil {
-		if st := (*status)(nil); errors.As(err, &st) && st.code == 403 {
+	r, _, err := visit(ctx, "POST", at, request)
+	if err == nil {
+		defer r.Close()
+		var text []byte
+		text, err = io.ReadAll(io.LimitReader(r, maxBody))
+		answer = string(text)
+	}
+	if st := (*status)(nil); errors.As(err, &st) {
+		switch st.code {
+		case 403:
 			err = ErrJoin
+		case 409:
+			err = ErrStranger
 		}
-		err = because(ctx, err)
-		return nil, nil, fmt.Errorf("join %s: %w", at, err)
 	}
-	defer r.Close()
-	text, err := io.ReadAll(io.LimitReader(r, maxBody))
 	if err != nil {
-		return nil, nil, fmt.Errorf("join %s: %w", at, because(ctx, err))
+		return "", fmt.Errorf("join %s: %w", at, because(ctx, err))
 	}
-	return JoinAnswer(string(text), token, key)
+	return answer, nil
 }
 
 // joinTime is how long a join may take in all.

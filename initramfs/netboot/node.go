@@ -10,12 +10,13 @@ import (
 	"ninespace/srv"
 )
 
-// A machine is what one says of itself. Nothing of it is proved.
+// A machine is what one says of itself. Nothing of it is proved but ek.
 type machine struct {
 	ether   string // 12 hexadecimal digits
 	uuid    string // of SMBIOS, DHCP's option 97
 	serial  string
 	product string
+	ek      string // the hash of its TPM's endorsement key, once it has joined by that
 	arch    string // x86_64, arm64, ...
 	efi     bool
 }
@@ -23,16 +24,17 @@ type machine struct {
 // A node is a machine as the server knows it.
 type node struct {
 	machine
-	known bool // ndb has it
-	addr  netip.Addr
-	state string // the last that it did: discover, loader, script, kernel, image, joined
-	first time.Time
-	last  time.Time
-	boots int
-	bytes uint64
-	token *token
-	cert  string // the fingerprint of what it joined with
-	key   string // and that key, as authorized_keys has it
+	known  bool // ndb has it
+	addr   netip.Addr
+	state  string // the last that it did: discover, loader, script, kernel, image, joined
+	first  time.Time
+	last   time.Time
+	boots  int
+	bytes  uint64
+	token  *token // made by a person
+	sealed *token // made for its TPM
+	cert   string // the fingerprint of what it joined with
+	key    string // and that key, as authorized_keys has it
 
 	packets, says bucket
 }
@@ -158,7 +160,7 @@ func (s *Server) nodeText(n *node) string {
 	}
 	b.WriteString("\n")
 	var says strings.Builder
-	for _, f := range []struct{ attr, val string }{{"arch", n.arch}, {"uuid", n.uuid}, {"serial", n.serial}, {"product", n.product}, {"cert", n.cert}} {
+	for _, f := range []struct{ attr, val string }{{"arch", n.arch}, {"uuid", n.uuid}, {"serial", n.serial}, {"product", n.product}, {"ek", n.ek}, {"cert", n.cert}} {
 		if f.val != "" {
 			fmt.Fprintf(&says, " %s=%s", f.attr, quote(f.val))
 		}

@@ -26,10 +26,12 @@ func (w *web) answer(a *ask) error {
 	}
 	if post {
 		text, err := s.join(a.body, w.from)
-		if errors.Is(err, errUnsigned) {
+		switch {
+		case errors.Is(err, errUnsigned):
 			return w.text(a, 500, err.Error()+"\n")
-		}
-		if err != nil {
+		case errors.Is(err, ErrStranger):
+			return w.text(a, 409, err.Error()+"\n")
+		case err != nil:
 			return w.text(a, 403, err.Error()+"\n")
 		}
 		return w.text(a, 200, text)

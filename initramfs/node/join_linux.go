@@ -1,12 +1,18 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
+	"time"
 
+	"ninespace/factotum/auth"
+	"ninespace/factotum/sshkey"
 	"ninespace/initramfs/netboot"
+	"ninespace/initramfs/tpm"
 )
 
 // The certificate of the node's key, which a cpud shows where it is, and the authority that
@@ -18,25 +24,30 @@ const (
 
 // join has the node's key signed by the cluster's authority. The token by which the node
 // shows who it is stays where anybody can read it, on the kernel's command line: it is worth
-// nothing once it has been used.
+// nothing once it has been used. Without one the node's TPM is told a token.
 func (n *node) join(ctx context.Context) error {
-	token := n.params.Token
 	if _, err := os.Stat(hostCert); err == nil {
 		return nil // this process is not the first one
-	}
-	if token == "" {
-		return errors.New("nine.join without nine.token")
 	}
 	key, err := netboot.ParseKey(n.public)
 	if err != nil {
 		return err
 	}
-	cert, ca, err := netboot.Join(ctx, n.params.Join, strings.ReplaceAll(n.card(), ":", ""), token, key)
-	if errors.Is(err, netboot.ErrJoin) {
-		return err
+	ether := strings.ReplaceAll(n.card(), ":", "")
+	token, by := n.params.Token, "a token"
+	if token == "" {
+		by = "its TPM"
+		if token, err = n.sealed(ctx, ether); err != nil {
+			return err
+		}
+	}
+	cert, ca, err := netboot.Join(ctx, n.params.Join, ether, token, key)
+	if err == nil && n.params.Token == "" {
+		known, _ := os.ReadFile(authority)
+		err = believe(known, cert)
 	}
 	if err != nil {
-		return errAgain{err}
+		return joinAgain(err)
 	}
 	n.params.Token = ""
 	err = errors.Join(appendFile(authority, "@cert-authority * "+ca.String()+"\n"),
@@ -44,11 +55,46 @@ func (n *node) join(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.log.Printf("init: joined as %s; the authority is %s", strings.Join(cert.Cert.Principals, ","), ca.Fingerprint())
+	n.log.Printf("init: joined as %s by %s; the authority is %s", strings.Join(cert.Cert.Principals, ","), by, ca.Fingerprint())
 	for _, s := range n.services {
 		if s.name == "cpud" {
 			s.again() // to show the certificate
 		}
+	}
+	return nil
+}
+
+// sealed gives the token that netboot has sealed for the machine's TPM.
+func (n *node) sealed(ctx context.Context, ether string) (string, error) {
+	t, err := tpm.Open()
+	if err != nil {
+		return "", fmt.Errorf("nine.join without nine.token, and no TPM: %w", err)
+	}
+	defer t.Close()
+	token, err := netboot.Token(ctx, n.params.Join, ether, t)
+	if err != nil {
+		err = joinAgain(fmt.Errorf("ek=%s: %w", t.Hash(), err))
+	}
+	return token, err
+}
+
+// joinAgain marks what is worth another try: all but a refusal.
+func joinAgain(err error) error {
+	if errors.Is(err, netboot.ErrJoin) {
+		return err
+	}
+	return errAgain{err}
+}
+
+// believe tells whether a certificate is by an authority that the image's known_hosts have, if
+// they have any. Who made a token shows that he knows it, but one can be sealed for a TPM by
+// anybody who knows its public keys.
+func believe(known auth.KnownHosts, cert *sshkey.Public) error {
+	if !bytes.Contains(append([]byte("\n"), known...), []byte("\n@cert-authority")) {
+		return nil
+	}
+	if err := known.Check(cert.Cert.Principals[0], cert, time.Now()); err != nil {
+		return fmt.Errorf("join: by an authority that the image does not have: %w", err)
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"net"
@@ -11,20 +10,25 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"ninespace/srv"
 )
 
 // A six is what is known of the network by IPv6, whose addresses the kernel makes: it asks
 // for routers on each card that is up.
 type six struct {
-	heard *os.File      // netlink's messages about it
-	ready chan struct{} // closed when a card has an address
+	heard  *os.File      // netlink's messages about it
+	ready  chan struct{} // closed when a card has an address
+	files  srv.File      // a netfs
+	asking sync.Mutex    // one at a time has the port of DHCPv6
 }
 
 // listen6 begins to listen; it is to be done before the cards are up.
-func listen6() (*six, error) {
+func listen6(files srv.File) (*six, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, os.NewSyscallError("netlink", err)
@@ -38,7 +42,7 @@ func listen6() (*six, error) {
 		f.Close()
 		return nil, os.NewSyscallError("netlink", err)
 	}
-	return &six{heard: f, ready: make(chan struct{})}, nil
+	return &six{heard: f, ready: make(chan struct{}), files: files}, nil
 }
 
 // unused lets go of it where nobody watches.
@@ -56,7 +60,7 @@ const settle = 100 * time.Millisecond
 func (n *node) watch6(ctx context.Context, s *six, cards []net.Interface) {
 	defer s.heard.Close()
 	defer context.AfterFunc(ctx, func() { s.heard.Close() })()
-	news, asks := map[int]*news6{}, map[int]bool{}
+	news, asks, leased := map[int]*news6{}, map[int]bool{}, map[int]bool{}
 	for _, c := range cards {
 		news[c.Index] = new(news6)
 	}
@@ -85,9 +89,14 @@ func (n *node) watch6(ctx context.Context, s *six, cards []net.Interface) {
 		for _, m := range messages(b[:max(k, 0)]) {
 			if index, flags, ok := m.routerFlags(); ok {
 				asks[index] = flags&(ifManaged|ifOther) != 0
+				i := slices.IndexFunc(cards, func(c net.Interface) bool { return c.Index == index })
+				if flags&ifManaged != 0 && i >= 0 && !leased[index] {
+					leased[index] = true
+					go n.lease6(ctx, s, cards[i])
+				}
 			}
 			if index, opts := m.routerOptions(); news[index] != nil {
-				news[index].options6(opts)
+				news[index].routerOptions(opts)
 				if configured && card.Index == index {
 					n.resolver(1, news[index].dns, news[index].domains)
 				}
@@ -98,7 +107,7 @@ func (n *node) watch6(ctx context.Context, s *six, cards []net.Interface) {
 
 // ask asks by DHCPv6 for what the router has not said.
 func (w *news6) ask(ctx context.Context, n *node, card net.Interface) {
-	more, err := informed6(ctx, card)
+	more, err := n.six.exchange(ctx, card, dhcp6Inform, nil)
 	if err != nil {
 		n.log.Printf("init: %s: DHCPv6: %v", card.Name, err)
 		return
@@ -125,7 +134,11 @@ func (n *node) configure6(c net.Interface, addr netip.Prefix, w news6) {
 		n.ntp = w.ntp
 	}
 	n.mu.Unlock()
-	n.log.Printf("init: %s is %v by router advertisement", c.Name, addr)
+	how := "by router advertisement"
+	if addr.IsSingleIP() {
+		how = "by DHCPv6"
+	}
+	n.log.Printf("init: %s is %v %s", c.Name, addr, how)
 }
 
 // address6 gives the first address of one of the cards that others may know and that is
@@ -148,37 +161,4 @@ func address6(cards []net.Interface) (card net.Interface, addr netip.Prefix) {
 		}
 	}
 	return card, addr
-}
-
-// informed6 asks the servers of DHCPv6 at a card, twice at most.
-func informed6(ctx context.Context, card net.Interface) (news news6, err error) {
-	c, err := net.ListenUDP("udp6", &net.UDPAddr{Port: 546, Zone: card.Name})
-	if err != nil {
-		return news, err
-	}
-	defer c.Close()
-	defer context.AfterFunc(ctx, func() { c.Close() })()
-	var number [3]byte
-	rand.Read(number[:])
-	ask := inform6(number, card.HardwareAddr)
-	b := make([]byte, 2048)
-	for range 2 {
-		if _, err := c.WriteTo(ask, &net.UDPAddr{IP: net.ParseIP("ff02::1:2"), Port: 547, Zone: card.Name}); err != nil {
-			return news, err
-		}
-		c.SetReadDeadline(time.Now().Add(time.Second))
-		for {
-			k, _, err := c.ReadFromUDPAddrPort(b)
-			if errors.Is(err, os.ErrDeadlineExceeded) {
-				break
-			}
-			if err != nil {
-				return news, err
-			}
-			if news, ok, err := answer6(b[:k], number); ok {
-				return news, err
-			}
-		}
-	}
-	return news, errors.New("no answer")
 }

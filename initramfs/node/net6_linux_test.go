@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"net"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +20,7 @@ import (
 )
 
 // TestSix has a card in a network that has nobody but a router of IPv6, which names its server
-// of names or leaves that to DHCPv6.
+// of names or leaves that to DHCPv6, and the address too.
 func TestSix(t *testing.T) {
 	if _, err := exec.LookPath("ip"); err != nil {
 		t.Skip("missing: ", err)
@@ -27,9 +29,11 @@ func TestSix(t *testing.T) {
 		flags byte
 		opts  []byte
 		want  string
+		how   string
 	}{
-		"RDNSS":  {0, append(rdnss("fd00:9::53"), dnssl("lab", "example")...), "search lab.example\nnameserver fd00:9::53\n"},
-		"DHCPv6": {ifOther >> 1, nil, "search six.example\nnameserver fd00:9::54\n"},
+		"RDNSS":   {0, append(rdnss("fd00:9::53"), dnssl("lab", "example")...), "search lab.example\nnameserver fd00:9::53\n", "/64 by router advertisement"},
+		"DHCPv6":  {ifOther >> 1, nil, "search six.example\nnameserver fd00:9::54\n", "/64 by router advertisement"},
+		"managed": {ifManaged << 1, nil, "search six.example\nnameserver fd00:9::54\n", "77/128 by DHCPv6"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if !srvtest.Netns(t, time.Minute) {
@@ -44,19 +48,81 @@ func TestSix(t *testing.T) {
 			if b, err := os.ReadFile(resolvConf); string(b) != test.want || err != nil {
 				t.Errorf("%q, %v", b, err)
 			}
-			if log := n.log.String(); !strings.Contains(log, "init: c0 is fd00:9::") || !strings.Contains(log, "/64 by router advertisement") {
+			if log := n.log.String(); !strings.Contains(log, "init: c0 is fd00:9::") || !strings.Contains(log, test.how) {
 				t.Errorf("it says:\n%s", log)
 			}
 			if n.card() == "" {
 				t.Error("no card")
 			}
+			if test.flags == ifManaged<<1 { // it is renewed, and gone when the server will have no more of it
+				until6(t, n, func() bool { return strings.Contains(n.log.String(), "fd00:9::77 is no longer to be had") })
+				if _, addr := address6([]net.Interface{{Name: "c0"}}); addr.IsValid() {
+					t.Errorf("it still has %s", addr)
+				}
+			}
 		})
+	}
+}
+
+// TestDnsmasq has the address come from a server of others.
+func TestDnsmasq(t *testing.T) {
+	for _, name := range []string{"ip", "dnsmasq"} {
+		if _, err := exec.LookPath(name); err != nil {
+			t.Skip("missing: ", err)
+		}
+	}
+	if !srvtest.Netns(t, time.Minute) {
+		return
+	}
+	srvtest.CheckGoroutines(t)
+	cards6(t)
+	if out, err := exec.Command("ip", "addr", "add", "fd00:9::1/64", "dev", "r0").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	server := exec.Command("dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--pid-file=", "--port=0", "--interface=r0",
+		"--leasefile-ro", "--enable-ra", "--ra-param=r0,1", "--dhcp-range=fd00:9::100,fd00:9::1ff,64,120", "--dhcp-option=option6:dns-server,[fd00:9::54]",
+		"--dhcp-option=option6:domain-search,six.example")
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { server.Process.Kill(); server.Wait() }()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	n := &node{log: NewLog(os.Stderr), params: Params{IP: IP{DHCP: true, Device: "c0"}, Wait: time.Minute}}
+	if err := n.network(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if log := n.log.String(); !strings.Contains(log, "init: c0 is fd00:9::1") || !strings.Contains(log, "/128 by DHCPv6") {
+		t.Errorf("it says:\n%s", log)
+	}
+	if b, err := os.ReadFile(resolvConf); string(b) != "search six.example\nnameserver fd00:9::54\n" || err != nil {
+		t.Errorf("%q, %v", b, err)
+	}
+}
+
+// until6 waits for what a node is to say.
+func until6(t *testing.T, n *node, holds func() bool) {
+	t.Helper()
+	if !srvtest.Until(holds) {
+		t.Errorf("it says:\n%s", n.log)
 	}
 }
 
 // network6 makes a network of the card c0 and a router that says the flags and options, and a
 // server of DHCPv6. Its context ends with the test.
 func network6(t *testing.T, flags byte, opts []byte) context.Context {
+	t.Helper()
+	cards6(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{}, 2)
+	go func() { advertise(ctx, t, "r0", flags, opts); done <- struct{}{} }()
+	go func() { serve6(ctx, t, "r0"); done <- struct{}{} }()
+	t.Cleanup(func() { cancel(); <-done; <-done })
+	return ctx
+}
+
+// cards6 makes the cards, at the two ends of a wire.
+func cards6(t *testing.T) {
 	t.Helper()
 	resolvConf = filepath.Join(t.TempDir(), "resolv.conf")
 	for _, line := range []string{"link add r0 type veth peer name c0", "link set r0 up"} {
@@ -69,12 +135,6 @@ func network6(t *testing.T, flags byte, opts []byte) context.Context {
 			t.Skip("no IPv6: ", err)
 		}
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{}, 2)
-	go func() { advertise(ctx, t, "r0", flags, opts); done <- struct{}{} }()
-	go func() { inform(ctx, t, "r0"); done <- struct{}{} }()
-	t.Cleanup(func() { cancel(); <-done; <-done })
-	return ctx
 }
 
 // advertise sends router advertisements, RFC 4861, until ctx ends.
@@ -93,7 +153,7 @@ func advertise(ctx context.Context, t *testing.T, card string, flags byte, opts 
 	unix.SetsockoptInt(s, unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_HOPS, 255)
 	unix.SetsockoptInt(s, unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_IF, r0.Index)
 	b := []byte{134, 0, 0, 0, 64, flags, 0x07, 0x08, 0, 0, 0, 0, 0, 0, 0, 0}
-	b = append(b, 3, 4, 64, 0xc0) // a prefix, for addresses
+	b = append(b, 3, 4, 64, 0xc0&^(flags&(ifManaged<<1)>>1)) // a prefix, for addresses if they are not managed
 	b = binary.BigEndian.AppendUint32(b, 3600)
 	b = binary.BigEndian.AppendUint32(b, 3600)
 	prefix := netip.MustParseAddr("fd00:9::").As16()
@@ -125,8 +185,9 @@ func dnssl(labels ...string) []byte {
 	return b
 }
 
-// inform answers information-requests, until ctx ends.
-func inform(ctx context.Context, t *testing.T, card string) {
+// serve6 answers the messages of DHCPv6, until ctx ends: it gives an address for 4 s, which it
+// renews once.
+func serve6(ctx context.Context, t *testing.T, card string) {
 	r0, err := net.InterfaceByName(card)
 	if err != nil {
 		t.Error(err)
@@ -140,49 +201,85 @@ func inform(ctx context.Context, t *testing.T, card string) {
 	defer context.AfterFunc(ctx, func() { c.Close() })()
 	defer c.Close()
 	b := make([]byte, 1500)
+	renewed := false
 	for {
 		k, from, err := c.ReadFromUDPAddrPort(b)
 		if err != nil {
 			return
 		}
-		if k < 4 || b[0] != dhcp6Inform {
+		if k < 4 {
 			continue
 		}
 		number := [3]byte(b[1:4])
-		c.WriteToUDPAddrPort([]byte{dhcp6Reply, 0, 0, 0}, from) // to another's question
-		c.WriteToUDPAddrPort(reply6(number), from)
+		options := map[uint16][]byte{}
+		for code, data := range options6(b[4:k]) {
+			options[code] = data
+		}
+		own := bytes.Equal(options[opt6Server], server6)
+		kind, seconds := byte(dhcp6Reply), byte(4)
+		switch b[0] {
+		case dhcp6Inform:
+			seconds = 0
+		case dhcp6Solicit:
+			if kind = dhcp6Advertise; renewed { // nobody but the test of the end comes back
+				return
+			}
+		case dhcp6Request, dhcp6Renew:
+			if !own || !bytes.Contains(options[opt6Addresses], leased6[:]) {
+				t.Errorf("message %d: %v", b[0], options)
+			}
+			if b[0] == dhcp6Renew && renewed {
+				seconds = 0
+			}
+			renewed = b[0] == dhcp6Renew
+		default:
+			t.Errorf("message %d", b[0])
+		}
+		c.WriteToUDPAddrPort([]byte{kind, 0, 0, 0}, from) // to another's question
+		c.WriteToUDPAddrPort(reply6(kind, number, seconds), from)
 	}
 }
 
-// reply6 is a server's answer.
-func reply6(number [3]byte) []byte {
-	b := append([]byte{dhcp6Reply}, number[:]...)
+var (
+	server6 = []byte{0, 3, 0, 1, 2, 0, 0, 0, 0, 1}
+	leased6 = netip.MustParseAddr("fd00:9::77").As16()
+)
+
+// reply6 is a server's answer, with an address for some seconds.
+func reply6(kind byte, number [3]byte, seconds byte) []byte {
+	b := append([]byte{kind}, number[:]...)
 	dns, ntp := netip.MustParseAddr("fd00:9::54").As16(), netip.MustParseAddr("fd00:9::123").As16()
-	for _, o := range []struct {
-		code byte
-		data []byte
-	}{{opt6Server, []byte{0, 3, 0, 1, 2, 0, 0, 0, 0, 1}}, {opt6DNS, dns[:]}, {opt6Domains, []byte("\x03six\x07example\x00")}, {opt6SNTP, ntp[:]}} {
-		b = append(append(b, 0, o.code, 0, byte(len(o.data))), o.data...)
-	}
-	return b
+	b = option6(b, opt6Server, server6)
+	b = option6(b, opt6DNS, dns[:])
+	b = option6(b, opt6Domains, []byte("\x03six\x07example\x00"))
+	b = option6(b, opt6SNTP, ntp[:])
+	lease := append(slices.Clone(leased6[:]), 0, 0, 0, seconds, 0, 0, 0, seconds)
+	return option6(b, opt6Addresses, option6([]byte{0, 0, 0, 0, 0, 0, 0, seconds / 4, 0, 0, 0, seconds / 2}, opt6Address, lease))
 }
 
 // TestAnswer6: what is cut off anywhere is malformed, or has less; names that could be lines
 // of a file are left out.
 func TestAnswer6(t *testing.T) {
 	number := [3]byte{1, 2, 3}
-	whole := reply6(number)
-	news, ok, err := answer6(whole, number)
-	if !ok || err != nil || len(news.dns) != 1 || len(news.domains) != 1 || len(news.ntp) != 1 || news.ntp[0] != "fd00:9::123" {
+	whole := reply6(dhcp6Reply, number, 200)
+	news, ok, err := answer6(whole, dhcp6Reply, number, true)
+	if !ok || err != nil || len(news.dns) != 1 || len(news.domains) != 1 || len(news.ntp) != 1 || news.ntp[0] != "fd00:9::123" ||
+		news.lease.addr != netip.AddrFrom16(leased6) || news.lease.ends != 200*time.Second || news.lease.renew != 50*time.Second {
 		t.Errorf("%+v, %v, %v", news, ok, err)
 	}
 	for n := range whole {
-		if cut, ok, err := answer6(whole[:n], number); ok && err == nil && len(cut.ntp) > 0 {
+		if cut, ok, err := answer6(whole[:n], dhcp6Reply, number, false); ok && err == nil && len(cut.ntp) > 0 && cut.lease.addr.IsValid() {
 			t.Errorf("%d bytes: %+v", n, cut)
 		}
 	}
-	if _, ok, _ := answer6(whole, [3]byte{}); ok {
+	if _, ok, _ := answer6(whole, dhcp6Reply, [3]byte{}, true); ok {
 		t.Error("an answer to another's question")
+	}
+	if _, ok, _ := answer6(whole, dhcp6Advertise, number, true); ok {
+		t.Error("an answer to another kind of question")
+	}
+	if _, ok, err := answer6(reply6(dhcp6Reply, number, 0), dhcp6Reply, number, true); !ok || err != errRefused {
+		t.Errorf("no address: %v, %v", ok, err)
 	}
 	if got := domains([]byte("\x05a\nb c\x00\x01x\x00\x3fshort")); len(got) != 1 || got[0] != "x" {
 		t.Errorf("%q", got)
@@ -191,11 +288,11 @@ func TestAnswer6(t *testing.T) {
 
 // FuzzAnswer6 has nothing that a network sends end the program.
 func FuzzAnswer6(f *testing.F) {
-	f.Add(reply6([3]byte{}))
+	f.Add(reply6(dhcp6Reply, [3]byte{}, 100))
 	f.Add(append(rdnss("::1"), dnssl("a", "b")...))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		answer6(b, [3]byte{})
-		new(news6).options6(b)
+		answer6(b, dhcp6Reply, [3]byte{}, true)
+		new(news6).routerOptions(b)
 		for _, m := range messages(b) {
 			m.routerFlags()
 			m.routerOptions()

@@ -36,7 +36,7 @@ func (n *node) network(ctx context.Context) error {
 	}
 	var six *six
 	if ip.DHCP && n.six == nil {
-		if six, err = listen6(); err != nil {
+		if six, err = listen6(files); err != nil {
 			n.log.Printf("init: no IPv6: %v", err)
 		} else {
 			defer six.unused(n)

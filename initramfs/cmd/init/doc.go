@@ -35,16 +35,21 @@ The kernel's command line may have, quoted as in a shell:
 	                    the file server that has the root, the tree there, and as
 	                    whom it is had, default root
 	nine.token=token nine.join=url
-	                    join the cluster, there and by that: see netboot
+	                    join the cluster, there and by that; without a token by the
+	                    machine's TPM: see netboot
 	nine.serial=n       of the manifest that this is booted by: boot starts none older
 
 A node that was given a token has its key certified by it, once it has a network. The
 token is on the kernel's command line, where everybody can read it, and worth nothing by
 then; one that was used before is refused, and the console says so.
 
-With ip=dhcp IPv6 is had where a router says so: the kernel makes the address, and the
-servers of names are the router's (RDNSS) or, where the router has said that too, those that
-DHCPv6 names. Of IPv4 and IPv6 the first address will do, and the other one comes later.
+A node with a TPM 2.0 needs no token: who it is its endorsement key shows, by the hash ek that the
+console has until netboot knows it. The authority that signs is believed as with a token, unless
+the image has one, as a line @cert-authority of /etc/ssh/ssh_known_hosts: then no other is.
+
+With ip=dhcp IPv6 is had where a router says so: the kernel makes the address, or DHCPv6
+gives one where the router says that (managed), and the servers of names are the router's
+(RDNSS) or, where the router has said that too, those that DHCPv6 names. Of IPv4 and IPv6 the first address will do, and the other one comes later.
 
 A node with nine.root has as its root what that server serves by 9P2000.L, on port 564 if
 none is said, and asks for it until it comes. The kernel mounts it, read only, and a layer
@@ -107,10 +112,7 @@ fails says so and the others go on.
 A root's server that goes away takes the files of all that runs with it: when it is there
 again, the services begin anew with a new root, and what was written to the layer is gone.
 
-Addresses by DHCPv6, which a router may ask for instead of making one's own, are not had.
-
-A machine's TPM is not used: a node joins by a token or not at all, its key lies in memory
-and is a new one after each boot without an image that has one, and what was booted
-is not measured.
+A node's key lies in memory, not in its TPM, and is a new one after each boot without an image
+that has one; what was booted is not measured.
 */
 package boot

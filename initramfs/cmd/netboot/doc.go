@@ -26,7 +26,7 @@ ndb(6):
 	class=arms arch=arm64 kernel=Image image=node-arm64.cpio.zst
 	class=default bootf=rescue.efi
 
-A machine is found by ether, by uuid (of SMBIOS) or by serial. One that has no entry has
+A machine is found by ether, by uuid (of SMBIOS) or by serial, and as it joins by ek. One that has no entry has
 the first class that says arch= (i386, x86_64, arm64) or product= of it, or the class
 default; any other is unknown, and gets nothing but what is said below. An entry's own
 attributes go before its class's; cmdline is the class's and behind it its own. More than
@@ -39,6 +39,9 @@ network can read all of them.
 	manifest     see Signatures
 	ip, ipgw, ipmask, dns, ntp, dnsdomain, sys, dom
 	             what DHCP answers; dom is a name for certificates too
+	ek           the machine joins by its TPM, which has the endorsement key of that
+	             hash; without a value, of a machine or a class: by any that will
+	             be known (see Joining)
 
 An address that is in no entry is given out only with address n: the n addresses, at
 most 4096, from that one on are for machines without ip=, known or not. Who is unknown boots nothing.
@@ -89,6 +92,18 @@ none is given; a second is refused. Neither the key nor the token can be replace
 way, but who reads the script before the node does can join in its place: then the node
 is refused, and the log says so. The file token has it too until then, to carry by hand.
 
+With ek= a node joins by its TPM 2.0 and needs no token, each time that it boots. Netboot
+seals a token so that only the TPM with that endorsement key and the node's attestation
+key can tell it, for a minute; the rest is the same. What ek is to be a node says itself:
+while ndb does not have it, the node's console and the log do, and the node asks again; a line
+in the database and reload let it in.
+
+	class=worker kernel=vmlinuz image=node.cpio.zst ek
+	ether=525400123456 ip=10.9.0.11 sys=node1 class=worker ek=5d3c...
+
+It is the SHA-256 of the public area of the TCG's template L-2, on the curve P-256: the name,
+without 000b before, that tpm2_readpublic prints of a key made by tpm2_createek -G ecc.
+
 # Bounds
 
 DHCP messages above 200 in a second, or 10 of one machine, are dropped. There are at most
@@ -114,7 +129,8 @@ goes before.
 
 -t pemfile serves HTTPS on port 443 too, to which UEFI's HTTP boot is sent.
 
--c file is the private key, without a passphrase, that signs the keys of nodes.
+-c file is the key that signs the keys of nodes: a private one without a passphrase, or a public
+one, NAME.pub, whose private half factotum has and keeps.
 
 -j ndbfile lists who has joined, an entry each, for the line database= of others to name.
 
@@ -165,10 +181,13 @@ netfs, factotum, cpud; dhcpd(8), ndb(6) of Plan 9, ssh-keygen(1)
 # DIAGNOSTICS
 
 What a machine did wrong, or was refused, is in log: unknown node, duplicate address, path
-escapes from parent, flood, wrong token. A machine that boots iPXE has it on its console
+escapes from parent, flood, wrong token, another machine's TPM. A machine that boots iPXE has it on its console
 too, and asks again after ten seconds.
 
 # BUGS
+
+A TPM shows which machine it is, not what that has booted: nothing is measured. Its
+endorsement key's certificate by who made it is not looked at: ndb is believed.
 
 Only IPv4. Nothing that firmware says is proved, neither its address nor its serial number: what is
 served must be no secret. Tokens of the script go over the wire as they are; to join

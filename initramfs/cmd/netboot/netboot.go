@@ -4,12 +4,14 @@ import (
 	"context"
 	"crypto/tls"
 	_ "embed" // for the manual page
+	"encoding/base64"
 	"flag"
 	"fmt"
 	"net/netip"
 	"os"
 	"strconv"
 
+	"ninespace/factotum/auth"
 	"ninespace/factotum/sshkey"
 	"ninespace/initramfs/netboot"
 	"ninespace/srv"
@@ -63,11 +65,10 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 		cfg.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
 	}
 	if ca != "" {
-		key, err := readKey(ca)
-		if err != nil {
+		var err error
+		if cfg.CA, cfg.Sign, err = authority(ctx, ca); err != nil {
 			return err
 		}
-		cfg.CA, cfg.Sign = key.Plain(), func(data []byte) ([]byte, error) { return key.Sign(data, "") }
 	}
 	if signers != "" {
 		var err error
@@ -121,6 +122,36 @@ func signAll(out *os.File, cfg netboot.Config, file string) error {
 		fmt.Fprintln(out, name)
 	}
 	return err
+}
+
+// authority gives the key in a file and what signs by it: the file has a private key, or a
+// public one whose private half factotum has.
+func authority(ctx context.Context, file string) (*sshkey.Public, func([]byte) ([]byte, error), error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	pub, err := netboot.ParseKey(string(text))
+	if err != nil {
+		key, err := readKey(file)
+		if err != nil {
+			return nil, nil, err
+		}
+		return key.Plain(), func(data []byte) ([]byte, error) { return key.Sign(data, "") }, nil
+	}
+	// A factotum that is gone may be there again for the next node.
+	sign := func(data []byte) ([]byte, error) {
+		f, err := auth.Dial(ctx, "")
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		return f.Once(ctx, "proto=ssh role=sign pub='"+base64.StdEncoding.EncodeToString(pub.Blob)+"'", data)
+	}
+	if _, err := sign([]byte("netboot begins")); err != nil {
+		return nil, nil, fmt.Errorf("%s: no private key, and of a public one: %w", file, err)
+	}
+	return pub, sign, nil
 }
 
 // readKey reads a private key, which has no passphrase, as ssh-keygen writes it.

@@ -1,6 +1,7 @@
 package netboot
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"io"
@@ -9,7 +10,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"ninespace/factotum"
+	"ninespace/factotum/keytest"
+	"ninespace/factotum/sshkey"
+	"ninespace/srv"
 	"ninespace/srv/srvtest"
 )
 
@@ -84,5 +90,55 @@ func TestUsage(t *testing.T) {
 		if _, err := run(t, strings.Fields(args)...); err == nil || errors.Is(err, flag.ErrHelp) != usage {
 			t.Errorf("%s: %v", args, err)
 		}
+	}
+}
+
+// TestAuthority: factotum signs by the private half of a public key, where it has that.
+func TestAuthority(t *testing.T) {
+	srvtest.CheckGoroutines(t)
+	ca, key := keytest.New(t), keytest.New(t)
+	dir := t.TempDir()
+	t.Setenv("NAMESPACE", dir)
+	if err := os.Chmod(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "ca.pub")
+	if err := os.WriteFile(file, []byte(ca.Public.String()+" authority\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := authority(t.Context(), file); err == nil {
+		t.Error("an authority without a factotum")
+	}
+	f := factotum.New(factotum.Config{})
+	defer f.Close()
+	l, err := srv.Post("factotum")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- srv.New(f).Serve(ctx, l) }()
+	defer func() { cancel(); <-done }()
+	if _, _, err := authority(t.Context(), file); err == nil {
+		t.Error("an authority whose key factotum does not have")
+	}
+	wire, err := sshkey.AppendPrivate(nil, ca.Signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.AddSSH(wire, "", nil, 0); err != nil {
+		t.Fatal(err)
+	}
+	pub, sign, err := authority(t.Context(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := sshkey.Cert{Kind: sshkey.HostCert, ID: "node1", Principals: []string{"node1"}, Before: uint64(time.Now().Add(time.Hour).Unix())}
+	cert, err := c.Certify(&key.Public, pub, sign)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cert.Cert.Check(sshkey.HostCert, "node1", time.Now()); err != nil || !cert.Cert.CA.Equal(&ca.Public) {
+		t.Errorf("%+v, %v", cert.Cert, err)
 	}
 }

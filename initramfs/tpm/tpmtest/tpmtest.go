@@ -1,0 +1,87 @@
+// Package tpmtest gives tests TPMs of software, swtpm's, each with a seed of its own.
+package tpmtest
+
+import (
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"ninespace/initramfs/tpm"
+)
+
+// Start starts a TPM, which ends with the test, and gives the socket where one program at a
+// time speaks to it; what tpm2-tools call its control is at SOCKET.ctrl. The test is skipped
+// where Debian's swtpm is missing.
+func Start(t testing.TB) (socket string) {
+	t.Helper()
+	dir := dir(t)
+	socket = filepath.Join(dir, "socket")
+	run(t, dir, "--flags", "startup-clear", "--server", "type=unixio,path="+socket, "--ctrl", "type=unixio,path="+socket+".ctrl")
+	return socket
+}
+
+// Qemu starts a TPM for a guest, as Start does, and gives the arguments of qemu that have it
+// be the guest's. It stays the same one when the guest begins anew.
+func Qemu(t testing.TB) []string {
+	t.Helper()
+	dir := dir(t)
+	socket := filepath.Join(dir, "socket")
+	run(t, dir, "--ctrl", "type=unixio,path="+socket)
+	wait(t, socket).Close()
+	return []string{"-chardev", "socket,id=tpmsocket,path=" + socket, "-tpmdev", "emulator,id=tpm0,chardev=tpmsocket", "-device", "tpm-tis,tpmdev=tpm0"}
+}
+
+// dir is for a TPM's state; t.TempDir's name may be too long for a socket.
+func dir(t testing.TB) string {
+	dir, err := os.MkdirTemp("", "tpm.")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+func run(t testing.TB, dir string, args ...string) {
+	t.Helper()
+	if _, err := exec.LookPath("swtpm"); err != nil {
+		t.Skip("Debian's swtpm is missing: ", err)
+	}
+	cmd := exec.Command("swtpm", append([]string{"socket", "--tpm2", "--tpmstate", "dir=" + dir}, args...)...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+}
+
+// Open opens the TPM at a socket, until the test ends.
+func Open(t testing.TB, socket string) *tpm.TPM {
+	t.Helper()
+	p, err := tpm.New(wait(t, socket))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	return p
+}
+
+// wait calls a socket, once somebody listens there.
+func wait(t testing.TB, socket string) net.Conn {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for begun := time.Now(); ; <-tick.C {
+		c, err := net.Dial("unix", socket)
+		if err == nil {
+			return c
+		}
+		if time.Since(begun) > 20*time.Second {
+			t.Fatal(err)
+		}
+	}
+}
