@@ -146,7 +146,11 @@ func cd(sh *shell, args []string) error {
 			if in == "" || in == "." {
 				name = dir
 			}
-			if sh.chdir(name) == nil {
+			err := sh.chdir(name)
+			if err == unix.EINTR {
+				return sh.cantCd(name, err)
+			}
+			if err == nil {
 				if name != dir {
 					sh.say(name)
 				}

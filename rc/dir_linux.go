@@ -48,13 +48,17 @@ func (sh *shell) chdir(name string) error {
 	if name == "" {
 		return unix.ENOENT
 	}
-	var d directory
-	var err error
-	sh.place.do(func() { d.name, d.close, err = sh.r.hooks.OpenDir(sh.path(name)) })
+	name = sh.path(name)
+	d, err := patient(sh, func() (*directory, error) {
+		d := &directory{}
+		d.holders.Store(1)
+		var err error
+		d.name, d.close, err = sh.r.hooks.OpenDir(name)
+		return d, err
+	}, (*directory).release)
 	if err != nil {
 		return err
 	}
-	d.holders.Store(1)
 	if p, close := sh.place, d.close; p != nil && close != nil {
 		p.retain()
 		d.close = func() {
@@ -63,7 +67,7 @@ func (sh *shell) chdir(name string) error {
 		}
 	}
 	sh.dir.release()
-	sh.dir = &d
+	sh.dir = d
 	return nil
 }
 
@@ -147,14 +151,13 @@ func osReadDir(name string) ([]string, error) {
 	return f.Readdirnames(-1)
 }
 
-func (sh *shell) stat(name string) (mode fs.FileMode, err error) {
-	sh.place.do(func() { mode, err = sh.r.hooks.Stat(sh.path(name)) })
-	return mode, err
+func (sh *shell) stat(name string) (fs.FileMode, error) {
+	name = sh.path(name)
+	return patient(sh, func() (fs.FileMode, error) { return sh.r.hooks.Stat(name) }, nil)
 }
 
 func (sh *shell) readDir(name string) ([]string, error) { return sh.readNames(sh.path(name)) }
 
-func (sh *shell) readNames(path string) (names []string, err error) {
-	sh.place.do(func() { names, err = sh.r.hooks.ReadDir(path) })
-	return names, err
+func (sh *shell) readNames(path string) ([]string, error) {
+	return patient(sh, func() ([]string, error) { return sh.r.hooks.ReadDir(path) }, nil)
 }

@@ -140,7 +140,15 @@ func (sh *shell) write(n int32, p []byte) error {
 	if f == nil {
 		return unix.EBADF
 	}
-	return f.write(p)
+	if sh.interactive == 0 || f.capture != nil {
+		return f.write(p)
+	}
+	f.retain()
+	_, err := patient(sh, func() (struct{}, error) {
+		defer f.release()
+		return struct{}{}, f.write(p)
+	}, nil)
+	return err
 }
 
 // A held is a file open until a command's or function's end, and the table as it was

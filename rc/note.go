@@ -104,10 +104,12 @@ func (sh *shell) notes() error {
 		return errExit
 	}
 	if !sh.main {
-		if sh.r.interrupts.Load() != sh.interrupts && !sh.r.handled.Load() {
+		n := sh.r.interrupts.Load()
+		if n != sh.interrupts && !sh.r.handled.Load() {
 			sh.setStatus("interrupt")
 			return errExit
 		}
+		sh.interrupts = n
 		return nil
 	}
 	r := sh.r
@@ -127,6 +129,7 @@ func (sh *shell) notes() error {
 }
 
 func (sh *shell) note(name string) error {
+	sh.interrupts = sh.r.interrupts.Load() // from here on others are new
 	if f := sh.fns.m[name]; f != nil {
 		status := sh.status
 		err := sh.call(f, sh.star)

@@ -114,45 +114,7 @@ func (sh *shell) open(name string, flag int, perm uint32) (int, error) {
 		perm &^= uint32(sh.umask)
 	}
 	name = sh.path(name)
-	if sh.interactive > 0 && sh.main {
-		return sh.openPatiently(name, flag, perm)
-	}
-	fd, err := -1, error(nil)
-	sh.place.do(func() { fd, err = sh.r.hooks.Open(name, flag, perm) })
-	return fd, err
-}
-
-// openPatiently is for a person, who may not want to wait for a FIFO's other end.
-func (sh *shell) openPatiently(name string, flag int, perm uint32) (int, error) {
-	type opened struct {
-		fd  int
-		err error
-	}
-	done := make(chan opened, 1)
-	place := sh.place
-	place.retain()
-	go func() {
-		var o opened
-		place.do(func() { o.fd, o.err = sh.r.hooks.Open(name, flag, perm) })
-		place.release()
-		done <- o
-	}()
-	for {
-		select {
-		case o := <-done:
-			return o.fd, o.err
-		case <-sh.r.wake:
-			if sh.seen == sh.r.events.Load() || sh.r.interrupts.Load() == sh.interrupts {
-				continue
-			}
-			go func() {
-				if o := <-done; o.err == nil {
-					unix.Close(o.fd)
-				}
-			}()
-			return -1, unix.EINTR
-		}
-	}
+	return patient(sh, func() (int, error) { return sh.r.hooks.Open(name, flag, perm) }, closed)
 }
 
 // descriptor gives the number that a name of a process's own descriptor has.

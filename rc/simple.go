@@ -208,8 +208,11 @@ func (sh *shell) find(name string) (string, error) {
 		if err == nil {
 			return file, nil
 		}
-		if err == unix.EACCES {
+		switch err {
+		case unix.EACCES:
 			why = err
+		case unix.EINTR:
+			return "", err
 		}
 	}
 	if strings.IndexByte(name, '/') >= 0 && sh.executable(name) == nil {

@@ -91,11 +91,11 @@ func (s *typed) Read(more bool) (string, error) {
 		line, err := lines.ReadLine(text, more)
 		return s.sh.echoed(line), err
 	}
+	s.sh.forget() // but not what comes once the prompt is seen
 	s.sh.write(2, []byte(text))
 	// Byte by byte what is no terminal, so that commands read what comes next.
 	var b [1]byte
 	s.line = s.line[:0]
-	s.sh.forget()
 	for {
 		if len(s.line) == 0 && s.sh.r.interrupted(s.f.fd, s.sh.interrupts) {
 			s.sh.write(2, []byte("\n"))

@@ -201,6 +201,9 @@ func (sh *shell) globbed(w syntax.Word) ([]string, error) {
 		}
 		out = sh.glob(out, p)
 	}
+	if sh.seen != sh.r.events.Load() { // it may be why files are missing
+		return out, sh.notes()
+	}
 	return out, nil
 }
 

@@ -162,6 +162,7 @@ func TestInterrupt(t *testing.T) {
 		"wait":      "sleep 1000 & wait",
 		"eval":      "eval 'while() {}'",
 		"fifo":      "mkfifo p; cat <p",
+		"fifos":     "mkfifo p; x=`{cat <p; while() {}}",
 		"procsub":   "cat <{sleep 1000}",
 		"typed":     "cat",
 	} {
@@ -218,6 +219,62 @@ func TestInterruptBackground(t *testing.T) {
 	x.until("alive\n")
 	x.send("kill $x; wait $x; echo en''ded $status\n")
 	x.until("ended signal: kill")
+}
+
+// TestInterruptFull ends an echo whose output nobody reads.
+func TestInterruptFull(t *testing.T) {
+	t.Parallel()
+	x := newTerminal(t, "-i")
+	x.send("mkfifo p; {echo reading; sleep 1000} <>p &\n")
+	x.until("reading\n")
+	x.send("x=`{seq 100000}; echo writ''ing; echo $x >p\n")
+	x.until("writing\n")
+	x.insist("\x03", func() bool {
+		_, after, _ := strings.Cut(x.shown(), "writing\n")
+		return strings.Contains(after, "% ")
+	})
+	x.insist("echo ba''ck\n", func() bool { return strings.Contains(x.shown(), "back\n") })
+	x.send("kill $apid; exit 3\n")
+	if err := <-x.done; err == nil || err.Error() != "exit status 3" {
+		t.Errorf("ended: %v\n%s", err, x.shown())
+	}
+	x.done <- nil
+}
+
+// TestInterruptHangs ends commands whose files are of a server that never answers.
+func TestInterruptHangs(t *testing.T) {
+	t.Parallel()
+	w := newHanging(t)
+	for _, command := range []string{
+		"cd hang/a", "echo hang/*", "cat <hang/b", "hang/c", ". hang/d", "whatis ./hang/e", "cat <hang/b/c",
+		"path=(hang /bin) ls", "cdpath=(hang .) cd g", "rm hang/*; echo nev''er", "@{cd hang/h}", "echo a | @{cd hang/i}", "{cd hang/j} | cat", "fn prompt {fn prompt; cd hang/k}",
+	} {
+		w.line("echo ready", "ready")
+		w.keys("-l", "echo be''gun; "+command)
+		w.keys("Enter")
+		if !srvtest.Until(func() bool {
+			_, after, begun := strings.Cut(w.shown(), "\nbegun")
+			if begun {
+				w.keys("C-c")
+			}
+			return strings.Contains(after, "%")
+		}) {
+			t.Fatalf("%s: no prompt", command)
+		}
+		if strings.Contains(w.shown(), "never\n") {
+			t.Errorf("%s went on", command)
+		}
+	}
+	w.line("echo back", "back")
+}
+
+// TestReadInterrupted: what reads after an interrupt that was caught waits as before it.
+func TestReadInterrupted(t *testing.T) {
+	cmd := exec.Command(shell(t), "-c", "fn sigint { caught=yes }; kill -2 $pid; while(~ $#caught 0) sleep 0.01; x=`{read}; echo got $x; {y=`{read}; echo $y} | cat; read")
+	cmd.Stdin = strings.NewReader("a\nb\nc\n")
+	if out, err := cmd.CombinedOutput(); err != nil || string(out) != "got a\nb\nc\n" {
+		t.Errorf("got %q, %v", out, err)
+	}
 }
 
 // TestInterruptHandler: a function for it runs instead.

@@ -287,18 +287,7 @@ func TestComplete(t *testing.T) {
 // TestCompleteHangs: a server that does not answer does not hold up a person.
 func TestCompleteHangs(t *testing.T) {
 	t.Parallel()
-	if os.Geteuid() != 0 {
-		t.Skip("only root can mount it")
-	}
-	if _, err := os.Stat("/dev/fuse"); err != nil {
-		t.Skip(err)
-	}
-	rc := shell(t)
-	name := filepath.Join(filepath.Dir(rc), "hanging")
-	if err := os.Symlink("rc", name); err != nil {
-		t.Fatal(err)
-	}
-	w := newWindow(t, name, rc)
+	w := newHanging(t)
 	w.line("path=($path $home/hang $home/hang/bin)", "")
 	for _, typed := range []string{"cat hang/", "hang/", "cat han", "cat hang/a/b", "cat <hang/x", "cd hang/a", "nosuchcommand"} {
 		w.keys("C-u", "C-l", typed, "Tab")
@@ -314,6 +303,23 @@ func TestCompleteHangs(t *testing.T) {
 	w.until("% whatis")
 	w.keys("C-u", "C-l", "exit 3", "Enter")
 	w.until("ended 3")
+}
+
+// newHanging is newWindow for an rc in whose directory hang is a server that never answers.
+func newHanging(t *testing.T) *window {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can mount it")
+	}
+	if _, err := os.Stat("/dev/fuse"); err != nil {
+		t.Skip(err)
+	}
+	rc := shell(t)
+	name := filepath.Join(filepath.Dir(rc), "hanging")
+	if err := os.Symlink("rc", name); err != nil {
+		t.Fatal(err)
+	}
+	return newWindow(t, name, rc)
 }
 
 // hanging runs its argument, an rc, in a mount namespace where the file system
