@@ -6,28 +6,63 @@ import (
 	"testing"
 )
 
-// TestPlaces: one address that calls and says nothing does not keep the others out, at a door
-// of one process and at a guarded one.
+// TestPlaces: one address that calls and says nothing does not keep the others out.
 func TestPlaces(t *testing.T) {
-	for name, open := range map[string]func(t *testing.T) *place{
-		"alone":   func(t *testing.T) *place { return newPlace(t, Options{}) },
-		"guarded": func(t *testing.T) *place { return newGuarded(t, "none").place },
+	p := newGuarded(t, "none").place
+	from := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
+	for range maxStrangers + 10 {
+		c, err := from.Dial("tcp", strings.Replace(strings.TrimPrefix(p.addr, "tcp!"), "!", ":", 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	c, err := new(Dialer).Dial(t.Context(), p.addr, Want{Service: CPU})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+}
+
+// TestSource: who counts as one caller.
+func TestSource(t *testing.T) {
+	for addr, want := range map[string]string{
+		"192.0.2.7:1":            "192.0.2.7/32",
+		"[::ffff:192.0.2.7]:1":   "192.0.2.7/32",
+		"[2001:db8:1:2:3::4]:17": "2001:db8:1:2::/64",
+		"[fe80::1%lo]:17":        "fe80::/64",
 	} {
-		t.Run(name, func(t *testing.T) {
-			p := open(t)
-			from := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
-			for range maxStrangers + 10 {
-				c, err := from.Dial("tcp", strings.Replace(strings.TrimPrefix(p.addr, "tcp!"), "!", ":", 1))
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer c.Close()
-			}
-			c, err := new(Dialer).Dial(t.Context(), p.addr, Want{Service: CPU})
+		a, err := net.ResolveTCPAddr("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p, ok := source(a); !ok || p.String() != want {
+			t.Errorf("%s: %v, %v, want %s", addr, p, ok, want)
+		}
+	}
+	if _, ok := source(&net.UnixAddr{Name: "/s", Net: "unix"}); ok {
+		t.Error("a Unix socket has an address")
+	}
+	var p places
+	a := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 1}
+	for range 2 {
+		var leave []func()
+		for range maxOfSource {
+			l, err := p.enter(a)
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.Close()
-		})
+			leave = append(leave, l)
+		}
+		if _, err := p.enter(a); err != errSource {
+			t.Error(err)
+		}
+		for _, l := range leave {
+			l()
+			l()
+		}
+	}
+	if p.n != 0 || len(p.of) != 0 {
+		t.Errorf("%+v", &p)
 	}
 }
