@@ -158,13 +158,11 @@ func (g *Guard) accept(ctx context.Context, l *Listener, to *net.UnixConn) error
 		wg.Go(func() {
 			addr := raw.RemoteAddr().String()
 			defer raw.Close()
-			select {
-			case l.places <- struct{}{}:
-			default:
-				g.Log(addr, errStrangers)
+			leave, err := l.places.enter(raw.RemoteAddr())
+			if err != nil {
+				g.Log(addr, err)
 				return
 			}
-			leave := sync.OnceFunc(func() { <-l.places })
 			defer leave()
 			if l.local() {
 				err = g.local(ctx, raw, leave)

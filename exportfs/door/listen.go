@@ -38,13 +38,10 @@ type Listener struct {
 	key    *key // nil for a Unix socket, and Plan 9's door
 	cert   *tls.Certificate
 	plan9  bool
-	done   func()        // the key's
-	places chan struct{} // of those who are not yet known
-	aan    aan.Server    // what TLS connections carry
+	done   func()     // the key's
+	places places     // of those who are not yet known
+	aan    aan.Server // what TLS connections carry
 }
-
-// maxStrangers is how many may be about to say who they are.
-const maxStrangers = 100
 
 // Listen opens a door at a dial string.
 func Listen(addr string, o Options) (*Listener, error) {
@@ -52,7 +49,7 @@ func Listen(addr string, o Options) (*Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Listener{o: o, done: func() {}, places: make(chan struct{}, maxStrangers), aan: carrier(o.Keep)}
+	l := &Listener{o: o, done: func() {}, aan: carrier(o.Keep)}
 	if network != "unix" {
 		keys, done, err := findKeys(context.Background(), o.Key, true)
 		if err != nil {
@@ -85,7 +82,7 @@ func Post(name string) (*Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Listener{Listener: l, done: func() {}, places: make(chan struct{}, maxStrangers)}, nil
+	return &Listener{Listener: l, done: func() {}}, nil
 }
 
 // Close closes the door. Who came through it is not concerned.
@@ -94,8 +91,6 @@ func (l *Listener) Close() error {
 	l.done()
 	return err
 }
-
-var errStrangers = errors.New("too many callers who have not said who they are")
 
 // ErrLeft says that a caller hung up before it had said anything, or that it only goes on
 // with what it had begun: there is nothing to do.
@@ -125,12 +120,11 @@ func (l *Listener) Admit(ctx context.Context, raw net.Conn) (*Conn, error) {
 func left(err error) bool { return errors.Is(err, io.EOF) }
 
 func (l *Listener) admit(ctx context.Context, raw net.Conn) (*Conn, error) {
-	select {
-	case l.places <- struct{}{}:
-		defer func() { <-l.places }()
-	default:
-		return nil, errStrangers
+	leave, err := l.places.enter(raw.RemoteAddr())
+	if err != nil {
+		return nil, err
 	}
+	defer leave()
 	if l.plan9 {
 		return l.admitPlan9(ctx, raw)
 	}

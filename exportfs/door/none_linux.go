@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"runtime"
@@ -48,8 +49,8 @@ func None(ctx context.Context, keep time.Duration) error {
 	}
 }
 
-// confine has this process, and all that it could start, never get rights again, write no
-// file, leave no core, and be nobody's to look into.
+// confine has this process never get rights again, write no file, leave no core, be nobody's to
+// look into, and make few system calls.
 func confine() error {
 	if on, err := unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0); err != nil {
 		return os.NewSyscallError("prctl", err)
@@ -67,8 +68,25 @@ func confine() error {
 			return os.NewSyscallError("setrlimit", err)
 		}
 	}
-	return os.NewSyscallError("prctl", unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0))
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return os.NewSyscallError("prctl", err)
+	}
+	err := filter()
+	if err == errNoFilter { // what it has no rights to it has not even so
+		fmt.Fprintln(os.Stderr, err)
+		err = nil
+	}
+	return err
 }
+
+type noFilter struct{}
+
+func (noFilter) Error() string {
+	return "it has no filter of system calls: this kernel or processor has none"
+}
+
+// errNoFilter is filter's where there is none.
+var errNoFilter error = noFilter{}
 
 // guest serves one caller: what of it is said by the broker, and its connection and desk.
 func guest(ctx context.Context, what []byte, files []*os.File, carry *aan.Server) {

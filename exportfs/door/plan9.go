@@ -42,7 +42,7 @@ func ListenPlan9(ctx context.Context, addr string, o Options) (*Listener, error)
 	if err := plan9Key(ctx); err != nil {
 		return nil, fmt.Errorf("announce %s: %w", addr, err)
 	}
-	l := &Listener{o: o, plan9: true, done: func() {}, places: make(chan struct{}, maxStrangers)}
+	l := &Listener{o: o, plan9: true, done: func() {}}
 	if l.Listener, err = srv.Announce("tcp!" + host + "!" + port); err != nil {
 		return nil, err
 	}

@@ -51,12 +51,13 @@ socket the session itself reads what its caller wants.
 Were that process taken over, it would be no user but those who come in meanwhile: it
 could read and change what goes over the connections that it has, those of earlier callers
 too, begin other sessions than they asked for with what they prove, as any user whom
-their keys let in, pass by from=, which it could for a key that is shown from elsewhere, be this
-machine to others for as long as callers come, and turn the socket of a caller to another address
-of the machine's networks, for no filter of system calls holds it. It could
-not read a file that nobody may read, sign anything but handshakes of this machine's door,
-use a proof or a capability twice, or be a user who does not come. When it is gone so is
-all that.
+their keys let in, pass by from=, which it could for a key that is shown from elsewhere, and be this
+machine to others for as long as callers come. It could
+not open a file, call anybody, run or start anything, sign anything but handshakes of this machine's door,
+use a proof or a capability twice, or be a user who does not come: a filter, seccomp(2), leaves
+it the system calls for the descriptors that it is given. When it is gone so is
+all that. (On processors other than amd64 and arm64, and kernels without seccomp, there is no filter,
+of which the log has a line: then it could have a caller's socket call another address.)
 
 A caller may want something else than commands: a directory to mount, or a connection
 from here, which is how cpu -J comes through. A key with command= is for that
