@@ -51,6 +51,14 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
+// TestPaint has a row that fills the screen keep its last column.
+func TestPaint(t *testing.T) {
+	got := string(paint([]row{{{"full", plain}}, {{"a", bold}}}, 4, false))
+	if want := home + blank + "full\r\n" + blank + "\x1b[1ma\x1b[m"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // twice gives a view of nodes that were looked at twice, a second apart.
 func twice() *view {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
