@@ -73,7 +73,7 @@ const (
 
 // kindOf tells what a word of a SYNOPSIS stands for.
 func kindOf(word string) kind {
-	switch word {
+	switch strings.TrimSuffix(word, ",...") {
 	case "dir", "directory":
 		return dirs
 	case "srvname", "server", "dialstring", "addr":

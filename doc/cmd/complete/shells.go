@@ -13,6 +13,10 @@ func bashWords(all []words) string {
 		commands = append(commands, w.name)
 	}
 	fmt.Fprintf(&b, `# Completion of nine for bash: nine complete bash.
+_nine_posted() {
+	local d=${DISPLAY:-:0}
+	command ls "${NAMESPACE:-/tmp/ns.$(id -un).${d%%.0}}" 2>/dev/null
+}
 _nine() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} flags= words= kind=files
 	local names=%s
@@ -45,11 +49,11 @@ _nine() {
 	fi
 	compopt -o filenames 2>/dev/null
 	case $kind in
-	dirs) COMPREPLY=($(compgen -d -- "$cur")) ;;
+	dirs) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
 	names) COMPREPLY=($(compgen -W "$names" -- "$cur")) ;;
-	programs) COMPREPLY=($(compgen -c -- "$cur") $(compgen -f -- "$cur")) ;;
-	servers) COMPREPLY=($(compgen -W "$(ls "${NAMESPACE:-/srv}" 2>/dev/null)" -- "$cur") $(compgen -f -- "$cur")) ;;
-	files) COMPREPLY=($(compgen -f -- "$cur")) ;;
+	programs) mapfile -t COMPREPLY < <(compgen -c -- "$cur"; compgen -f -- "$cur") ;;
+	servers) mapfile -t COMPREPLY < <(compgen -W "$(_nine_posted)" -- "$cur"; compgen -f -- "$cur") ;;
+	files) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	esac
 }
 complete -F _nine nine
@@ -71,7 +75,13 @@ func fishWords(all []words) string {
 	var b strings.Builder
 	b.WriteString(`# Completion of nine for fish: nine complete fish.
 function __nine_posted
-	set -q NAMESPACE; and command ls $NAMESPACE 2>/dev/null; or command ls /srv 2>/dev/null
+	set -l dir $NAMESPACE
+	if test -z "$dir"
+		set -l display $DISPLAY
+		test -n "$display"; or set display :0
+		set dir /tmp/ns.(id -un).(string replace -r '\.0$' '' -- $display)
+	end
+	command ls $dir 2>/dev/null
 end
 function __nine_is
 	set -l words (commandline -opc)
@@ -118,7 +128,8 @@ func zshWords(all []words) string {
 # Completion of nine for zsh: nine complete zsh.
 _nine_posted() {
 	local -a posted
-	posted=(${NAMESPACE:-/srv}/*(N:t))
+	local d=${DISPLAY:-:0}
+	posted=(${NAMESPACE:-/tmp/ns.$(id -un).${d%.0}}/*(N:t))
 	compadd -a posted
 	_files
 }

@@ -26,7 +26,8 @@ of the node that is chosen the servers and as many processes as there is room fo
 	space      stop, and go on
 	q          end; ^C too
 
-Elsewhere, and with -n, it prints that as lines.
+Elsewhere, on a terminal that is called dumb, and with -n, it prints that as lines. Where
+$NO_COLOR is set, the screen has no colours.
 
 	-n count  print so many times, and end
 	-t time   between two looks; default 2s

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -43,7 +44,8 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	v := &view{nodes: all, by: 'c', every: *every}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	if *times == 0 && term.IsTerminal(int(std[0].Fd())) && term.IsTerminal(int(std[1].Fd())) {
+	dumb := strings.HasPrefix(os.Getenv("TERM"), "dumb") // it can't be told where to write
+	if *times == 0 && !dumb && term.IsTerminal(int(std[0].Fd())) && term.IsTerminal(int(std[1].Fd())) {
 		return v.watch(ctx, std[0], std[1])
 	}
 	return v.print(ctx, std[1], *times)

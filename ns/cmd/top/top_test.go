@@ -1,6 +1,8 @@
 package top
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -49,6 +51,14 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
+// TestPaint has a row that fills the screen keep its last column.
+func TestPaint(t *testing.T) {
+	got := string(paint([]row{{{"full", plain}}, {{"a", bold}}}, 4, false))
+	if want := home + blank + "full\r\n" + blank + "\x1b[1ma\x1b[m"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // twice gives a view of nodes that were looked at twice, a second apart.
 func twice() *view {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -81,17 +91,17 @@ func TestView(t *testing.T) {
 			t.Errorf("%s\nwant\n%s", got.String(), want)
 		}
 	}
-	check(v.rows(84, 16, now), `
- ninespace  3 nodes, every 1s                                              03:04:06
+	check(v.rows(80, 16, now), `
+ ninespace  3 nodes, every 1s                                          03:04:06
 
- node                        cpu  mem           procs    9p/s  err/s    in/s   out/s
-▌ here                    ▅  50%  1.0G of 4.0G      2    1000    2.0    4.0K    1.0M
-  n1                      ▅  50%  1.0G of 4.0G      2    1000    2.0    4.0K    1.0M
+ node                    cpu  mem           procs    9p/s  err/s    in/s   out/s
+▌ here                ▅  50%  1.0G of 4.0G      2    1000    2.0    4.0K    1.0M
+  n1                  ▅  50%  1.0G of 4.0G      2    1000    2.0    4.0K    1.0M
   far      …  no answer for 5s
 
- servers                        conns     fids   busy    9p/s  err/s    in/s   out/s
-  new                     ▁         0        0      0       0      0       0       0
-  proc                    █         1        3      0    1000    2.0    4.0K    1.0M
+ servers                    conns     fids   busy    9p/s  err/s    in/s   out/s
+  new                 ▁         0        0      0       0      0       0       0
+  proc                █         1        3      0    1000    2.0    4.0K    1.0M
 
  processes      pid  user        state         cpu     mem  program
                  20  glenda      Ready         25%    2.0M  sh -c work
@@ -99,6 +109,22 @@ func TestView(t *testing.T) {
 
  ↑↓ node  c m p n order  space stop  q end
 `)
+	for _, r := range v.rows(80, 24, now) {
+		if r.width() > 80 {
+			t.Errorf("%d columns: %s", r.width(), r)
+		}
+	}
+	many := twice()
+	for i := range 60 {
+		many.nodes = append(many.nodes, &node{name: fmt.Sprint("m", i)})
+	}
+	for many.chosen = range many.nodes { // what is chosen is seen, and what it does
+		rows := many.rows(80, 24, now)
+		seen := slices.ContainsFunc(rows, func(r row) bool { return strings.HasPrefix(r.String(), "▌") })
+		if busy := slices.ContainsFunc(rows, func(r row) bool { return strings.Contains(r.String(), "sh -c work") }); !seen || many.chosen < 2 && !busy {
+			t.Errorf("node %d of %d: %v", many.chosen, len(many.nodes), rows)
+		}
+	}
 	for _, k := range []string{"j", "\x1b[B", "p", " "} {
 		v.key(k)
 	}

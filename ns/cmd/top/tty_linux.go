@@ -5,7 +5,6 @@ import (
 	"context"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
@@ -18,7 +17,6 @@ const (
 	begin = "\x1b[?1049h\x1b[?25l\x1b[?7l" // the other screen, no cursor, long lines cut
 	end   = "\x1b[?7h\x1b[?25h\x1b[?1049l"
 	home  = "\x1b[H"
-	clear = "\x1b[J" // what is below
 	blank = "\x1b[K" // the rest of the line
 )
 
@@ -147,16 +145,21 @@ func (v *view) draw(out *os.File) error {
 	if err != nil {
 		return err
 	}
-	colour := os.Getenv("NO_COLOR") == "" && !strings.HasPrefix(os.Getenv("TERM"), "dumb")
+	colour := os.Getenv("NO_COLOR") == ""
+	_, err = out.Write(paint(v.rows(width, height, time.Now()), width, colour))
+	return err
+}
+
+// paint writes a screen that is so wide. A line is blanked before it is written: behind
+// one that fills the screen that would take its last column away.
+func paint(rows []row, width int, colour bool) []byte {
 	var b bytes.Buffer
 	b.WriteString(home)
-	for i, r := range v.rows(width, height, time.Now()) {
+	for i, r := range rows {
 		if i > 0 {
 			b.WriteString("\r\n")
 		}
-		b.WriteString(r.styled(width, colour) + blank)
+		b.WriteString(blank + r.styled(width, colour))
 	}
-	b.WriteString(clear)
-	_, err = out.Write(b.Bytes())
-	return err
+	return b.Bytes()
 }

@@ -36,10 +36,10 @@ const (
 // A row is a line of the screen.
 type row []span
 
-// Widths of columns. Both tables have the rates in the same places.
+// Widths of columns. Both tables have the rates in the same places, and are 80 wide.
 const (
 	wName  = 10
-	wGraph = 16
+	wGraph = 12
 	wRate  = 8
 )
 
@@ -47,7 +47,9 @@ const (
 func (v *view) rows(width, height int, now time.Time) []row {
 	var all []row
 	all = append(all, v.title(width, now), nil, v.nodeHead())
-	for i, n := range v.nodes {
+	from, to := v.shown(height)
+	for i := from; i < to; i++ {
+		n := v.nodes[i]
 		n.mu.Lock()
 		all = append(all, v.nodeRow(n, i == v.chosen, now))
 		n.mu.Unlock()
@@ -86,6 +88,14 @@ func (v *view) rows(width, height int, now time.Time) []row {
 		return nil
 	}
 	return append(all[:height-1], foot)
+}
+
+// shown tells which of the nodes there is room for on a screen so high, of which they get a
+// third: those around the one that is chosen.
+func (v *view) shown(height int) (from, to int) {
+	most := max(1, height/3)
+	from = max(0, min(v.chosen-most/2, len(v.nodes)-most))
+	return from, min(len(v.nodes), from+most)
 }
 
 func (v *view) title(width int, now time.Time) row {
