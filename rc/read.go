@@ -5,30 +5,20 @@ import (
 	"runtime"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
 
-// readLines is Plan 9's read(1): it copies a line of the standard input, or of files, and
-// takes no more than that. As a program it could not be had from Linux.
+// readLines is Plan 9's read(1): it copies a line of the standard input, or of files, or so
+// many lines, bytes or runes, and takes no more than that. As a program it could not be had
+// from Linux.
 func readLines(sh *shell, args []string) error {
-	n, words := 1, args[1:]
-	for ; len(words) > 0 && len(words[0]) > 1 && words[0][0] == '-'; words = words[1:] {
-		var err error
-		switch {
-		case words[0] == "-m":
-			n = -1
-		case words[0] == "-n" && len(words) > 1:
-			n, err = strconv.Atoi(words[1])
-			words = words[1:]
-		default:
-			err = strconv.ErrSyntax
-		}
-		if err != nil {
-			sh.sayAt("usage: read [-m] [-n lines] [file ...]")
-			sh.setStatus("usage")
-			return nil
-		}
+	unit, n, words, ok := readFlags(args[1:])
+	if !ok {
+		sh.sayAt("usage: read [-m | -n lines | -c bytes | -r runes] [file ...]")
+		sh.setStatus("usage")
+		return nil
 	}
 	in := []*file{sh.fds.at(0)}
 	if len(words) > 0 {
@@ -47,28 +37,101 @@ func readLines(sh *shell, args []string) error {
 	}
 	sh.status = statusOK
 	for _, f := range in {
-		for i := 0; i != n; i++ {
-			line, err := sh.readLine(f)
-			if err == nil && len(line) > 0 {
-				err = sh.write(1, line)
-			}
-			switch {
-			case err == unix.EINTR:
-				sh.setStatus("interrupt")
-				return nil
-			case err != nil:
-				sh.sayAt("read: " + because(err))
-				sh.setStatus("read error")
-				return nil
-			case len(line) == 0 && n > 0:
-				sh.setStatus("eof")
-			}
-			if len(line) == 0 {
-				break
-			}
+		eof, err := false, error(nil)
+		if unit == 'n' {
+			eof, err = sh.copyLines(f, n)
+		} else {
+			eof, err = sh.copyChars(f, n, unit == 'r')
+		}
+		switch {
+		case err == unix.EINTR:
+			sh.setStatus("interrupt")
+			return nil
+		case err != nil:
+			sh.sayAt("read: " + because(err))
+			sh.setStatus("read error")
+			return nil
+		case eof:
+			sh.setStatus("eof")
 		}
 	}
 	return nil
+}
+
+// readFlags gives how many of a unit the flags of read ask for, n lines, c bytes or r runes, -1
+// for all, and the words behind them.
+func readFlags(words []string) (unit byte, n int, files []string, ok bool) {
+	unit, n = 'n', 1
+	for ; len(words) > 0 && len(words[0]) > 1 && words[0][0] == '-'; words = words[1:] {
+		number := words[0][2:]
+		switch c := words[0][1]; {
+		case words[0] == "-m":
+			n = -1
+			continue
+		case c != 'n' && c != 'c' && c != 'r':
+			return unit, n, words, false
+		case number == "" && len(words) > 1:
+			words = words[1:]
+			number = words[0]
+			fallthrough
+		default:
+			unit = c
+		}
+		var err error
+		if n, err = strconv.Atoi(number); err != nil || n < 0 {
+			return unit, n, words, false
+		}
+	}
+	return unit, n, words, true
+}
+
+// copyLines writes n lines of a file, or all for -1. eof tells that there were fewer.
+func (sh *shell) copyLines(f *file, n int) (eof bool, err error) {
+	for i := 0; i != n; i++ {
+		line, err := sh.readLine(f)
+		if err == nil && len(line) > 0 {
+			err = sh.write(1, line)
+		}
+		if err != nil || len(line) == 0 {
+			return n > 0, err
+		}
+	}
+	return false, nil
+}
+
+// copyChars writes n bytes of a file, or runes. eof tells that there were none.
+func (sh *shell) copyChars(f *file, n int, runes bool) (eof bool, err error) {
+	if f == nil {
+		return false, unix.EBADF
+	}
+	fd, err := f.number()
+	if err != nil {
+		return false, err
+	}
+	var begun []byte // a rune
+	for left := n; left > 0; {
+		size := min(left, 8<<10)
+		if len(begun) > 0 {
+			size = 1
+		}
+		buf := make([]byte, size)
+		k, err := sh.patiently(fd, buf)
+		if err == nil && k > 0 {
+			err = sh.write(1, buf[:k])
+		}
+		if err != nil || k <= 0 {
+			return left == n && len(begun) == 0, err
+		}
+		if !runes {
+			left -= k
+			continue
+		}
+		for begun = append(begun, buf[:k]...); utf8.FullRune(begun); left-- {
+			_, width := utf8.DecodeRune(begun)
+			begun = begun[width:]
+		}
+	}
+	return false, nil
 }
 
 // readLine reads a line with its newline, if it has one, and nothing behind it.

@@ -53,8 +53,9 @@ The builtins are
 	exit [status]		ends the shell
 	finit			takes what others have written to /env: see below
 	flag f [+-]		tests, sets or clears a flag
-	read [-m] [-n lines] [file ...]	copies a line, or all or so many, and takes no more than
-		that from the input; its status is eof at the end: while(x=`{read}) echo $x
+	read [-m] [-n lines] [-c bytes] [-r runes] [file ...]	copies a line, or all or so many, and
+		takes no more than that from the input; its status is eof at the end:
+		while(x=`{read}) echo $x
 	rfork [nNeEsfFm]	makes the shell's own: n a copy of the name space, N a clean one, m
 		mounts no more, e a copy of /env, E an empty environment, s a process group, F no
 		descriptors but 0, 1 and 2; f is so anyway. Without letters: ens.

@@ -241,33 +241,6 @@ func TestInterruptFull(t *testing.T) {
 	x.done <- nil
 }
 
-// TestInterruptHangs ends commands whose files are of a server that never answers.
-func TestInterruptHangs(t *testing.T) {
-	t.Parallel()
-	w := newHanging(t)
-	for _, command := range []string{
-		"cd hang/a", "echo hang/*", "cat <hang/b", "hang/c", ". hang/d", "whatis ./hang/e", "cat <hang/b/c",
-		"path=(hang /bin) ls", "cdpath=(hang .) cd g", "rm hang/*; echo nev''er", "@{cd hang/h}", "echo a | @{cd hang/i}", "{cd hang/j} | cat", "fn prompt {fn prompt; cd hang/k}",
-	} {
-		w.line("echo ready", "ready")
-		w.keys("-l", "echo be''gun; "+command)
-		w.keys("Enter")
-		if !srvtest.Until(func() bool {
-			_, after, begun := strings.Cut(w.shown(), "\nbegun")
-			if begun {
-				w.keys("C-c")
-			}
-			return strings.Contains(after, "%")
-		}) {
-			t.Fatalf("%s: no prompt", command)
-		}
-		if strings.Contains(w.shown(), "never\n") {
-			t.Errorf("%s went on", command)
-		}
-	}
-	w.line("echo back", "back")
-}
-
 // TestReadInterrupted: what reads after an interrupt that was caught waits as before it.
 func TestReadInterrupted(t *testing.T) {
 	cmd := exec.Command(shell(t), "-c", "fn sigint { caught=yes }; kill -2 $pid; while(~ $#caught 0) sleep 0.01; x=`{read}; echo got $x; {y=`{read}; echo $y} | cat; read")

@@ -86,3 +86,26 @@ func TestFull(t *testing.T) {
 		}
 	}
 }
+
+// TestRead: read takes as much as it is asked to and leaves the rest, and tells the end.
+func TestRead(t *testing.T) {
+	const text = "ab\nцвет\xe2\x82"
+	for _, c := range []struct{ script, want string }{
+		{"read; cat", text},
+		{"read -c 4; echo; cat", text[:4] + "\n" + text[4:]},
+		{"read -c2; read -r3; echo; cat", "ab\nцв\n" + text[7:]},
+		{"read -n 2; echo $status", text + "\n"},
+		{"read -n3; echo $status", text + "eof\n"},
+		{"read -m; echo $status", text + "\n"},
+		{"read -c 100; echo $status; read -c 1; echo $status; read -r 1; echo $status; read; echo $status", text + "\neof\neof\neof\n"},
+		{"read -r 100; echo $status", text + "\n"},
+		{"read -c 0; echo $status; read -q; echo $status", "\nrc:1: usage: read [-m | -n lines | -c bytes | -r runes] [file ...]\nusage\n"},
+		{"read -n", "rc:1: usage: read [-m | -n lines | -c bytes | -r runes] [file ...]\n"},
+	} {
+		cmd := exec.Command(shell(t), "-c", c.script)
+		cmd.Stdin = strings.NewReader(text)
+		if out, _ := cmd.CombinedOutput(); string(out) != c.want {
+			t.Errorf("%s: got %q, want %q", c.script, out, c.want)
+		}
+	}
+}

@@ -5,12 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"syscall"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"ninespace/srv/srvtest"
 )
@@ -282,64 +278,6 @@ func TestComplete(t *testing.T) {
 	if !srvtest.Until(func() bool { return strings.HasSuffix(strings.Join(strings.Fields(w.shown()), " "), want) }) {
 		t.Errorf("no %s", want)
 	}
-}
-
-// TestCompleteHangs: a server that does not answer does not hold up a person.
-func TestCompleteHangs(t *testing.T) {
-	t.Parallel()
-	w := newHanging(t)
-	w.line("path=($path $home/hang $home/hang/bin)", "")
-	for _, typed := range []string{"cat hang/", "hang/", "cat han", "cat hang/a/b", "cat <hang/x", "cd hang/a", "nosuchcommand"} {
-		w.keys("C-u", "C-l", typed, "Tab")
-		w.keys("#") // behind what the tab did
-		if !srvtest.Until(func() bool {
-			_, last, _ := strings.Cut(w.shown(), "% ")
-			return strings.Contains(last, "#")
-		}) {
-			t.Fatal("no answer")
-		}
-	}
-	w.keys("C-u", "C-l", "whati", "Tab")
-	w.until("% whatis")
-	w.keys("C-u", "C-l", "exit 3", "Enter")
-	w.until("ended 3")
-}
-
-// newHanging is newWindow for an rc in whose directory hang is a server that never answers.
-func newHanging(t *testing.T) *window {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("only root can mount it")
-	}
-	if _, err := os.Stat("/dev/fuse"); err != nil {
-		t.Skip(err)
-	}
-	rc := shell(t)
-	name := filepath.Join(filepath.Dir(rc), "hanging")
-	if err := os.Symlink("rc", name); err != nil {
-		t.Fatal(err)
-	}
-	return newWindow(t, name, rc)
-}
-
-// hanging runs its argument, an rc, in a mount namespace where the file system
-// hang never answers.
-func hanging() {
-	runtime.LockOSThread()
-	fail := func(err error) {
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "hanging:", err)
-			os.Exit(2)
-		}
-	}
-	dir := filepath.Join(os.Getenv("HOME"), "hang")
-	fail(os.Mkdir(dir, 0o700))
-	fail(unix.Unshare(unix.CLONE_NEWNS))
-	fail(unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
-	fuse, err := unix.Open("/dev/fuse", unix.O_RDWR, 0)
-	fail(err)
-	fail(unix.Mount("hang", dir, "fuse", 0, fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0", fuse)))
-	fail(syscall.Exec(os.Args[1], os.Args[1:], os.Environ()))
 }
 
 // TestPaste: what is pasted is one text, to be run by return.
