@@ -2,6 +2,7 @@ package ns
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,6 +24,7 @@ type reqCtx struct {
 	over bool          // it is answered
 	done chan struct{} // nil: nobody waits for it
 	end  chan struct{} // nil: watch does not run
+	then []*func()     // what is to be called when it ends
 	err  error
 }
 
@@ -58,6 +60,27 @@ func (c *reqCtx) Done() <-chan struct{} {
 		}
 	}
 	return c.done
+}
+
+// AfterFunc is what context.AfterFunc needs a goroutine for.
+func (c *reqCtx) AfterFunc(f func()) (stop func() bool) {
+	c.Done()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		go f()
+		return func() bool { return false }
+	}
+	c.then = append(c.then, &f)
+	return func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		i := slices.Index(c.then, &f)
+		if i >= 0 {
+			c.then = slices.Delete(c.then, i, i+1)
+		}
+		return i >= 0
+	}
 }
 
 func (c *reqCtx) Err() error {
@@ -98,6 +121,10 @@ func (c *reqCtx) watch() {
 	}
 	c.mu.Lock()
 	c.err = context.Canceled
+	for _, f := range c.then {
+		go (*f)()
+	}
+	c.then = nil
 	c.mu.Unlock()
 	close(c.done)
 	t := time.NewTicker(flushPatience)

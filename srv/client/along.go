@@ -64,8 +64,7 @@ func (f *Fid) WalkStatIn(ctx context.Context, dir []string, name string) (d, g *
 	g = d.next()
 	down, in, stat := f.walkCall(d, dir), d.walkCall(g, []string{name}), newCall(statType(c.dotl))
 	stat.Fid, stat.Mask = g.num, p9.GetattrAll
-	c.send(ctx, down, in, stat)
-	c.wait(ctx, down, in, stat)
+	c.ask(ctx, down, in, stat)
 	defer func() {
 		for _, k := range []*call{down, in, stat} {
 			k.release()
@@ -138,8 +137,7 @@ func (f *Fid) both(ctx context.Context, k *call) (Behind, error) {
 	}
 	stat := f.behind()
 	defer stat.release()
-	f.c.send(ctx, k, stat)
-	f.c.wait(ctx, k, stat)
+	f.c.ask(ctx, k, stat)
 	return f.told(stat), k.err
 }
 

@@ -25,8 +25,7 @@ func (f *Fid) Ask(ctx context.Context, req, p []byte) (int, error) {
 	wk, rk := f.writeCall(req, 0), f.readCall(p9.Tread, p[:min(len(p), int(f.Iounit()))], 0)
 	defer wk.release()
 	defer rk.release()
-	f.c.send(ctx, wk, rk)
-	f.c.wait(ctx, wk, rk)
+	f.c.ask(ctx, wk, rk)
 	switch n, err := wk.written(); {
 	case err != nil:
 		return 0, err

@@ -33,7 +33,8 @@ type Options struct {
 type Conn struct {
 	rwc   io.ReadWriteCloser
 	raw   syscall.RawConn // rwc's, where that is a socket
-	br    *bufio.Reader   // the reading goroutine's
+	br    *bufio.Reader   // of who reads
+	reply reply           // and what is read
 	msize uint32
 	dotl  bool
 	trace func(string)
@@ -42,6 +43,7 @@ type Conn struct {
 	ordered bool // the server keeps the order of requests: see pipe
 
 	mu        sync.Mutex
+	turn      turn
 	slots     []slot   // by tag
 	free      []uint16 // tags
 	busy      int      // tags in use
@@ -114,6 +116,10 @@ func New(ctx context.Context, rwc io.ReadWriteCloser, o *Options) (*Conn, error)
 			err = ctx.Err()
 		}
 		return nil, fmt.Errorf("version: %w", err)
+	}
+	c.turn.taken, c.turn.rouse = true, make(chan struct{}, 1)
+	if d, ok := rwc.(interface{ SetReadDeadline(time.Time) error }); ok && c.raw != nil {
+		c.turn.until = d.SetReadDeadline
 	}
 	go c.readReplies()
 	return c, nil

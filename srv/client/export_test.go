@@ -28,3 +28,10 @@ func Stuck(c *Conn) bool {
 	defer c.mu.Unlock()
 	return c.writing
 }
+
+// Resting tells whether nobody reads the connection.
+func Resting(c *Conn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.turn.taken
+}

@@ -65,7 +65,10 @@ func (c *Conn) freeTag(t uint16) {
 // send queues the calls' requests, one behind the other, and sees to it that they
 // are written. Each outcome is to be waited for: a request that cannot be sent
 // has one at once.
-func (c *Conn) send(ctx context.Context, ks ...*call) {
+func (c *Conn) send(ctx context.Context, ks ...*call) { c.begin(ctx, false, ks) }
+
+// begin is send by a caller who may read the replies, and reports whether he is to.
+func (c *Conn) begin(ctx context.Context, reads bool, ks []*call) (mine bool) {
 	c.mu.Lock()
 	c.endLate()
 	for _, k := range ks {
@@ -78,7 +81,9 @@ func (c *Conn) send(ctx context.Context, ks ...*call) {
 			k.deliver(err)
 		}
 	}
+	mine = c.take(reads, ks)
 	c.write(ctx.Done() == nil)
+	return mine
 }
 
 // queue gives the call a tag and its request a place in what is to be written.
@@ -113,8 +118,7 @@ func (c *Conn) do(ctx context.Context, k *call) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	c.send(ctx, k)
-	c.wait(ctx, k)
+	c.ask(ctx, k)
 	return k.err
 }
 

@@ -61,6 +61,7 @@ func tooLong(k *call, size int) error {
 // ctx. Where it cannot be known whether the server takes it, wait says whether the
 // caller may have to wait for that.
 func (c *Conn) write(wait bool) {
+	c.take(false, nil)
 	if c.writing || len(c.out) == 0 || c.err != nil {
 		c.mu.Unlock()
 		return

@@ -95,8 +95,7 @@ func (p *pipe) send(ctx context.Context, g *Fid, walk *call) {
 		ks = append(ks, p.also)
 	}
 	if p.end == 0 {
-		g.c.send(ctx, ks...)
-		g.c.wait(ctx, ks...)
+		g.c.ask(ctx, ks...)
 		return
 	}
 	end := newCall(p.end)

@@ -1,51 +1,121 @@
 package client
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"ninespace/srv/p9"
 )
 
-// readReplies is the reading goroutine.
-func (c *Conn) readReplies() {
-	for {
-		if err := c.readReply(); err != nil {
-			c.die(cause(err))
-			return
-		}
-	}
+// A reply is one that is read. Who reads may stop anywhere, and somebody else go on.
+type reply struct {
+	begun bool
+	tag   uint16
+	call  *call  // nil: it is an Rflush
+	data  bool   // of a read, whose bytes go to where they are wanted
+	body  []byte // what is still to be filled of the call's
+	skip  int    // bytes to be passed over
+	bad   error  // why they are
 }
 
+// readReply reads one reply, or the rest of it. After os.ErrDeadlineExceeded it can be
+// gone on with.
 func (c *Conn) readReply() error {
+	r := &c.reply
+	if !r.begun {
+		if err := c.beginReply(r); err != nil {
+			return err
+		}
+	}
+	err := c.fill(r)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	k := r.call
+	switch {
+	case err != nil:
+	case k == nil:
+		c.tracef("<-", &p9.Fcall{Type: p9.Rflush, Tag: r.tag})
+	case r.data:
+		k.tookData(c, r.bad)
+	default:
+		err = k.tookFrame(c)
+	}
+	if err != nil && k != nil {
+		c.die(cause(err))
+		k.deliver(c.Err())
+	}
+	*r = reply{}
+	return err
+}
+
+// dataHead is what of a read's reply comes before the data.
+const dataHead = p9.HdrSz + 4
+
+// beginReply takes a reply's head, and with it the call from its tag.
+func (c *Conn) beginReply(r *reply) error {
 	h, err := c.br.Peek(p9.HdrSz)
 	if err != nil {
-		if len(h) > 0 {
+		if len(h) > 0 && err == io.EOF {
 			err = io.ErrUnexpectedEOF
 		}
 		return err
 	}
-	size, typ, tag := le.Uint32(h), p9.Type(h[4]), le.Uint16(h[5:])
+	size, typ, tag, n := le.Uint32(h), p9.Type(h[4]), le.Uint16(h[5:]), 0
 	if size < p9.HdrSz || size > c.msize {
 		return fmt.Errorf("message of %d bytes, msize %d", size, c.msize)
+	}
+	data := typ == p9.Rread || typ == p9.Rreaddir
+	if data {
+		if size < dataHead {
+			return fmt.Errorf("%s: %w", typ, p9.ErrShort)
+		}
+		if h, err = c.br.Peek(dataHead); err != nil {
+			if err == io.EOF {
+				err = io.ErrUnexpectedEOF
+			}
+			return err
+		}
+		if n = int(le.Uint32(h[p9.HdrSz:])); n != int(size)-dataHead {
+			return fmt.Errorf("%s of %d bytes has a count of %d", typ, size, n)
+		}
 	}
 	k, err := c.claim(tag, typ)
 	if err != nil {
 		return err
 	}
-	if k == nil { // Rflush
-		c.tracef("<-", &p9.Fcall{Type: typ, Tag: tag})
-		_, err = c.br.Discard(int(size))
-		return err
+	*r = reply{begun: true, tag: tag, call: k, data: data}
+	switch {
+	case k == nil:
+		r.skip = int(size)
+	case data && n > len(k.p):
+		r.skip = int(size)
+		r.bad = fmt.Errorf("%w: %s of %d bytes, %d asked for", p9.ErrBotch, typ, n, len(k.p))
+	case data:
+		c.br.Discard(dataHead)
+		k.n, r.body = n, k.p[:n]
+	default:
+		if cap(k.frame) < int(size) {
+			k.frame = make([]byte, size, max(size, 256))
+		}
+		k.frame = k.frame[:size]
+		r.body = k.frame
 	}
-	if typ == p9.Rread || typ == p9.Rreaddir {
-		err = k.readData(c, size)
-	} else {
-		err = k.readFrame(c, size)
+	return nil
+}
+
+// fill reads what is still to come of a reply.
+func (c *Conn) fill(r *reply) error {
+	n, err := io.ReadFull(c.br, r.body)
+	r.body = r.body[n:]
+	if err == nil {
+		n, err = c.br.Discard(r.skip)
+		r.skip -= n
 	}
-	if err != nil {
-		c.die(cause(err))
-		k.deliver(c.Err())
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
 	}
 	return err
 }
@@ -90,48 +160,16 @@ func (c *Conn) claim(tag uint16, typ p9.Type) (*call, error) {
 	return k, nil
 }
 
-// readData reads the reply of a read, its data straight to where it is wanted.
-func (k *call) readData(c *Conn, size uint32) error {
-	const head = p9.HdrSz + 4
-	if size < head {
-		return fmt.Errorf("%s: %w", k.want, p9.ErrShort)
+// tookData ends a read, whose data is there unless it is bad.
+func (k *call) tookData(c *Conn, bad error) {
+	if bad == nil && c.trace != nil {
+		c.tracef("<-", &p9.Fcall{Type: k.want, Tag: k.Tag, Data: k.p[:k.n]})
 	}
-	h, err := c.br.Peek(head)
-	if err != nil {
-		return io.ErrUnexpectedEOF
-	}
-	n := le.Uint32(h[p9.HdrSz:])
-	if n != size-head {
-		return fmt.Errorf("%s of %d bytes has a count of %d", k.want, size, n)
-	}
-	c.br.Discard(head)
-	if int(n) > len(k.p) {
-		if _, err := c.br.Discard(int(n)); err != nil {
-			return err
-		}
-		k.deliver(fmt.Errorf("%w: %s of %d bytes, %d asked for", p9.ErrBotch, k.want, n, len(k.p)))
-		return nil
-	}
-	if _, err := io.ReadFull(c.br, k.p[:n]); err != nil {
-		return err
-	}
-	k.n = int(n)
-	if c.trace != nil {
-		c.tracef("<-", &p9.Fcall{Type: k.want, Tag: k.Tag, Data: k.p[:n]})
-	}
-	k.deliver(nil)
-	return nil
+	k.deliver(bad)
 }
 
-// readFrame reads any other reply.
-func (k *call) readFrame(c *Conn, size uint32) error {
-	if cap(k.frame) < int(size) {
-		k.frame = make([]byte, size, max(size, 256))
-	}
-	k.frame = k.frame[:size]
-	if _, err := io.ReadFull(c.br, k.frame); err != nil {
-		return err
-	}
+// tookFrame ends a call whose reply is in its frame.
+func (k *call) tookFrame(c *Conn) error {
 	if err := k.Decode(k.frame, c.dotl); err != nil {
 		return err
 	}

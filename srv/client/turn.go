@@ -1,0 +1,154 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+)
+
+// Who reads replies. Where one request follows the other, who made it reads its reply:
+// no other goroutine is woken for that, and no thread. It reads for others too until its
+// own is there, and then, if others are still to come, leaves that to the reading
+// goroutine, which goes on until none is. That one reads an idle connection as well, so as
+// to hear of its end; but only after a lull, or it would have to be stopped for each
+// request.
+//
+// As long as a request is under way somebody reads. A caller whose ctx ends may wait
+// for a flush, or for a server that is dead, as all do, so it stops reading, wherever in a
+// reply that is, by a deadline.
+
+// lull is for how long nobody reads a connection on which nothing is asked.
+const lull = 10 * time.Millisecond
+
+// A turn says whose it is to read.
+type turn struct {
+	taken bool // somebody reads; under Conn.mu
+	rouse chan struct{}
+	until func(time.Time) error // sets a deadline for reading; nil: none can be set
+}
+
+// ask sends the calls' requests and waits for all outcomes, as send and wait do.
+func (c *Conn) ask(ctx context.Context, ks ...*call) {
+	if !c.begin(ctx, true, ks) || c.readFor(ctx, ks) {
+		c.wait(ctx, ks...)
+	}
+}
+
+// take has who sends the calls read the replies, if it can, or else somebody do. c.mu is
+// held.
+func (c *Conn) take(caller bool, ks []*call) (mine bool) {
+	if c.turn.taken || c.busy == 0 || c.err != nil {
+		return false
+	}
+	c.turn.taken = true
+	mine = caller && c.turn.until != nil
+	for _, k := range ks {
+		mine = mine && k.pend.Load() < 2 // or who writes has the last word
+	}
+	if !mine {
+		c.turn.rouse <- struct{}{}
+	}
+	return mine
+}
+
+// readFor reads until the calls' outcomes are there, or ctx ends: then it reports true.
+func (c *Conn) readFor(ctx context.Context, ks []*call) (ended bool) {
+	stop := c.interrupts(ctx)
+	var err error
+	for i := 0; i < len(ks) && err == nil; {
+		if len(ks[i].done) > 0 {
+			i++
+		} else {
+			err = c.readReply()
+		}
+	}
+	stop()
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		c.die(cause(err))
+	}
+	c.mu.Lock()
+	if c.turn.taken = c.busy > 0; c.turn.taken {
+		c.turn.rouse <- struct{}{}
+	}
+	c.mu.Unlock()
+	if err != nil {
+		return true
+	}
+	for _, k := range ks {
+		<-k.done
+	}
+	return false
+}
+
+// interrupts stops the reading when ctx ends, until stop is called.
+func (c *Conn) interrupts(ctx context.Context) (stop func()) {
+	if ctx.Done() == nil {
+		return func() {}
+	}
+	done := make(chan struct{})
+	kick := func() {
+		defer close(done)
+		c.turn.until(time.Unix(1, 0))
+	}
+	var undo func() bool
+	if a, ok := ctx.(interface{ AfterFunc(func()) func() bool }); ok {
+		undo = a.AfterFunc(kick)
+	} else {
+		undo = context.AfterFunc(ctx, kick)
+	}
+	return func() {
+		if !undo() {
+			<-done
+			c.turn.until(time.Time{})
+		}
+	}
+}
+
+// readReplies is the reading goroutine.
+func (c *Conn) readReplies() {
+	for {
+		if err := c.readReply(); err != nil {
+			c.die(cause(err))
+			return
+		}
+		c.mu.Lock()
+		rest := c.busy == 0 && c.turn.until != nil
+		if rest {
+			c.turn.taken = false
+		}
+		c.mu.Unlock()
+		if rest && !c.rest() {
+			return
+		}
+	}
+}
+
+// rest waits until somebody has the reading goroutine read, or there was a lull, and
+// reports false where the connection has ended.
+func (c *Conn) rest() bool {
+	t := time.NewTicker(lull)
+	defer t.Stop()
+	c.mu.Lock()
+	heard := c.heard
+	c.mu.Unlock()
+	for {
+		select {
+		case <-c.turn.rouse:
+			return true
+		case <-c.done:
+			return false
+		case <-t.C:
+		}
+		c.mu.Lock()
+		quiet := !c.turn.taken && c.heard == heard
+		heard = c.heard
+		if quiet {
+			c.turn.taken = true
+		}
+		c.mu.Unlock()
+		if quiet {
+			return true
+		}
+	}
+}

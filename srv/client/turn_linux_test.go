@@ -1,0 +1,229 @@
+package client_test
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"ninespace/srv/client"
+	"ninespace/srv/p9"
+	"ninespace/srv/srvtest"
+)
+
+// A halting server stops in the middle of a reply, at so many bytes, once its client has
+// taken them: until the Tflush comes or, where the client knows already that the reply has
+// come and sends none, it is told to go on.
+type halting struct {
+	testing.TB
+	c     net.Conn
+	at    atomic.Int32  // -1: nowhere
+	there chan struct{} // it has stopped
+	on    chan struct{} // it is to go on
+}
+
+// An endable is a context that ends when it is told to, after all that is to be called then.
+type endable struct {
+	context.Context
+	mu  sync.Mutex
+	fs  []func()
+	end func()
+}
+
+func newEndable() *endable {
+	e := &endable{}
+	e.Context, e.end = context.WithCancel(ctx)
+	return e
+}
+
+func (e *endable) AfterFunc(f func()) func() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.Err() != nil {
+		f()
+	} else {
+		e.fs = append(e.fs, f)
+	}
+	return func() bool {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		was := len(e.fs) > 0
+		e.fs = nil
+		return was
+	}
+}
+
+func (e *endable) cancel() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, f := range e.fs {
+		f()
+	}
+	e.fs = nil
+	e.end()
+}
+
+func (h *halting) frame(f p9.Fcall) []byte {
+	b, err := f.Append(nil, true)
+	if err != nil {
+		h.Error(err)
+	}
+	return b
+}
+
+func (h *halting) next() (f p9.Fcall, ok bool) {
+	b, err := readFrame(h.c)
+	if err == nil {
+		err = f.Decode(b, true)
+	}
+	return f, err == nil
+}
+
+// taken tells whether the client has all that was sent.
+func (h *halting) taken() bool {
+	n := 1
+	raw, err := h.c.(syscall.Conn).SyscallConn()
+	if err != nil {
+		h.Error(err)
+		return true
+	}
+	raw.Control(func(fd uintptr) { n, _ = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) })
+	return n == 0
+}
+
+func (h *halting) serve() {
+	for {
+		f, ok := h.next()
+		if !ok {
+			return
+		}
+		r := p9.Fcall{Type: f.Type + 1, Tag: f.Tag, Msize: f.Msize, Version: p9.Version9P2000L}
+		switch f.Type {
+		case p9.Tread:
+			r.Data = pattern(100)
+		case p9.Tgetattr:
+			r.Attr.Size = 100
+		case p9.Txattrwalk:
+			r.Type, r.Errno = p9.Rlerror, uint32(syscall.ENODATA)
+		}
+		b := h.frame(r)
+		if at := int(h.at.Load()); at >= 0 && r.Type != p9.Rversion && r.Type != p9.Rattach {
+			h.at.Store(-1)
+			h.c.Write(b[:at])
+			if !srvtest.Until(h.taken) {
+				h.Error("the client takes nothing")
+			}
+			h.there <- struct{}{}
+			<-h.on
+			b = b[at:]
+			if known := at >= p9.HdrSz+4 || at >= p9.HdrSz && r.Type != p9.Rread; !known {
+				flush, ok := h.next()
+				if !ok {
+					return
+				}
+				if flush.Type != p9.Tflush {
+					h.Error("no Tflush: ", flush.Text(true))
+				}
+				b = append(b, h.frame(p9.Fcall{Type: p9.Rflush, Tag: flush.Tag})...)
+			}
+		}
+		h.c.Write(b)
+	}
+}
+
+// attach gives the tree of a server that stops, when nobody reads the connection.
+func (h *halting) attach(t *testing.T) *client.Fid {
+	h.at.Store(-1)
+	a, b := srvtest.Pair(t)
+	h.TB, h.c, h.there = t, b, make(chan struct{}, 1)
+	h.on = make(chan struct{}, 1)
+	ended := make(chan struct{})
+	go func() { defer close(ended); h.serve() }()
+	t.Cleanup(func() { a.Close(); <-ended })
+	conn, err := client.New(ctx, a, &client.Options{Version: p9.Version9P2000L})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	root, err := conn.Attach(ctx, nil, "glenda", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !srvtest.Until(func() bool { // it is read again after a lull
+		_, err := root.Stat(ctx)
+		return err != nil || client.Resting(conn)
+	}) {
+		t.Fatal("nobody rests")
+	}
+	return root
+}
+
+// TestStopped has the ctx of a caller that reads its reply itself end anywhere in that: it
+// is flushed, and what comes of it is the reply, as that is faster.
+func TestStopped(t *testing.T) {
+	calls := map[string]func(ctx context.Context, root *client.Fid) bool{
+		"read": func(ctx context.Context, root *client.Fid) bool {
+			p := make([]byte, 200)
+			n, err := root.Read(ctx, p, 0)
+			return err == nil && bytes.Equal(p[:n], pattern(100))
+		},
+		"stat": func(ctx context.Context, root *client.Fid) bool {
+			st, err := root.Stat(ctx)
+			return err == nil && st.Length == 100
+		},
+		"error": func(ctx context.Context, root *client.Fid) bool {
+			_, err := root.Getxattr(ctx, "user.x")
+			return p9.ErrorOf(err).Errno == syscall.ENODATA
+		},
+	}
+	for name, call := range calls {
+		for at := range 120 {
+			h := &halting{}
+			size := map[string]int{"read": 111, "stat": 160, "error": 11}[name]
+			if at >= size {
+				break
+			}
+			root := h.attach(t)
+			h.at.Store(int32(at))
+			octx := newEndable()
+			done := make(chan bool, 1)
+			go func() { done <- call(octx, root) }()
+			<-h.there
+			octx.cancel()
+			h.on <- struct{}{}
+			if !<-done {
+				t.Errorf("%s, stopped at %d bytes: not the reply", name, at)
+			}
+			if !call(ctx, root) {
+				t.Errorf("%s, stopped at %d bytes: then the next reply is wrong", name, at)
+			}
+		}
+	}
+}
+
+// TestLull has a connection end while nobody reads it, and one while a caller does.
+func TestLull(t *testing.T) {
+	srvtest.CheckGoroutines(t)
+	for _, asked := range []bool{false, true} {
+		h := &halting{}
+		root := h.attach(t)
+		if asked {
+			h.at.Store(3)
+			go func() { <-h.there; h.c.Close(); h.on <- struct{}{} }()
+			if _, err := root.Stat(ctx); err == nil {
+				t.Error("a stat without an answer")
+			}
+		} else {
+			h.c.Close()
+		}
+		<-root.Conn().Done()
+		if err := root.Conn().Err(); err == nil {
+			t.Error("no error")
+		}
+	}
+}
