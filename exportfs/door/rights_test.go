@@ -9,8 +9,29 @@ import (
 	"syscall"
 	"testing"
 
+	"ninespace/factotum/capfs"
+	"ninespace/factotum/sshkey"
 	"ninespace/srv/srvtest"
 )
+
+// TestGuardHungUp: who hangs up before he has used his capability has none any more, so that
+// nobody makes others lose theirs by having many.
+func TestGuardHungUp(t *testing.T) {
+	g := &Guard{caps: capfs.NewBroker(capfs.Config{})}
+	conv := &talk{g: g}
+	r := &sshkey.Reader{B: conv.grant(Want{}, Peer{User: "glenda"})}
+	r.String()
+	r.String()
+	r.String()
+	capability := r.String()
+	if r.End() != nil || capability == "" {
+		t.Fatal(r.Err)
+	}
+	conv.close()
+	if to, err := g.caps.Use(none, capability); err == nil {
+		t.Errorf("%s it is good for", to)
+	}
+}
 
 // TestGuardRights: the listener has no capability and may get none, as root and in a user
 // namespace that has nobody but root, of which the log tells.
