@@ -32,11 +32,15 @@ type talk struct {
 	until    context.Context // how long factotum may take
 	factotum *auth.Factotum
 	rpc      *auth.RPC
-	who      *Conn // who was proved: Want and Peer
+	who      *Conn  // who was proved: Want and Peer
+	granted  string // the capability for that, which ends with the conversation
 	wait     func() error
 }
 
 func (t *talk) close() {
+	if t.granted != "" {
+		t.g.caps.Use(none, t.granted)
+	}
 	if t.factotum != nil {
 		t.factotum.Close()
 	}
@@ -203,9 +207,9 @@ func (t *talk) info() ([]byte, error) {
 
 // grant gives a capability for the session of whom was proved.
 func (t *talk) grant(w Want, p Peer) []byte {
-	t.who = &Conn{Want: w, Peer: p}
+	t.who, t.granted = &Conn{Want: w, Peer: p}, t.g.caps.Grant(none, p.User)
 	var b []byte
-	for _, s := range []string{p.User, p.Key, p.Addr, t.g.caps.Grant(none, p.User)} {
+	for _, s := range []string{p.User, p.Key, p.Addr, t.granted} {
 		b = sshkey.AppendBytes(b, s)
 	}
 	return b
