@@ -20,10 +20,10 @@ func TestGuardHungUp(t *testing.T) {
 	g := &Guard{caps: capfs.NewBroker(capfs.Config{})}
 	conv := &talk{g: g}
 	r := &sshkey.Reader{B: conv.grant(Want{}, Peer{User: "glenda"})}
-	r.String()
-	r.String()
-	r.String()
-	capability := r.String()
+	var capability string
+	for range 4 { // the last field
+		capability = r.String()
+	}
 	if r.End() != nil || capability == "" {
 		t.Fatal(r.Err)
 	}
