@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -22,12 +23,12 @@ import (
 // A place is a server of sessions and the way to it.
 type place struct {
 	*testing.T
-	s    Server
-	l    net.Listener
-	wrap func(net.Conn) net.Conn // what is done to a link, at either end
-	who  atomic.Value
-	got  chan *Conn
-	errs chan error
+	s         Server
+	l         net.Listener
+	wrap      func(net.Conn) net.Conn // what is done to a link, at either end
+	who, what atomic.Value            // whose links come, and what for
+	got       chan *Conn
+	errs      chan error
 }
 
 func newPlace(t *testing.T, cfg Config, wrap func(net.Conn) net.Conn) *place {
@@ -39,6 +40,7 @@ func newPlace(t *testing.T, cfg Config, wrap func(net.Conn) net.Conn) *place {
 	}
 	p := &place{T: t, s: Server{Config: cfg}, l: l, wrap: wrap, got: make(chan *Conn, 100), errs: make(chan error, 1000)}
 	p.who.Store("glenda")
+	p.what.Store("")
 	var wg sync.WaitGroup
 	ctx, cancel := context.WithCancel(context.Background())
 	wg.Go(func() {
@@ -48,7 +50,7 @@ func newPlace(t *testing.T, cfg Config, wrap func(net.Conn) net.Conn) *place {
 				return
 			}
 			wg.Go(func() {
-				c, err := p.s.Accept(ctx, p.wrapped(link), p.who.Load().(string))
+				c, err := p.s.Accept(ctx, p.wrapped(link), p.who.Load().(string), p.what.Load().(string))
 				if err != nil {
 					select {
 					case p.errs <- err:
@@ -487,11 +489,12 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// TestMax: one identity does not have all the memory.
+// TestMax: one identity does not have all the memory, whatever it wants.
 func TestMax(t *testing.T) {
 	p := newPlace(t, Config{}, nil)
 	p.s.Max = 3
-	for range 3 {
+	for i := range 3 {
+		p.what.Store(strconv.Itoa(i))
 		p.session(Config{})
 	}
 	near, err := Dial(t.Context(), p.link, Config{})

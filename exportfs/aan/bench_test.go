@@ -58,7 +58,7 @@ func BenchmarkCopy(b *testing.B) {
 						c = tls.Server(c, server)
 					}
 					if lasting {
-						if c, err = s.Accept(context.Background(), c, ""); err != nil {
+						if c, err = s.Accept(context.Background(), c, "", ""); err != nil {
 							b.Error(err)
 						}
 					}

@@ -24,6 +24,7 @@ type Server struct {
 type session struct {
 	*Conn // nil: it has ended
 	who   string
+	what  string
 }
 
 const (
@@ -31,13 +32,13 @@ const (
 	maxGone    = 16 << 10
 )
 
-// Accept takes a link from a client that who identifies. It gives the session that begins
+// Accept takes a link from a client that who identifies and that wants what. It gives the session that begins
 // with it, or nil if the link is one more of a session that was given before. The error
 // says why the link was refused; then it is closed. Accept reads the client's hello, which
 // takes as long as the client likes up to ten seconds, so call it on a goroutine.
-func (s *Server) Accept(ctx context.Context, link net.Conn, who string) (*Conn, error) {
+func (s *Server) Accept(ctx context.Context, link net.Conn, who, what string) (*Conn, error) {
 	stop := context.AfterFunc(ctx, func() { link.SetDeadline(time.Unix(1, 0)); link.Close() })
-	c, err := s.accept(link, who)
+	c, err := s.accept(link, who, what)
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
@@ -51,7 +52,7 @@ func (s *Server) Accept(ctx context.Context, link net.Conn, who string) (*Conn, 
 	return c, nil
 }
 
-func (s *Server) accept(link net.Conn, who string) (*Conn, error) {
+func (s *Server) accept(link net.Conn, who, what string) (*Conn, error) {
 	link.SetReadDeadline(time.Now().Add(helloLimit))
 	h, err := readHello(link)
 	if err != nil {
@@ -62,7 +63,7 @@ func (s *Server) accept(link net.Conn, who string) (*Conn, error) {
 		return nil, fmt.Errorf("hello: %w", err)
 	}
 	link.SetReadDeadline(time.Time{})
-	c, fresh, err := s.find(id, h.word == begun, who)
+	c, fresh, err := s.find(id, h.word == begun, who, what)
 	if err != nil {
 		refuse(link, err)
 		return nil, err
@@ -106,11 +107,11 @@ func refuse(link net.Conn, why error) {
 }
 
 // find gives the session that a hello names, or a new one if it has not begun.
-func (s *Server) find(id [idSize]byte, begun bool, who string) (c *Conn, fresh bool, err error) {
+func (s *Server) find(id [idSize]byte, begun bool, who, what string) (c *Conn, fresh bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if x := s.sessions[id]; x != nil {
-		if x.who != who || x.Conn == nil {
+		if x.who != who || x.what != what || x.Conn == nil {
 			return nil, false, ErrGone // which says nothing of another's
 		}
 		return x.Conn, false, nil
@@ -131,7 +132,7 @@ func (s *Server) find(id [idSize]byte, begun bool, who string) (c *Conn, fresh b
 	c = newConn(s.Config)
 	c.id = id
 	c.ended = func() { s.left(id) }
-	s.sessions[id] = &session{c, who}
+	s.sessions[id] = &session{c, who, what}
 	s.count[who]++
 	return c, true, nil
 }

@@ -54,7 +54,7 @@ func admitTLS(ctx context.Context, raw net.Conn, conf *tls.Config, carry *aan.Se
 		return nil, err
 	}
 	deadline(raw, 0)
-	s, err := carry.Accept(ctx, c, p.User+" "+p.Key+" "+w.String())
+	s, err := carry.Accept(ctx, c, p.User+" "+p.Key, w.String())
 	if s == nil || err != nil {
 		return nil, err
 	}

@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -17,16 +16,12 @@ import (
 	"ninespace/factotum/auth"
 	"ninespace/factotum/capfs"
 	"ninespace/factotum/sshkey"
-	"ninespace/factotum/users"
 	"ninespace/srv"
 )
 
 // none is whom the listener is as far as capabilities go, Plan 9's name of a user who may
 // nothing.
 const none = "none"
-
-// nobody is the user number of the listener where the machine has no user named so.
-const nobody = 65534
 
 // A Guard is the part of a door that has root's rights: it takes calls and gives them to a
 // process that has none, which speaks with the callers, and starts the sessions of those who
@@ -103,11 +98,15 @@ func (g *Guard) listener(ctx context.Context) (*net.UnixConn, func() error, erro
 		return nil, nil, err
 	}
 	defer f.Close()
+	who := somebodyElse()
+	if who == nil {
+		g.Log("listener", errRootOnly)
+	}
 	start := func(flags uintptr) (*exec.Cmd, io.ReadCloser, error) {
 		// By that name it is found though nobody may look where it is.
 		cmd := &exec.Cmd{Path: "/proc/self/exe", Args: g.Args}
 		// Of the machine's networks it has none: its callers it is given.
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL, Cloneflags: flags, Credential: somebodyElse()}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL, Cloneflags: flags, Credential: who}
 		cmd.Env, cmd.Dir, cmd.ExtraFiles = []string{}, "/", []*os.File{f}
 		said, err := cmd.StderrPipe()
 		switch {
@@ -269,44 +268,6 @@ func (g *Guard) begin(ctx context.Context, c *Conn, stream *os.File) (wait func(
 
 // Guarded tells whether this process is to have a Guard: it runs with root's rights.
 func Guarded() bool { return os.Geteuid() == 0 }
-
-// somebodyElse gives who the listener is to be, nil in a user namespace in which there is
-// nobody but root.
-func somebodyElse() *syscall.Credential {
-	who := []syscall.Credential{{Uid: listenerId, Gid: listenerId}, {Uid: nobody, Gid: nobody}}
-	if u, err := users.Lookup("nobody"); err == nil && u.Uid != 0 {
-		who[1].Uid, who[1].Gid = u.Uid, u.Gid
-	}
-	for _, c := range who {
-		if has("uid_map", c.Uid) && has("gid_map", c.Gid) {
-			c.Groups = []uint32{}
-			return &c
-		}
-	}
-	return nil
-}
-
-// listenerId is a number that no user and no container has: where others run as nobody,
-// those could end the listener, or look into it as it starts. Numbers from 1,879,048,192 to
-// 2,147,352,575 are for nothing else (systemd's "Users, Groups, UIDs and GIDs").
-const listenerId = 0x706e696e
-
-// has tells whether the process's user namespace has an id.
-func has(file string, id uint32) bool {
-	text, err := os.ReadFile("/proc/self/" + file)
-	return err == nil && mapped(string(text), id)
-}
-
-// mapped tells whether a map of user_namespaces(7) has an id.
-func mapped(text string, id uint32) bool {
-	for line := range strings.Lines(text) {
-		var first, outside, n uint64
-		if k, _ := fmt.Sscan(line, &first, &outside, &n); k == 3 && first <= uint64(id) && uint64(id) < first+n {
-			return true
-		}
-	}
-	return false
-}
 
 // Tell makes an error of Guard.Start one of which the caller is told.
 func Tell(err error) error { return told{err} }

@@ -194,20 +194,6 @@ func admitUnix(raw net.Conn, u *user.User) (*Conn, error) {
 	return &Conn{ReadWriteCloser: raw, Want: w, Peer: Peer{User: u.Username, Addr: "unix"}}, nil
 }
 
-// peerUser is whose process is at the other end of a Unix socket.
-func peerUser(c net.Conn) (*user.User, error) {
-	uid, ok := srv.PeerOf(c)
-	if !ok {
-		return nil, errors.New("not a unix socket")
-	}
-	n := strconv.FormatUint(uint64(uid), 10)
-	u, err := user.LookupId(n)
-	if err != nil { // a number without a name is one too
-		u = &user.User{Uid: n, Username: n}
-	}
-	return u, nil
-}
-
 // Stdio is the far side's end where somebody else has let the caller in, sshd or a Listener
 // in another process: rwc leads to the caller. line is what it wants, or "" where that is to be
 // read first; ErrLeft says that nothing came.

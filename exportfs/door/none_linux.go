@@ -57,6 +57,9 @@ func confine() error {
 	} else if on == 0 {
 		// It is a thread's own, and all of a program's by exec.
 		runtime.LockOSThread()
+		// Root where there is nobody else has capabilities, which exec would give it again.
+		for c := uintptr(0); unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0) == nil; c++ {
+		}
 		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 			return os.NewSyscallError("prctl", err)
 		}

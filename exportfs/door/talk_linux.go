@@ -29,20 +29,32 @@ type talk struct {
 	leave func()
 
 	asked    map[byte]bool
+	until    context.Context // how long factotum may take
 	factotum *auth.Factotum
 	rpc      *auth.RPC
-	who      *Conn // who was proved: Want and Peer
+	who      *Conn  // who was proved: Want and Peer
+	granted  string // the capability for that, which ends with the conversation
 	wait     func() error
 }
 
 func (t *talk) close() {
-	if t.rpc != nil {
-		t.rpc.Close()
+	if t.granted != "" {
+		t.g.caps.Use(none, t.granted)
 	}
 	if t.factotum != nil {
 		t.factotum.Close()
 	}
+	if t.rpc != nil {
+		t.rpc.Close()
+	}
 }
+
+// errSlowFactotum ends a conversation that factotum does not go on with.
+var errSlowFactotum error = slowFactotum{}
+
+type slowFactotum struct{}
+
+func (slowFactotum) Error() string { return "factotum takes too long" }
 
 // errAsked says that the listener asks for what it may not have.
 var errAsked = errors.New("the listener asks for more than there is for it")
@@ -50,6 +62,9 @@ var errAsked = errors.New("the listener asks for more than there is for it")
 // serve answers until the listener has what it wants, and then waits for the session.
 func (t *talk) serve(ctx context.Context, conv *net.UnixConn) error {
 	t.asked = map[byte]bool{}
+	var done context.CancelFunc
+	t.until, done = context.WithTimeoutCause(ctx, deskLimit, errSlowFactotum)
+	defer done()
 	b := make([]byte, maxPacket)
 	for {
 		n, err := conv.Read(b)
@@ -66,6 +81,9 @@ func (t *talk) serve(ctx context.Context, conv *net.UnixConn) error {
 		out, file, err := t.answer(ctx, word, data)
 		if errors.Is(err, errAsked) {
 			return err
+		}
+		if t.wait == nil && t.until.Err() != nil {
+			return context.Cause(t.until)
 		}
 		var short auth.ShortError
 		switch {
@@ -105,10 +123,10 @@ func (t *talk) serve(ctx context.Context, conv *net.UnixConn) error {
 func (t *talk) answer(ctx context.Context, word byte, data []byte) ([]byte, *os.File, error) {
 	switch {
 	case word == askRead && t.rpc != nil:
-		b, err := t.rpc.Read(ctx)
+		b, err := t.rpc.Read(t.until)
 		return b, nil, err
 	case word == askWrite && t.rpc != nil:
-		return nil, nil, t.rpc.Write(ctx, data)
+		return nil, nil, t.rpc.Write(t.until, data)
 	case t.asked[word]:
 		return nil, nil, errAsked
 	}
@@ -121,9 +139,9 @@ func (t *talk) answer(ctx context.Context, word byte, data []byte) ([]byte, *os.
 		b, err := t.prove(data)
 		return b, nil, err
 	case word == askStart && t.l.plan9:
-		return nil, nil, t.start(ctx)
+		return nil, nil, t.start()
 	case word == askInfo && t.rpc != nil:
-		b, err := t.info(ctx)
+		b, err := t.info()
 		return b, nil, err
 	case word == askUse:
 		f, err := t.use(ctx, string(data))
@@ -164,16 +182,16 @@ func (t *talk) prove(data []byte) ([]byte, error) {
 }
 
 // start begins the conversation in which factotum proves who a caller from Plan 9 is.
-func (t *talk) start(ctx context.Context) (err error) {
-	if t.factotum, err = auth.Dial(ctx, ""); err != nil {
+func (t *talk) start() (err error) {
+	if t.factotum, err = auth.Dial(t.until, ""); err != nil {
 		return fmt.Errorf("factotum: %w", err)
 	}
-	t.rpc, err = t.factotum.Plan9Talk(ctx)
+	t.rpc, err = t.factotum.Plan9Talk(t.until)
 	return err
 }
 
-func (t *talk) info(ctx context.Context) ([]byte, error) {
-	i, err := t.rpc.Info(ctx)
+func (t *talk) info() ([]byte, error) {
+	i, err := t.rpc.Info(t.until)
 	if err != nil {
 		return nil, err
 	}
@@ -189,9 +207,9 @@ func (t *talk) info(ctx context.Context) ([]byte, error) {
 
 // grant gives a capability for the session of whom was proved.
 func (t *talk) grant(w Want, p Peer) []byte {
-	t.who = &Conn{Want: w, Peer: p}
+	t.who, t.granted = &Conn{Want: w, Peer: p}, t.g.caps.Grant(none, p.User)
 	var b []byte
-	for _, s := range []string{p.User, p.Key, p.Addr, t.g.caps.Grant(none, p.User)} {
+	for _, s := range []string{p.User, p.Key, p.Addr, t.granted} {
 		b = sshkey.AppendBytes(b, s)
 	}
 	return b

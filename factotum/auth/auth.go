@@ -176,10 +176,10 @@ func (f *Factotum) Once(ctx context.Context, attrs string, msg []byte) ([]byte, 
 	return b, err
 }
 
-// Close ends the conversation.
+// Close ends the conversation. It does not wait for factotum, which may be why it ends.
 func (r *RPC) Close() {
 	clear(r.buf)
-	r.fid.Clunk(context.Background())
+	r.fid.Drop()
 }
 
 // do makes a request and gives what its reply has; that is part of r.buf.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"time"
 
 	"ninespace/factotum/sshkey"
 )
@@ -74,7 +75,13 @@ func (s *Signer) SignMessage(_ io.Reader, msg []byte, opts crypto.SignerOpts) ([
 	return s.pub.X509Signature(sig)
 }
 
+// signLimit is how long factotum may take for a signature, of which it may have to ask somebody
+// first: who wants one can't be told to give up.
+const signLimit = 2 * time.Minute
+
 // ask has factotum sign.
 func (s *Signer) ask(attrs string, msg []byte) ([]byte, error) {
-	return s.f.Once(context.Background(), attrs+" pub='"+base64.StdEncoding.EncodeToString(s.pub.Blob)+"'", msg)
+	ctx, cancel := context.WithTimeout(context.Background(), signLimit)
+	defer cancel()
+	return s.f.Once(ctx, attrs+" pub='"+base64.StdEncoding.EncodeToString(s.pub.Blob)+"'", msg)
 }

@@ -258,36 +258,3 @@ func descriptor(c *door.Conn) (*os.File, net.Conn, error) {
 	nc, theirs, err := door.Pair()
 	return theirs, nc, err
 }
-
-// sessions are those that run. A child that is none of them was left behind by one
-// that was killed.
-type sessions struct {
-	mu   sync.Mutex
-	runs map[int]*exec.Cmd
-}
-
-// start starts a session.
-func (ss *sessions) start(cmd *exec.Cmd) error {
-	ss.mu.Lock()
-	defer ss.mu.Unlock()
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	if ss.runs == nil {
-		ss.runs = map[int]*exec.Cmd{}
-	}
-	ss.runs[cmd.Process.Pid] = cmd
-	return nil
-}
-
-// wait waits for a session's end and ends what it left behind.
-func (ss *sessions) wait(cmd *exec.Cmd) error {
-	err := cmd.Wait()
-	ss.mu.Lock()
-	defer ss.mu.Unlock()
-	if pid := cmd.Process.Pid; ss.runs[pid] == cmd { // and not another one by now
-		delete(ss.runs, pid)
-	}
-	ns.Reap(0, func(pid int) bool { return ss.runs[pid] != nil })
-	return err
-}

@@ -1,0 +1,60 @@
+package cpud
+
+import (
+	"os/exec"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ninespace/ns"
+)
+
+// sessions are those that run. A child that is none of them was left behind by one
+// that was killed.
+type sessions struct {
+	mu   sync.Mutex
+	runs map[int]*exec.Cmd
+}
+
+// start starts a session.
+func (ss *sessions) start(cmd *exec.Cmd) error {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	if ss.runs == nil {
+		ss.runs = map[int]*exec.Cmd{}
+	}
+	ss.runs[cmd.Process.Pid] = cmd
+	return nil
+}
+
+// reapLimit is how long a session's end waits for what it left behind: what can't be killed, as
+// it is held up in the kernel, is tried again when another session ends.
+const reapLimit = 5 * time.Second
+
+// kill is ns.Kill. It is a variable for the tests.
+var kill = ns.Kill
+
+// wait waits for a session's end and ends what it left behind. Others may begin and end meanwhile.
+func (ss *sessions) wait(cmd *exec.Cmd) error {
+	err := cmd.Wait()
+	ss.mu.Lock()
+	if pid := cmd.Process.Pid; ss.runs[pid] == cmd { // and not another one by now
+		delete(ss.runs, pid)
+	}
+	ss.mu.Unlock()
+	for end := time.Now().Add(reapLimit); ss.reap() && time.Now().Before(end); {
+		unix.Poll(nil, 2) // nothing wakes us when a descendant of anybody's becomes ours
+	}
+	return err
+}
+
+// reap kills what no session is, and tells whether there was any.
+func (ss *sessions) reap() bool {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	return kill(func(pid int) bool { return ss.runs[pid] != nil })
+}
