@@ -47,16 +47,16 @@ func converse(ctx context.Context, stream io.ReadWriteCloser, number string) (s 
 			cc.Close()
 		}
 	}()
-	root, err := cc.Attach(ctx, nil, "", "")
-	if err != nil {
-		return nil, err
-	}
+	root, attached := cc.AttachAhead(ctx, "", "")
 	at := []string{"clone"}
 	if number != "" {
 		at = []string{number, "ctl"}
 	}
 	var b [16]byte
 	ctl, first, err := root.WalkOpenStat(ctx, p9.ORDWR, b[:], at...)
+	if err := attached(); err != nil {
+		return nil, err
+	}
 	if err != nil && number != "" {
 		return nil, errNotLeft
 	}

@@ -252,9 +252,17 @@ func TestCpuTerminalPrograms(t *testing.T) {
 		waitFor(t, f.ctx, func() bool { return strings.Contains(tmux("capture-pane", "-p"), words) })
 	}
 	keys := func(k ...string) { tmux(append([]string{"send-keys"}, k...)...) }
+	// What is typed before the shell asks for it may go with the ^C that ends what was before.
+	prompt := func() {
+		t.Helper()
+		waitFor(t, f.ctx, func() bool {
+			return strings.HasSuffix(strings.TrimRight(tmux("capture-pane", "-p"), " \n"), "\nready>")
+		})
+	}
 	see("$")
 	keys("stty size; PS1='ready> '", "Enter")
 	see("24 80")
+	prompt()
 	tmux("resize-window", "-x", "100", "-y", "30")
 	keys("stty size", "Enter")
 	see("30 100")
@@ -266,8 +274,10 @@ func TestCpuTerminalPrograms(t *testing.T) {
 	keys("fg", "Enter")
 	see("\ngoes on")
 	keys("C-c")
+	prompt()
 	keys("echo status $?", "Enter")
-	see("status 130")
+	see("\nstatus 130")
+	prompt()
 	keys("vim -u NONE -N edited", "Enter")
 	see("~")
 	keys("ihello from afar", "Escape", ":wq", "Enter")
@@ -275,7 +285,7 @@ func TestCpuTerminalPrograms(t *testing.T) {
 		b, _ := os.ReadFile(filepath.Join(f.dir, "edited"))
 		return string(b) == "hello from afar\n"
 	})
-	see("ready>")
+	prompt()
 	keys("exit 3", "Enter")
 	waitFor(t, f.ctx, func() bool { return len(processes(f.nine)) == 2 }) // cpud and its listener
 }

@@ -113,6 +113,34 @@ func (c *Conn) Attach(ctx context.Context, afid *Fid, uname, aname string) (*Fid
 	return c.attach(ctx, p9.Tattach, afid, uname, aname)
 }
 
+// AttachAhead is Attach without authentication and without waiting for the answer: what is asked
+// on root meanwhile goes right behind, and fails where the attach does, for which attached gives
+// the reason. Until that was called, which it must be, nothing else than asking is to be done
+// with root. Of a server that does not keep the order of requests the answer is waited for.
+func (c *Conn) AttachAhead(ctx context.Context, uname, aname string) (root *Fid, attached func() error) {
+	if err := ctx.Err(); err != nil || !c.ordered {
+		root, err := c.attach(ctx, p9.Tattach, nil, uname, aname)
+		if err != nil {
+			root = &Fid{c: c, num: p9.NoFid, name: "/"}
+			root.gone.Store(true)
+		}
+		return root, func() error { return err }
+	}
+	f := &Fid{c: c, num: c.newFid(), name: "/"}
+	k := f.attachCall(p9.Tattach, uname, aname)
+	c.send(ctx, k)
+	return f, func() error {
+		defer k.release()
+		c.wait(ctx, k)
+		if k.err != nil {
+			c.settle(ctx, f.num)
+			return k.err
+		}
+		f.qid = k.Qid
+		return nil
+	}
+}
+
 func (c *Conn) attach(ctx context.Context, t p9.Type, afid *Fid, uname, aname string) (*Fid, error) {
 	f := &Fid{c: c, num: c.newFid(), name: "/"}
 	k := f.attachCall(t, uname, aname)

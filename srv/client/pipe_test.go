@@ -15,6 +15,7 @@ import (
 	"ninespace/srv"
 	"ninespace/srv/client"
 	"ninespace/srv/p9"
+	"ninespace/srv/srvtest"
 )
 
 // A flight writes down which requests go out before a reply: types, with a slash
@@ -242,5 +243,63 @@ func failures(t *testing.T, su setup) {
 	}
 	if got := half.bytes(); got != "da" {
 		t.Errorf("half is %q", got)
+	}
+}
+
+// TestAttachAhead: what is asked behind an attach goes without its answer, and fails with it.
+func TestAttachAhead(t *testing.T) {
+	asked := make(chan struct{})
+	server := srv.New(nil)
+	server.Attach = func(ctx context.Context, _, aname string) (srv.File, error) {
+		select {
+		case <-asked:
+		case <-ctx.Done():
+		}
+		if aname != "" {
+			return nil, p9.ErrPerm
+		}
+		return pipeTree(), nil
+	}
+	begun := sync.OnceFunc(func() { close(asked) })
+	c, err := client.New(ctx, srvtest.Serve(t, server), &client.Options{Trace: func(line string) {
+		if strings.HasPrefix(line, "-> Tread") {
+			begun()
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	root, attached := c.AttachAhead(ctx, "", "")
+	var b [8]byte
+	f, first, err := root.WalkOpenStat(ctx, p9.OREAD, b[:], "a")
+	if aerr := attached(); aerr != nil || err != nil || first.ReadErr != nil || string(b[:first.N]) != "hello" {
+		t.Fatalf("%v, %v, %v, %q", aerr, err, first.ReadErr, b[:first.N])
+	}
+	if !root.Qid().IsDir() {
+		t.Errorf("the root is %v", root.Qid())
+	}
+	if err := errors.Join(f.Clunk(ctx), root.Clunk(ctx)); err != nil {
+		t.Error(err)
+	}
+	root, attached = c.AttachAhead(ctx, "", "none")
+	if _, _, err = root.WalkOpenStat(ctx, p9.OREAD, b[:], "a"); err == nil {
+		t.Error("a walk from a root that is none")
+	}
+	if err := attached(); !errors.Is(err, fs.ErrPermission) {
+		t.Error(err)
+	}
+	over, cancel := context.WithCancel(ctx)
+	cancel()
+	root, attached = c.AttachAhead(over, "", "")
+	if _, err := root.Walk(ctx, "a"); err == nil {
+		t.Error("a walk from a root that was not asked for")
+	}
+	if err := attached(); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if !srvtest.Until(func() bool { tags, fids := client.InUse(c); return tags == 0 && fids == 0 }) {
+		tags, fids := client.InUse(c)
+		t.Errorf("%d tags and %d fids in use", tags, fids)
 	}
 }

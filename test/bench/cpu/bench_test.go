@@ -13,6 +13,11 @@ import (
 	"time"
 )
 
+func TestMain(m *testing.M) {
+	served()
+	m.Run()
+}
+
 // TestRows does every row, whose figures are of no concern: each has one of ours, and the
 // peer's, or says why not, and its object has as much.
 func TestRows(t *testing.T) {

@@ -12,8 +12,9 @@ curve25519, and no compression.
 
 A command that runs longer than a row allows is given up, and its row says so; so does one
 of which a part is missing here. cold, of true, is with no connection that was kept, else the first time in a session that has cached
-nothing, warm the second time in that session. The bulk row's peer is one TLS connection of
-Go's own. Round trips are the time that something took, in those of its row. Memory is what is private to the processes of a session
+nothing, warm the second time in that session. The bulk rows' peer is one TLS connection of
+Go's own; two of them are not of cpu but of what it has in its way: FUSE, whose server answers
+from memory, and with what comes over that connection. Round trips are the time that something took, in those of its row. Memory is what is private to the processes of a session
 (proc(5)): what one more of them costs, for the program itself is in memory once. The last row is
 their proportional set size, the command's too, in which the program's pages are parted among all.
 
@@ -31,6 +32,7 @@ import (
 )
 
 func main() {
+	served()
 	rounds.Main("cpu", "small trees, few rounds: 40 s in all", "", run)
 }
 

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -59,10 +60,13 @@ func newPlace(ctx context.Context, b *bench) (*place, error) {
 }
 
 func (p *place) close() {
-	// The daemons first: who keeps a connection to them hears of it.
 	for _, d := range p.daemons {
 		d.Process.Signal(syscall.SIGTERM)
 		d.Wait()
+	}
+	// Who keeps a connection would for its time, and look for the host that long.
+	for _, pid := range p.left() {
+		syscall.Kill(pid, syscall.SIGTERM)
 	}
 	for _, x := range []*proxy{p.cpu, p.ssh} {
 		if x != nil {
@@ -70,6 +74,18 @@ func (p *place) close() {
 		}
 	}
 	os.RemoveAll(p.dir)
+}
+
+// left are the processes of the place's own program that are still there.
+func (p *place) left() (pids []int) {
+	exes, _ := filepath.Glob("/proc/[0-9]*/exe")
+	for _, name := range exes {
+		if to, err := os.Readlink(name); err == nil && to == p.nine {
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(name)))
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }
 
 // env is the environment of a caller: idle is how long cpu keeps a connection.

@@ -2,16 +2,7 @@ package main
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
-	"io"
-	"math/big"
-	"net"
-	"os"
 	"strings"
 	"time"
 )
@@ -49,6 +40,8 @@ func (b *bench) works(p *place) []work {
 	all = append(all,
 		work{rows: []row{{"bulk read", fmt.Sprintf("%d MiB, FUSE", b.bulk>>20), "MB/s", "one TLS connection", .8, 0}}, ours: b.bulkCpu(p), theirs: b.bulkTLS(p)},
 		work{rows: []row{{"bulk read", fmt.Sprintf("%d MiB, v9fs", b.bulk>>20), "MB/s", "one TLS connection", 0, 0}}, rounds: 1, ours: bulkV9fs},
+		work{rows: []row{{"bulk read", fmt.Sprintf("%d MiB, TLS into bare FUSE", b.bulk>>20), "MB/s", "one TLS connection", 0, 0}}, ours: b.bulkFloor(p, true), theirs: b.bulkTLS(p)},
+		work{rows: []row{{"bulk read", fmt.Sprintf("%d MiB, bare FUSE", b.bulk>>20), "MB/s", "one TLS connection", 0, 0}}, ours: b.bulkFloor(p, false), theirs: b.bulkTLS(p)},
 		b.pair(p, "ls -lR", fmt.Sprintf("%d files", b.list), 0, "here, without a network", .25, p.byCpu(p.l, "ls -lR ."), p.local(p.l, "ls -lR .")),
 	)
 	for _, rtt := range b.rtts {
@@ -121,88 +114,3 @@ func (p *place) warm(ctx context.Context, d time.Duration, idle string) ([]float
 	}
 	return p.took(ctx, d, idle, p.cpuArgs("/bin/true")...)
 }
-
-func (b *bench) bulkCpu(p *place) side {
-	return func(ctx context.Context, _ time.Duration) ([]float64, error) {
-		script := fmt.Sprintf("t0=$(date +%%s%%N); dd if=/mnt/term%s of=/dev/null bs=1M 2>/dev/null || exit; t1=$(date +%%s%%N); echo $((t1-t0)) 0", p.big)
-		out, err := p.output(ctx, time.Minute, "0", p.cpuArgs("sh", "-c", script)...)
-		if err != nil {
-			return nil, err
-		}
-		v, err := times(out)
-		if err != nil {
-			return nil, err
-		}
-		return []float64{float64(b.bulk) / 1e3 / v[0]}, nil
-	}
-}
-
-// bulkV9fs is for who has v9fs in the kernel.
-func bulkV9fs(context.Context, time.Duration) ([]float64, error) {
-	kernel, err := os.ReadFile("/proc/filesystems")
-	if err != nil {
-		return nil, err
-	}
-	if !hasWord(string(kernel), "9p") {
-		return nil, fmt.Errorf("this kernel has no v9fs")
-	}
-	return nil, fmt.Errorf("cpud mounts by FUSE")
-}
-
-// bulkTLS copies the same bytes over a TLS connection, through the same kind of proxy.
-func (b *bench) bulkTLS(p *place) side {
-	return func(ctx context.Context, _ time.Duration) ([]float64, error) {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			return nil, err
-		}
-		x := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
-		der, err := x509.CreateCertificate(rand.Reader, x, x, key.Public(), key)
-		if err != nil {
-			return nil, err
-		}
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close()
-		via, err := newProxy(l.Addr().String())
-		if err != nil {
-			return nil, err
-		}
-		defer via.close()
-		sent := make(chan error, 1)
-		go func() {
-			c, err := l.Accept()
-			if err == nil {
-				t := tls.Server(c, &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}})
-				var f *os.File
-				if f, err = os.Open(p.big); err == nil {
-					_, err = io.CopyBuffer(onlyWriter{t}, f, make([]byte, 1<<20))
-					f.Close()
-				}
-				t.Close()
-			}
-			sent <- err
-		}()
-		var d tls.Dialer
-		d.Config = &tls.Config{InsecureSkipVerify: true}
-		c, err := d.DialContext(ctx, "tcp", "127.0.0.1:"+via.port())
-		if err != nil {
-			return nil, err
-		}
-		defer c.Close()
-		begin := time.Now()
-		n, err := io.CopyBuffer(onlyWriter{io.Discard}, c, make([]byte, 1<<20))
-		took := time.Since(begin)
-		if serr := <-sent; err == nil {
-			err = serr
-		}
-		if err == nil && n != b.bulk {
-			err = io.ErrUnexpectedEOF
-		}
-		return []float64{float64(n) / 1e6 / took.Seconds()}, err
-	}
-}
-
-type onlyWriter struct{ io.Writer }
