@@ -20,7 +20,7 @@ import (
 // boots anew what is signed, and nothing else.
 func TestBoot(t *testing.T) {
 	program(t, "swtpm", "swtpm")
-	if !labPrograms(t, 6*time.Minute) {
+	if !labPrograms(t, 9*time.Minute) {
 		return
 	}
 	begun := time.Now()
@@ -162,7 +162,7 @@ func (m *diskless) imported() {
 func (m *diskless) recovers() {
 	m.Helper()
 	status, code := m.cpu("nine", "9p", "read", "node/status")
-	for _, want := range []string{`step +modules +done`, `step +network +done`, `step +join +done`, `service cpud +running`, `service kernel +running`} {
+	for _, want := range []string{`step +modules +done`, `step +network +done`, `step +join +done`, `service cpud +running`, `service factotum +running`, `service kernel +running`} {
 		if !regexp.MustCompile(want).MatchString(status) || code != 0 {
 			m.Errorf("status %d has no %s:\n%s", code, want, status)
 		}

@@ -13,6 +13,7 @@
 //	    ctl      0600  accepts reboot; halt; boot manifest [args];
 //	                   kexec kernel image [args]; restart service
 //	    hardware 0444  what the machine is made of, an entry of ndb(6)
+//	    health   0444  how it does, another one: load, memory, sensors, errors
 //	    key      0444  the public key that the node is known by, as in known_hosts
 //	    log      0444  what the node has said, the last 64 KiB
 //	    status   0444  a line for each step and service: its name, state, how long, why

@@ -76,16 +76,8 @@ func TestDnsmasq(t *testing.T) {
 	}
 	srvtest.CheckGoroutines(t)
 	cards6(t)
-	if out, err := exec.Command("ip", "addr", "add", "fd00:9::1/64", "dev", "r0").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	server := exec.Command("dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--pid-file=", "--port=0", "--interface=r0",
-		"--leasefile-ro", "--enable-ra", "--ra-param=r0,1", "--dhcp-range=fd00:9::100,fd00:9::1ff,64,120", "--dhcp-option=option6:dns-server,[fd00:9::54]",
+	dnsmasq(t, "fd00:9::1/64", "--enable-ra", "--ra-param=r0,1", "--dhcp-range=fd00:9::100,fd00:9::1ff,64,120", "--dhcp-option=option6:dns-server,[fd00:9::54]",
 		"--dhcp-option=option6:domain-search,six.example")
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { server.Process.Kill(); server.Wait() }()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	n := &node{log: NewLog(os.Stderr), params: Params{IP: IP{DHCP: true, Device: "c0"}, Wait: time.Minute}}
@@ -98,6 +90,47 @@ func TestDnsmasq(t *testing.T) {
 	if b, err := os.ReadFile(resolvConf); string(b) != "search six.example\nnameserver fd00:9::54\n" || err != nil {
 		t.Errorf("%q, %v", b, err)
 	}
+}
+
+// dnsmasq serves the network from r0, which gets the address.
+func dnsmasq(t *testing.T, addr string, args ...string) {
+	t.Helper()
+	if out, err := exec.Command("ip", "addr", "add", addr, "dev", "r0").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	cmd := exec.Command("dnsmasq", append([]string{"--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--pid-file=", "--port=0", "--interface=r0", "--leasefile-ro"}, args...)...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+}
+
+// TestNobody has a network where nobody answers, until somebody does: the node says so and
+// asks again.
+func TestNobody(t *testing.T) {
+	for _, name := range []string{"ip", "dnsmasq"} {
+		if _, err := exec.LookPath(name); err != nil {
+			t.Skip("missing: ", err)
+		}
+	}
+	if !srvtest.Netns(t, time.Minute) {
+		return
+	}
+	cards6(t)
+	dhcpFirst = 50 * time.Millisecond // this process is the test's alone
+	ctx, cancel := context.WithCancel(t.Context())
+	n := &node{log: NewLog(os.Stderr), params: Params{IP: IP{DHCP: true, Device: "c0"}, Name: "none", Wait: time.Minute}}
+	done := make(chan error)
+	go func() { done <- n.do(ctx, "network", n.network) }()
+	until6(t, n, func() bool { return strings.Contains(n.log.String(), "init: network: c0: no answer to DHCP: ") })
+	dnsmasq(t, "10.9.0.1/24", "--dhcp-range=10.9.0.100,10.9.0.199,120")
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if log := n.log.String(); !strings.Contains(log, "; again in 1s") || !strings.Contains(log, "init: c0 is 10.9.0.1") {
+		t.Errorf("it says:\n%s", log)
+	}
+	cancel()
 }
 
 // until6 waits for what a node is to say.

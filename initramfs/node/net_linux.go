@@ -205,6 +205,9 @@ func (n *node) dhcp(ctx context.Context, files srv.File, cards []net.Interface) 
 	return errAgain{failed}
 }
 
+// dhcpFirst is how long after the first request there is a second one; then it doubles.
+var dhcpFirst = time.Second
+
 // discover asks on one card.
 func (n *node) discover(ctx context.Context, card net.Interface) (lease, error) {
 	l := lease{card: card}
@@ -215,7 +218,7 @@ func (n *node) discover(ctx context.Context, card net.Interface) (lease, error) 
 	if _, err := unix.Getrandom(b[:], 0); err != nil {
 		return l, err
 	}
-	c, err := nclient4.New(card.Name, nclient4.WithTimeout(time.Second), nclient4.WithRetry(4))
+	c, err := nclient4.New(card.Name, nclient4.WithTimeout(dhcpFirst), nclient4.WithRetry(4))
 	if err != nil {
 		return l, err
 	}

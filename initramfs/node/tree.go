@@ -27,6 +27,7 @@ func (n *node) tree() srv.File {
 			"restart": n.restart,
 		})).
 		Add("hardware", text(func() string { return hardware("/sys") })).
+		Add("health", text(func() string { return health("/sys") })).
 		Add("key", text(func() string { return n.public + "\n" })).
 		Add("log", text(n.log.String)).
 		Add("status", text(n.status)).

@@ -16,8 +16,8 @@ kernel's modules that the machine's hardware asks for, and later those that the 
 asks for, configures the network, and starts the servers of the node's resources, those
 of nine up, with a cpud for the owner: who has one of the keys in
 /root/.ssh/authorized_keys. All of them are started again when they end, at growing
-intervals: cpud, exec, ram, and as the one service kernel those of proc, dev, env, ipc and
-net. It reaps what others leave.
+intervals: cpud, exec, ram, root's factotum, which has no key until somebody gives it one, and
+as the one service kernel those of proc, dev, env, ipc and net. It reaps what others leave.
 
 The kernel's command line may have, quoted as in a shell:
 
@@ -70,7 +70,7 @@ On the console nobody has to log in. The shell is nine rc in the node's name spa
 
 # FILES
 
-	$NAMESPACE/node        the tree: ctl hardware key log status params
+	$NAMESPACE/node        the tree: ctl hardware health key log status params
 	/lib/modules           the modules, index and load: see initramfs
 	/lib/namespace         namespace(6) for the node's commands
 	/etc/ssh/ssh_host_ed25519_key

@@ -19,7 +19,7 @@ var Man string
 // config is what a node runs.
 func config() node.Config {
 	c := node.Config{
-		Services: [][]string{{"cpud", "cpud", "-l", "tcp!*!17011"}, {"kernel", "init", serve}, {"ram", "ramfs", "-s", "ram"}, {"exec", "execfs", "-s", "exec"}},
+		Services: [][]string{{"cpud", "cpud", "-l", "tcp!*!17011"}, {"kernel", "init", serve}, {"ram", "ramfs", "-s", "ram"}, {"exec", "execfs", "-s", "exec"}, {"factotum", "factotum"}},
 		Console:  []string{"newns", "rc", "-i"},
 	}
 	if _, err := os.Stat(nsfile); err == nil {
