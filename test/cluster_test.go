@@ -85,18 +85,18 @@ func TestClusterUser(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Chown(dir, 65534, 65534); err != nil {
+	if err := os.Chown(dir, 1, 1); err != nil {
 		t.Fatal(err)
 	}
 	const script = `mount --make-rprivate / && mknod fuse c 10 229 && chmod 666 fuse && mount --bind fuse /dev/fuse &&
-		exec setpriv --reuid 65534 --regid 65534 --clear-groups "$0" up -cluster 2 -c 'id -u; cpu -h n2 sh -c "hostname; id -u"; cpu -h n1 cpu -h n2 hostname; ls /n/n1'`
+		exec setpriv --reuid 1 --regid 1 --clear-groups "$0" up -cluster 2 -c 'id -u; cpu -h n2 sh -c "hostname; id -u"; cpu -h n1 cpu -h n2 hostname; ls /n/n1'`
 	cmd := exec.Command("unshare", "-m", "sh", "-c", script, nine)
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), "SHELL=/bin/sh", "TMPDIR="+dir, "HOME="+dir, "cpuidle=0")
 	out, err := cmd.CombinedOutput()
 	if strings.Contains(string(out), "user namespace: ") {
 		t.Skipf("users may not make user namespaces: %s", out)
 	}
-	const want = "65534\nn2\n65534\nn2\ndev\nexec\nipc\nnet\nproc\nroot\nstats\n"
+	const want = "1\nn2\n1\nn2\ndev\nexec\nipc\nnet\nproc\nroot\nstats\n"
 	if string(out) != want || err != nil {
 		t.Errorf("%v:\n%s\nwant\n%s", err, out, want)
 	}

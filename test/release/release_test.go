@@ -218,10 +218,13 @@ func TestInstall(t *testing.T) {
 	if out := tool(t, "dpkg", "--root="+root, "-V", "ninespace"); out != "" {
 		t.Errorf("dpkg -V: %s", out)
 	}
+	if err := os.MkdirAll(filepath.Join(root, "run/nine-glenda"), 0o700); err != nil { // as the unit does
+		t.Fatal(err)
+	}
 	dpkg("-P", "ninespace")
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		rel, _ := filepath.Rel(root, path)
-		if err == nil && !d.IsDir() && !strings.HasPrefix(rel, "var/lib/dpkg/") || strings.HasPrefix(rel, "usr/") {
+		if err == nil && !d.IsDir() && !strings.HasPrefix(rel, "var/lib/dpkg/") || strings.HasPrefix(rel, "usr/") || strings.HasPrefix(rel, "run/") {
 			t.Errorf("left behind: %s", rel)
 		}
 		return err
