@@ -28,7 +28,8 @@ func newHanging(t *testing.T) *window {
 	if err := os.Symlink("rc", name); err != nil {
 		t.Fatal(err)
 	}
-	return newWindow(t, name, rc)
+	// Its name of the working directory, which another shell gave it, is one there too.
+	return newWindow(t, name, "/usr/bin/env", "-S", "PWD=${HOME}/hang", rc)
 }
 
 // hanging runs its argument, an rc, in a mount namespace where the file system

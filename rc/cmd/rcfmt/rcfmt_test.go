@@ -47,7 +47,7 @@ func TestStandardInput(t *testing.T) {
 	if out, err := run(t, ugly); out != pretty || err != nil {
 		t.Errorf("%q, %v", out, err)
 	}
-	if out, err := run(t, "echo 'a\n"); out != "" || err == nil || err.Error() != "<stdin>:2: token EOF: syntax error" {
+	if out, err := run(t, "echo 'a\n"); out != "" || err == nil || err.Error() != "<stdin>:2: token EOF: syntax error: the ' of line 1 is open" {
 		t.Errorf("%q, %v", out, err)
 	}
 	if _, err := run(t, ugly, "-w"); !errors.Is(err, flag.ErrHelp) {
