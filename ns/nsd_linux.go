@@ -236,22 +236,24 @@ func (e *earlyGroup) drop() {
 	}
 }
 
-// attach gives a group to a thread that has unshared its mount namespace: the early one, if
-// that is not nil.
-func (h *host) attach(arg string, e *earlyGroup) error {
+// attach gives a group to a thread that has unshared its mount namespace: the early one, which
+// nobody else gets, or where that is nil another.
+func (h *host) attach(arg string, e *earlyGroup) (err error) {
+	if e == nil {
+		e = h.makeEarly()
+	}
+	defer func() {
+		if err != nil {
+			e.drop()
+		}
+	}()
 	tid, err := strconv.Atoi(arg)
 	if err != nil {
 		return fmt.Errorf("attach %q: %w", arg, syscall.EINVAL)
 	}
 	go h.collect()
-	if e == nil {
-		e = h.makeEarly()
-	}
 	if <-e.made; e.err != nil {
 		return e.err
 	}
-	if err = h.attachGroup(e.g, tid); err != nil {
-		e.drop()
-	}
-	return err
+	return h.attachGroup(e.g, tid)
 }

@@ -31,7 +31,7 @@
 // A TCP connection may be lost and the conversation not: TLS carries package aan, which goes
 // on over the next one. Each says who it is and what it wants as above, by the same keys, and
 // is answered "ok" or let go; then it is aan's, and the service's answer, ok with ARCH or no,
-// is the first that comes through it.
+// is the first that comes through it. For that first ok the caller does not wait.
 //
 // # Who has rights
 //
