@@ -64,3 +64,27 @@ func FuzzReadArchive(f *testing.F) {
 		}
 	})
 }
+
+// TestSameCommands has commands built twice, for each kind of machine: they are the same bytes.
+func TestSameCommands(t *testing.T) {
+	if os.Getenv("NINE_LONG") == "" {
+		t.Skip("takes minutes: NINE_LONG")
+	}
+	for _, arch := range []string{"amd64", "arm64"} {
+		var first []byte
+		for i := range 2 {
+			file := filepath.Join(t.TempDir(), "commands.cpio")
+			if err := MakeCommands(t.Context(), file, arch, "true", "echo"); err != nil {
+				t.Fatal(err)
+			}
+			b, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i > 0 && !bytes.Equal(b, first) {
+				t.Errorf("%s: the second time they are others", arch)
+			}
+			first = b
+		}
+	}
+}

@@ -58,6 +58,8 @@ func TestBoot(t *testing.T) {
 	stage("built")
 	node1.imported()
 	stage("imported")
+	node1.full()
+	stage("filled")
 	node1.recovers()
 	stage("recovered")
 	node1.bootsAgain()
@@ -136,6 +138,19 @@ func (m *diskless) builds() {
 	}
 	if _, code := m.cpu("rc", "-c", "exit 7"); code != 7 {
 		m.Errorf("exit 7: status %d", code)
+	}
+}
+
+// full has all that takes what is written be full: who writes is told, and the node goes on.
+func (m *diskless) full() {
+	m.Helper()
+	for _, dir := range []string{"", "/tmp", "/run", "/dev/shm"} {
+		if out, code := m.cpu("sh", "-c", "cat /dev/zero 2>&1 >"+dir+"/full"); code != 1 || !strings.Contains(out, "No space left on device") {
+			m.Errorf("%s is full: status %d: %s", dir, code, out)
+		}
+	}
+	if out, code := m.cpu("sh", "-c", "read up </proc/uptime && for dir in '' /tmp /run /dev/shm; do >$dir/full; done; echo goes on"); code != 0 || out != "goes on\n" {
+		m.Errorf("with all of it full: status %d: %s", code, out)
 	}
 }
 

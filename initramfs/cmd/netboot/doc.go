@@ -189,7 +189,7 @@ too, and asks again after ten seconds.
 A TPM shows which machine it is, not what that has booted: nothing is measured. Its
 endorsement key's certificate by who made it is not looked at: ndb is believed.
 
-Only IPv4. Nothing that firmware says is proved, neither its address nor its serial number: what is
+Only IPv4: firmware that has IPv6 alone is not served. Nothing that firmware says is proved, neither its address nor its serial number: what is
 served must be no secret. Tokens of the script go over the wire as they are; to join
 is then as safe as the network is in these minutes.
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -37,6 +38,9 @@ func (b *bench) boot(image string, memory int, ready func(ctx context.Context, p
 	for !ready(ctx, port) {
 		select {
 		case err := <-done:
+			if err == nil {
+				err = errors.New("by itself")
+			}
 			return 0, fmt.Errorf("the guest has ended: %w", err)
 		case <-tick.C:
 		}
@@ -52,16 +56,19 @@ func (b *bench) boot(image string, memory int, ready func(ctx context.Context, p
 
 // bootBare boots the bare init until it answers a connection.
 func (b *bench) bootBare(memory int) (time.Duration, error) {
-	return b.boot("bare.cpio", memory, func(ctx context.Context, port string) bool {
-		c, err := new(net.Dialer).DialContext(ctx, "tcp", "127.0.0.1:"+port)
-		if err != nil {
-			return false
-		}
-		defer c.Close()
-		c.SetDeadline(time.Now().Add(5 * time.Second))
-		line, _ := bufio.NewReader(c).ReadString('\n')
-		return line == "here\n"
-	}, nil)
+	return b.boot("bare.cpio", memory, answers, nil)
+}
+
+// answers tells whether a guest answers a connection.
+func answers(ctx context.Context, port string) bool {
+	c, err := new(net.Dialer).DialContext(ctx, "tcp", "127.0.0.1:"+port)
+	if err != nil {
+		return false
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(5 * time.Second))
+	line, _ := bufio.NewReader(c).ReadString('\n')
+	return line == "here\n"
 }
 
 // bootNine boots a node until cpu has run a command on it, and asks it how it went.

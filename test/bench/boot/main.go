@@ -1,7 +1,7 @@
 /*
 Boot measures how soon a machine without a disk is a node, and what that takes:
 
-	go run ./test/bench/boot [-q] [-json] [-only regexp] [-u image]
+	go run ./test/bench/boot [-q] [-json] [-only regexp] [-u file]
 
 Each boot is a guest of qemu without the processor's help, of 256 MiB and with qemu's own
 network, that starts Debian's vmlinux and an image that is not compressed. Nine is ready when
@@ -14,8 +14,10 @@ What init takes is counted from where it begins, not from where the kernel does.
 boot has the guest's instructions for its clock, 250 million a second, which is the same on a busy
 machine.
 
--u image is an image of u-root's to compare sizes with, as u-root -o image core makes it; u-root's cpud
-is not to be had as a module. -q makes two rounds instead of five, and ends within 3
+u-root's image has its core commands, its init, and a script that loads the same modules; it
+answers by netcat, for u-root's cpud is not to be had as a module. It is built the first time without
+-q, which takes minutes, and kept in the user's cache directory; -u file is an archive of
+such commands instead, as u-root -o file core makes it. -q makes two rounds instead of five, and ends within 3
 minutes. -only does the rows whose "work, config" match. -json prints an object for each row
 instead of the table.
 */
@@ -33,9 +35,9 @@ func main() {
 	if os.Getpid() == 1 {
 		bare()
 	}
-	image := flag.String("u", "", "an `image` of u-root's")
+	commands := flag.String("u", "", "u-root's commands: an archive's `file`")
 	rounds.Main("boot", "two rounds: 3 minutes in all", "", func(ctx context.Context, o rounds.Options) error {
-		b := &bench{rounds: 5, uroot: *image}
+		b := &bench{rounds: 5, commands: *commands, quick: o.Quick}
 		if o.Quick {
 			b.rounds = 2
 		}

@@ -16,9 +16,10 @@ import (
 
 // A bench is one run of the program.
 type bench struct {
-	rounds int
-	turn   int    // rotates the order
-	uroot  string // an image of u-root's, or ""
+	rounds   int
+	quick    bool
+	turn     int    // rotates the order
+	commands string // an archive of u-root's commands; "" makes one
 
 	ctx    context.Context
 	dir    string
@@ -56,6 +57,11 @@ func (b *bench) run(ctx context.Context, match *regexp.Regexp, report func(round
 		return v, err
 	}
 	row(ratio("boot", "cpu has run a command; bare: answers", 1/1.2), b.rounds, ours, func() (float64, error) { return b.perMinute(b.bootBare, 256) })
+	others := b.rounds
+	if b.quick {
+		others = 1
+	}
+	row(ratio("boot", "the same; u-root: dhclient, netcat answers", 0), others, ours, func() (float64, error) { return b.perMinute(b.bootUroot, 256) })
 	if len(b.own) == 0 { // that row was not asked for
 		if _, err := ours(); err != nil {
 			return err
@@ -67,7 +73,7 @@ func (b *bench) run(ctx context.Context, match *regexp.Regexp, report func(round
 	row(figure("memory", "in use, 64 MiB", 1024./64), 1, func() (float64, error) { return 1024 / b.used.Median(), nil }, none)
 	row(figure("boot", "in 128 MiB", 0), 1, func() (float64, error) { return b.perMinute(b.bootNine, 128) }, none)
 	row(figure("size", "minimal image, zstd, 9 MB; bare", 100./9), 1, b.size("small.cpio.zst"), b.size("bare.cpio.zst"))
-	row(ratio("size", "minimal image; u-root's core", 0), 1, b.size("small.cpio.zst"), b.urootSize)
+	row(ratio("size", "minimal image; u-root's core, no cpud", 0), 1, b.size("small.cpio.zst"), b.urootSize)
 	row(figure("make", "an image, zstd, 15 s", 60./15), b.rounds, func() (float64, error) { return b.perMinute(b.build, 0) }, none)
 	return ctx.Err()
 }
@@ -128,15 +134,4 @@ func (b *bench) size(name string) func() (float64, error) {
 		}
 		return 100e6 / float64(fi.Size()), nil
 	}
-}
-
-func (b *bench) urootSize() (float64, error) {
-	if b.uroot == "" {
-		return 0, errors.New("no image: -u")
-	}
-	file := filepath.Join(b.dir, "uroot.zst")
-	if err := b.do("zstd", "-q", "-f", "-19", "-T0", "-o", file, b.uroot); err != nil {
-		return 0, err
-	}
-	return b.size("uroot.zst")()
 }
