@@ -1,6 +1,7 @@
 package ns
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	"ninespace/srv"
 	"ninespace/srv/diskfs"
+	"ninespace/srv/p9"
 	"ninespace/srv/srvtest"
 )
 
@@ -56,4 +58,32 @@ func TestXattrCopy(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestWritten has a program write to a file and look at it by turns, as data bases do: the
+// file's capabilities, which the last write took away, are not asked for at each.
+func TestWritten(t *testing.T) {
+	root, err := diskfs.New(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { root.(io.Closer).Close() })
+	l := srvtest.NewLink(t, srv.New(root), 0)
+	m := mountGroup(t, "mount -c "+l.Addr+" /n/x")
+	const n = 30
+	var traffic srvtest.Traffic
+	if !srvtest.Until(func() bool { // on a busy machine each may take longer than is remembered
+		l.Traffic()
+		m.sh(t, "/n/x", fmt.Sprintf("exec 3<>f; for i in $(seq %d); do printf x >&3; stat -L /proc/self/fd/3 >/dev/null; done", n))
+		traffic = l.Traffic()
+		return traffic.Of[p9.Txattrwalk] < n/3
+	}) {
+		t.Errorf("%d writes take %v", n, traffic)
+	}
+	t.Log(traffic)
+	if os.Geteuid() != 0 {
+		return
+	}
+	m.sh(t, "/n/x", "exec 3<>f; printf x >&3; setfattr -n security.capability -v 0x0100000200040000000000000000000000000000 f && "+
+		"getfattr -n security.capability f >/dev/null && printf x >&3 && ! getfattr -n security.capability f 2>/dev/null")
 }
