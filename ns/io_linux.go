@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"syscall"
+	"time"
 
 	"ninespace/ns/devfuse"
 	"ninespace/srv"
@@ -99,6 +100,7 @@ func (f *fuseFS) Write(cancel *devfuse.Cancel, in *devfuse.WriteIn, data []byte)
 	if in.WriteFlags&devfuse.WriteKillSuidgid != 0 {
 		f.killSuid(ctx, h.c, in.Gid)
 	}
+	h.n.bare.Store(time.Now().UnixNano())
 	return uint32(n), 0
 }
 

@@ -41,6 +41,7 @@ type node struct {
 	attrs  atomic.Uint64 // and that of the attributes that the kernel was told last
 	length atomic.Uint64 // and how long it takes the file to be
 	wrote  atomic.Uint64 // fuseFS.writes at its last write
+	bare   atomic.Int64  // when, in ns, it was last written to, which takes its capabilities away; 0: never
 	asked  atomic.Bool   // a name of it was looked up since it was last opened
 	opened atomic.Pointer[openedStat]
 	busy   atomic.Int32 // requests that hold the directory's lock in the kernel

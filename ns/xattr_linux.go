@@ -3,6 +3,7 @@ package ns
 import (
 	"context"
 	"syscall"
+	"time"
 
 	"ninespace/ns/devfuse"
 	"ninespace/srv"
@@ -29,7 +30,18 @@ func fit(dest []byte, v string) (uint32, error) {
 	return uint32(copy(dest, v)), nil
 }
 
+// Linux looks for a file's capabilities before it writes to it, to take them away, and so
+// again at each write where others are told of the file's attributes in between. The last
+// write has done so already.
+const (
+	capability = "security.capability"
+	bareFor    = time.Second
+)
+
 func (f *fuseFS) GetXAttr(cancel *devfuse.Cancel, h *devfuse.InHeader, name string, dest []byte) (n uint32, _ syscall.Errno) {
+	if name == capability && f.isBare(h.NodeId) {
+		return 0, syscall.ENODATA
+	}
 	s := f.xattr(cancel, h, func(ctx context.Context, x srv.Xattrer) error {
 		v, err := x.Getxattr(ctx, name)
 		if err != nil {
@@ -39,6 +51,14 @@ func (f *fuseFS) GetXAttr(cancel *devfuse.Cancel, h *devfuse.InHeader, name stri
 		return err
 	})
 	return n, s
+}
+
+// isBare tells whether a file was written to just now, and given no attributes since.
+func (f *fuseFS) isBare(id uint64) bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	n := f.nodes[id]
+	return n != nil && time.Since(time.Unix(0, n.bare.Load())) < bareFor
 }
 
 func (f *fuseFS) ListXAttr(cancel *devfuse.Cancel, h *devfuse.InHeader, dest []byte) (n uint32, _ syscall.Errno) {
@@ -57,7 +77,17 @@ func (f *fuseFS) ListXAttr(cancel *devfuse.Cancel, h *devfuse.InHeader, dest []b
 	return n, s
 }
 
+// dressed notes that a file was given an attribute.
+func (f *fuseFS) dressed(id uint64) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if n := f.nodes[id]; n != nil {
+		n.bare.Store(0)
+	}
+}
+
 func (f *fuseFS) SetXAttr(cancel *devfuse.Cancel, in *devfuse.SetXAttrIn, name string, v []byte) syscall.Errno {
+	defer f.dressed(in.NodeId)
 	return f.xattr(cancel, &in.InHeader, func(ctx context.Context, x srv.Xattrer) error {
 		return x.Setxattr(ctx, name, v, int(in.Flags))
 	})
