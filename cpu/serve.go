@@ -208,7 +208,7 @@ func (s *server) start(ctx context.Context, cmd *exec.Cmd, text string) error {
 	}
 	switch text := exit.Error(); {
 	case exit.Code == 127 && !strings.Contains(path, "/"):
-		return p9.NewError(syscall.ENOENT, text+" in "+ns.Bin+":"+pathOf(cmd.Env))
+		return p9.NewError(syscall.ENOENT, text+" in "+ns.Bin+":"+strings.TrimPrefix(pathOf(cmd.Env), ns.Bin+":"))
 	case exit.Code == 127:
 		return p9.NewError(syscall.ENOENT, text)
 	case exit.Code == 126:
