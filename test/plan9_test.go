@@ -137,9 +137,10 @@ func TestPlan9Files(t *testing.T) {
 	if err := d.script(strings.Replace(terminal, "COMMAND", command, 1)); err != nil {
 		t.Fatal(err)
 	}
+	typed := d.files["dev/cons"].cons
 	served := make(chan error, 1)
 	go func() { served <- d.serve() }()
-	close(d.files["dev/cons"].cons)
+	close(typed)
 	if err := <-served; err != nil {
 		t.Error(err)
 	}
