@@ -174,6 +174,9 @@ func (d *daemon) log(addr string, err error) {
 	if errors.As(err, &exit) && exit.Exited() || errors.Is(err, door.ErrLeft) {
 		return // it has said why itself
 	}
+	if errors.Is(err, context.Canceled) {
+		return // the daemon ends
+	}
 	fmt.Fprintf(d.stderr, "cpud: %s: %v\n", addr, err)
 }
 
