@@ -15,7 +15,8 @@ The kernel starts init; nobody else does. It mounts what Linux programs expect, 
 kernel's modules that the machine's hardware asks for, and later those that the kernel
 asks for, configures the network, and starts the servers of the node's resources, those
 of nine up, with a cpud for the owner: who has one of the keys in
-/root/.ssh/authorized_keys. All of them are started again when they end, at growing
+/root/.ssh/authorized_keys. The node is known by the key in /etc/ssh/ssh_host_ed25519_key, whatever
+keys factotum is given. All of them are started again when they end, at growing
 intervals: cpud, exec, ram, root's factotum, which has no key until somebody gives it one, and
 as the one service kernel those of proc, dev, env, ipc and net. It reaps what others leave.
 
