@@ -131,7 +131,8 @@ goes before.
 -t pemfile serves HTTPS on port 443 too, to which UEFI's HTTP boot is sent.
 
 -c file is the key that signs the keys of nodes: a private one without a passphrase, or a public
-one, NAME.pub, whose private half factotum has and keeps.
+one, NAME.pub, whose private half factotum has and keeps. What that does not sign within 20 seconds
+the node has to ask for again, by the same token.
 
 -j ndbfile lists who has joined, an entry each, for the line database= of others to name.
 
