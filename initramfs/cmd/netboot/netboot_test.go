@@ -70,7 +70,7 @@ func TestSign(t *testing.T) {
 		{"-k bad", "malformed ssh data"},
 		{"-k ndb", "malformed"},
 		{"-t key", "key"},
-		{"-d none", "no such file"},
+		{"-d none", "no such directory"},
 		{"-e nosuch", "nosuch: no interface with an IPv4 address"},
 	} {
 		args := []string{"-f", file("ndb"), "-d", dir}
