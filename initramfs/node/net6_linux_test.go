@@ -158,7 +158,7 @@ func network6(t *testing.T, flags byte, opts []byte) context.Context {
 func cards6(t *testing.T) {
 	t.Helper()
 	resolvConf = filepath.Join(t.TempDir(), "resolv.conf")
-	for _, line := range []string{"link add r0 type veth peer name c0", "link set r0 up"} {
+	for _, line := range []string{"link add r0 type veth peer name c0", "link set r0 up", "link set lo up"} {
 		if out, err := exec.Command("ip", strings.Fields(line)...).CombinedOutput(); err != nil {
 			t.Skipf("ip %s: %v: %s", line, err, out)
 		}
@@ -268,8 +268,14 @@ func serve6(ctx context.Context, t *testing.T, card string) {
 		default:
 			t.Errorf("message %d", b[0])
 		}
-		c.WriteToUDPAddrPort([]byte{kind, 0, 0, 0}, from)          // to another's question
-		c.WriteToUDPAddrPort(reply6(kind, number, nil, 100), from) // to another client
+		c.WriteToUDPAddrPort([]byte{kind, 0, 0, 0}, from)                // to another's question
+		c.WriteToUDPAddrPort(reply6(kind, number, nil, 100), from)       // to another client
+		if elsewhere, err := net.Dial("udp6", "[::1]:546"); err != nil { // from no address of the network
+			t.Error(err)
+		} else {
+			elsewhere.Write(reply6(kind, number, options[opt6Client], 100))
+			elsewhere.Close()
+		}
 		c.WriteToUDPAddrPort(reply6(kind, number, options[opt6Client], seconds), from)
 	}
 }
