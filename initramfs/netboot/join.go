@@ -35,6 +35,9 @@ type token struct {
 	until time.Time
 	used  bool
 	ek    string // of the TPM that alone can tell it, by its endorsement key's hash; "" of none
+
+	sys   string   // whom it is made for: what a machine says of itself later makes it nobody else
+	names []string // for the certificate
 }
 
 func (t *token) state() string {
@@ -73,9 +76,22 @@ func (s *Server) arm(n *node, life time.Duration) error {
 		return errNoCA
 	}
 	text := rand.Text()
-	n.token = &token{text: text, key: sha256.Sum256([]byte(text)), until: now().Add(life)}
-	s.sayLocked(n, "join: a token waits for it, for %s", life)
+	p, _ := s.db.find(n.machine)
+	n.token = &token{text: text, key: sha256.Sum256([]byte(text)), until: now().Add(life), sys: p.sys, names: n.names(p)}
+	s.sayLocked(n, "join: a token waits for it, for %s, as %s", life, strings.Join(n.token.names, ","))
 	return nil
+}
+
+// names are those that a node's certificate is for, by its plan.
+func (n *node) names(p plan) []string {
+	names := append([]string{n.ether}, p.entry.Get("dom")...)
+	if p.sys != "" {
+		names[0] = p.sys
+	}
+	if p.addr.IsValid() { // one that is leased will be another's, long before the certificate ends
+		names = append(names, p.addr.String())
+	}
+	return names
 }
 
 // tokenOf is the token that waits for a node, "" if none does. With take it waits no
@@ -141,14 +157,7 @@ func (s *Server) join(request string, addr netip.Addr) (string, error) {
 	k := tok.key
 	tok.used, tok.text, tok.key = true, "", [32]byte{} // no other gets in by it meanwhile
 	n.ek = tok.ek
-	p, _ := s.db.find(n.machine)
-	names := append([]string{n.ether}, p.entry.Get("dom")...)
-	if p.sys != "" {
-		names[0] = p.sys
-	}
-	if p.addr.IsValid() { // one that is leased will be another's, long before the certificate ends
-		names = append(names, p.addr.String())
-	}
+	sys, names := tok.sys, tok.names
 	s.mu.Unlock()
 	c := sshkey.Cert{Serial: uint64(now().UnixNano()), Kind: sshkey.HostCert, ID: names[0], Principals: names,
 		After: uint64(now().Add(-5 * time.Minute).Unix()), Before: uint64(now().Add(certTime).Unix())}
@@ -166,7 +175,7 @@ func (s *Server) join(request string, addr netip.Addr) (string, error) {
 	s.count.joined++
 	n.key = KeyText(key)
 	s.sayLocked(n, "join: from %s: %s has the key %s", from, strings.Join(names, ","), n.cert)
-	s.list(n, p.sys)
+	s.list(n, sys)
 	return fmt.Sprintf("cert=%q ca=%q proof=%s\n", KeyText(cert), KeyText(s.cfg.CA), proof(k, "joined", string(cert.Blob), string(s.cfg.CA.Blob))), nil
 }
 

@@ -33,8 +33,9 @@ func (s *Server) seal(e ndb.Entry, from string) (string, error) {
 	p, err := publicOf(e)
 	s.mu.Lock()
 	n, err1 := s.applicant(e)
+	var is plan
 	if err = errors.Join(err1, err); err == nil {
-		err = s.recognize(n, p.Hash())
+		is, err = s.recognize(n, p.Hash())
 	}
 	if err != nil {
 		defer s.mu.Unlock()
@@ -46,6 +47,7 @@ func (s *Server) seal(e ndb.Entry, from string) (string, error) {
 		s.sayLocked(n, "join: a token is sealed for its TPM")
 	}
 	n.sealed.until = now().Add(sealTime)
+	n.sealed.sys, n.sealed.names = is.sys, n.names(is)
 	text := n.sealed.text
 	s.mu.Unlock()
 	c, err := p.Challenge([]byte(text))
@@ -55,23 +57,23 @@ func (s *Server) seal(e ndb.Entry, from string) (string, error) {
 	return "challenge=" + hex.EncodeToString(c) + "\n", nil
 }
 
-// recognize tells whether a node may have the TPM of an endorsement key. s.mu is held.
-func (s *Server) recognize(n *node, ek string) error {
+// recognize gives the plan of a node that may have the TPM of an endorsement key. s.mu is held.
+func (s *Server) recognize(n *node, ek string) (plan, error) {
 	m := n.machine
 	m.ek = ek
 	p, _ := s.db.find(m)
 	if hasFold(p.entry, ndb.Pair{Attr: "ek", Val: ek}) {
-		return nil
+		return p, nil
 	}
 	for _, own := range p.entry.Get("ek") {
 		if own != "" {
-			return fmt.Errorf("another machine's TPM: ek=%s, and not %s", ek, own)
+			return p, fmt.Errorf("another machine's TPM: ek=%s, and not %s", ek, own)
 		}
 	}
 	if s.db.tpms[ek] {
-		return fmt.Errorf("another machine's TPM: ek=%s", ek)
+		return p, fmt.Errorf("another machine's TPM: ek=%s", ek)
 	}
-	return fmt.Errorf("%w: ek=%s", ErrStranger, ek)
+	return p, fmt.Errorf("%w: ek=%s", ErrStranger, ek)
 }
 
 // publicOf takes the keys of a TPM out of a request.

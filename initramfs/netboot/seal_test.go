@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"ninespace/initramfs/tpm"
 	"ninespace/initramfs/tpm/tpmtest"
@@ -156,6 +157,54 @@ func TestSealRefused(t *testing.T) {
 			t.Errorf("%s: no error", bad)
 		}
 	}
+}
+
+// TestOtherName: what a machine says of itself after its token was made gets it no other's name.
+func TestOtherName(t *testing.T) {
+	p := tpmtest.Open(t, tpmtest.Start(t))
+	s, addr := served(t, withCA(t))
+	put(t, filepath.Dir(s.cfg.Ndb), "ndb", testNdb+"ek="+p.Hash()+" sys=lowly class=worker\n"+
+		"serial=VICTIM ek="+strings.Repeat("A", 64)+" sys=victim dom=victim.lab.example ip=10.9.0.77 class=worker\nclass=default kernel=kernel\n")
+	if err := s.reload(); err != nil {
+		t.Fatal(err)
+	}
+	const ether = "525400000099"
+	serial := func(serial string) {
+		fetch(t, "GET", "http://"+addr+"/boot/"+ether+"?serial="+serial+"&platform=efi")
+	}
+	join := func(token string, want ...string) {
+		t.Helper()
+		cert, _, err := Join(t.Context(), "http://"+addr+"/join", ether, token, &newKey(t).Public)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(cert.Cert.Principals, want) {
+			t.Errorf("a certificate for %v, not %v", cert.Cert.Principals, want)
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if text := s.joined; strings.Contains(text, "victim") {
+			t.Errorf("listed: %s", text)
+		}
+	}
+	serial("x")
+	s.mu.Lock()
+	n := s.nodes[ether]
+	err := s.arm(n, time.Minute)
+	s.mu.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := s.tokenOf(n, true)
+	serial("VICTIM")
+	join(token, ether)
+	serial("x")
+	token, err = Token(t.Context(), "http://"+addr+"/join", ether, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	serial("VICTIM")
+	join(token, "lowly")
 }
 
 func challengeOf(t *testing.T, answer string) (c []byte) {

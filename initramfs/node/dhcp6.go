@@ -46,7 +46,7 @@ var (
 // it is about an address: any, or the one that l has, by the server that l has.
 func ask6(kind byte, number [3]byte, card net.HardwareAddr, l *lease6) []byte {
 	b := append([]byte{kind}, number[:]...)
-	b = option6(b, opt6Client, append([]byte{0, 3, 0, 1}, card...)) // a DUID of a link-layer address, of Ethernet
+	b = option6(b, opt6Client, client6(card))
 	b = option6(b, opt6Ask, []byte{0, opt6DNS, 0, opt6Domains, 0, opt6SNTP})
 	b = option6(b, opt6Elapsed, []byte{0, 0})
 	if l == nil {
@@ -61,6 +61,9 @@ func ask6(kind byte, number [3]byte, card net.HardwareAddr, l *lease6) []byte {
 	}
 	return option6(b, opt6Addresses, all)
 }
+
+// client6 is the DUID by which the machine with the card is known: of a link-layer address, of Ethernet.
+func client6(card net.HardwareAddr) []byte { return append([]byte{0, 3, 0, 1}, card...) }
 
 func option6(b []byte, code uint16, data []byte) []byte {
 	b = binary.BigEndian.AppendUint16(b, code)
@@ -87,15 +90,17 @@ func options6(b []byte) iter.Seq2[uint16, []byte] {
 const malformed6 = 0xffff // an option that there is not
 
 // answer6 takes an answer apart. ok is whether it is one of the kind, to the message with the
-// number; where that was about an address, one without is errRefused.
-func answer6(b []byte, kind byte, number [3]byte, addressed bool) (news news6, ok bool, err error) {
+// number, and for the client; where that was about an address, one without is errRefused.
+func answer6(b []byte, kind byte, number [3]byte, client []byte, addressed bool) (news news6, ok bool, err error) {
 	if len(b) < 4 || b[0] != kind || [3]byte(b[1:4]) != number {
 		return news, false, nil
 	}
 	for code, data := range options6(b[4:]) {
 		switch code {
 		case malformed6:
-			return news, true, errDHCP6
+			return news, ok, errDHCP6
+		case opt6Client:
+			ok = bytes.Equal(data, client)
 		case opt6Server:
 			news.lease.server = bytes.Clone(data)
 		case opt6Addresses:
@@ -116,7 +121,7 @@ func answer6(b []byte, kind byte, number [3]byte, addressed bool) (news news6, o
 	case addressed && !news.lease.addr.IsValid():
 		err = errRefused
 	}
-	return news, true, err
+	return news, ok, err // RFC 8415, 16.10: of another client's or nobody's nothing is taken
 }
 
 // addresses takes the first address that may be used out of an association's option. Times that
@@ -135,7 +140,7 @@ func (l *lease6) addresses(b []byte) {
 			l.renew = l.ends / 2
 		}
 		if l.rebind < l.renew || l.rebind > l.ends {
-			l.rebind = l.renew + (l.ends-l.renew)*3/4
+			l.rebind = l.renew + (l.ends-l.renew)/4*3 // in this order: of an endless lease, 136 years, three times as long is too much
 		}
 	}
 }

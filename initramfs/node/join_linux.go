@@ -16,8 +16,8 @@ import (
 )
 
 // The certificate of the node's key, which a cpud shows where it is, and the authority that
-// signed it, by which the node knows the others.
-const (
+// signed it, by which the node knows the others. A test has its own.
+var (
 	hostCert  = hostKey + "-cert.pub"
 	authority = "/etc/ssh/ssh_known_hosts"
 )
@@ -33,6 +33,10 @@ func (n *node) join(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	known, err := os.ReadFile(authority)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err // it may have an authority
+	}
 	ether := strings.ReplaceAll(n.card(), ":", "")
 	token, by := n.params.Token, "a token"
 	if token == "" {
@@ -42,17 +46,18 @@ func (n *node) join(ctx context.Context) error {
 		}
 	}
 	cert, ca, err := netboot.Join(ctx, n.params.Join, ether, token, key)
-	if err == nil && n.params.Token == "" {
-		known, _ := os.ReadFile(authority)
-		err = believe(known, cert)
+	own := false
+	if err == nil {
+		own, err = believe(known, cert)
 	}
 	if err != nil {
 		return joinAgain(err)
 	}
 	n.params.Token = ""
-	err = errors.Join(appendFile(authority, "@cert-authority * "+ca.String()+"\n"),
-		os.WriteFile(hostCert, []byte(netboot.KeyText(cert)+"\n"), 0o644))
-	if err != nil {
+	if !own { // else it is for those hosts alone that the image says
+		err = appendFile(authority, "@cert-authority * "+ca.String()+"\n")
+	}
+	if err = errors.Join(err, os.WriteFile(hostCert, []byte(netboot.KeyText(cert)+"\n"), 0o644)); err != nil {
 		return err
 	}
 	n.log.Printf("init: joined as %s by %s; the authority is %s", strings.Join(cert.Cert.Principals, ","), by, ca.Fingerprint())
@@ -86,17 +91,31 @@ func joinAgain(err error) error {
 	return errAgain{err}
 }
 
-// believe tells whether a certificate is by an authority that the image's known_hosts have, if
-// they have any. Who made a token shows that he knows it, but one can be sealed for a TPM by
-// anybody who knows its public keys.
-func believe(known auth.KnownHosts, cert *sshkey.Public) error {
-	if !bytes.Contains(append([]byte("\n"), known...), []byte("\n@cert-authority")) {
-		return nil
+// believe tells whether the image's known_hosts have an authority, and if so whether the certificate
+// is by it. Who made a token shows no more than that he knows it: one can be sealed for a TPM by
+// anybody who knows its public keys, and one of the command line came by HTTP as the address did.
+func believe(known auth.KnownHosts, cert *sshkey.Public) (own bool, err error) {
+	var marked auth.KnownHosts // a line for a host or for the key itself is no word about who signs
+	for line := range bytes.Lines(known) {
+		f := bytes.Fields(line)
+		if len(f) == 0 || f[0][0] != '@' {
+			continue
+		}
+		own = own || string(f[0]) == "@cert-authority"
+		marked = append(marked, line...)
 	}
-	if err := known.Check(cert.Cert.Principals[0], cert, time.Now()); err != nil {
-		return fmt.Errorf("join: by an authority that the image does not have: %w", err)
+	good := !own
+	for _, name := range cert.Cert.Principals { // a line may be for names or for addresses
+		why := marked.Check(name, cert, time.Now())
+		if errors.Is(why, auth.ErrHostRevoked) {
+			return own, fmt.Errorf("join: %w", why)
+		}
+		good, err = good || why == nil, why
 	}
-	return nil
+	if good {
+		return own, nil
+	}
+	return own, fmt.Errorf("join: by an authority that the image does not have: %w", err)
 }
 
 // appendFile adds a line to a file, which is made where it is not there.

@@ -1,11 +1,20 @@
 package node
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"ninespace/factotum/keytest"
 	"ninespace/factotum/sshkey"
+	"ninespace/initramfs/netboot"
 )
 
 // TestBelieve: with an authority in the image no other one's certificate will do.
@@ -23,9 +32,76 @@ func TestBelieve(t *testing.T) {
 		"@cert-authority * " + other.Public.String() + "\n":                              false,
 		"x\n@cert-authority node2 " + ca.Public.String():                                 false,
 		"@cert-authority * " + ca.Public.String() + "\n@revoked * " + ca.Public.String(): false,
+		"@revoked * " + ca.Public.String():                                               false,
+		"@cert-authority 10.9.0.* " + ca.Public.String():                                 true,
+		" \t@cert-authority * " + other.Public.String():                                  false,
+		"@cert-authority\t* " + other.Public.String():                                    false,
+		"@cert-authority *": false, // cut off
+		"@cert-authority * " + other.Public.String() + "\nnode1 " + key.Public.String(): false,
 	} {
-		if err := believe([]byte(known), cert); (err == nil) != want {
+		if _, err := believe([]byte(known), cert); (err == nil) != want {
 			t.Errorf("%q: %v", known, err)
 		}
+	}
+}
+
+// TestImagesAuthority: who knows the token gets no other authority believed than the image's, and
+// that one for no more hosts than the image says.
+func TestImagesAuthority(t *testing.T) {
+	dir := t.TempDir()
+	defer func(a, b string) { authority, hostCert = a, b }(authority, hostCert)
+	authority, hostCert = filepath.Join(dir, "known"), filepath.Join(dir, "cert")
+	ca, other, key := keytest.New(t), keytest.New(t), keytest.New(t)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := sshkey.Cert{Kind: sshkey.HostCert, ID: "node1", Principals: []string{"node1"}, Before: uint64(time.Now().Add(time.Hour).Unix())}
+		cert, err := c.Certify(&key.Public, &ca.Public, func(b []byte) ([]byte, error) { return ca.Sign(b, "") })
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		k := sha256.Sum256([]byte("token"))
+		m := hmac.New(sha256.New, k[:])
+		for _, word := range []string{"joined", string(cert.Blob), string(ca.Public.Blob)} {
+			m.Write(sshkey.AppendBytes(nil, word))
+		}
+		fmt.Fprintf(w, "cert=%q ca=%q proof=%x\n", netboot.KeyText(cert), netboot.KeyText(&ca.Public), m.Sum(nil))
+	}))
+	defer s.Close()
+	join := func() error {
+		os.Remove(hostCert)
+		n := &node{log: NewLog(io.Discard), public: key.Public.String(), params: Params{Token: "token", Join: s.URL}}
+		return n.join(t.Context())
+	}
+	others, ours := "@cert-authority * "+other.Public.String()+"\n", "@cert-authority node* "+ca.Public.String()+"\n"
+	for _, c := range []struct {
+		known, after string
+		joins        bool
+	}{
+		{"", "@cert-authority * " + ca.Public.String() + "\n", true},
+		{others, others, false},
+		{ours, ours, true},
+	} {
+		if err := os.WriteFile(authority, []byte(c.known), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := join(); (err == nil) != c.joins {
+			t.Errorf("%q: %v", c.known, err)
+		}
+		if _, err := os.Stat(hostCert); (err == nil) != c.joins {
+			t.Errorf("%q: its certificate: %v", c.known, err)
+		}
+		if b, err := os.ReadFile(authority); string(b) != c.after || err != nil {
+			t.Errorf("%q: %q then, %v", c.known, b, err)
+		}
+	}
+	os.Remove(authority)
+	if err := os.Mkdir(authority, 0o700); err != nil { // cannot be read, by root neither
+		t.Fatal(err)
+	}
+	if err := join(); err == nil {
+		t.Error("joined without a look at what the image knows")
+	}
+	if _, err := os.Stat(hostCert); err == nil {
+		t.Error("a certificate without a look at what the image knows")
 	}
 }

@@ -94,14 +94,17 @@ func (s *six) exchange(ctx context.Context, card net.Interface, kind byte, l *le
 		}
 		c.SetReadDeadline(time.Now().Add(time.Second << try))
 		for {
-			k, _, err := c.ReadFromUDPAddrPort(b)
+			k, from, err := c.ReadFromUDPAddrPort(b)
 			if errors.Is(err, os.ErrDeadlineExceeded) {
 				break
 			}
 			if err != nil {
 				return news, err
 			}
-			news, ok, err := answer6(b[:k], want, number, l != nil)
+			if !from.Addr().IsLinkLocalUnicast() {
+				continue // nobody of this network: a server or its relay answers as it was asked
+			}
+			news, ok, err := answer6(b[:k], want, number, client6(card.HardwareAddr), l != nil)
 			if ok && (err == nil || l != nil && l.server != nil) {
 				return news, err
 			}

@@ -158,7 +158,7 @@ func network6(t *testing.T, flags byte, opts []byte) context.Context {
 func cards6(t *testing.T) {
 	t.Helper()
 	resolvConf = filepath.Join(t.TempDir(), "resolv.conf")
-	for _, line := range []string{"link add r0 type veth peer name c0", "link set r0 up"} {
+	for _, line := range []string{"link add r0 type veth peer name c0", "link set r0 up", "link set lo up"} {
 		if out, err := exec.Command("ip", strings.Fields(line)...).CombinedOutput(); err != nil {
 			t.Skipf("ip %s: %v: %s", line, err, out)
 		}
@@ -268,8 +268,15 @@ func serve6(ctx context.Context, t *testing.T, card string) {
 		default:
 			t.Errorf("message %d", b[0])
 		}
-		c.WriteToUDPAddrPort([]byte{kind, 0, 0, 0}, from) // to another's question
-		c.WriteToUDPAddrPort(reply6(kind, number, seconds), from)
+		c.WriteToUDPAddrPort([]byte{kind, 0, 0, 0}, from)                // to another's question
+		c.WriteToUDPAddrPort(reply6(kind, number, nil, 100), from)       // to another client
+		if elsewhere, err := net.Dial("udp6", "[::1]:546"); err != nil { // from no address of the network
+			t.Error(err)
+		} else {
+			elsewhere.Write(reply6(kind, number, options[opt6Client], 100))
+			elsewhere.Close()
+		}
+		c.WriteToUDPAddrPort(reply6(kind, number, options[opt6Client], seconds), from)
 	}
 }
 
@@ -278,11 +285,12 @@ var (
 	leased6 = netip.MustParseAddr("fd00:9::77").As16()
 )
 
-// reply6 is a server's answer, with an address for some seconds.
-func reply6(kind byte, number [3]byte, seconds byte) []byte {
+// reply6 is a server's answer to a client, with an address for some seconds.
+func reply6(kind byte, number [3]byte, client []byte, seconds byte) []byte {
 	b := append([]byte{kind}, number[:]...)
 	dns, ntp := netip.MustParseAddr("fd00:9::54").As16(), netip.MustParseAddr("fd00:9::123").As16()
 	b = option6(b, opt6Server, server6)
+	b = option6(b, opt6Client, client)
 	b = option6(b, opt6DNS, dns[:])
 	b = option6(b, opt6Domains, []byte("\x03six\x07example\x00"))
 	b = option6(b, opt6SNTP, ntp[:])
@@ -293,25 +301,37 @@ func reply6(kind byte, number [3]byte, seconds byte) []byte {
 // TestAnswer6: what is cut off anywhere is malformed, or has less; names that could be lines
 // of a file are left out.
 func TestAnswer6(t *testing.T) {
-	number := [3]byte{1, 2, 3}
-	whole := reply6(dhcp6Reply, number, 200)
-	news, ok, err := answer6(whole, dhcp6Reply, number, true)
+	number, client := [3]byte{1, 2, 3}, client6(net.HardwareAddr{2, 0, 0, 0, 0, 7})
+	whole := reply6(dhcp6Reply, number, client, 200)
+	news, ok, err := answer6(whole, dhcp6Reply, number, client, true)
 	if !ok || err != nil || len(news.dns) != 1 || len(news.domains) != 1 || len(news.ntp) != 1 || news.ntp[0] != "fd00:9::123" ||
 		news.lease.addr != netip.AddrFrom16(leased6) || news.lease.ends != 200*time.Second || news.lease.renew != 50*time.Second {
 		t.Errorf("%+v, %v, %v", news, ok, err)
 	}
 	for n := range whole {
-		if cut, ok, err := answer6(whole[:n], dhcp6Reply, number, false); ok && err == nil && len(cut.ntp) > 0 && cut.lease.addr.IsValid() {
+		if cut, ok, err := answer6(whole[:n], dhcp6Reply, number, client, false); ok && err == nil && len(cut.ntp) > 0 && cut.lease.addr.IsValid() {
 			t.Errorf("%d bytes: %+v", n, cut)
 		}
 	}
-	if _, ok, _ := answer6(whole, dhcp6Reply, [3]byte{}, true); ok {
+	if _, ok, _ := answer6(whole, dhcp6Reply, [3]byte{}, client, true); ok {
 		t.Error("an answer to another's question")
 	}
-	if _, ok, _ := answer6(whole, dhcp6Advertise, number, true); ok {
+	if _, ok, _ := answer6(whole, dhcp6Advertise, number, client, true); ok {
 		t.Error("an answer to another kind of question")
 	}
-	if _, ok, err := answer6(reply6(dhcp6Reply, number, 0), dhcp6Reply, number, true); !ok || err != errRefused {
+	if _, ok, _ := answer6(whole, dhcp6Reply, number, client6(net.HardwareAddr{2, 0, 0, 0, 0, 8}), true); ok {
+		t.Error("an answer to another client")
+	}
+	nobody := option6(append([]byte{dhcp6Reply}, number[:]...), opt6Server, server6)
+	if _, ok, _ := answer6(nobody, dhcp6Reply, number, client, false); ok {
+		t.Error("an answer to no client")
+	}
+	var l lease6 // an endless one, to be renewed after a second
+	l.addresses(option6([]byte{0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0}, opt6Address, append(slices.Clone(leased6[:]), bytes.Repeat([]byte{0xff}, 8)...)))
+	if l.renew != time.Second || l.rebind <= l.renew || l.rebind > l.ends {
+		t.Errorf("%+v", l)
+	}
+	if _, ok, err := answer6(reply6(dhcp6Reply, number, client, 0), dhcp6Reply, number, client, true); !ok || err != errRefused {
 		t.Errorf("no address: %v, %v", ok, err)
 	}
 	if got := domains([]byte("\x05a\nb c\x00\x01x\x00\x3fshort")); len(got) != 1 || got[0] != "x" {
@@ -321,10 +341,10 @@ func TestAnswer6(t *testing.T) {
 
 // FuzzAnswer6 has nothing that a network sends end the program.
 func FuzzAnswer6(f *testing.F) {
-	f.Add(reply6(dhcp6Reply, [3]byte{}, 100))
+	f.Add(reply6(dhcp6Reply, [3]byte{}, client6(nil), 100))
 	f.Add(append(rdnss("::1"), dnssl("a", "b")...))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		answer6(b, dhcp6Reply, [3]byte{}, true)
+		answer6(b, dhcp6Reply, [3]byte{}, client6(nil), true)
 		new(news6).routerOptions(b)
 		for _, m := range messages(b) {
 			m.routerFlags()

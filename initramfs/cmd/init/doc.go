@@ -15,7 +15,8 @@ The kernel starts init; nobody else does. It mounts what Linux programs expect, 
 kernel's modules that the machine's hardware asks for, and later those that the kernel
 asks for, configures the network, and starts the servers of the node's resources, those
 of nine up, with a cpud for the owner: who has one of the keys in
-/root/.ssh/authorized_keys. All of them are started again when they end, at growing
+/root/.ssh/authorized_keys. The node is known by the key in /etc/ssh/ssh_host_ed25519_key, whatever
+keys factotum is given. All of them are started again when they end, at growing
 intervals: cpud, exec, ram, root's factotum, which has no key until somebody gives it one, and
 as the one service kernel those of proc, dev, env, ipc and net. It reaps what others leave.
 
@@ -44,8 +45,11 @@ token is on the kernel's command line, where everybody can read it, and worth no
 then; one that was used before is refused, and the console says so.
 
 A node with a TPM 2.0 needs no token: who it is its endorsement key shows, by the hash ek that the
-console has until netboot knows it. The authority that signs is believed as with a token, unless
-the image has one, as a line @cert-authority of /etc/ssh/ssh_known_hosts: then no other is.
+console has until netboot knows it.
+
+The authority that signs is believed, with a token and without, unless the image has one, as a
+line @cert-authority of /etc/ssh/ssh_known_hosts: then no other is, and that one for the hosts alone
+that the line has. Give the image one: token and address come over the network as they are.
 
 With ip=dhcp IPv6 is had where a router says so: the kernel makes the address, or DHCPv6
 gives one where the router says that (managed), and the servers of names are the router's
@@ -80,7 +84,7 @@ On the console nobody has to log in. The shell is nine rc in the node's name spa
 	                       its certificate, once it has joined, and in
 	/etc/ssh/ssh_known_hosts
 	                       the authority by which it knows the others then, behind what
-	                       the image has there
+	                       the image has there, unless that has an authority
 	/etc/ninespace/signers who may sign what it boots next: see initramfs
 	/tmp/ns.root.:0        $NAMESPACE of root, where the servers are posted
 

@@ -19,7 +19,7 @@ var Man string
 // config is what a node runs.
 func config() node.Config {
 	c := node.Config{
-		Services: [][]string{{"cpud", "cpud", "-l", "tcp!*!17011"}, {"kernel", "init", serve}, {"ram", "ramfs", "-s", "ram"}, {"exec", "execfs", "-s", "exec"}, {"factotum", "factotum"}},
+		Services: [][]string{{"cpud", "cpud", "-l", "tcp!*!17011", "-k", hostKey}, {"kernel", "init", serve}, {"ram", "ramfs", "-s", "ram"}, {"exec", "execfs", "-s", "exec"}, {"factotum", "factotum"}},
 		Console:  []string{"newns", "rc", "-i"},
 	}
 	if _, err := os.Stat(nsfile); err == nil {
@@ -28,6 +28,10 @@ func config() node.Config {
 	}
 	return c
 }
+
+// hostKey is the key by which the node is known. Of its own accord cpud takes those of root's factotum
+// first, and who gives that one a key gives it to be used for him, not for the node.
+const hostKey = "/etc/ssh/ssh_host_ed25519_key"
 
 // nsfile is where an image has a name space of its own.
 const nsfile = "/lib/namespace"

@@ -87,7 +87,8 @@ With -c a node has its key certified, once. The message token to ctl has a token
 the node's next script, in which it is an argument of the command line, nine.token, with
 nine.join, where to ask. The node proves by it whose key it brings, by HTTP or the file
 join, and gets a host certificate by the authority whose key is in the file, for a year,
-for its sys, dom and ip. The token is good for one join within the time, ten minutes if
+for its sys, dom and ip: those of the entry that it has in ndb when the token is made, as what
+it says of itself later is not proved. The log has them then. The token is good for one join within the time, ten minutes if
 none is given; a second is refused. Neither the key nor the token can be replaced on the
 way, but who reads the script before the node does can join in its place: then the node
 is refused, and the log says so. The file token has it too until then, to carry by hand.
@@ -130,7 +131,8 @@ goes before.
 -t pemfile serves HTTPS on port 443 too, to which UEFI's HTTP boot is sent.
 
 -c file is the key that signs the keys of nodes: a private one without a passphrase, or a public
-one, NAME.pub, whose private half factotum has and keeps.
+one, NAME.pub, whose private half factotum has and keeps. What that does not sign within 20 seconds
+the node has to ask for again, by the same token.
 
 -j ndbfile lists who has joined, an entry each, for the line database= of others to name.
 

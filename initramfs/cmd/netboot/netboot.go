@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
+	"time"
 
 	"ninespace/factotum/auth"
 	"ninespace/factotum/sshkey"
@@ -140,7 +141,7 @@ func authority(ctx context.Context, file string) (*sshkey.Public, func([]byte) (
 		return key.Plain(), func(data []byte) ([]byte, error) { return key.Sign(data, "") }, nil
 	}
 	// A factotum that is gone may be there again for the next node.
-	sign := func(data []byte) ([]byte, error) {
+	sign := func(ctx context.Context, data []byte) ([]byte, error) {
 		f, err := auth.Dial(ctx, "")
 		if err != nil {
 			return nil, err
@@ -148,11 +149,23 @@ func authority(ctx context.Context, file string) (*sshkey.Public, func([]byte) (
 		defer f.Close()
 		return f.Once(ctx, "proto=ssh role=sign pub='"+base64.StdEncoding.EncodeToString(pub.Blob)+"'", data)
 	}
-	if _, err := sign([]byte("netboot begins")); err != nil {
+	if _, err := sign(ctx, []byte("netboot begins")); err != nil {
 		return nil, nil, fmt.Errorf("%s: no private key, and of a public one: %w", file, err)
 	}
-	return pub, sign, nil
+	return pub, func(data []byte) ([]byte, error) {
+		ctx, cancel := context.WithTimeoutCause(ctx, signTime, fmt.Errorf("factotum: not signed within %v", signTime))
+		defer cancel()
+		sig, err := sign(ctx, data)
+		if err != nil && ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return sig, err
+	}, nil
 }
+
+// signTime is how long factotum may take to sign, which may ask somebody first. It is less than a
+// node waits for its answer: then that is told, and the token is good for another try.
+var signTime = 20 * time.Second
 
 // readKey reads a private key, which has no passphrase, as ssh-keygen writes it.
 func readKey(file string) (*sshkey.Private, error) {

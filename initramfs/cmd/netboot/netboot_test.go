@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -69,7 +70,7 @@ func TestSign(t *testing.T) {
 		{"-k bad", "malformed ssh data"},
 		{"-k ndb", "malformed"},
 		{"-t key", "key"},
-		{"-d none", "none: no such directory"},
+		{"-d none", "no such directory"},
 		{"-e nosuch", "nosuch: no interface with an IPv4 address"},
 	} {
 		args := []string{"-f", file("ndb"), "-d", dir}
@@ -140,5 +141,22 @@ func TestAuthority(t *testing.T) {
 	}
 	if err := cert.Cert.Check(sshkey.HostCert, "node1", time.Now()); err != nil || !cert.Cert.CA.Equal(&ca.Public) {
 		t.Errorf("%+v, %v", cert.Cert, err)
+	}
+	// One that is there and silent, as if it asked somebody who is away.
+	defer func(d time.Duration) { signTime = d }(signTime)
+	signTime = 100 * time.Millisecond
+	name := filepath.Join(dir, "factotum")
+	if err := os.Rename(name, name+".gone"); err != nil {
+		t.Fatal(err)
+	}
+	silent, err := net.Listen("unix", name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	end := time.AfterFunc(20*time.Second, func() { silent.Close() })
+	defer end.Stop()
+	if _, err := c.Certify(&key.Public, pub, sign); err == nil || !strings.Contains(err.Error(), "not signed within") {
+		t.Errorf("by a silent factotum: %v", err)
 	}
 }
