@@ -49,12 +49,13 @@ func (sh *shell) chdir(name string) error {
 		return unix.ENOENT
 	}
 	name = sh.path(name)
-	d, err := patient(sh, func() (*directory, error) {
+	d, err := patient(sh, func(left *gone) (*directory, error) {
 		d := &directory{}
 		d.holders.Store(1)
-		var err error
-		d.name, d.close, err = sh.r.hooks.OpenDir(name)
-		return d, err
+		return d, again(left, func() (err error) {
+			d.name, d.close, err = sh.r.hooks.OpenDir(name)
+			return err
+		})
 	}, (*directory).release)
 	if err != nil {
 		return err
@@ -92,7 +93,7 @@ const procFd = "/proc/self/fd/"
 // it may have later. Its name is that of the descriptor; where there is no /proc, its
 // own.
 func osOpenDir(name string) (string, func(), error) {
-	fd, err := openRetry(name, unix.O_PATH|unix.O_DIRECTORY, 0)
+	fd, err := osOpen(name, unix.O_PATH|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return "", nil, err
 	}
@@ -117,13 +118,26 @@ func osOpenDir(name string) (string, func(), error) {
 	return name, nil, nil
 }
 
-func openRetry(name string, flag int, perm uint32) (int, error) {
-	for {
-		fd, err := unix.Open(name, flag|unix.O_CLOEXEC, perm)
-		if err != unix.EINTR {
-			return fd, err
-		}
-	}
+func osOpen(name string, flag int, perm uint32) (int, error) {
+	return unix.Open(name, flag|unix.O_CLOEXEC, perm)
+}
+
+// openNull opens what is empty and takes everything.
+func openNull(flag int) (fd int, err error) {
+	err = again(nil, func() error {
+		fd, err = osOpen("/dev/null", flag, 0)
+		return err
+	})
+	return fd, err
+}
+
+// openFile opens a file where the shell's calls are made.
+func (sh *shell) openFile(left *gone, name string, flag int, perm uint32) (fd int, err error) {
+	err = again(left, func() error {
+		fd, err = sh.r.hooks.Open(name, flag, perm)
+		return err
+	})
+	return fd, err
 }
 
 func osStat(name string) (fs.FileMode, error) {
@@ -153,11 +167,11 @@ func osReadDir(name string) ([]string, error) {
 
 func (sh *shell) stat(name string) (fs.FileMode, error) {
 	name = sh.path(name)
-	return patient(sh, func() (fs.FileMode, error) { return sh.r.hooks.Stat(name) }, nil)
+	return patient(sh, func(*gone) (fs.FileMode, error) { return sh.r.hooks.Stat(name) }, nil)
 }
 
 func (sh *shell) readDir(name string) ([]string, error) { return sh.readNames(sh.path(name)) }
 
 func (sh *shell) readNames(path string) ([]string, error) {
-	return patient(sh, func() ([]string, error) { return sh.r.hooks.ReadDir(path) }, nil)
+	return patient(sh, func(*gone) ([]string, error) { return sh.r.hooks.ReadDir(path) }, nil)
 }

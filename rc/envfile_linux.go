@@ -13,7 +13,7 @@ import (
 // what it remembers.
 func (sh *shell) stamp(name string) (ino uint64, mtime int64, err error) {
 	fd := -1
-	sh.place.do(func() { fd, err = sh.r.hooks.Open(name, unix.O_PATH, 0) })
+	sh.place.do(func() { fd, err = sh.openFile(nil, name, unix.O_PATH, 0) })
 	if err != nil {
 		return 0, 0, err
 	}
@@ -26,7 +26,7 @@ func (sh *shell) stamp(name string) (ino uint64, mtime int64, err error) {
 // take makes a file's contents a variable or a function. One that is as it was stays.
 func (sh *shell) take(g *envGroup, name string) {
 	fd, err := -1, error(nil)
-	sh.place.do(func() { fd, err = sh.r.hooks.Open(g.dir+"/"+name, unix.O_RDONLY, 0) })
+	sh.place.do(func() { fd, err = sh.openFile(nil, g.dir+"/"+name, unix.O_RDONLY, 0) })
 	if err != nil {
 		return
 	}
@@ -75,10 +75,10 @@ func (sh *shell) writeEnv(name string, c change) (err error) {
 			return
 		}
 		var fd int
-		if fd, err = sh.r.hooks.Open(name, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC, 0o666); err != nil {
+		if fd, err = sh.openFile(nil, name, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC, 0o666); err != nil {
 			return
 		}
-		err = writeAll(fd, b)
+		err = writeAll(fd, b, nil)
 		unix.Close(fd)
 	})
 	return err

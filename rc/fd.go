@@ -51,17 +51,37 @@ func (f *file) write(p []byte) error {
 	if f.capture != nil {
 		return f.capture.write(p)
 	}
-	return writeAll(f.fd, p)
+	return writeAll(f.fd, p, nil)
 }
 
-func writeAll(fd int, p []byte) error {
+// writeAll writes all, or up to when nobody waits for it any more.
+func writeAll(fd int, p []byte, left *gone) error {
+	part, wait := len(p), -1
+	if left != nil {
+		wait = 20
+	}
+	// The kernel goes on with a write to a pipe after a signal of Go's, so none may wait there:
+	// a pipe that is ready has room for so much.
+	parts := left != nil && isPipe(fd)
+	if parts {
+		part = 4096
+	}
 	for len(p) > 0 {
-		n, err := unix.Write(fd, p)
+		if left.is() {
+			return unix.EINTR
+		}
+		polls := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+		if parts {
+			if n, err := unix.Poll(polls[:], wait); n == 0 || err == unix.EINTR {
+				continue
+			}
+		}
+		n, err := unix.Write(fd, p[:min(part, len(p))])
 		switch {
 		case err == unix.EINTR:
 		case err == unix.EAGAIN:
 			// Whoever shares the file has made it so.
-			unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, -1)
+			unix.Poll(polls[:], wait)
 		case err != nil:
 			return err
 		default:
@@ -69,6 +89,16 @@ func writeAll(fd int, p []byte) error {
 		}
 	}
 	return nil
+}
+
+// isPipe tells whether a descriptor is of a pipe, or of a socket, as those of <>{} are.
+func isPipe(fd int) bool {
+	var st unix.Stat_t
+	if unix.Fstat(fd, &st) != nil {
+		return false
+	}
+	kind := st.Mode & unix.S_IFMT
+	return kind == unix.S_IFIFO || kind == unix.S_IFSOCK
 }
 
 // files are a shell's descriptors, by number; nil is a closed one. A table is never
@@ -144,9 +174,9 @@ func (sh *shell) write(n int32, p []byte) error {
 		return f.write(p)
 	}
 	f.retain()
-	_, err := patient(sh, func() (struct{}, error) {
+	_, err := patient(sh, func(left *gone) (struct{}, error) {
 		defer f.release()
-		return struct{}{}, f.write(p)
+		return struct{}{}, writeAll(f.fd, p, left)
 	}, nil)
 	return err
 }
@@ -192,7 +222,7 @@ func (c *capture) write(p []byte) error {
 		return nil
 	}
 	c.mu.Unlock()
-	return writeAll(c.w, p)
+	return writeAll(c.w, p, nil)
 }
 
 func (c *capture) number() (int, error) {

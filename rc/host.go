@@ -17,7 +17,8 @@ import (
 type Hooks struct {
 	// Open opens a file with the flags and permissions of open(2), less the
 	// interpreter's umask, and gives a descriptor that is closed on exec and that
-	// the interpreter closes. It may be the end of a pipe.
+	// the interpreter closes. It may be the end of a pipe. After unix.EINTR this one and
+	// OpenDir are called again.
 	Open func(name string, flag int, perm uint32) (fd int, err error)
 
 	// Stat gives the mode of a file, not of a symbolic link to it.

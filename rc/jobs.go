@@ -29,7 +29,7 @@ func (sh *shell) job(pid int, s *stage) {
 // and is in a process group of its own.
 func (sh *shell) async(c *syntax.Async) error {
 	sh.locate(c.At)
-	null, err := openRetry("/dev/null", unix.O_RDONLY, 0)
+	null, err := openNull(unix.O_RDONLY)
 	if err != nil {
 		return sh.failed("/dev/null", err)
 	}

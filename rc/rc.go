@@ -93,7 +93,7 @@ func New(c Config) *Runner {
 // Fill puts Linux's own in the place of hooks that are not there but have one.
 func (h *Hooks) Fill() {
 	if h.Open == nil {
-		h.Open = openRetry
+		h.Open = osOpen
 	}
 	if h.Stat == nil {
 		h.Stat = osStat

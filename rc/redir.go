@@ -114,7 +114,7 @@ func (sh *shell) open(name string, flag int, perm uint32) (int, error) {
 		perm &^= uint32(sh.umask)
 	}
 	name = sh.path(name)
-	return patient(sh, func() (int, error) { return sh.r.hooks.Open(name, flag, perm) }, closed)
+	return patient(sh, func(left *gone) (int, error) { return sh.openFile(left, name, flag, perm) }, closed)
 }
 
 // descriptor gives the number that a name of a process's own descriptor has.
@@ -156,7 +156,7 @@ func (sh *shell) here(h *syntax.Here) (*file, error) {
 		if err != nil {
 			return nil, sh.failed("here document", err)
 		}
-		err = writeAll(w, b)
+		err = writeAll(w, b, nil)
 		unix.Close(w)
 		if err == nil {
 			return newFile(r), nil
@@ -166,7 +166,7 @@ func (sh *shell) here(h *syntax.Here) (*file, error) {
 	}
 	fd, err := unix.MemfdCreate("here", unix.MFD_CLOEXEC)
 	if err == nil {
-		if err = writeAll(fd, b); err == nil {
+		if err = writeAll(fd, b, nil); err == nil {
 			_, err = unix.Seek(fd, 0, 0)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -17,20 +18,23 @@ import (
 )
 
 // A testFS has the files f, whose text is "text", and slow and liar, reads of
-// which block until they are cancelled. liar is said to be brief.
+// which block until they are cancelled. liar is said to be brief. gone is another file each
+// time, and to forget one blocks.
 type testFS struct {
 	nosys
 	release chan struct{} // ends a blocked read as well
-	blocked *atomic.Int32 // reads
+	blocked *atomic.Int32 // reads and forgets
+	gone    *atomic.Int32 // how many were found
 }
 
 const (
 	fileF = iota + 2
 	fileSlow
 	fileLiar
+	fileGone // and from there on
 )
 
-var files = map[string]uint64{"f": fileF, "slow": fileSlow, "liar": fileLiar}
+var files = map[string]uint64{"f": fileF, "slow": fileSlow, "liar": fileLiar, "gone": fileGone}
 
 func (testFS) Brief(node uint64) bool { return node != fileSlow }
 
@@ -43,12 +47,23 @@ func attrOf(node uint64) Attr {
 	return Attr{Ino: node, Mode: unix.S_IFREG | 0o644, Nlink: 1, Size: 4}
 }
 
-func (testFS) Lookup(_ *Cancel, _ *InHeader, name string, out *EntryOut) syscall.Errno {
+func (fs testFS) Lookup(_ *Cancel, _ *InHeader, name string, out *EntryOut) syscall.Errno {
 	if files[name] == 0 {
 		return syscall.ENOENT
 	}
-	out.NodeId, out.Attr = files[name], attrOf(files[name])
+	id := files[name]
+	if id == fileGone {
+		id += uint64(fs.gone.Add(1))
+	}
+	out.NodeId, out.Attr = id, attrOf(id)
 	return 0
+}
+
+func (fs testFS) Forget(node, _ uint64) {
+	if node > fileGone {
+		fs.blocked.Add(1)
+		<-fs.release
+	}
 }
 
 func (testFS) GetAttr(_ *Cancel, in *GetAttrIn, out *AttrOut) syscall.Errno {
@@ -89,7 +104,7 @@ type mounted struct {
 func mount(t *testing.T) *mounted {
 	t.Helper()
 	srvtest.CheckGoroutines(t)
-	fs := testFS{nosys{}, make(chan struct{}, 1), &atomic.Int32{}}
+	fs := testFS{nosys{}, make(chan struct{}, 1), &atomic.Int32{}, &atomic.Int32{}}
 	dev, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		t.Skip("/dev/fuse: ", err)
@@ -210,10 +225,30 @@ func TestBlocked(t *testing.T) {
 	}
 }
 
+// TestForgotten wants a file whose forgetting takes long, as that of a server's last may, to
+// stop nobody.
+func TestForgotten(t *testing.T) {
+	m := mount(t)
+	t.Cleanup(func() { close(m.release) })
+	if !srvtest.Until(func() bool {
+		cmd, _ := m.start(t, "gone", "stat")
+		go cmd.Wait()
+		return m.blocked.Load() > 0
+	}) {
+		t.Fatal("nothing is forgotten")
+	}
+	cmd, out := m.start(t, "f", "cat")
+	timer := time.AfterFunc(srvtest.Patience, func() { cmd.Process.Kill() })
+	defer timer.Stop()
+	if err := cmd.Wait(); err != nil || out.String() != "text" {
+		t.Errorf("%q, %v", out, err)
+	}
+}
+
 // TestMessages wants messages that are too short, have no names, or are none to be
 // errors.
 func TestMessages(t *testing.T) {
-	fs := testFS{nosys{}, nil, &atomic.Int32{}}
+	fs := testFS{nosys{}, nil, &atomic.Int32{}, &atomic.Int32{}}
 	c := &Conn{fs: fs, live: map[*request]struct{}{}, large: buffers{size: 1 << 20}, medium: buffers{size: 1 << 17}}
 	r := c.enrol()
 	for op := range opcode(100) {

@@ -115,14 +115,16 @@ func (c *Conn) again(t int64) bool {
 // in time; so many others wait for it.
 func (c *Conn) take(r *request, waiting int32, t int64) {
 	op := opcode(r.header().Opcode)
+	// These come in crowds and are brief, but for one that ends a server's connection.
+	forget := op == opForget || op == opBatchForget
 	switch {
-	case waiting > 0 || op == opForget || op == opBatchForget: // the latter come in crowds
+	case waiting > 0:
 		c.handle(r)
-	case !c.brief(r, op):
+	case !forget && !c.brief(r, op):
 		c.crowded.Store(t)
 		c.start()
 		c.handle(r)
-	case t-c.crowded.Load() < crowdStays:
+	case !forget && t-c.crowded.Load() < crowdStays:
 		c.start()
 		c.handle(r)
 	default:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io/fs"
 	"syscall"
 
@@ -40,26 +41,34 @@ func (f *Fid) called(ctx context.Context, name string) error {
 }
 
 // replace gives g the name of another file, which that gives up first: Plan 9's servers have no
-// rename that replaces. What fails leaves that as it was, and taken is the error for what is
-// no file.
+// rename that replaces. What fails leaves that as it was, or says what it is called now, and
+// taken is the error for what is no file.
 func (f *Fid) replace(ctx context.Context, g *Fid, name string, taken error) error {
 	old, err := f.Walk(ctx, name)
 	if err != nil {
 		return err
 	}
-	if old.qid.IsDir() || old.qid.Path == g.qid.Path {
+	if old.qid.IsDir() {
 		old.Clunk(ctx)
 		return taken
 	}
-	if err := old.called(ctx, ".old"+rand.Text()[:8]); err != nil {
+	if old.qid.Path == g.qid.Path { // both stay, as rename(2) has it
+		old.Clunk(ctx)
+		return nil
+	}
+	aside := ".old" + rand.Text()[:8]
+	if err := old.called(ctx, aside); err != nil {
 		old.Clunk(ctx)
 		return err
 	}
 	if err := g.called(ctx, name); err != nil {
 		back := context.WithoutCancel(ctx)
-		old.called(back, name)
+		if lost := old.called(back, name); lost != nil {
+			err = fmt.Errorf("%w; %s is %s now: %w", err, name, aside, lost)
+		}
 		old.Clunk(back)
 		return err
 	}
-	return old.Remove(context.WithoutCancel(ctx))
+	old.Remove(context.WithoutCancel(ctx)) // renamed it is, even if this one stays
+	return nil
 }

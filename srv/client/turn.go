@@ -68,10 +68,16 @@ func (c *Conn) readFor(ctx context.Context, ks []*call) (ended bool) {
 		c.die(cause(err))
 	}
 	c.mu.Lock()
-	if c.turn.taken = c.busy > 0; c.turn.taken {
+	// A reply that has begun has left its tag: only who reads on tells its caller.
+	begun, dead := c.reply.begun, c.err != nil
+	c.turn.taken = c.busy > 0 || begun || dead
+	if c.turn.taken && !dead {
 		c.turn.rouse <- struct{}{}
 	}
 	c.mu.Unlock()
+	if begun && dead {
+		c.readReply() // nobody else will, and it does not wait
+	}
 	if err != nil {
 		return true
 	}
@@ -137,7 +143,7 @@ func (c *Conn) rest() bool {
 		case <-c.turn.rouse:
 			return true
 		case <-c.done:
-			return false
+			return len(c.turn.rouse) > 0 // the rest of a reply may be left to it
 		case <-t.C:
 		}
 		c.mu.Lock()

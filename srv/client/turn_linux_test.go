@@ -206,6 +206,40 @@ func TestStopped(t *testing.T) {
 	}
 }
 
+// TestStoppedEnds has the connection end, here or there, after the ctx of a caller that was in
+// the middle of its reply: nobody is left waiting for the rest.
+func TestStoppedEnds(t *testing.T) {
+	srvtest.CheckGoroutines(t)
+	for i := range 40 {
+		h := &halting{}
+		root := h.attach(t)
+		h.at.Store(50)
+		octx := newEndable()
+		done := make(chan struct{})
+		go func() { defer close(done); root.Stat(octx) }()
+		<-h.there
+		octx.cancel()
+		if i%2 == 0 {
+			root.Conn().Close()
+		} else {
+			h.c.Close()
+			go root.Stat(ctx) // or what it sends finds out
+		}
+		ended := srvtest.Until(func() bool {
+			select {
+			case <-done:
+				return true
+			default:
+				return false
+			}
+		})
+		h.on <- struct{}{}
+		if !ended {
+			t.Fatalf("turn %d: still waiting", i)
+		}
+	}
+}
+
 // TestLull has a connection end while nobody reads it, and one while a caller does.
 func TestLull(t *testing.T) {
 	srvtest.CheckGoroutines(t)

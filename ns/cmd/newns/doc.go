@@ -111,9 +111,11 @@ In what is mounted, besides:
   - fallocate(2) and lseek(2)'s holes are not supported, for which 9P has no messages.
   - renameat2(2) neither exchanges nor whites out, for which 9P has no messages. It looks
     for the name that it shall not replace, and then renames.
-  - A server of 9P2000, Plan 9's, has neither links nor a rename that replaces: the file that
-    has the name is put aside first, then removed, and for a moment nothing has it. What may be made
-    in a directory it says itself, so that one's mode is shown with the owner's w.
+  - A server of 9P2000, Plan 9's, has neither links nor a rename that replaces, so that is not
+    atomic: the file that has the name is put aside first, as .old and eight letters, then removed.
+    For a moment nothing has the name, and where the connection ends or the server does not
+    remove it, the .old file stays. What may be made in a directory such a server says itself,
+    so that one's mode is shown with the owner's w.
   - O_DIRECT needs no alignment, as the server's memory is another.
 
 fcntl(2) finds out that processes wait for each other's locks only where all of them are

@@ -241,6 +241,31 @@ func TestInterruptFull(t *testing.T) {
 	x.done <- nil
 }
 
+// TestInterruptDropped: what an interrupted echo has not written is not written later.
+func TestInterruptDropped(t *testing.T) {
+	t.Parallel()
+	x := newTerminal(t, "-i")
+	n := ""
+	x.send("mkfifo p; {echo reading; sleep 1000} <>p &\n")
+	x.until("reading\n")
+	x.send("x=`{seq 100000}; echo writ''ing; echo $x >p\n")
+	x.until("writing\n")
+	x.insist("\x03", func() bool {
+		_, after, _ := strings.Cut(x.shown(), "writing\n")
+		return strings.Contains(after, "% ")
+	})
+	// The pipe has room for 64 KiB.
+	x.send("echo NEW >p &\nn=`{sed /NEW/q <p | wc -c}; echo st''ale $n\n")
+	x.until("stale ")
+	if !srvtest.Until(func() bool { _, n, _ = strings.Cut(x.shown(), "stale "); return strings.Contains(n, "\n") }) {
+		t.Fatal(x.shown())
+	}
+	n, _, _ = strings.Cut(n, "\n")
+	if size, err := strconv.Atoi(n); err != nil || size > 100<<10 {
+		t.Errorf("%s bytes are there", n)
+	}
+}
+
 // TestReadInterrupted: what reads after an interrupt that was caught waits as before it.
 func TestReadInterrupted(t *testing.T) {
 	cmd := exec.Command(shell(t), "-c", "fn sigint { caught=yes }; kill -2 $pid; while(~ $#caught 0) sleep 0.01; x=`{read}; echo got $x; {y=`{read}; echo $y} | cat; read")

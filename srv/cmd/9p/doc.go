@@ -48,8 +48,9 @@ The commands are
 	stat    print what is known of the files
 	create  make files; it is an error if they are there
 	mkdir   make directories
-	mv      rename a file. 9P2000 does it within the file's directory only,
-	        and to a name that is not there; 9P2000.L replaces what is
+	mv      rename a file, in place of one that is there too: 9P2000, which
+	        renames within the file's directory only, puts that one aside
+	        first, as .old and eight letters, and then removes it
 	rm      remove files and empty directories
 	cp      copy files to a file, or into a directory. A path that begins with /,
 	        ./ or ../ is one of this machine's. On a terminal a line on standard
