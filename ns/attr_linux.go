@@ -226,7 +226,9 @@ func (f *fuseFS) SetAttr(cancel *devfuse.Cancel, in *devfuse.SetAttrIn, out *dev
 	n.opened.Store(nil)
 	switch {
 	case in.Valid&devfuse.FattrKillSuidgid != 0 && w.Valid&p9.WLength != 0:
-		f.killSuid(ctx, t, in.InHeader.Gid)
+		if err := f.killSuid(ctx, t, in.InHeader.Gid); err != nil {
+			return status(err)
+		}
 	case in.Valid&^(devfuse.FattrFh|devfuse.FattrLockowner|devfuse.FattrCtime) == 0 && !n.dir:
 		f.chownNone(ctx, file)
 	}

@@ -29,7 +29,7 @@ func (f *fuseFS) Fallocate(cancel *devfuse.Cancel, in *devfuse.FallocateIn) sysc
 	defer ctx.finish()
 	err := a.Fallocate(ctx, in.Mode, int64(in.Offset), int64(in.Length))
 	if err == nil && in.Uid != 0 {
-		f.killSuid(ctx, h.c, in.Gid)
+		err = f.killSuid(ctx, h.c, in.Gid)
 	}
 	return status(err)
 }

@@ -64,6 +64,12 @@ func (f *fuseFS) Write(cancel *devfuse.Cancel, in *devfuse.WriteIn, data []byte)
 		ctx.finish()
 		return 0, status(err)
 	}
+	if in.WriteFlags&devfuse.WriteKillSuidgid != 0 {
+		if err := f.killSuid(ctx, h.c, in.Gid); err != nil {
+			ctx.finish()
+			return 0, status(err)
+		}
+	}
 	_, ctl := h.h.(*ctlHandle)
 	ctx.quick = h.direct && !ctl // a mount is not given up at each signal
 	defer ctx.finish()
@@ -97,25 +103,28 @@ func (f *fuseFS) Write(cancel *devfuse.Cancel, in *devfuse.WriteIn, data []byte)
 			return 0, status(err)
 		}
 	}
-	if in.WriteFlags&devfuse.WriteKillSuidgid != 0 {
-		f.killSuid(ctx, h.c, in.Gid)
-	}
 	h.n.bare.Store(time.Now().UnixNano())
 	return uint32(n), 0
 }
 
-// killSuid takes set-uid and set-gid from a file that someone else wrote, who is of
-// the group gid. Set-gid without the group's permission to run it is about locks, on
-// some systems, and stays for the group.
-func (f *fuseFS) killSuid(ctx context.Context, c *Chan, gid uint32) {
+// killSuid takes set-uid and set-gid from a file that someone else writes, who is of
+// the group gid, whether or not he is killed meanwhile. Set-gid without the group's permission
+// to run it is about locks, on some systems, and stays for the group.
+func (f *fuseFS) killSuid(ctx context.Context, c *Chan, gid uint32) error {
+	ctx, cancel := bounded(context.WithoutCancel(ctx))
+	defer cancel()
 	st, err := c.file.Stat(ctx)
-	kill := fs.ModeSetuid | fs.ModeSetgid
+	if err != nil {
+		return ctx.Err() // a file that has gone, say, has no bits
+	}
+	kill := setId
 	if st.Mode&0o010 == 0 && st.Ngid == gid {
 		kill = fs.ModeSetuid
 	}
-	if err == nil && st.Mode&kill != 0 {
-		srv.Wstat(ctx, c.file, p9.Wstat{Valid: p9.WMode, Mode: st.Mode &^ kill})
+	if st.Mode&kill == 0 {
+		return nil
 	}
+	return srv.Wstat(ctx, c.file, p9.Wstat{Valid: p9.WMode, Mode: st.Mode &^ kill})
 }
 
 func (f *fuseFS) Fsync(cancel *devfuse.Cancel, in *devfuse.FsyncIn) syscall.Errno {

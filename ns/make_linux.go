@@ -22,24 +22,44 @@ func (f *fuseFS) made(r *dirReq, d *Chan, name string, file srv.File, out *devfu
 	return f.entry(r, name, newChan(d.dev, file, &st, join(d.rel, name)), &st, out)
 }
 
-// give hands a new file to who made it in a mode: the engine is root and has made it as
-// itself, as has the server that it attached to as root. One that lets nobody give files
-// away keeps it. A set-group-ID directory has given it its
-// group, and set-id bits do not survive the handing over. It passes on the error of
-// making it.
+// gives tells whether what the caller makes is to be given to it: the engine is root and makes
+// it as itself, as does the server that it attached to as root.
+func (f *fuseFS) gives(h *devfuse.InHeader) bool {
+	return f.own.uid == 0 && (h.Uid != f.own.uid || h.Gid != f.own.gid)
+}
+
+// setId are the bits that have who runs a file be its owner, or of its group.
+const setId = fs.ModeSetuid | fs.ModeSetgid
+
+// firstMode is the mode that a file is made in. What is given away has its set-id bits when it
+// has been: it would be root's with them until then, and for good if that fails.
+func (f *fuseFS) firstMode(mode uint32, h *devfuse.InHeader) fs.FileMode {
+	perm := p9.ModeOfUnix(mode)
+	if f.gives(h) {
+		perm &^= setId
+	}
+	return perm
+}
+
+// give hands a new file to who made it in a mode. A server that lets nobody give files
+// away keeps it, without set-id bits. A set-group-ID directory has given it its
+// group. It passes on the error of making it.
 func (f *fuseFS) give(ctx context.Context, d *Chan, file srv.File, err error, mode uint32, h *devfuse.InHeader) (srv.File, error) {
-	if err != nil || f.own.uid != 0 || h.Uid == f.own.uid && h.Gid == f.own.gid {
+	if err != nil || !f.gives(h) {
 		return file, err
 	}
+	// It is made, and is not to stay root's because its maker is killed.
+	ctx, cancel := bounded(context.WithoutCancel(ctx))
+	defer cancel()
 	w := p9.Wstat{Valid: p9.WUid | p9.WGid, Nuid: h.Uid, Ngid: h.Gid}
 	if st, err := d.file.Stat(ctx); err == nil && st.Mode&fs.ModeSetgid != 0 {
 		w.Valid = p9.WUid
 	}
-	if mode&unix.S_IFMT != unix.S_IFDIR && mode&(unix.S_ISUID|unix.S_ISGID) != 0 {
-		w.Valid |= p9.WMode
-		w.Mode = p9.ModeOfUnix(mode & 0o7777)
+	err = srv.Wstat(ctx, file, w)
+	// In a message of its own: who knows in what order a server does what one asks for.
+	if perm := p9.ModeOfUnix(mode & 0o7777); err == nil && mode&unix.S_IFMT != unix.S_IFDIR && perm&setId != 0 {
+		srv.Wstat(ctx, file, p9.Wstat{Valid: p9.WMode, Mode: perm})
 	}
-	srv.Wstat(ctx, file, w)
 	return file, nil
 }
 
@@ -52,7 +72,7 @@ func (f *fuseFS) Mkdir(cancel *devfuse.Cancel, in *devfuse.MkdirIn, name string,
 }
 
 func (f *fuseFS) Mknod(cancel *devfuse.Cancel, in *devfuse.MknodIn, name string, out *devfuse.EntryOut) syscall.Errno {
-	perm := p9.ModeOfUnix(in.Mode)
+	perm := f.firstMode(in.Mode, &in.InHeader)
 	return f.make(cancel, &in.InHeader, name, out, func(r *dirReq, d *Chan) (srv.File, error) {
 		if perm.IsRegular() {
 			file, h, err := srv.Create(r, d.file, name, perm, p9.OREAD|p9.OEXCL)

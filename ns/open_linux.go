@@ -96,7 +96,10 @@ func (f *fuseFS) Open(cancel *devfuse.Cancel, in *devfuse.OpenIn, out *devfuse.O
 		return status(err)
 	}
 	if in.OpenFlags&devfuse.OpenKillSuidgid != 0 {
-		f.killSuid(ctx, c, in.Gid)
+		if err := f.killSuid(ctx, c, in.Gid); err != nil {
+			clunkHandle(c.file, h)
+			return status(err)
+		}
 	}
 	return status(f.opened(ctx, n, c, h, in.Flags, false, out))
 }
@@ -182,7 +185,11 @@ func (f *fuseFS) Create(cancel *devfuse.Cancel, in *devfuse.CreateIn, name strin
 				return status(err)
 			}
 			if in.OpenFlags&devfuse.OpenKillSuidgid != 0 {
-				f.killSuid(r, t, in.Gid)
+				if err := f.killSuid(r, t, in.Gid); err != nil {
+					clunkHandle(t.file, h)
+					c.close()
+					return status(err)
+				}
 			}
 			return f.created(r, t, name, c, &st, h, in.Flags, false, out)
 		} else if !errors.Is(err, fs.ErrNotExist) {
@@ -194,7 +201,7 @@ func (f *fuseFS) Create(cancel *devfuse.Cancel, in *devfuse.CreateIn, name strin
 		return status(err)
 	}
 	defer d.close()
-	file, h, err := srv.Create(r, d.file, name, p9.ModeOfUnix(in.Mode&0o7777), mode)
+	file, h, err := srv.Create(r, d.file, name, f.firstMode(in.Mode&0o7777, &in.InHeader), mode)
 	if err != nil {
 		return status(err)
 	}

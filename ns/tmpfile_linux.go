@@ -32,7 +32,7 @@ func (f *fuseFS) Tmpfile(cancel *devfuse.Cancel, in *devfuse.CreateIn, out *devf
 	if !ok {
 		return syscall.EOPNOTSUPP
 	}
-	file, h, err := t.Tmpfile(r, p9.ModeOfUnix(in.Mode&0o7777), openMode(in.Flags))
+	file, h, err := t.Tmpfile(r, f.firstMode(in.Mode&0o7777, &in.InHeader), openMode(in.Flags))
 	if err != nil {
 		return status(err)
 	}

@@ -67,6 +67,10 @@ const (
 	closing      = 10 * time.Second
 )
 
+// shortLived: a link that was lost sooner and carried nothing is an attempt that failed. It is a
+// variable for the tests.
+var shortLived = time.Second
+
 func (c Config) filled() Config {
 	if c.Keep <= 0 {
 		c.Keep = defaultKeep
@@ -144,6 +148,9 @@ type Conn struct {
 	said     bool     // something was sent since the last tick
 	heard    time.Time
 	lost     time.Time     // when the last link was lost
+	began    time.Time     // when it was made
+	before   uint32        // how far both directions had come then
+	pause    time.Duration // before the next attempt to dial
 	hungUp   bool          // the other end closed it
 	every    time.Duration // the other end's
 	answered bool          // the other end knows the session
@@ -193,8 +200,7 @@ func Dial(ctx context.Context, dial func(context.Context) (net.Conn, error), cfg
 func (c *Conn) redial() {
 	c.linking.Lock()
 	defer c.linking.Unlock()
-	var pause time.Duration
-	for c.idle() {
+	for c.rest(); c.idle(); c.rest() {
 		err := c.relink()
 		if err == nil {
 			return
@@ -204,15 +210,30 @@ func (c *Conn) redial() {
 			c.end(err)
 			return
 		}
-		pause = min(2*pause+20*time.Millisecond, maxPause)
-		t := time.NewTimer(pause)
-		select {
-		case <-t.C:
-		case <-c.ctx.Done():
-		}
-		t.Stop()
+		c.mu.Lock()
+		c.backOff()
+		c.mu.Unlock()
 	}
 }
+
+// rest is the pause before an attempt.
+func (c *Conn) rest() {
+	c.mu.Lock()
+	pause := c.pause
+	c.mu.Unlock()
+	if pause == 0 {
+		return
+	}
+	t := time.NewTimer(pause)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-c.ctx.Done():
+	}
+}
+
+// backOff has the next attempt wait longer, as the last came to nothing.
+func (c *Conn) backOff() { c.pause = min(2*c.pause+20*time.Millisecond, maxPause) }
 
 // relink makes one attempt.
 func (c *Conn) relink() error {

@@ -247,11 +247,19 @@ func (f *frail) Close() error {
 	return f.Conn.Close()
 }
 
+// hasty has links that break early be made anew at once.
+func hasty(t *testing.T) {
+	old := shortLived
+	shortLived = 0
+	t.Cleanup(func() { shortLived = old })
+}
+
 // TestCut cuts the link a hundred times and more, at bytes of both directions, of hellos,
 // headers, data and acks, at one end or at both.
 func TestCut(t *testing.T) {
 	for name, mean := range map[string]int{"often": 60 << 10, "seldom": 500 << 10} {
 		t.Run(name, func(t *testing.T) {
+			hasty(t)
 			var mu sync.Mutex
 			r := rand.New(rand.NewPCG(7, uint64(mean)))
 			var cuts atomic.Int64
@@ -279,6 +287,7 @@ func TestCut(t *testing.T) {
 
 // TestSilent has links fall silent without an end of theirs.
 func TestSilent(t *testing.T) {
+	hasty(t)
 	var mu sync.Mutex
 	r := rand.New(rand.NewPCG(8, 8))
 	n := 0
@@ -431,6 +440,41 @@ func TestLast(t *testing.T) {
 	}
 	if !srvtest.Until(func() bool { return p.s.Sessions() == 0 }) {
 		t.Error("the session stays")
+	}
+}
+
+// TestBackOff: where the other end takes each link and closes it at once, attempts become rarer.
+func TestBackOff(t *testing.T) {
+	var shut atomic.Bool
+	p := newPlace(t, Config{}, nil)
+	links := make(chan net.Conn, 100)
+	near, err := Dial(t.Context(), func(ctx context.Context) (net.Conn, error) {
+		c, err := p.link(ctx)
+		if shut.Load() && err == nil { // once its hello was answered
+			c = newFrail(c, helloSize+idSize+answerSize, false)
+		}
+		links <- c
+		return c, err
+	}, Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer near.Close()
+	far := <-p.got
+	defer far.Close()
+	shut.Store(true)
+	began := time.Now()
+	(<-links).Close()
+	for range 5 {
+		<-links
+	}
+	if took := time.Since(began); took < 500*time.Millisecond {
+		t.Errorf("5 more links in %v", took)
+	}
+	shut.Store(false)
+	far.Write([]byte("x"))
+	if _, err := io.ReadFull(near, make([]byte, 1)); err != nil {
+		t.Error(err)
 	}
 }
 

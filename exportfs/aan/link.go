@@ -35,6 +35,7 @@ func (c *Conn) attach(link net.Conn, received uint32, unanswered bool) error {
 	}
 	c.next = int(received - c.first)
 	c.link, c.heard = link, time.Now()
+	c.began, c.before = c.heard, c.first+c.received
 	c.addr = [2]net.Addr{link.LocalAddr(), link.RemoteAddr()}
 	if c.links++; c.links > 1 {
 		c.cfg.Log(fmt.Sprintf("link %d: %d messages are sent again", c.links, len(c.out)-c.next))
@@ -202,6 +203,11 @@ func (c *Conn) drop(link net.Conn, err error) {
 	}
 	c.cfg.Log(fmt.Sprintf("link %d: %v", c.links, err))
 	if c.dial != nil && !(c.last && c.read == c.received) { // else the other end is done with us
+		if time.Since(c.began) < shortLived && c.first+c.received == c.before {
+			c.backOff() // some other ends take each link and close it at once
+		} else {
+			c.pause = 0
+		}
 		go c.redial()
 	}
 }

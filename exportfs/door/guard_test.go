@@ -81,7 +81,7 @@ func newGuarded(t *testing.T, args ...string) *guarded {
 	return g
 }
 
-// start is a session that says who it is of, and ends with its caller.
+// start is a session that says who it is of and then what it hears, and ends with its caller.
 func (g *guarded) start(_ context.Context, c *Conn, stream *os.File) (func() error, error) {
 	if c.Want.Arg == "broken" {
 		return nil, errors.New("a secret of the machine")
@@ -96,7 +96,7 @@ func (g *guarded) start(_ context.Context, c *Conn, stream *os.File) (func() err
 		defer f.Close()
 		(&Conn{ReadWriteCloser: f}).Accept()
 		fmt.Fprintf(f, "%s %s %s %v\n", c.Peer.User, c.Want, c.Peer.Command, c.Peer.Restrict)
-		io.Copy(io.Discard, f)
+		io.Copy(f, f)
 	}()
 	return func() error {
 		<-ended
@@ -163,6 +163,61 @@ func TestGuard(t *testing.T) {
 		if !srvtest.Until(func() bool { return strings.Contains(g.logged(), why) }) {
 			t.Errorf("no %q in the log", why)
 		}
+	}
+}
+
+// TestGuardCut: a session whose connection is cut goes on over one other.
+func TestGuardCut(t *testing.T) {
+	g := newGuarded(t, "none")
+	far := strings.Replace(strings.TrimPrefix(g.addr, "tcp!"), "!", ":", 1)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	links := make(chan net.Conn, 1000)
+	go func() {
+		for {
+			near, err := l.Accept()
+			if err != nil {
+				return
+			}
+			links <- near
+			go func() {
+				defer near.Close()
+				c, err := net.Dial("tcp", far)
+				if err != nil {
+					return
+				}
+				defer c.Close()
+				go func() {
+					defer near.Close()
+					io.Copy(near, c)
+				}()
+				io.Copy(c, near)
+			}()
+		}
+	}()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	g.write(".ssh/known_hosts", "[127.0.0.1]:"+port+" "+g.hostLine+"\n")
+	c, err := new(Dialer).Dial(t.Context(), "tcp!127.0.0.1!"+port, Want{Service: CPU})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := ReadLine(c); err != nil {
+		t.Fatal(err)
+	}
+	(<-links).Close()
+	for i := range 20 {
+		want := fmt.Sprint("after ", i)
+		io.WriteString(c, want+"\n")
+		if line, err := ReadLine(c); line != want || err != nil {
+			t.Fatalf("%q, %v, want %q", line, err, want)
+		}
+	}
+	if n := len(links); n != 1 {
+		t.Errorf("%d more links", n)
 	}
 }
 

@@ -105,7 +105,12 @@ func guest(ctx context.Context, what []byte, files []*os.File, carry *aan.Server
 	if err != nil {
 		return
 	}
-	defer raw.Close()
+	kept := false
+	defer func() {
+		if !kept {
+			raw.Close()
+		}
+	}()
 	conv, err := packetConn(files[1])
 	if err != nil {
 		return
@@ -120,6 +125,9 @@ func guest(ctx context.Context, what []byte, files []*os.File, carry *aan.Server
 	defer stop()
 	d := &desk{UnixConn: conv}
 	c, err := d.admit(ctx, raw, what, carry)
+	if kept = c == nil && err == nil; kept {
+		return // one more link, which is its session's to close
+	}
 	if c == nil {
 		if err != nil && !left(err) && !errors.Is(err, auth.ErrNotAuthorized) { // of which the broker has told
 			d.say(err)
