@@ -50,17 +50,15 @@ func Reap(grace time.Duration, spare func(pid int) bool) {
 	}
 }
 
-// Kill kills the children that spare is not true of, and tells whether there were any. What they
-// leave are children in turn: it is for the caller to come again.
-func Kill(spare func(pid int) bool) (left bool) {
+// Kill kills the children that spare is not true of. What they leave are children in turn: it is for
+// the caller to come again.
+func Kill(spare func(pid int) bool) {
 	for _, pid := range children() {
 		if !spare(pid) {
-			left = true
 			unix.Kill(pid, unix.SIGKILL)
 			unix.Wait4(pid, nil, unix.WNOHANG, nil)
 		}
 	}
-	return left
 }
 
 // children gives the pids of this process's children, those of all its threads.

@@ -60,6 +60,9 @@ func confine() error {
 		// Root where there is nobody else has capabilities, which exec would give it again.
 		for c := uintptr(0); unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0) == nil; c++ {
 		}
+		if err := inheritNone(); err != nil {
+			return err
+		}
 		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 			return os.NewSyscallError("prctl", err)
 		}
@@ -80,6 +83,18 @@ func confine() error {
 		err = nil
 	}
 	return err
+}
+
+// inheritNone has this thread keep no capability through exec, whoever started it: what is not
+// inheritable is not ambient either.
+func inheritNone() error {
+	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&hdr, &data[0]); err != nil {
+		return os.NewSyscallError("capget", err)
+	}
+	data[0].Inheritable, data[1].Inheritable = 0, 0
+	return os.NewSyscallError("capset", unix.Capset(&hdr, &data[0]))
 }
 
 type noFilter struct{}

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"ninespace/factotum/capfs"
 	"ninespace/factotum/sshkey"
 	"ninespace/srv/srvtest"
@@ -34,7 +36,7 @@ func TestGuardHungUp(t *testing.T) {
 }
 
 // TestGuardRights: the listener has no capability and may get none, as root and in a user
-// namespace that has nobody but root, of which the log tells.
+// namespace that has nobody but root, of which the log tells; nor has it those that are passed on.
 func TestGuardRights(t *testing.T) {
 	const inside = "NINE_TEST_ROOT_ONLY"
 	g := newGuarded(t, "none")
@@ -63,14 +65,17 @@ func TestGuardRights(t *testing.T) {
 		}
 		return
 	}
-	cmd := exec.Command(os.Args[0], "-test.run=^TestGuardRights$")
-	cmd.Env = append(os.Environ(), inside+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  syscall.CLONE_NEWUSER,
-		UidMappings: []syscall.SysProcIDMap{{Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{Size: 1}},
-	}
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("%v: %s", err, out)
+	for _, ambient := range [][]uintptr{nil, {unix.CAP_DAC_OVERRIDE, unix.CAP_SETUID, unix.CAP_SYS_PTRACE, unix.CAP_SYS_ADMIN}} {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestGuardRights$")
+		cmd.Env = append(os.Environ(), inside+"=1")
+		cmd.SysProcAttr = &syscall.SysProcAttr{
+			Cloneflags:  syscall.CLONE_NEWUSER,
+			AmbientCaps: ambient,
+			UidMappings: []syscall.SysProcIDMap{{Size: 1}},
+			GidMappings: []syscall.SysProcIDMap{{Size: 1}},
+		}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("ambient %v: %v: %s", ambient, err, out)
+		}
 	}
 }

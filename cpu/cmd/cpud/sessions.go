@@ -13,8 +13,9 @@ import (
 // sessions are those that run. A child that is none of them was left behind by one
 // that was killed.
 type sessions struct {
-	mu   sync.Mutex
-	runs map[int]*exec.Cmd
+	mu    sync.Mutex
+	runs  map[int]*exec.Cmd
+	tried map[int]time.Time // since when what was left behind, and is there still, is being killed
 }
 
 // start starts a session.
@@ -28,12 +29,14 @@ func (ss *sessions) start(cmd *exec.Cmd) error {
 		ss.runs = map[int]*exec.Cmd{}
 	}
 	ss.runs[cmd.Process.Pid] = cmd
+	delete(ss.tried, cmd.Process.Pid) // which was another's
 	return nil
 }
 
-// reapLimit is how long a session's end waits for what it left behind: what can't be killed, as
-// it is held up in the kernel, is tried again when another session ends.
-const reapLimit = 5 * time.Second
+// reapLimit is how long the ends of sessions wait for what was left behind: what can't be killed, as
+// it is held up in the kernel, is tried again when another session ends, which does not wait for it.
+// It is a variable for the tests.
+var reapLimit = 5 * time.Second
 
 // kill is ns.Kill. It is a variable for the tests.
 var kill = ns.Kill
@@ -52,9 +55,24 @@ func (ss *sessions) wait(cmd *exec.Cmd) error {
 	return err
 }
 
-// reap kills what no session is, and tells whether there was any.
-func (ss *sessions) reap() bool {
+// reap kills what no session is, and tells whether there was any that may yet end.
+func (ss *sessions) reap() (left bool) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
-	return kill(func(pid int) bool { return ss.runs[pid] != nil })
+	now := time.Now()
+	tried := map[int]time.Time{}
+	kill(func(pid int) bool {
+		if ss.runs[pid] != nil {
+			return true
+		}
+		since, ok := ss.tried[pid]
+		if !ok {
+			since = now
+		}
+		tried[pid] = since
+		left = left || now.Sub(since) < reapLimit
+		return false
+	})
+	ss.tried = tried
+	return left
 }

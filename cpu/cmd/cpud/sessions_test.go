@@ -4,20 +4,26 @@ import (
 	"os/exec"
 	"testing"
 	"time"
+
+	"ninespace/srv/srvtest"
 )
 
-// TestReapStuck: what a session left and cannot be killed holds up no other session.
+// TestReapStuck: what a session left and cannot be killed holds up no other session, and the end of
+// none but that one.
 func TestReapStuck(t *testing.T) {
 	stuck := make(chan bool)
-	old := kill
-	kill = func(func(int) bool) bool {
+	old, oldLimit := kill, reapLimit
+	reapLimit = 200 * time.Millisecond
+	passes := 0
+	kill = func(spare func(int) bool) {
+		passes++
+		spare(-1)
 		select {
 		case stuck <- true:
 		default:
 		}
-		return true
 	}
-	t.Cleanup(func() { kill = old })
+	t.Cleanup(func() { kill, reapLimit = old, oldLimit })
 	var ss sessions
 	first := exec.Command("true")
 	if err := ss.start(first); err != nil {
@@ -43,7 +49,15 @@ func TestReapStuck(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(10 * reapLimit):
-		t.Error("it is waited for without end")
+	case <-time.After(srvtest.Patience):
+		t.Fatal("it is waited for without end")
+	}
+	third := exec.Command("true")
+	if err := ss.start(third); err != nil {
+		t.Fatal(err)
+	}
+	passes = 0
+	if err := ss.wait(third); err != nil || passes != 1 {
+		t.Errorf("%v: the third session's end tries it %d times", err, passes)
 	}
 }
