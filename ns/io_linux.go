@@ -124,7 +124,11 @@ func (f *fuseFS) killSuid(ctx context.Context, c *Chan, gid uint32) error {
 	if st.Mode&kill == 0 {
 		return nil
 	}
-	return srv.Wstat(ctx, c.file, p9.Wstat{Valid: p9.WMode, Mode: st.Mode &^ kill})
+	err = srv.Wstat(ctx, c.file, p9.Wstat{Valid: p9.WMode, Mode: st.Mode &^ kill})
+	if f.own.uid != 0 && errors.Is(err, fs.ErrPermission) {
+		return nil // another's file: the server, which is no more than this user, takes them away as it writes
+	}
+	return err
 }
 
 func (f *fuseFS) Fsync(cancel *devfuse.Cancel, in *devfuse.FsyncIn) syscall.Errno {
