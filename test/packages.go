@@ -36,6 +36,7 @@ var packages = []debian{
 	{"sqlite3", "/usr/bin/sqlite3", "another, which locks"},
 	{"rsync", "/usr/bin/rsync", "another, which compares trees"},
 	{"attr", "/usr/bin/setfattr", "extended attributes for those trees"},
+	{"bc", "/usr/bin/bc", "what adds up in the tutorial of a server in rc"},
 	{"vim", "/usr/bin/vim", "another, which wants a terminal"},
 	{"tmux", "/usr/bin/tmux", "that terminal"},
 	{"man-db", "/usr/bin/man", "the reader of our pages, with groff"},
