@@ -84,6 +84,11 @@ func labPrograms(t *testing.T, limit time.Duration) bool {
 	if _, err := os.Stat("/usr/lib/ipxe/qemu/pxe-virtio.rom"); err != nil {
 		t.Skip("Debian's ipxe-qemu is missing: ", err)
 	}
+	tun, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0)
+	if err != nil {
+		t.Skip("the guests' network cards: ", err)
+	}
+	tun.Close()
 	debianKernel(t) // now, for in there nothing can be downloaded
 	return srvtest.Netns(t, limit)
 }
