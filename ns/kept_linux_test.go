@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"ninespace/srv"
-	"ninespace/srv/diskfs"
 	"ninespace/srv/p9"
 	"ninespace/srv/ramfs"
 	"ninespace/srv/srvtest"
@@ -29,12 +28,7 @@ func twoNodes(t *testing.T, root srv.File) (a, b *mounted, l *srvtest.Link) {
 func TestTwoNodes(t *testing.T) {
 	t.Run("ramfs", func(t *testing.T) { testTwoNodes(t, ramfs.New(), 1) })
 	t.Run("diskfs", func(t *testing.T) {
-		root, err := diskfs.New(t.TempDir())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { root.(io.Closer).Close() })
-		testTwoNodes(t, root, 1000) // what inotify tells of comes late
+		testTwoNodes(t, onDisk(t, t.TempDir()), 1000) // what inotify tells of comes late
 	})
 }
 
@@ -198,12 +192,7 @@ func TestKeptFull(t *testing.T) {
 // TestKeptBehind has attributes that come behind a change be of after it, though the
 // server may do the two in any order and what was known before is old.
 func TestKeptBehind(t *testing.T) {
-	root, err := diskfs.New(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { root.(io.Closer).Close() })
-	l := srvtest.NewLink(t, srv.New(root), 0)
+	l := srvtest.NewLink(t, srv.New(onDisk(t, t.TempDir())), 0)
 	m := mountGroup(t, "mount -c -C "+l.Addr+" /n/x")
 	m.sh(t, "/n/x", `for i in $(seq 100 140); do
 		printf text | dd of=f bs=1 seek=1$i conv=notrunc 2>/dev/null
@@ -245,12 +234,7 @@ func TestKeptMany(t *testing.T) {
 // files that are there.
 func TestKeptFill(t *testing.T) {
 	t.Setenv("NINE_TEST_KEEP", "1m")
-	root, err := diskfs.New(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { root.(io.Closer).Close() })
-	l := srvtest.NewLink(t, srv.New(root), 0)
+	l := srvtest.NewLink(t, srv.New(onDisk(t, t.TempDir())), 0)
 	m := mountGroup(t, "mount -c -C "+l.Addr+" /n/x")
 	const n = 100
 	fill := func() int {

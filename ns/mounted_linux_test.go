@@ -17,6 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ninespace/ns/devfuse"
+	"ninespace/srv"
+	"ninespace/srv/diskfs"
 	"ninespace/srv/p9"
 )
 
@@ -262,4 +264,15 @@ func (m *mounted) requests(t testing.TB) string {
 		t.Fatal("the mount's server: ", err)
 	}
 	return m.line(t)
+}
+
+// onDisk makes a server's tree of a directory.
+func onDisk(t testing.TB, dir string) srv.File {
+	t.Helper()
+	root, err := diskfs.New(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { root.(io.Closer).Close() })
+	return root
 }

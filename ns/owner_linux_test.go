@@ -2,7 +2,6 @@ package ns
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -10,7 +9,6 @@ import (
 	"time"
 
 	"ninespace/srv"
-	"ninespace/srv/diskfs"
 	"ninespace/srv/srvtest"
 )
 
@@ -30,11 +28,7 @@ func TestOwner(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		root, err := diskfs.New(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		l := srvtest.NewLink(t, srv.New(root), time.Millisecond)
+		l := srvtest.NewLink(t, srv.New(onDisk(t, dir)), time.Millisecond)
 		m := mountGroup(t, "mount "+flags+" "+l.Addr+" /n/x")
 		for name, gid := range map[string]uint32{"plain": 54321, "group": 0} {
 			m.sh(t, "/n/x/"+name, `setpriv --reuid 12345 --regid 54321 --clear-groups sh -c '
@@ -53,6 +47,5 @@ func TestOwner(t *testing.T) {
 				}
 			}
 		}
-		root.(io.Closer).Close()
 	}
 }

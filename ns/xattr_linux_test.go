@@ -2,7 +2,6 @@ package ns
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -11,7 +10,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ninespace/srv"
-	"ninespace/srv/diskfs"
 	"ninespace/srv/p9"
 	"ninespace/srv/srvtest"
 )
@@ -38,12 +36,7 @@ func TestXattrCopy(t *testing.T) {
 			t.Skipf("%s: %v", name, err)
 		}
 	}
-	root, err := diskfs.New(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { root.(io.Closer).Close() })
-	l := srvtest.NewLink(t, srv.New(root), time.Millisecond)
+	l := srvtest.NewLink(t, srv.New(onDisk(t, dir)), time.Millisecond)
 	for _, flags := range []string{"-c", "-c -C"} {
 		out := filepath.Join(t.TempDir(), "copy")
 		m := mountGroup(t, "mount "+flags+" "+l.Addr+" /n/x")
@@ -63,12 +56,7 @@ func TestXattrCopy(t *testing.T) {
 // TestWritten has a program write to a file and look at it by turns, as data bases do: the
 // file's capabilities, which the last write took away, are not asked for at each.
 func TestWritten(t *testing.T) {
-	root, err := diskfs.New(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { root.(io.Closer).Close() })
-	l := srvtest.NewLink(t, srv.New(root), 0)
+	l := srvtest.NewLink(t, srv.New(onDisk(t, t.TempDir())), 0)
 	m := mountGroup(t, "mount -c "+l.Addr+" /n/x")
 	const n = 30
 	var traffic srvtest.Traffic

@@ -133,6 +133,15 @@ func (x *terminal) until(text string) {
 	}
 }
 
+// ended wants the shell to end, as it was told to, with status 3.
+func (x *terminal) ended() {
+	x.t.Helper()
+	if err := <-x.done; err == nil || err.Error() != "exit status 3" {
+		x.t.Errorf("ended: %v\n%s", err, x.shown())
+	}
+	x.done <- nil
+}
+
 // insist sends a text every now and then until something is so.
 func (x *terminal) insist(text string, cond func() bool) {
 	x.t.Helper()
@@ -182,10 +191,7 @@ func TestInterrupt(t *testing.T) {
 			x.insist("\x03", func() bool { return strings.Count(x.shown(), "% ") > 1 })
 			x.insist("echo ba''ck\n", func() bool { return strings.Contains(x.shown(), "back\n") })
 			x.send("if(! ~ $#apid 0) kill $apid\nexit 3\n")
-			if err := <-x.done; err == nil || err.Error() != "exit status 3" {
-				t.Errorf("ended: %v\n%s", err, x.shown())
-			}
-			x.done <- nil
+			x.ended()
 		})
 	}
 }
@@ -235,10 +241,7 @@ func TestInterruptFull(t *testing.T) {
 	})
 	x.insist("echo ba''ck\n", func() bool { return strings.Contains(x.shown(), "back\n") })
 	x.send("kill $apid; exit 3\n")
-	if err := <-x.done; err == nil || err.Error() != "exit status 3" {
-		t.Errorf("ended: %v\n%s", err, x.shown())
-	}
-	x.done <- nil
+	x.ended()
 }
 
 // TestInterruptDropped: what an interrupted echo has not written is not written later.
