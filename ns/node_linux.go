@@ -56,6 +56,13 @@ type node struct {
 	turn   time.Time
 }
 
+// numbered finds a node, nil where there is none.
+func (f *fuseFS) numbered(id uint64) *node {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.nodes[id]
+}
+
 // node finds a node and holds its Chan, which the caller closes.
 func (f *fuseFS) node(id uint64) (*node, *Chan) {
 	f.mu.RLock()

@@ -217,10 +217,7 @@ func (f *fuseFS) created(r *dirReq, t *Chan, name string, c *Chan, st *p9.Stat, 
 		clunkHandle(t.file, h)
 		return s
 	}
-	f.mu.RLock()
-	n := f.nodes[out.NodeId]
-	f.mu.RUnlock()
-	if err := f.opened(r, n, t, h, flags, fresh, &out.OpenOut); err != nil {
+	if err := f.opened(r, f.numbered(out.NodeId), t, h, flags, fresh, &out.OpenOut); err != nil {
 		f.Forget(out.NodeId, 1)
 		return status(err)
 	}

@@ -55,9 +55,7 @@ func (f *fuseFS) GetXAttr(cancel *devfuse.Cancel, h *devfuse.InHeader, name stri
 
 // isBare tells whether a file was written to just now, and given no attributes since.
 func (f *fuseFS) isBare(id uint64) bool {
-	f.mu.RLock()
-	defer f.mu.RUnlock()
-	n := f.nodes[id]
+	n := f.numbered(id)
 	return n != nil && time.Since(time.Unix(0, n.bare.Load())) < bareFor
 }
 
@@ -79,9 +77,7 @@ func (f *fuseFS) ListXAttr(cancel *devfuse.Cancel, h *devfuse.InHeader, dest []b
 
 // dressed notes that a file was given an attribute.
 func (f *fuseFS) dressed(id uint64) {
-	f.mu.RLock()
-	defer f.mu.RUnlock()
-	if n := f.nodes[id]; n != nil {
+	if n := f.numbered(id); n != nil {
 		n.bare.Store(0)
 	}
 }
