@@ -3,7 +3,6 @@ package rc
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -66,18 +65,21 @@ func (r *Runner) interrupted(fd int, seen uint32) bool {
 	return true
 }
 
-// settle waits a moment for the note of an interrupt that a program has died of: it
-// is on its way if there is one, and comes before the next command.
+// settle sees to it that the next command comes behind the notes which have been sent.
 func (r *Runner) settle() {
-	if !r.handled.Load() && !r.typed.Load() {
+	if r.caught.Load() > 0 && r.hooks.Settle != nil {
+		r.hooks.Settle()
+	}
+}
+
+// reaped is settle for the end of a program. Where a person types, the interrupt that it
+// has died of may be the shell's too.
+func (r *Runner) reaped(status string) {
+	if status == interrupted && r.typed.Load() && r.hooks.Settle != nil {
+		r.hooks.Settle()
 		return
 	}
-	t := time.NewTimer(50 * time.Millisecond)
-	defer t.Stop()
-	select {
-	case <-r.wake:
-	case <-t.C:
-	}
+	r.settle()
 }
 
 // isNote tells whether a function of that name is called for a note.
@@ -88,7 +90,15 @@ func (r *Runner) catch(name string, wanted bool) {
 	if name == "sigint" {
 		r.handled.Store(wanted)
 	}
-	if isNote(name) && r.hooks.Catch != nil {
+	if !isNote(name) {
+		return
+	}
+	if wanted {
+		r.caught.Add(1)
+	} else {
+		r.caught.Add(-1)
+	}
+	if r.hooks.Catch != nil {
 		r.hooks.Catch(name, wanted)
 	}
 }
