@@ -3,7 +3,10 @@ package rc
 import (
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestNoteOrder: a note that a command sends the shell is acted on before the next command,
@@ -45,4 +48,24 @@ func TestNoteOrder(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestNoteDefault: a note that the script has no function for ends it, as the signal does
+// any program, and no more once the function is gone.
+func TestNoteDefault(t *testing.T) {
+	t.Parallel()
+	rc := shell(t)
+	for _, sig := range []syscall.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGALRM, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGXCPU} {
+		name := strings.TrimPrefix(unix.SignalName(sig), "SIG")
+		for _, before := range []string{"", "fn sig" + strings.ToLower(name) + " {}; /bin/kill -" + name + " $pid; fn sig" + strings.ToLower(name) + ";"} {
+			if before != "" && sig == unix.SIGXCPU {
+				continue // it has no name in rc
+			}
+			cmd := exec.Command(rc, "-c", before+"echo be''gun; /bin/kill -"+name+" $pid; echo never")
+			out, _ := cmd.CombinedOutput()
+			if ws := cmd.ProcessState.Sys().(syscall.WaitStatus); !ws.Signaled() || ws.Signal() != sig || string(out) != "begun\n" {
+				t.Errorf("%s%s: %v, %q", before, name, cmd.ProcessState, out)
+			}
+		}
+	}
 }
