@@ -23,13 +23,53 @@ type notes struct {
 	c      chan os.Signal
 	wanted uint64        // those, by bit
 	passed chan struct{} // the marker has come through c
+	gos    [5]sigaction  // Go's for those of deadly
+}
+
+// A sigaction is sigaction(2)'s structure: its handler, and the rest as the kernel has it.
+type sigaction struct {
+	handler uintptr
+	rest    [3]uintptr
+}
+
+// deadly gives the signals of which Go makes nothing, or a report of its own, where they end
+// any other program.
+func deadly() [5]syscall.Signal {
+	return [...]syscall.Signal{unix.SIGQUIT, unix.SIGALRM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGXCPU}
 }
 
 // marker is the signal that settle sends after the others. Go gives what it has by number,
 // lower ones first: this one is above all that rc has names for.
 const marker = unix.SIGPWR
 
-func newNotes() *notes { return &notes{} }
+func newNotes() *notes {
+	n := &notes{}
+	var standard sigaction
+	for i, sig := range deadly() {
+		act(sig, &standard, &n.gos[i])
+	}
+	return n
+}
+
+// act is sigaction(2).
+func act(sig syscall.Signal, now, before *sigaction) {
+	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(sig), uintptr(unsafe.Pointer(now)), uintptr(unsafe.Pointer(before)),
+		unsafe.Sizeof(uint64(0)), 0, 0)
+}
+
+// toGo gives a signal to Go, which Notify counts on, or takes it away.
+func (n *notes) toGo(sig syscall.Signal, wanted bool) {
+	for i, s := range deadly() {
+		if s != sig {
+			continue
+		}
+		var to sigaction // the standard one
+		if wanted {
+			to = n.gos[i]
+		}
+		act(sig, &to, nil)
+	}
+}
 
 // to has the notes told to an interpreter. For one that a person types to, those of the
 // keyboard end what it runs and not it.
@@ -74,6 +114,7 @@ func (n *notes) catch(name string, wanted bool) {
 	defer n.mu.Unlock()
 	bit := uint64(1) << (sig - 1)
 	if !wanted {
+		n.toGo(sig, false)
 		signal.Reset(sig)
 		n.wanted &^= bit
 		return
@@ -84,6 +125,7 @@ func (n *notes) catch(name string, wanted bool) {
 		go n.tell()
 	}
 	n.wanted |= bit
+	n.toGo(sig, true)
 	signal.Notify(n.c, sig)
 }
 
