@@ -3,6 +3,7 @@ package rc
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -72,14 +73,20 @@ func (r *Runner) settle() {
 	}
 }
 
-// reaped is settle for the end of a program. Where a person types, the interrupt that it
-// has died of may be the shell's too.
+// reaped is settle for the end of a program. Where a person types, what it has died of may
+// be ^C, of which the shell learns by what it waits for in the foreground.
 func (r *Runner) reaped(status string) {
-	if status == interrupted && r.typed.Load() && r.hooks.Settle != nil {
-		r.hooks.Settle()
+	r.settle()
+	if status != interrupted || !r.typed.Load() {
 		return
 	}
-	r.settle()
+	const patience = 200 * time.Millisecond
+	t := time.NewTimer(patience)
+	defer t.Stop()
+	select {
+	case <-r.wake:
+	case <-t.C:
+	}
 }
 
 // isNote tells whether a function of that name is called for a note.

@@ -139,6 +139,7 @@ func (sh *shell) startFile(file string, args []string) (Process, error) {
 		// The first is the leader before the next one starts.
 		g.starting.Lock()
 		defer g.starting.Unlock()
+		defer g.unstick()()
 	}
 	c, err := sh.program(file, args)
 	if err != nil {
