@@ -212,13 +212,14 @@ func (m *mounted) change(t *testing.T, c pageChange) {
 }
 
 // TestPages has every kind of change on one node be seen on the other by who has the file
-// open, and in memory: at once under a lease.
+// open, and in memory: at once under a lease. Of a disk inotify tells once more, late: where
+// that is in the middle of a read the kernel does not take the new length from it.
 func TestPages(t *testing.T) {
-	t.Run("ramfs", func(t *testing.T) { testPages(t, ramfs.New()) })
-	t.Run("diskfs", func(t *testing.T) { testPages(t, onDisk(t, t.TempDir())) })
+	t.Run("ramfs", func(t *testing.T) { testPages(t, ramfs.New(), false) })
+	t.Run("diskfs", func(t *testing.T) { testPages(t, onDisk(t, t.TempDir()), true) })
 }
 
-func testPages(t *testing.T, root srv.File) {
+func testPages(t *testing.T, root srv.File, late bool) {
 	a, b, _ := twoNodes(t, root)
 	nodes := [2]*mounted{a, b}
 	is := bytes.Repeat([]byte{'a'}, 12288)
@@ -232,7 +233,11 @@ func testPages(t *testing.T, root srv.File) {
 		is = c.then(is)
 		for n := range nodes {
 			for k, l := range lookers[n] {
-				if got, want := l.look(t, "look"), wantSeen(is); got != want {
+				got, want := l.look(t, "look"), wantSeen(is)
+				if got != want && late {
+					got = l.look(t, "look")
+				}
+				if got != want {
 					t.Errorf("change %d, %s: looker %d.%d sees\n%s, not\n%s", i, c.do, n, k, got, want)
 				}
 			}
