@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"regexp"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ninespace/srv"
+	"ninespace/srv/p9"
 	"ninespace/srv/ramfs"
 	"ninespace/srv/srvtest"
 )
@@ -89,7 +91,7 @@ func mappedLook() error {
 		return err
 	}
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
-		unlock, err := lockBy(f, in.Text(), unix.F_RDLCK)
+		unlock, err := lockBy(f, in.Text(), unix.F_RDLCK, 0, 0)
 		if err != nil {
 			return err
 		}
@@ -135,8 +137,9 @@ func runs(b []byte) string {
 	return strings.Join(s, " ")
 }
 
-// lockBy gets a lock of all of a file by one of Linux's ways, or by none.
-func lockBy(f *os.File, how string, typ int16) (unlock func() error, err error) {
+// lockBy gets a lock of some bytes of a file by one of Linux's ways, of all of it by flock, or
+// of none.
+func lockBy(f *os.File, how string, typ int16, start, length int64) (unlock func() error, err error) {
 	fd := f.Fd()
 	cmd := unix.F_SETLKW
 	switch how {
@@ -154,11 +157,13 @@ func lockBy(f *os.File, how string, typ int16) (unlock func() error, err error) 
 	default:
 		return func() error { return nil }, nil
 	}
-	for err = unix.FcntlFlock(fd, cmd, &unix.Flock_t{Type: typ}); errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR); {
-		time.Sleep(100 * time.Microsecond)
-		err = unix.FcntlFlock(fd, cmd, &unix.Flock_t{Type: typ})
+	set := func(cmd int, typ int16) error {
+		return unix.FcntlFlock(fd, cmd, &unix.Flock_t{Type: typ, Start: start, Len: length})
 	}
-	return func() error { return unix.FcntlFlock(fd, cmd, &unix.Flock_t{Type: unix.F_UNLCK}) }, err
+	for err = set(cmd, typ); errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR); err = set(cmd, typ) {
+		time.Sleep(100 * time.Microsecond)
+	}
+	return func() error { return set(cmd, unix.F_UNLCK) }, err
 }
 
 // fillBy gives the shell's words that write n bytes of c at an offset.
@@ -342,7 +347,8 @@ func TestPagesOpen(t *testing.T) {
 	}
 }
 
-// TestPagesCount has two nodes count in one file, by each kind of lock.
+// TestPagesCount has two nodes count in one file, by each kind of lock, in records of the same
+// page that are locked each.
 func TestPagesCount(t *testing.T) {
 	const n = 100
 	for _, w := range pageWays {
@@ -366,7 +372,7 @@ func TestPagesCount(t *testing.T) {
 					}
 				}
 				for _, m := range nodes {
-					if got, want := m.sh(t, "/n/x", "od -An -t u8 -N 8 n"), fmt.Sprint(2*n); strings.TrimSpace(got) != want {
+					if got, want := strings.Fields(m.sh(t, "/n/x", "od -v -w8 -An -t u8 -N 32 n")), slices.Repeat([]string{fmt.Sprint(2 * n / 4)}, 4); !slices.Equal(got, want) {
 						t.Errorf("counted to %s, not %s", got, want)
 					}
 				}
@@ -382,16 +388,17 @@ func mappedCount() error {
 	}
 	return withFile("n", os.O_RDWR, func(f *os.File) error {
 		var b [8]byte
-		for range n {
-			unlock, err := lockBy(f, os.Getenv("NINE_TEST_HOW"), unix.F_WRLCK)
+		for i := range int64(n) {
+			at := i % 4 * 8
+			unlock, err := lockBy(f, os.Getenv("NINE_TEST_HOW"), unix.F_WRLCK, at, 8)
 			if err != nil {
 				return err
 			}
-			if _, err := f.ReadAt(b[:], 0); err != nil {
+			if _, err := f.ReadAt(b[:], at); err != nil {
 				return err
 			}
 			binary.LittleEndian.PutUint64(b[:], binary.LittleEndian.Uint64(b[:])+1)
-			if _, err := f.WriteAt(b[:], 0); err != nil {
+			if _, err := f.WriteAt(b[:], at); err != nil {
 				return err
 			}
 			if err := unlock(); err != nil {
@@ -464,4 +471,46 @@ func mappedTurns() error {
 		}
 		return nil
 	})
+}
+
+// TestPagesGone has a page that the kernel let go be read again, and not all of the file.
+func TestPagesGone(t *testing.T) {
+	l := srvtest.NewLink(t, srv.New(ramfs.New()), 0)
+	m := mountGroup(t, "mount -c -C "+l.Addr+" /n/x")
+	m.sh(t, "/n/x", "head -c 4194304 /dev/zero >gone; cat gone >/dev/null; cat gone >/dev/null")
+	l.Traffic()
+	m.mapped(t, "gone")
+	if n := l.Traffic(); n.Of[p9.Tread] > 2*3 {
+		t.Errorf("3 pages took %v", n)
+	}
+}
+
+// mappedGone has the kernel let some pages go, and reads the file.
+func mappedGone() error {
+	return withFile("x/gone", os.O_RDONLY, func(f *os.File) error {
+		for _, page := range []int64{90, 300, 900} {
+			if err := unix.Fadvise(int(f.Fd()), page*4096, 4096, unix.FADV_DONTNEED); err != nil {
+				return err
+			}
+		}
+		_, err := io.Copy(io.Discard, f)
+		return err
+	})
+}
+
+// TestCopyRange has a copy within the mount go in long pieces, and be a copy.
+func TestCopyRange(t *testing.T) {
+	for _, flag := range []string{"", "-C "} {
+		t.Run("mount "+flag, func(t *testing.T) {
+			l := srvtest.NewLink(t, srv.New(ramfs.New()), 0)
+			m := mountGroup(t, "mount -c "+flag+l.Addr+" /n/x")
+			m.sh(t, "/n/x", "seq 700000 | head -c 4194000 >one; cat one >/dev/null; : >empty")
+			l.Traffic()
+			m.sh(t, "/n/x", "cp one two; cp empty none")
+			if n := l.Traffic(); n.Of[p9.Twrite] > 10 {
+				t.Errorf("4 MiB took %v", n)
+			}
+			m.sh(t, "/n/x", "cmp one two; cmp empty none; cp two one; cmp one two")
+		})
+	}
 }
