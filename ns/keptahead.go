@@ -39,7 +39,7 @@ type block struct {
 	n    int
 	read int // bytes that were wanted
 	err  error
-	as   uint64 // the file's change then
+	as   uint64 // the file's turn then
 	done chan struct{}
 }
 
@@ -47,7 +47,7 @@ type block struct {
 // false where the bytes were not asked for.
 func (a *readAhead) read(ctx context.Context, h *keptHandle, fid *client.Fid, p []byte, off int64) (n int, ok bool, err error) {
 	h.c.mu.Lock()
-	as, length := h.changed, int64(h.st.Length)
+	as, length := h.turn, int64(h.st.Length)
 	if !h.c.good(h.at) { // it may be longer, or shorter, by now
 		length = 0
 	}

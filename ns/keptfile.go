@@ -84,6 +84,7 @@ func (k *kept) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
 	h.opened = &first
 	if first.StatErr == nil && first.Stat.Qid.Path == k.path {
 		k.take(&first.Stat, t)
+		h.as = k.turn
 		if first.Stat.Qid.Vers == 0 {
 			h.vers0 = true
 		} else if reads && k.at == k.stamp(t) {

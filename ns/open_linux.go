@@ -59,6 +59,14 @@ func (f *fuseFS) dropHandle(fh uint64) any {
 	return h
 }
 
+// file gives the file that is open, or, where that cannot tell of itself, that of its name.
+func (h *fileHandle) file() srv.File {
+	if hf, ok := h.h.(srv.File); ok {
+		return hf
+	}
+	return h.c.file
+}
+
 const fmodeExec = 0x20 // what the kernel adds to the flags of an open for exec
 
 // openMode makes a Mode of open(2)'s flags.
@@ -152,6 +160,9 @@ func (f *fuseFS) opened(ctx context.Context, n *node, c *Chan, h srv.Handle, fla
 		n.vers.Store(0)
 	} else if n.vers.Swap(uint64(qid.Vers)+1) == uint64(qid.Vers)+1 {
 		out.OpenFlags |= devfuse.FopenKeepCache
+	}
+	if !fh.direct && out.OpenFlags&devfuse.FopenPassthrough == 0 && fh.pass() {
+		out.OpenFlags |= devfuse.FopenDirectIO
 	}
 	if !fh.direct && n.attrs.Load() != uint64(qid.Vers)+1 && !fresh {
 		f.expireAttr(n.id) // its length is not what the kernel takes it for
