@@ -710,3 +710,60 @@ func TestClose(t *testing.T) {
 		t.Errorf("%d links for an end in order", n)
 	}
 }
+
+// A counter counts the writes to a link.
+type counter struct {
+	net.Conn
+	writes *atomic.Int64
+}
+
+func (c counter) Write(p []byte) (int, error) {
+	c.writes.Add(1)
+	return c.Conn.Write(p)
+}
+
+// TestWritev: pieces go in as few messages as hold them, and come in order.
+func TestWritev(t *testing.T) {
+	var writes atomic.Int64
+	p := newPlace(t, Config{Every: time.Minute}, nil)
+	near, err := Dial(t.Context(), func(ctx context.Context) (net.Conn, error) {
+		link, err := p.link(ctx)
+		return counter{link, &writes}, err
+	}, Config{Every: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer near.Close()
+	far := <-p.got
+	defer far.Close()
+	for _, c := range []struct {
+		pieces []int
+		most   int64 // messages
+	}{{[]int{12, 100}, 1}, {[]int{12, maxData - 12}, 1}, {[]int{12, maxData}, 2}, {[]int{12, 4 * maxData}, 5}, {[]int{1, 2, 3, 70_000}, 2}, {[]int{2 * window}, 1000}} {
+		before := writes.Load()
+		var want []byte
+		var pieces [][]byte
+		for i, n := range c.pieces {
+			pieces = append(pieces, bytes.Repeat([]byte{byte(i + 1)}, n))
+			want = append(want, pieces[i]...)
+		}
+		done := make(chan error, 1)
+		go func() {
+			n, err := near.Writev(pieces...)
+			if err == nil && n != len(want) {
+				err = io.ErrShortWrite
+			}
+			done <- err
+		}()
+		got := make([]byte, len(want))
+		if _, err := io.ReadFull(far, got); err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("%v: other bytes come: %v", c.pieces, err)
+		}
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		if n := writes.Load() - before; n > c.most {
+			t.Errorf("%v: %d messages", c.pieces, n)
+		}
+	}
+}

@@ -121,29 +121,55 @@ func (c *Conn) discard() {
 
 // Write keeps p until the other end has read it, and sends it. It waits while too much
 // is kept.
-func (c *Conn) Write(p []byte) (n int, err error) {
+func (c *Conn) Write(p []byte) (n int, err error) { return c.Writev(p) }
+
+// Writev writes pieces one behind the other, in as few messages as hold them.
+func (c *Conn) Writev(pieces ...[]byte) (n int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for {
-		switch {
-		case c.closed:
-			return n, net.ErrClosed
-		case c.err != nil:
-			return n, c.failed()
-		case c.last:
-			return n, fmt.Errorf("aan: the other end has closed: %w", syscall.EPIPE)
-		case len(p) == 0:
-			return n, nil
-		case c.writeEnd.over():
-			return n, os.ErrDeadlineExceeded
-		case c.outCost >= window:
-			c.change.Wait()
-			continue
+	defer c.flush()
+	for _, p := range pieces {
+		for len(p) > 0 {
+			if err := c.room(); err != nil {
+				return n, err
+			}
+			k := c.keep(p)
+			n, p = n+k, p[k:]
 		}
-		k := c.keep(p)
-		n, p = n+k, p[k:]
-		c.flush()
 	}
+	return n, c.writable()
+}
+
+// room waits until there is room for more.
+func (c *Conn) room() error {
+	for {
+		if err := c.writable(); err != nil {
+			return err
+		}
+		switch {
+		case c.writeEnd.over():
+			return os.ErrDeadlineExceeded
+		case c.outCost < window:
+			return nil
+		case c.link != nil && !c.sending && c.next < len(c.out):
+			c.flush()
+		default:
+			c.change.Wait()
+		}
+	}
+}
+
+// writable tells why nothing can be written.
+func (c *Conn) writable() error {
+	switch {
+	case c.closed:
+		return net.ErrClosed
+	case c.err != nil:
+		return c.failed()
+	case c.last:
+		return fmt.Errorf("aan: the other end has closed: %w", syscall.EPIPE)
+	}
+	return nil
 }
 
 // keep appends to what is to be sent.
