@@ -711,6 +711,46 @@ func TestClose(t *testing.T) {
 	}
 }
 
+// TestCloseWrite: one end says that it writes no more, and has all of the answer, which is
+// longer than what is kept at a time, over links that are cut.
+func TestCloseWrite(t *testing.T) {
+	hasty(t)
+	var mu sync.Mutex
+	r := rand.New(rand.NewPCG(3, 4))
+	cfg := Config{Every: 200 * time.Millisecond}
+	p := newPlace(t, cfg, func(c net.Conn) net.Conn {
+		mu.Lock()
+		defer mu.Unlock()
+		return newFrail(c, 1000+int64(r.ExpFloat64()*float64(window/2)), false)
+	})
+	near, far := p.session(cfg)
+	near.Write([]byte("how much?"))
+	if err := near.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := near.Write([]byte("x")); !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
+	}
+	if err := near.CloseWrite(); !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
+	}
+	if b, err := io.ReadAll(far); string(b) != "how much?" || err != nil {
+		t.Fatalf("%q, %v", b, err)
+	}
+	pump(t, far, near, 3*window, 5)
+	far.Close()
+	if n, err := near.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+		t.Errorf("behind the end: %d, %v", n, err)
+	}
+	near.Close()
+	if !srvtest.Until(func() bool { return near.broken() != nil && far.broken() != nil }) {
+		t.Error("the session goes on")
+	}
+	if n, _ := near.Links(); n < 2 {
+		t.Error("no link was cut")
+	}
+}
+
 // A counter counts the writes to a link.
 type counter struct {
 	net.Conn

@@ -162,11 +162,11 @@ func (c *Conn) room() error {
 // writable tells why nothing can be written.
 func (c *Conn) writable() error {
 	switch {
-	case c.closed:
+	case c.closed || c.shut:
 		return net.ErrClosed
 	case c.err != nil:
 		return c.failed()
-	case c.last:
+	case c.deaf:
 		return fmt.Errorf("aan: the other end has closed: %w", syscall.EPIPE)
 	}
 	return nil
@@ -189,6 +189,30 @@ func (c *Conn) keep(p []byte) int {
 	return k
 }
 
+// CloseWrite ends what is written: the other end reads what there is and then io.EOF, and
+// may write on.
+func (c *Conn) CloseWrite() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.writable(); err != nil {
+		return err
+	}
+	c.finish()
+	c.flush()
+	return nil
+}
+
+// finish has the last message be sent, once.
+func (c *Conn) finish() {
+	if c.shut {
+		return
+	}
+	c.shut = true
+	c.out = append(c.out, newMessage(0))
+	c.outCost += c.out[len(c.out)-1].cost()
+	c.change.Broadcast()
+}
+
 // Close ends the session in order: what was written, and that it was the last, is sent. It
 // waits for a link for a short while only; but what ended a server's session is kept for
 // its client as long as the session would be.
@@ -205,15 +229,14 @@ func (c *Conn) Close() error {
 	if c.err != nil {
 		return nil
 	}
-	c.out = append(c.out, newMessage(0)) // the last
-	c.outCost += c.out[len(c.out)-1].cost()
+	c.finish()
 	c.flush()
 	stop := time.AfterFunc(linger, c.wake)
 	defer stop.Stop()
 	for c.err == nil && (c.next < len(c.out) || c.sending) && (c.link != nil || c.dial != nil) && time.Since(c.closedAt) < linger {
 		c.change.Wait()
 	}
-	if c.last { // the other end wants no more, and has been told
+	if c.deaf || len(c.out) == 0 { // the other end wants no more, and has been told
 		c.endLocked(net.ErrClosed)
 	}
 	return nil
