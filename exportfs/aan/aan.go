@@ -15,9 +15,10 @@
 //	size[4] number[4] acked[4] data[size]
 //
 // number counts the messages of a direction from 0, acked is how many of the other
-// direction's have been read here. A message without data ends its direction; one
-// without data and with the number 2³²-1 has no place among the others and says only
-// what is acked, and that somebody is there.
+// direction's have been read here. A message without data ends its direction. Those
+// without data and with the numbers 2³²-1 and 2³²-2 have no place among the others: the
+// former says only what is acked, and that somebody is there, the latter also that no more
+// is read, as an end that is closed does before its last message.
 //
 // Where both ends are ours a link begins with a hello each, the client's first:
 //
@@ -158,6 +159,9 @@ type Conn struct {
 	addr     [2]net.Addr
 
 	timer    *time.Timer
+	shut     bool // nothing more is written
+	told     bool // on this link, that nothing more is read
+	deaf     bool // the other end reads nothing more
 	closed   bool
 	closedAt time.Time
 	err      error // why it has ended; nil: it has not
