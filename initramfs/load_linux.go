@@ -130,8 +130,8 @@ func (l *Loader) LoadFor(aliases ...string) (n int, err error) {
 	return len(names), l.Load(names...)
 }
 
-// LoadHardware loads what this machine's hardware wants: each device's modalias file in
-// sysfs, and again as long as what was loaded has found further devices.
+// LoadHardware loads what this machine's hardware wants, by each device's modalias, and again
+// as long as what was loaded has found further devices.
 func (l *Loader) LoadHardware() error {
 	if len(l.mods) == 0 {
 		return nil
@@ -139,21 +139,36 @@ func (l *Loader) LoadHardware() error {
 	seen := map[string]bool{}
 	for {
 		var aliases []string
-		err := filepath.WalkDir("/sys/devices", func(file string, d fs.DirEntry, err error) error {
-			if err != nil || d.Name() != "modalias" {
-				return nil // devices go at any time
+		for _, alias := range modaliases("/sys") {
+			if !seen[alias] {
+				seen[alias] = true
+				aliases = append(aliases, alias)
 			}
-			if b, err := os.ReadFile(file); err == nil && !seen[string(b)] {
-				seen[string(b)] = true
-				aliases = append(aliases, strings.TrimSpace(string(b)))
-			}
-			return nil
-		})
-		if err != nil {
-			return err
 		}
 		if n, err := l.LoadFor(aliases...); err != nil || n == 0 {
 			return err
 		}
 	}
+}
+
+// modaliases gives those of the devices that there are, as sysfs has them by bus and by class: each
+// device is in one of these, and all that there is below /sys/devices is ten times as much.
+func modaliases(sys string) (list []string) {
+	read := func(name string) {
+		if b, err := os.ReadFile(name); err == nil { // most have none, and devices go at any time
+			list = append(list, strings.TrimSpace(string(b)))
+		}
+	}
+	for _, all := range [...]struct{ dir, devices string }{{sys + "/bus", "devices"}, {sys + "/class", ""}} {
+		kinds, _ := os.ReadDir(all.dir)
+		for _, kind := range kinds {
+			dir := filepath.Join(all.dir, kind.Name(), all.devices)
+			devices, _ := os.ReadDir(dir)
+			for _, d := range devices {
+				read(filepath.Join(dir, d.Name(), "modalias"))
+			}
+		}
+	}
+	read(sys + "/devices/system/cpu/modalias") // of all of them
+	return list
 }

@@ -17,7 +17,7 @@ import (
 
 // TestUpVM types the tutorial: up starts two nodes in qemu, which cpu reaches and whose roots
 // are in the name space. With NINE_LONG it is three, of which one is killed: the others go on, and it comes
-// back under its name.
+// back under its name, with its root where that was.
 func TestUpVM(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("not root: whether a user may make name spaces is the machine's to say")
@@ -52,8 +52,9 @@ each vm1 vm2 vm3
 for p in /proc/[0-9]*; do case $(tr '\0' ' ' <$p/cmdline) in qemu*nine.name=vm2*) kill -9 ${p#/proc/};; esac; done
 each vm1 vm3
 until cpu -h vm2 rc -c 'nine 9p read dev/sysname; echo'; do sleep .2; done 2>/dev/null
+until cat /n/vm2/proc/sys/kernel/hostname; do sleep .2; done 2>/dev/null
 `
-		n, want = "3", want+"vm1\nvm1\nvm2\nvm2\nvm3\nvm3\nvm1\nvm1\nvm3\nvm3\nvm2\n"
+		n, want = "3", want+"vm1\nvm1\nvm2\nvm2\nvm3\nvm3\nvm1\nvm1\nvm3\nvm3\nvm2\nvm2\n"
 	}
 	cmd := exec.CommandContext(ctx, nine, "up", "-vm", n, "-c", script)
 	cmd.Dir = dir

@@ -7,7 +7,7 @@ import - mount a tree of another node
 
 # SYNOPSIS
 
-	nine import [-abcCv] [-s srvname] [-u user] [-k key] [-J hosts] host tree [mountpoint]
+	nine import [-abcCrv] [-s srvname] [-u user] [-k key] [-J hosts] host tree [mountpoint]
 
 # DESCRIPTION
 
@@ -26,6 +26,7 @@ host's name and the tree's, or as -s says.
 
 	-a -b -c -C  as mount has them
 	-s srvname   post as srvname
+	-r           mount it again where the connection was lost, once the host answers
 	-u user      as user there; default the same name as here
 	-k key       show this key, a file or a fingerprint
 	-J hosts     through these doors, parted by commas

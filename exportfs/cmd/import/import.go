@@ -40,7 +40,9 @@ type options struct {
 	door.Dialer
 	user, post string
 	addr, tree string
-	behind     bool // this is the process in the background; descriptor 3 is told how it went
+	op         ns.Op // where it is mounted
+	again      bool  // and mounted again where the connection was lost
+	behind     bool  // this is the process in the background; descriptor 3 is told how it went
 }
 
 // Main is the command.
@@ -56,6 +58,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	f.StringVar(&o.Key, "k", "", "show this `key`")
 	f.StringVar(&o.Jump, "J", "", "through these `hosts`")
 	verbose := f.Bool("v", false, "say what is done")
+	f.BoolVar(&o.again, "r", false, "and again, when the host is there again")
 	f.BoolVar(&o.behind, "B", false, "in the background")
 	if err := srv.Parse(f, args); err != nil {
 		return err
@@ -76,8 +79,6 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 		return fmt.Errorf("%q: %w", name, err)
 	}
 	switch {
-	case o.behind:
-		return o.background(name)
 	case ns.Inside():
 		at := f.Arg(2)
 		if at == "" {
@@ -87,7 +88,13 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 		if err != nil {
 			return err
 		}
-		return o.mount(std, args, name, ns.Op{Verb: "mount", Flag: ns.Flags(*after, *before, *create, *cache), New: "/srv/" + name, Old: ns.Abs(wd, at)})
+		o.op = ns.Op{Verb: "mount", Flag: ns.Flags(*after, *before, *create, *cache), New: "/srv/" + name, Old: ns.Abs(wd, at)}
+		if o.behind {
+			return o.background(name)
+		}
+		return o.mount(std, args, name)
+	case o.again:
+		return errors.New("-r mounts, and this is not in a name space")
 	case f.NArg() == 3:
 		return errors.New("not in a name space, where alone something can be mounted: start one with `nine up` or `nine newns`")
 	}
@@ -124,7 +131,7 @@ func postName(user, addr, tree string) string {
 
 // mount mounts the tree by a connection that is there already, or one that a process in the
 // background makes.
-func (o *options) mount(std [3]*os.File, args []string, name string, op ns.Op) error {
+func (o *options) mount(std [3]*os.File, args []string, name string) error {
 	if !posted(name) {
 		if err := start(std, args); err != nil {
 			return err
@@ -132,7 +139,7 @@ func (o *options) mount(std [3]*os.File, args []string, name string, op ns.Op) e
 	} else if o.post != "" {
 		return fmt.Errorf("post %s: %w", name, p9.ErrorOf(syscall.EADDRINUSE))
 	}
-	return ns.Do(op)
+	return ns.Do(o.op)
 }
 
 // posted tells whether somebody serves under a name.
@@ -192,6 +199,9 @@ func (o *options) background(name string) error {
 		tell.Close()
 		return err
 	})
+	if o.again && errors.Is(err, exportfs.ErrLost) {
+		return o.lost(ctx, name)
+	}
 	if err != nil {
 		fmt.Fprintln(tell, strings.ReplaceAll(err.Error(), "\n", "; "))
 	}

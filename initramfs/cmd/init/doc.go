@@ -17,8 +17,8 @@ asks for, configures the network, and starts the servers of the node's resources
 of nine up, with a cpud for the owner: who has one of the keys in
 /root/.ssh/authorized_keys. The node is known by the key in /etc/ssh/ssh_host_ed25519_key, whatever
 keys factotum is given. All of them are started again when they end, at growing
-intervals: cpud, exec, ram, root's factotum, which has no key until somebody gives it one, and
-as the one service kernel those of proc, dev, env, ipc and net. It reaps what others leave.
+intervals: cpud, ram, root's factotum, which has no key until somebody gives it one, and as the
+one service kernel those of proc, dev, env, ipc, net and exec. It reaps what others leave.
 
 The kernel's command line may have, quoted as in a shell:
 

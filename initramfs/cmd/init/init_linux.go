@@ -19,7 +19,7 @@ var Man string
 // config is what a node runs.
 func config() node.Config {
 	c := node.Config{
-		Services: [][]string{{"cpud", "cpud", "-l", "tcp!*!17011", "-k", hostKey}, {"kernel", "init", serve}, {"ram", "ramfs", "-s", "ram"}, {"exec", "execfs", "-s", "exec"}, {"factotum", "factotum"}},
+		Services: [][]string{{"cpud", "cpud", "-l", "tcp!*!17011", "-k", hostKey}, {"kernel", "init", serve}, {"ram", "ramfs", "-s", "ram"}, {"factotum", "factotum"}},
 		Console:  []string{"newns", "rc", "-i"},
 	}
 	if _, err := os.Stat(nsfile); err == nil {
@@ -43,10 +43,10 @@ const (
 	relay = "-r" // to be between the kernel and the server of the root
 )
 
-// kernel are the servers of what is the kernel's, each with the name that it is posted by.
-// As on Plan 9 it is one program that has them: each of its own would take a tenth of a
-// second and 3 MiB of a small machine.
-var kernel = [...][2]string{{"procfs", "proc"}, {"devfs", "dev"}, {"envfs", "env"}, {"ipcfs", "ipc"}, {"netfs", "net"}}
+// kernel are the servers that keep nothing of anybody's, each with the name that it is posted by.
+// As Plan 9's kernel one program has them: each of its own would take a tenth of a second and
+// 3 MiB of a small machine. What ram has would be lost with any of the others.
+var kernel = [...][2]string{{"procfs", "proc"}, {"devfs", "dev"}, {"envfs", "env"}, {"ipcfs", "ipc"}, {"netfs", "net"}, {"execfs", "exec"}}
 
 // serveKernel serves until ctx ends, a signal says so, or one of the servers fails.
 func serveKernel(ctx context.Context, std [3]*os.File, t doc.Table) error {

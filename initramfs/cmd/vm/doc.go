@@ -18,7 +18,8 @@ parameters go onto the kernel's command line, see init. Nine up -vm n starts n o
 vm1 and so on.
 
 A guest that ends otherwise than by halting boots again, under the same name and known by
-the same key. Vm ends when the node halts, or by SIGINT, SIGTERM or SIGHUP.
+the same key, and with nine up its root is where it was; what was open there is lost. Vm ends when the node halts, or by
+SIGINT, SIGTERM or SIGHUP.
 
 	-s srvname       post under this name, which is the node's too; default vm
 	-m MiB           the node's memory; default 256
@@ -52,8 +53,6 @@ once.
 
 # BUGS
 
-Only on amd64, and where the node is killed what is mounted of it here, /n/vm1 with nine up,
-is not there again until it has been mounted anew. The node calls out through qemu's own network, and the others cannot call
-it.
+Only on amd64. The node calls out through qemu's own network, and the others cannot call it.
 */
 package vm

@@ -77,7 +77,7 @@ func Main(_ context.Context, std [3]*os.File, args []string) error {
 	if err != nil {
 		return err
 	}
-	guests, mounts, err := vms(machines)
+	guests, err := vms(machines)
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func Main(_ context.Context, std [3]*os.File, args []string) error {
 	if done, err := ns.Privileged(std); done {
 		return err
 	}
-	return run(std, shell, *nsfile, dir, nodes, guests, mounts)
+	return run(std, withRoots(machines, shell), *nsfile, dir, nodes, guests)
 }
 
 // upTo makes a flag's value a number from 1 on.
@@ -144,7 +144,7 @@ func shellCommand(command string, fs *flag.FlagSet) ([]string, error) {
 	return shell, nil
 }
 
-func run(std [3]*os.File, shell []string, nsfile, dir string, nodes int, guests []server, mounts ns.Source) error {
+func run(std [3]*os.File, shell []string, nsfile, dir string, nodes int, guests []server) error {
 	// A terminal's ^C while the servers come up ends this before there is a shell
 	// to have it: all of it goes, in order.
 	quit := make(chan os.Signal, 1)
@@ -174,7 +174,7 @@ func run(std [3]*os.File, shell []string, nsfile, dir string, nodes int, guests 
 	if err != nil {
 		return err
 	}
-	sources := []ns.Source{src, mounts}
+	sources := []ns.Source{src}
 	if nodes > 0 {
 		c, err := cluster.Start(cluster.Config{N: nodes, Dir: dir, Servers: servers, Stderr: std[2], Quit: quit})
 		if err != nil {

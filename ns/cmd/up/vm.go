@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/google/shlex"
-
-	"ninespace/ns"
 )
 
 // maxVMs is how many virtual machines one up starts: each wants 256 MiB.
@@ -17,19 +15,31 @@ const maxVMs = 64
 // processor's help it is a hundred times slower.
 const vmLimit = 5 * time.Minute
 
-// vms gives what starts n virtual machines, vm1 and so on, with the root of each, and the
-// namespace(6) lines that mount those. $NINE_VM has flags of vm.
-func vms(n int) (list []server, lines ns.Source, err error) {
+// vms gives what starts n virtual machines, vm1 and so on. $NINE_VM has flags of vm.
+func vms(n int) (list []server, err error) {
 	more, err := shlex.Split(os.Getenv("NINE_VM"))
 	if err != nil {
-		return nil, lines, fmt.Errorf("$NINE_VM: %w", err)
+		return nil, fmt.Errorf("$NINE_VM: %w", err)
 	}
-	lines.Name = "-vm"
 	for i := range n {
-		name := fmt.Sprint("vm", i+1)
-		list = append(list, server{append([]string{"vm", "-s", name}, more...), name, vmLimit},
-			server{[]string{"import", "-s", name + ".root", name, "/"}, name + ".root", vmLimit})
-		lines.Text += fmt.Sprintf("mount -c '#s/%s.root' /n/%s\n", name, name)
+		name := vmName(i)
+		list = append(list, server{append([]string{"vm", "-s", name}, more...), name, vmLimit})
 	}
-	return list, lines, nil
+	return list, nil
+}
+
+func vmName(i int) string { return fmt.Sprint("vm", i+1) }
+
+// withRoots has a shell come after the roots of n virtual machines, each at /n/NAME. They are
+// mounted from inside, where what is lost with a machine that ends can be mounted again.
+func withRoots(n int, shell []string) []string {
+	if n == 0 {
+		return shell
+	}
+	script := "for vm in"
+	for i := range n {
+		script += " " + vmName(i)
+	}
+	script += `; do import -r -c -s $vm.root $vm / /n/$vm || exit; done; exec "$@"`
+	return append([]string{"/bin/sh", "-c", script, "up"}, shell...)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 
 	"github.com/insomniacslk/dhcp/dhcpv4/nclient4"
 	"golang.org/x/sys/unix"
@@ -35,6 +36,11 @@ func bare() {
 		if err != nil {
 			return err
 		}
+		up, err := os.ReadFile("/proc/uptime")
+		if err != nil {
+			return err
+		}
+		fmt.Printf("bare: listens after %s", up)
 		for {
 			c, err := ln.Accept()
 			if err != nil {

@@ -10,9 +10,10 @@ it has answered a first connection. What is better when less is shown as how man
 of it: boots in a minute, images in 100 MB, nodes in a GiB. The rounds go from one way to
 the other with another one first each time.
 
-What init takes is counted from where it begins, not from where the kernel does. One more
-boot has the guest's instructions for its clock, 250 million a second, which is the same on a busy
-machine.
+What init takes is counted from where it begins, not from where the kernel does. In the rows of
+instructions the guest's clock is the number of those that it has run, at 250 million a second: that is
+the same on a busy machine, and leaves out that qemu, without the processor's help, has to translate
+code before it runs for the first time, which is most of what a first cpu takes there.
 
 u-root's image has its core commands, its init, and a script that loads the same modules; it
 answers by netcat, for u-root's cpud is not to be had as a module. It is built the first time without

@@ -24,7 +24,7 @@ var errLater = errors.New("not built yet: once without -q, or -u")
 const urootInit = `#!/bbin/gosh
 for m in /modules/*.ko; do insmod $m; done
 dhclient -ipv6=false eth0
-while true; do echo here | netcat -n -l 0.0.0.0 17011; done
+while true; do echo here | netcat -l 0.0.0.0 17011; done
 `
 
 // uroot makes an image of u-root's, of its core commands, unless that has been done. The commands
