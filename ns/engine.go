@@ -27,6 +27,7 @@ type Engine struct {
 	baseDirs      []string
 	noGraft, v9fs bool
 	kernel        kernel
+	near          func() srv.File
 	forgotten     atomic.Pointer[func(dev uint64, paths []uint64, all bool)] // tells the kernel of changed files
 
 	mu     sync.Mutex
@@ -70,6 +71,7 @@ type EngineOptions struct {
 	Commands  []string             // names in /mnt/bin
 	Scripts   map[string]string    // files in /mnt/bin, by name
 	Namespace string               // directory of posted servers
+	Near      func() srv.File      // makes a tree that servers here may have too, see nearFile; nil: there is none
 	Streams   []io.ReadWriteCloser // #d/0, #d/1 ..., whose trees are kept as with MCACHE
 	Bases     []string             // directories of the host's root that are mounted by the kernel
 	NoGraft   bool                 // mount nothing of the host's beside Bases
@@ -94,6 +96,9 @@ func (o *EngineOptions) Bin(commands []string, scripts map[string]string) error 
 // NewEngine makes an engine without groups.
 func NewEngine(o EngineOptions) *Engine {
 	e := &Engine{namespace: o.Namespace, baseDirs: o.Bases, noGraft: o.NoGraft, v9fs: o.V9fs, groups: map[int]*Group{}}
+	if o.Near != nil {
+		e.near = sync.OnceValue(o.Near)
+	}
 	e.rootDev = NewDev("#/", newRoot(o.Exe, o.Commands, o.Scripts), nil)
 	e.rootDev.byGroup, e.rootDev.bare = true, true
 	e.host = NewDev("#U", o.Host, nil)

@@ -97,6 +97,13 @@
 // A process in a name space of ninespace has its text in its own /mnt/ns/ns, which is
 // what is read; for another it is an error.
 //
+// # Qids
+//
+// A process and its files have the same qid path in every tree that one user serves of the
+// same processes, and so has the root: of one qid path there is the same to be seen, by the
+// same rights. Noteid, ppid, stat and status are mere looks at the kernel. So a client on this
+// machine may take these from a tree of its own; nsd does.
+//
 // # Trace
 //
 // A line "seconds pid event" for each event since the open, of the processes of the
@@ -133,13 +140,14 @@ var (
 
 // New makes the directory of all processes that /proc shows to this one.
 func New() *FS {
-	return &FS{Node: srv.NewNode(fs.ModeDir | 0o555), groups: srv.GroupMount(), kept: newKeeper(), tracers: map[proc]*tracer{},
+	return &FS{Node: srv.NewNode(fs.ModeDir | 0o555), path: rootPath(), groups: srv.GroupMount(), kept: newKeeper(), tracers: map[proc]*tracer{},
 		events: hub{Node: srv.NewNode(0o444)}}
 }
 
 // An FS is the served tree.
 type FS struct {
 	srv.Node
+	path   uint64 // the root's
 	groups string // where control groups are
 	kept   *keeper
 	events hub
@@ -150,6 +158,13 @@ type FS struct {
 
 // Close lets go of the descriptors that the tree keeps for processes.
 func (r *FS) Close() { r.kept.close() }
+
+// Stat tells of the root.
+func (r *FS) Stat(ctx context.Context) (p9.Stat, error) {
+	st, err := r.Node.Stat(ctx)
+	st.Qid.Path = r.path
+	return st, err
+}
 
 // Inline marks that a walk does not block, and that a list says so.
 func (r *FS) Inline() {}

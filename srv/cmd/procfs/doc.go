@@ -73,7 +73,8 @@ seconds and refuses what is new with "server is shutting down"; a second signal
 ends it at once. What it has done so far, in counts and times of each message,
 is a file of the attach name stats: nine 9p -A stats read procfs/procfs.
 procfs.log there says, as it happens, who was refused, which connection broke the
-protocol, and which met a limit.
+protocol, and which met a limit. In a name space of the same user on the same machine,
+status, stat, ppid and noteid are not asked of procfs, which counts no messages for them.
 
 # EXAMPLES
 
