@@ -42,7 +42,8 @@
 //	limit name value  set a limit, below
 //	nice n            -20 to 19
 //	pri n             Plan 9's priority, 0 to 19: 10 is nice 0
-//	start, stop       SIGCONT, SIGSTOP
+//	start, stop       SIGCONT; SIGSTOP, and wait until it has stopped, or has ended
+//	startstop         start, then waitstop
 //	trace [0|1]       write of it, and of its children made meanwhile, to trace, or do not; or the other
 //	waitstop          wait until it has stopped, or has ended
 //	wired cpus        run on these processors only, such as 0,2-3
@@ -50,7 +51,7 @@
 // Where the server acts for another user than its own, this one may raise no priority and
 // no hard limit, and not use a control group.
 //
-// Close, hang, trace and waitstop trace the process, ptrace(2), which one tracer
+// Close, hang, startstop, trace and waitstop trace the process, ptrace(2), which one tracer
 // at a time may: where a debugger is that already, they are "permission denied".
 //
 // # Limits
@@ -95,7 +96,7 @@
 // # Ns
 //
 // A process in a name space of ninespace has its text in its own /mnt/ns/ns, which is
-// what is read; for another it is an error.
+// what is read, with its directory in a last line, cd; for another it is an error.
 //
 // # Qids
 //

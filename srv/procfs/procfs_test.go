@@ -187,7 +187,7 @@ func TestNs(t *testing.T) {
 	}
 	for _, c := range []struct{ name, link, want string }{
 		{"text", "", "bind /a /b\ncd /\n"}, // the last line is where it is
-		{"link out", "/etc/passwd", ""}, // seen from the new root there is none
+		{"link out", "/etc/passwd", ""},    // seen from the new root there is none
 		{"link up", "../../../../../../etc/passwd", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
