@@ -9,7 +9,7 @@ import (
 	"ninespace/srv/p9"
 )
 
-// A nearFile is a file of a server's tree that this process has a tree of its own like, as
+// A nearFile is a file of a server's tree that this process has one of its own like, as
 // procfs's of the processes of this machine. What the server's Inline files would do at once
 // is done here, by ours, and costs no trip to another process: looking names up, telling of
 // attributes, and reading what is a mere look at the kernel. All that may have to wait, or to
@@ -22,16 +22,30 @@ type nearFile struct {
 	names []string // the way there
 }
 
-// nearer has a server's tree be asked here where it is the same as ours: their roots have
-// the same qid path.
+// nearer has a server's tree be asked here where there is the same tree as the server's.
 func (e *Engine) nearer(ctx context.Context, d *Dev) {
 	root, ok := d.root.(*mntFile)
 	if !ok || e.near == nil {
 		return
 	}
-	ours := e.near()
-	if st, err := ours.Stat(ctx); err == nil && st.Qid.Path == root.fid.Qid().Path {
-		d.root = &nearFile{ours: ours, st: st, root: root}
+	pid, ok := root.fid.Conn().Peer()
+	if !ok {
+		return
+	}
+	ours, end := e.near(pid, root.fid.Qid().Path)
+	if ours == nil {
+		return
+	}
+	st, err := ours.Stat(ctx)
+	if err != nil {
+		end()
+		return
+	}
+	d.root = &nearFile{ours: ours, st: st, root: root}
+	hangup := d.hangup
+	d.hangup = func() {
+		end()
+		hangup()
 	}
 }
 

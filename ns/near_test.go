@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 	"iter"
+	"os"
 	"strings"
 	"testing"
 
@@ -94,7 +95,20 @@ func TestNear(t *testing.T) {
 	mount := func(t *testing.T, path uint64, flags string) (*Group, *srvtest.Link) {
 		l := srvtest.NewLink(t, srv.New(newTwin("server", path, 8)), 0)
 		g := newGroup(t, tree("n/"))
-		g.eng.near = func() srv.File { return newTwin("here", root, 7) }
+		ended := 0
+		g.eng.near = func(pid int, path uint64) (srv.File, func()) {
+			if pid != os.Getpid() || path != root {
+				return nil, nil
+			}
+			ended--
+			return newTwin("here", root, 7), func() { ended++ }
+		}
+		t.Cleanup(func() {
+			g.Close()
+			if ended != 0 {
+				t.Error("the tree here was not let go of")
+			}
+		})
 		if err := do(t, g, "mount "+flags+l.Addr+" /n"); err != nil {
 			t.Fatal(err)
 		}

@@ -1,16 +1,11 @@
 package procfs
 
 import (
-	"cmp"
-	"fmt"
-	"hash/fnv"
 	"os"
 	"strconv"
 	"sync"
 
 	"golang.org/x/sys/unix"
-
-	"ninespace/srv"
 )
 
 // A keeper holds pidfds of processes that were asked for, so that to know whether it is
@@ -188,20 +183,6 @@ func (k *keeper) openFiles(p proc) {
 func answers(fd int) bool {
 	err := unix.PidfdSendSignal(fd, 0, nil, 0)
 	return err == nil || err == unix.EPERM
-}
-
-// rootPath makes the root's qid path of what the tree is the same by: the kernel since its
-// start, the instance of /proc, who looks and in which user namespace. Bit 62 is no process's
-// nor the kit's alone.
-func rootPath() uint64 {
-	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	var proc, users unix.Stat_t
-	if err = cmp.Or(err, unix.Stat("/proc", &proc), unix.Stat("/proc/self/ns/user", &users)); err != nil {
-		return srv.NewPath()
-	}
-	h := fnv.New64a()
-	fmt.Fprintf(h, "%s %d %d %d", boot, proc.Dev, users.Ino, os.Geteuid())
-	return 1<<62 | h.Sum64()>>2
 }
 
 func startOf(pid int) (uint64, error) {

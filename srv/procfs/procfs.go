@@ -98,12 +98,11 @@
 // A process in a name space of ninespace has its text in its own /mnt/ns/ns, which is
 // what is read, with its directory in a last line, cd; for another it is an error.
 //
-// # Qids
+// # Near
 //
-// A process and its files have the same qid path in every tree that one user serves of the
-// same processes, and so has the root: of one qid path there is the same to be seen, by the
-// same rights. Noteid, ppid, stat and status are mere looks at the kernel. So a client on this
-// machine may take these from a tree of its own; nsd does.
+// Noteid, ppid, stat and status are mere looks at the kernel, and the qids of processes and
+// their files are the same in all trees of the same processes. So a client on this machine,
+// with the same rights, need not ask the server for these: Near gives it a tree of its own.
 //
 // # Trace
 //
@@ -124,6 +123,7 @@ import (
 	"context"
 	"io/fs"
 	"iter"
+	"os"
 	"strconv"
 	"sync"
 	"syscall"
@@ -141,7 +141,7 @@ var (
 
 // New makes the directory of all processes that /proc shows to this one.
 func New() *FS {
-	return &FS{Node: srv.NewNode(fs.ModeDir | 0o555), path: rootPath(), groups: srv.GroupMount(), kept: newKeeper(), tracers: map[proc]*tracer{},
+	return &FS{Node: srv.NewNode(fs.ModeDir | 0o555), path: rootPath(os.Getpid()), groups: srv.GroupMount(), kept: newKeeper(), tracers: map[proc]*tracer{},
 		events: hub{Node: srv.NewNode(0o444)}}
 }
 

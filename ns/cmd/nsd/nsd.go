@@ -34,7 +34,7 @@ func serve(ctx context.Context, names, args []string) error {
 	control := fs.Int("e", -1, "session's `descriptor`")
 	noGraft := fs.Bool("G", false, "no grafts")
 	v9fs := fs.Bool("9", false, "servers by the kernel")
-	o := ns.EngineOptions{Namespace: p9.Namespace(), Near: func() srv.File { return procfs.New() }}
+	o := ns.EngineOptions{Namespace: p9.Namespace(), Near: procfs.Near}
 	if err := srv.Parse(fs, args); err != nil {
 		return err
 	}
