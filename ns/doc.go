@@ -23,6 +23,9 @@ The devices of the engine are
 		descriptors that processes post by writing their numbers into new files
 	#|	a pipe of its own for each bind: data and data1, pipe(3)
 	#c #e #I #p	the trees of those posted as dev, env, net and proc
+			Of a procfs that the same user serves on this machine, the engine looks at
+			processes by itself (names, attributes, status, stat, ppid, noteid); it is
+			asked for all that may have to wait, and for ctl
 	#d	streams that the engine was started with: #d/0 can be mounted
 
 A new group's root is a union of #/ and #U; #s is at /srv, before the host's own

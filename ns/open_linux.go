@@ -98,7 +98,7 @@ func (f *fuseFS) Open(cancel *devfuse.Cancel, in *devfuse.OpenIn, out *devfuse.O
 	asked := n.asked.Swap(false)
 	h, err := srv.Open(ctx, c.file, openMode(in.Flags))
 	if err != nil {
-		if f, ok := c.file.(*mntFile); ok && f.snapshot && !asked && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH)) {
+		if f, ok := c.file.(snapshot); ok && f.isSnapshot() && !asked && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH)) {
 			return syscall.ESTALE // have the kernel ask what the name means now
 		}
 		return status(err)
@@ -111,6 +111,9 @@ func (f *fuseFS) Open(cancel *devfuse.Cancel, in *devfuse.OpenIn, out *devfuse.O
 	}
 	return status(f.opened(ctx, n, c, h, in.Flags, false, out))
 }
+
+// A snapshot is a server's file that may be one: p9.Stat has what that means.
+type snapshot interface{ isSnapshot() bool }
 
 // An opening is a handle that may know its file's attributes from when it was opened.
 type opening interface{ opening() (p9.Stat, error) }
