@@ -172,18 +172,8 @@ func takeAlong(all, base string) error {
 		return err
 	}
 	defer in.Close()
-	for _, f := range takenAlong {
-		b, err := os.ReadFile(f.name)
-		if err != nil || !f.instead && in.has(f.name) {
-			continue
-		}
-		mode := uint32(0o644)
-		if f.name == hostKey {
-			mode = 0o600
-		}
-		if err := in.write(f.name, b, mode); err != nil {
-			return err
-		}
+	if err := takeFiles(in, ""); err != nil {
+		return err
 	}
 	for _, name := range []string{"/proc", "/sys", "/dev", "/tmp", "/run", base, self} {
 		// Of /run not all that is mounted in it: the new root is.
@@ -196,6 +186,24 @@ func takeAlong(all, base string) error {
 		return err
 	}
 	return root.Close()
+}
+
+// takeFiles puts the files of takenAlong into it, from the image's root.
+func takeFiles(in inside, image string) error {
+	for _, f := range takenAlong {
+		b, err := os.ReadFile(image + f.name)
+		if err != nil || !f.instead && in.has(f.name) {
+			continue
+		}
+		mode := uint32(0o644)
+		if f.name == hostKey {
+			mode = 0o600
+		}
+		if err := in.write(f.name, b, mode); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // enterRoot makes what has been moved over the root this process's root: .. of the root is
