@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"syscall"
@@ -27,14 +28,15 @@ const (
 )
 
 // takenAlong is what the image says, or the node has made, that holds below the other root
-// too: in place of what is there, and where nothing is.
+// too: in place of what is there, and where nothing is. What is the image's alone is not there
+// where the image has none.
 var takenAlong = [...]struct {
-	name    string
-	instead bool
+	name           string
+	instead, alone bool
 }{
-	{"/etc/resolv.conf", true}, {users.File, true}, {signers, true}, {authority, true},
-	{hostKey, true}, {hostKey + ".pub", true}, {hostCert, true},
-	{"/etc/passwd", false}, {"/etc/group", false}, {nsfile, false},
+	{"/etc/resolv.conf", true, false}, {users.File, true, true}, {signers, true, true}, {authority, true, true},
+	{hostKey, true, true}, {hostKey + ".pub", true, true}, {hostCert, true, true},
+	{"/etc/passwd", false, false}, {"/etc/group", false, false}, {nsfile, false, false},
 }
 
 // nsfile is where an image has a name space of its own.
@@ -192,7 +194,15 @@ func takeAlong(all, base string) error {
 func takeFiles(in inside, image string) error {
 	for _, f := range takenAlong {
 		b, err := os.ReadFile(image + f.name)
-		if err != nil || !f.instead && in.has(f.name) {
+		switch {
+		case f.alone && errors.Is(err, fs.ErrNotExist):
+			if err := in.remove(f.name); err != nil {
+				return err
+			}
+			continue
+		case f.alone && err != nil:
+			return err
+		case err != nil || !f.instead && in.has(f.name):
 			continue
 		}
 		mode := uint32(0o644)
