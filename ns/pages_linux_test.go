@@ -546,3 +546,44 @@ func mappedCopy() error {
 		})
 	})
 }
+
+// TestPagesTruncate has what was changed in memory before a file was made empty not come back,
+// where it is on its way just then as the other node changes the file.
+func TestPagesTruncate(t *testing.T) {
+	s := srv.New(ramfs.New())
+	slow, quick := srvtest.NewLink(t, s, 2*time.Millisecond), srvtest.NewLink(t, s, 0)
+	mountGroup(t, "mount -c -C "+slow.Addr+" /n/x\nmount -c "+quick.Addr+" /n/y").mapped(t, "truncate")
+}
+
+func mappedTruncate() error {
+	const size = 64 * 4096
+	for i := range 40 {
+		if err := os.WriteFile("x/f", make([]byte, size), 0o644); err != nil {
+			return err
+		}
+		err := withFile("x/f", os.O_RDWR, func(f *os.File) error {
+			return withMemory(f, size, func(mem []byte) error {
+				for at := 4096; at < size; at += 4096 {
+					mem[at] = 'm'
+				}
+				other := make(chan error)
+				go func() {
+					other <- withFile("y/f", os.O_WRONLY, func(f *os.File) error {
+						_, err := f.WriteAt([]byte("y"), 0)
+						return err
+					})
+				}()
+				time.Sleep(time.Duration(i) * 100 * time.Microsecond)
+				err := withFile("x/f", os.O_WRONLY|os.O_TRUNC, func(*os.File) error { return nil })
+				return errors.Join(err, <-other, f.Sync())
+			})
+		})
+		if err != nil {
+			return err
+		}
+		if b, err := os.ReadFile("y/f"); err != nil || bytes.Contains(b, []byte("m")) {
+			return fmt.Errorf("time %d: %s is back, %v", i, runs(b), err)
+		}
+	}
+	return nil
+}
