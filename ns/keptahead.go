@@ -16,6 +16,7 @@ const (
 	aheadBlock = 256 << 10 // bytes that one request asks for
 	aheadMost  = 16        // requests under way, at most
 	aheadSlack = 1 << 20   // the kernel's reads come in any order, but not further apart
+	aheadGone  = 8         // reads here and there of a file that the kernel may have
 	aheadWhole = 8 << 20   // a file that is not longer is asked for as a whole when it is read here and there
 )
 
@@ -60,9 +61,13 @@ func (a *readAhead) read(ctx context.Context, h *keptHandle, fid *client.Fid, p 
 	if off != a.end {
 		a.jumps++
 	}
+	here := a.jumps > 0
+	if h.paged { // it is some page that the kernel let go
+		here = a.jumps > aheadGone
+	}
 	switch {
 	case a.whole:
-	case a.jumps > 0 && length > 0 && (length <= aheadSlack || a.jumps > 1 && length <= aheadWhole) && !h.mode.Writable(): // a program, or a library
+	case here && length > 0 && (length <= aheadSlack || a.jumps > 1 && length <= aheadWhole) && !h.mode.Writable(): // a program, or a library
 		a.whole, a.blocks = true, nil
 		a.askWhole(fid, as, off, length)
 	case off > a.end+aheadSlack || off < a.end-aheadSlack || stale:

@@ -22,6 +22,7 @@ type keptHandle struct {
 	fid   *client.Fid // nil: not opened at the server yet
 	first []byte      // what was read when it was opened
 	whole bool        // that is all of it
+	paged bool        // the kernel may have all of it
 	as    uint64      // the file's turn then
 
 	ahead  readAhead

@@ -96,6 +96,9 @@ func (f *fuseFS) Open(cancel *devfuse.Cancel, in *devfuse.OpenIn, out *devfuse.O
 	ctx := f.ctx(cancel, &in.InHeader, n)
 	defer ctx.finish()
 	asked := n.asked.Swap(false)
+	if in.Flags&unix.O_TRUNC != 0 {
+		f.settled(ctx, n)
+	}
 	h, err := srv.Open(ctx, c.file, openMode(in.Flags))
 	if err != nil {
 		if f, ok := c.file.(snapshot); ok && f.isSnapshot() && !asked && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH)) {

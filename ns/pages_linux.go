@@ -55,6 +55,18 @@ func (f *fuseFS) locked(ctx context.Context, h *fileHandle) {
 	}
 }
 
+// settled waits until nothing that was changed in memory of a file is on its way, where it may
+// be: the file is about to be opened to be empty, and the kernel does not wait for that.
+func (f *fuseFS) settled(ctx context.Context, n *node) {
+	if f.conn == nil || !n.backing.cached() {
+		return
+	}
+	select {
+	case <-f.drop(n.id):
+	case <-ctx.Done():
+	}
+}
+
 // looked follows the telling of a file's attributes: if it is open, and another version than
 // its pages are of, they go. Where the length is another, the kernel sees to that when it takes
 // the attributes, which it would not do of a file of which it is told something meanwhile.
