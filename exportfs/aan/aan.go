@@ -159,9 +159,10 @@ type Conn struct {
 	addr     [2]net.Addr
 
 	timer    *time.Timer
-	shut     bool // nothing more is written
-	told     bool // on this link, that nothing more is read
-	deaf     bool // the other end reads nothing more
+	shut     bool          // nothing more is written
+	told     bool          // on this link, that nothing more is read
+	deaf     bool          // the other end reads nothing more
+	over     chan struct{} // Done
 	closed   bool
 	closedAt time.Time
 	err      error // why it has ended; nil: it has not
@@ -170,7 +171,7 @@ type Conn struct {
 }
 
 func newConn(cfg Config) *Conn {
-	c := &Conn{cfg: cfg.filled(), lost: time.Now()}
+	c := &Conn{cfg: cfg.filled(), lost: time.Now(), over: make(chan struct{})}
 	c.every = c.cfg.Every
 	c.change, c.come = sync.NewCond(&c.mu), sync.NewCond(&c.mu)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
@@ -273,6 +274,19 @@ func (c *Conn) relink() error {
 		link.Close()
 	}
 	return err
+}
+
+// Done is closed when nothing is under way to the other end any more: it has read all that
+// was written and the end of it, CloseWrite's, or has closed itself, or the session has ended.
+func (c *Conn) Done() <-chan struct{} { return c.over }
+
+// done closes it.
+func (c *Conn) done() {
+	select {
+	case <-c.over:
+	default:
+		close(c.over)
+	}
 }
 
 // Links tells how many links have carried the session, and whether there is one now.

@@ -233,7 +233,7 @@ func (c *Conn) Close() error {
 	c.flush()
 	stop := time.AfterFunc(linger, c.wake)
 	defer stop.Stop()
-	for c.err == nil && (c.next < len(c.out) || c.sending) && (c.link != nil || c.dial != nil) && time.Since(c.closedAt) < linger {
+	for c.err == nil && (c.next < len(c.out) || c.sending) && (c.link != nil || c.dial != nil && !c.left()) && time.Since(c.closedAt) < linger {
 		c.change.Wait()
 	}
 	if c.deaf || len(c.out) == 0 { // the other end wants no more, and has been told

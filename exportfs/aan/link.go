@@ -91,6 +91,7 @@ func (c *Conn) take(m *message, number, acked uint32) error {
 	}
 	if m == nil && number == noMore {
 		c.deaf = true
+		c.done()
 		c.change.Broadcast()
 		return nil
 	}
@@ -147,6 +148,9 @@ func (c *Conn) acked(upTo uint32) error {
 	c.out, c.first, c.next = c.out[n:], upTo, c.next-n
 	if len(c.out) == 0 {
 		c.out = nil
+		if c.shut {
+			c.done()
+		}
 		if c.closed {
 			c.endLocked(net.ErrClosed)
 		}
@@ -212,7 +216,7 @@ func (c *Conn) drop(link net.Conn, err error) {
 		err = errors.New("the other end hung up")
 	}
 	c.cfg.Log(fmt.Sprintf("link %d: %v", c.links, err))
-	if c.dial != nil && !(c.deaf && c.last && c.read == c.received) { // else the other end is done with us
+	if c.dial != nil && !c.left() {
 		if time.Since(c.began) < shortLived && c.first+c.received == c.before {
 			c.backOff() // some other ends take each link and close it at once
 		} else {
@@ -221,6 +225,9 @@ func (c *Conn) drop(link net.Conn, err error) {
 		go c.redial()
 	}
 }
+
+// left tells whether the other end is done with us.
+func (c *Conn) left() bool { return c.deaf && c.last && c.read == c.received }
 
 // hangUp ends what waits for a link, at once, and closes it, for which TLS may take
 // a while.
@@ -273,6 +280,7 @@ func (c *Conn) endLocked(err error) {
 		return
 	}
 	c.err = err
+	c.done()
 	c.timer.Stop()
 	c.cancel()
 	if c.link != nil {
