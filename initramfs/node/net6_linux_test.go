@@ -140,6 +140,35 @@ func TestNobody(t *testing.T) {
 	cancel()
 }
 
+// TestOdd has a server that says what clouds do, a router that is in no network of the card's, and what
+// is no host's name: the node has its network all the same.
+func TestOdd(t *testing.T) {
+	for _, name := range []string{"ip", "dnsmasq"} {
+		if _, err := exec.LookPath(name); err != nil {
+			t.Skip("missing: ", err)
+		}
+	}
+	if !srvtest.Netns(t, time.Minute) {
+		return
+	}
+	cards6(t)
+	dnsmasq(t, "10.9.0.1/24", "--dhcp-range=10.9.0.100,10.9.0.199,120", "--dhcp-option-force=option:netmask,255.255.255.255", "--dhcp-option-force=option:router,10.77.0.1",
+		"--dhcp-option-force=12,"+strings.Repeat("long", 20))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	n := &node{log: NewLog(os.Stderr), params: Params{IP: IP{DHCP: true, Device: "c0"}, Wait: time.Minute}}
+	was, _ := os.Hostname()
+	if err := n.do(ctx, "network", n.network); err != nil {
+		t.Error(err)
+	}
+	if now, _ := os.Hostname(); now != was {
+		t.Errorf("its name is %q", now)
+	}
+	if out, err := exec.Command("ip", "route", "get", "10.200.0.1").CombinedOutput(); err != nil || !strings.Contains(string(out), "via 10.77.0.1 dev c0") {
+		t.Errorf("the way out: %v: %s", err, out)
+	}
+}
+
 // until6 waits for what a node is to say.
 func until6(t *testing.T, n *node, holds func() bool) {
 	t.Helper()
