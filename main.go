@@ -83,6 +83,7 @@ import (
 	"ninespace/srv/cmd/ipcfs"
 	"ninespace/srv/cmd/netfs"
 	"ninespace/srv/cmd/procfs"
+	"ninespace/srv/cmd/ps"
 	"ninespace/srv/cmd/ramfs"
 	"ninespace/srv/cmd/srv"
 )
@@ -128,6 +129,7 @@ func commands() []doc.Command {
 		{Name: "ns", Main: ns.Main, Man: ns.Man},
 		{Name: "nsd", Main: nsd.Main(t.Names), Man: nsd.Man},
 		{Name: "procfs", Main: procfs.Main, Man: procfs.Man},
+		{Name: "ps", Main: ps.Main, Man: ps.Man},
 		{Name: "ramfs", Main: ramfs.Main, Man: ramfs.Man},
 		{Name: "rc", Main: rc.Main, Man: rc.Man},
 		{Name: "rcfmt", Main: rcfmt.Main, Man: rcfmt.Man},

@@ -43,7 +43,11 @@ func (n *node) key(context.Context) error {
 		os.WriteFile(hostKey, text, 0o600), os.WriteFile(hostKey+".pub", []byte(n.public+"\n"), 0o644))
 }
 
+// setName gives the machine its name, which prompts and logs show: a network may say anything.
 func setName(name string) error {
+	if strings.Trim(strings.ToLower(name), "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" {
+		return fmt.Errorf("host's name %q: not letters, digits, - and .", name)
+	}
 	if err := unix.Sethostname([]byte(name)); err != nil {
 		return fmt.Errorf("host's name %s: %w", name, err)
 	}

@@ -65,6 +65,9 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
+// dhcp6First is how long after the first message there is a second one; then it doubles.
+var dhcp6First = time.Second
+
 // exchange sends a message to all servers of DHCPv6 at a card, a few times at most, and gives the
 // first answer. With l it is about an address.
 func (s *six) exchange(ctx context.Context, card net.Interface, kind byte, l *lease6) (news news6, err error) {
@@ -92,7 +95,7 @@ func (s *six) exchange(ctx context.Context, card net.Interface, kind byte, l *le
 		if _, err := c.WriteTo(ask, &net.UDPAddr{IP: net.ParseIP("ff02::1:2"), Port: 547, Zone: card.Name}); err != nil {
 			why = err
 		}
-		c.SetReadDeadline(time.Now().Add(time.Second << try))
+		c.SetReadDeadline(time.Now().Add(dhcp6First << try))
 		for {
 			k, from, err := c.ReadFromUDPAddrPort(b)
 			if errors.Is(err, os.ErrDeadlineExceeded) {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,17 +31,20 @@ func TestSix(t *testing.T) {
 		opts  []byte
 		want  string
 		how   string
+		deaf  bool // the server does not answer who would have its address renewed by it alone
 	}{
-		"RDNSS":   {0, append(rdnss("fd00:9::53"), dnssl("lab", "example")...), "search lab.example\nnameserver fd00:9::53\n", "/64 by router advertisement"},
-		"DHCPv6":  {ifOther >> 1, nil, "search six.example\nnameserver fd00:9::54\n", "/64 by router advertisement"},
-		"managed": {ifManaged << 1, nil, "search six.example\nnameserver fd00:9::54\n", "77/128 by DHCPv6"},
+		"RDNSS":   {0, append(rdnss("fd00:9::53"), dnssl("lab", "example")...), "search lab.example\nnameserver fd00:9::53\n", "/64 by router advertisement", false},
+		"DHCPv6":  {ifOther >> 1, nil, "search six.example\nnameserver fd00:9::54\n", "/64 by router advertisement", false},
+		"managed": {ifManaged << 1, nil, "search six.example\nnameserver fd00:9::54\n", "77/128 by DHCPv6", false},
+		"rebound": {ifManaged << 1, nil, "search six.example\nnameserver fd00:9::54\n", "77/128 by DHCPv6", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if !srvtest.Netns(t, time.Minute) {
 				return
 			}
 			srvtest.CheckGoroutines(t)
-			six := network6(t, test.flags, test.opts)
+			dhcp6First = 50 * time.Millisecond // this process is the test's alone
+			six := network6(t, test.flags, test.opts, test.deaf)
 			n := &node{log: NewLog(os.Stderr), params: Params{IP: IP{DHCP: true, Device: "c0"}, Wait: time.Minute}}
 			if err := n.network(six); err != nil {
 				t.Fatal(err)
@@ -58,6 +62,9 @@ func TestSix(t *testing.T) {
 				until6(t, n, func() bool { return strings.Contains(n.log.String(), "fd00:9::77 is no longer to be had") })
 				if _, addr := address6([]net.Interface{{Name: "c0"}}); addr.IsValid() {
 					t.Errorf("it still has %s", addr)
+				}
+				if n := rebinds.Load(); (n > 1) != test.deaf {
+					t.Errorf("%d times any server was asked to renew it", n)
 				}
 			}
 		})
@@ -133,6 +140,35 @@ func TestNobody(t *testing.T) {
 	cancel()
 }
 
+// TestOdd has a server that says what clouds do, a router that is in no network of the card's, and what
+// is no host's name: the node has its network all the same.
+func TestOdd(t *testing.T) {
+	for _, name := range []string{"ip", "dnsmasq"} {
+		if _, err := exec.LookPath(name); err != nil {
+			t.Skip("missing: ", err)
+		}
+	}
+	if !srvtest.Netns(t, time.Minute) {
+		return
+	}
+	cards6(t)
+	dnsmasq(t, "10.9.0.1/24", "--dhcp-range=10.9.0.100,10.9.0.199,120", "--dhcp-option-force=option:netmask,255.255.255.255", "--dhcp-option-force=option:router,10.77.0.1",
+		"--dhcp-option-force=12,"+strings.Repeat("long", 20))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	n := &node{log: NewLog(os.Stderr), params: Params{IP: IP{DHCP: true, Device: "c0"}, Wait: time.Minute}}
+	was, _ := os.Hostname()
+	if err := n.do(ctx, "network", n.network); err != nil {
+		t.Error(err)
+	}
+	if now, _ := os.Hostname(); now != was {
+		t.Errorf("its name is %q", now)
+	}
+	if out, err := exec.Command("ip", "route", "get", "10.200.0.1").CombinedOutput(); err != nil || !strings.Contains(string(out), "via 10.77.0.1 dev c0") {
+		t.Errorf("the way out: %v: %s", err, out)
+	}
+}
+
 // until6 waits for what a node is to say.
 func until6(t *testing.T, n *node, holds func() bool) {
 	t.Helper()
@@ -143,13 +179,13 @@ func until6(t *testing.T, n *node, holds func() bool) {
 
 // network6 makes a network of the card c0 and a router that says the flags and options, and a
 // server of DHCPv6. Its context ends with the test.
-func network6(t *testing.T, flags byte, opts []byte) context.Context {
+func network6(t *testing.T, flags byte, opts []byte, deaf bool) context.Context {
 	t.Helper()
 	cards6(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{}, 2)
 	go func() { advertise(ctx, t, "r0", flags, opts); done <- struct{}{} }()
-	go func() { serve6(ctx, t, "r0"); done <- struct{}{} }()
+	go func() { serve6(ctx, t, "r0", deaf); done <- struct{}{} }()
 	t.Cleanup(func() { cancel(); <-done; <-done })
 	return ctx
 }
@@ -219,8 +255,8 @@ func dnssl(labels ...string) []byte {
 }
 
 // serve6 answers the messages of DHCPv6, until ctx ends: it gives an address for 4 s, which it
-// renews once.
-func serve6(ctx context.Context, t *testing.T, card string) {
+// renews once; deaf, only where any server is asked.
+func serve6(ctx context.Context, t *testing.T, card string, deaf bool) {
 	r0, err := net.InterfaceByName(card)
 	if err != nil {
 		t.Error(err)
@@ -257,14 +293,20 @@ func serve6(ctx context.Context, t *testing.T, card string) {
 			if kind = dhcp6Advertise; renewed { // nobody but the test of the end comes back
 				return
 			}
-		case dhcp6Request, dhcp6Renew:
-			if !own || !bytes.Contains(options[opt6Addresses], leased6[:]) {
+		case dhcp6Request, dhcp6Renew, dhcp6Rebind:
+			if deaf && b[0] == dhcp6Renew {
+				continue
+			}
+			if own == (b[0] == dhcp6Rebind) || (b[0] == dhcp6Rebind) != (deaf && b[0] != dhcp6Request) || !bytes.Contains(options[opt6Addresses], leased6[:]) {
 				t.Errorf("message %d: %v", b[0], options)
 			}
-			if b[0] == dhcp6Renew && renewed {
+			if b[0] == dhcp6Rebind {
+				rebinds.Add(1)
+			}
+			if b[0] != dhcp6Request && renewed {
 				seconds = 0
 			}
-			renewed = b[0] == dhcp6Renew
+			renewed = b[0] != dhcp6Request
 		default:
 			t.Errorf("message %d", b[0])
 		}
@@ -281,6 +323,7 @@ func serve6(ctx context.Context, t *testing.T, card string) {
 }
 
 var (
+	rebinds atomic.Int32
 	server6 = []byte{0, 3, 0, 1, 2, 0, 0, 0, 0, 1}
 	leased6 = netip.MustParseAddr("fd00:9::77").As16()
 )

@@ -146,17 +146,6 @@ func (n *node) cards(ctx context.Context, files srv.File) ([]net.Interface, erro
 	return cards, nil
 }
 
-// A config is what a card gets.
-type config struct {
-	card    net.Interface
-	addr    netip.Prefix
-	gateway netip.Addr
-	dns     []netip.Addr
-	ntp     []string
-	domain  string
-	name    string
-}
-
 // A lease is one of DHCP and the client that keeps it.
 type lease struct {
 	client *nclient4.Client
@@ -262,50 +251,6 @@ func (l lease) config() config {
 		}
 	}
 	return c
-}
-
-// configure gives a card its address, and the system what goes with it.
-func (n *node) configure(ctx context.Context, files srv.File, c config, how string) error {
-	if !c.addr.IsValid() || c.addr.Addr().IsUnspecified() {
-		return errAgain{fmt.Errorf("%s: no address %s", c.card.Name, how)}
-	}
-	ctl := fmt.Sprintf("ipifc/%d/ctl", c.card.Index)
-	if err := tell(ctx, files, ctl, fmt.Sprintf("add %s /%d", c.addr.Addr(), mask(c.addr))); err != nil && !errors.Is(err, os.ErrExist) {
-		return err
-	}
-	if c.gateway.IsValid() {
-		if err := tell(ctx, files, "iproute", fmt.Sprintf("add default 0 %s", c.gateway)); err != nil && !errors.Is(err, os.ErrExist) {
-			return err
-		}
-	}
-	if err := n.resolver(0, c.dns, strings.Fields(c.domain)); err != nil {
-		return err
-	}
-	if n.params.Name == "" && c.name != "" {
-		if err := setName(c.name); err != nil {
-			return err
-		}
-	}
-	n.mu.Lock()
-	n.ntp, n.ether = c.ntp, c.card.HardwareAddr.String()
-	n.mu.Unlock()
-	n.log.Printf("init: %s is %v %s", c.card.Name, c.addr, how)
-	return nil
-}
-
-// card is the address of the card that the node has its own on.
-func (n *node) card() string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.ether
-}
-
-// mask is a prefix's length as netfs takes it: of the 128 bits that all addresses have.
-func mask(p netip.Prefix) int {
-	if p.Addr().Is4() {
-		return 96 + p.Bits()
-	}
-	return p.Bits()
 }
 
 // keep renews a lease for as long as the node runs. A server that does not answer is asked

@@ -65,6 +65,9 @@ list is left out.
 
 Modules that are compressed need the program that did it here: gzip, xz or zstd.
 
+Of the commands that are scripts bundle, cpus, g, lc, lookman, plumb and sig use a Linux system's programs,
+which the minimal image has not: they name the one that is missing.
+
 What -c builds wants Go here and u-root's module, v0.16.0, and takes minutes the first time.
 */
 package initramfs

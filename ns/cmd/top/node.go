@@ -139,23 +139,23 @@ func (n *node) processes(by byte) []busy {
 	dt := float64(n.now.at.Sub(n.last.at).Milliseconds())
 	for pid, p := range n.now.list {
 		b := busy{p, pid, -1}
-		if was, ok := n.last.list[pid]; ok && dt > 0 && p.ms >= was.ms {
-			b.cpu = float64(p.ms-was.ms) / dt
+		if was, ok := n.last.list[pid]; ok && dt > 0 && p.ms() >= was.ms() {
+			b.cpu = float64(p.ms()-was.ms()) / dt
 		}
 		all = append(all, b)
 	}
 	slices.SortFunc(all, func(a, b busy) int {
 		switch by {
 		case 'm':
-			if c := cmp.Compare(b.size, a.size); c != 0 {
+			if c := cmp.Compare(b.Size, a.Size); c != 0 {
 				return c
 			}
 		case 'n':
-			if c := strings.Compare(a.name, b.name); c != 0 {
+			if c := strings.Compare(a.Name, b.Name); c != 0 {
 				return c
 			}
 		case 'c':
-			if c := cmp.Or(cmp.Compare(b.cpu, a.cpu), cmp.Compare(b.ms, a.ms)); c != 0 {
+			if c := cmp.Or(cmp.Compare(b.cpu, a.cpu), cmp.Compare(b.ms(), a.ms())); c != 0 {
 				return c
 			}
 		}

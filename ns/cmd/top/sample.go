@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"ninespace/srv/procfs"
 )
 
 // A sample is what a node's files said at one time.
@@ -30,11 +32,12 @@ type server struct {
 
 // A process is what its status says.
 type process struct {
-	name, user, state string
-	args              string // of the program, its name where there are none
-	ms                uint64 // of processors, used
-	size              uint64 // bytes
+	procfs.Status
+	args string // of the program, its name where there are none
 }
+
+// ms is the time of processors that it has used.
+func (p process) ms() int64 { return (p.Utime + p.Stime).Milliseconds() }
 
 // read reads a node's files, its processes too where that is wanted, of which last is
 // what is known already.
@@ -87,12 +90,13 @@ func processes(dir string, pids []int, last map[int]process) map[int]process {
 				if err != nil {
 					continue // it has ended
 				}
-				if p, ok := status(string(text)); ok {
-					if was, ok := last[pid]; ok && was.name == p.name {
+				if st, ok := procfs.ParseStatus(string(text)); ok {
+					p := process{Status: st}
+					if was, ok := last[pid]; ok && was.Name == p.Name {
 						p.args = was.args
 					} else {
 						args, _ := os.ReadFile(filepath.Join(dir, strconv.Itoa(pid), "args"))
-						p.args = cmp.Or(clean(string(args)), p.name)
+						p.args = cmp.Or(procfs.Printable(string(args)), p.Name)
 					}
 					mu.Lock()
 					all[pid] = p
@@ -174,32 +178,4 @@ func stats(text string) (s server) {
 		}
 	}
 	return s
-}
-
-// status reads a process's: its name and its user's in 28 bytes each, the state in 12, then
-// numbers, of which the first two are ms of processors and the seventh is KiB, proc(3).
-func status(text string) (p process, ok bool) {
-	if len(text) < 28+28+12 {
-		return p, false
-	}
-	p.name, p.user, p.state = clean(text[:28]), clean(text[28:56]), clean(text[56:68])
-	f := strings.Fields(text[68:])
-	if len(f) < 7 {
-		return p, false
-	}
-	user, _ := strconv.ParseUint(f[0], 10, 64)
-	sys, _ := strconv.ParseUint(f[1], 10, 64)
-	kib, _ := strconv.ParseUint(f[6], 10, 64)
-	p.ms, p.size = user+sys, kib<<10
-	return p, true
-}
-
-// clean takes away what a terminal might obey: anybody names his process.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u202e' {
-			return '?'
-		}
-		return r
-	}, strings.TrimSpace(s))
 }

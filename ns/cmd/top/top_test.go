@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ninespace/srv/procfs"
 )
 
 const (
@@ -25,16 +27,6 @@ func TestParse(t *testing.T) {
 	}
 	if s := stats(statsText); s != (server{2, 4, 1, 15, 2, 247, 600}) {
 		t.Errorf("stats: %+v", s)
-	}
-	line := pad("a\x1b[2Jb", 28) + pad("glenda", 28) + pad("Wakeme", 12) + "         20          10         127           0           0           0        1692          10          10 "
-	p, ok := status(line)
-	if !ok || p.name != "a?[2Jb" || p.user != "glenda" || p.state != "Wakeme" || p.ms != 30 || p.size != 1692<<10 {
-		t.Errorf("status: %+v", p)
-	}
-	for _, bad := range []string{"", "short", strings.Repeat(" ", 68), strings.Repeat("x", 80)} {
-		if p, ok := status(bad); ok {
-			t.Errorf("%q: %+v", bad, p)
-		}
 	}
 }
 
@@ -70,8 +62,8 @@ func twice() *view {
 		for _, n := range v.nodes[:2] {
 			n.take(sample{at: at.Add(time.Duration(i) * time.Second), hasDev: true, cpu: .5, mem: 1 << 30, all: 4 << 30, procs: 2,
 				servers: map[string]server{"proc": {conns: 1, fids: 3, msgs: 1000 * i, errs: 2 * i, in: 4096 * i, out: 1 << (20 * i)}, "new": {msgs: 7}},
-				list: map[int]process{1: {name: "init", args: "init", user: "root", state: "Wakeme", ms: 10, size: 1 << 20},
-					20: {name: "sh", args: "sh -c work", user: "glenda", state: "Ready", ms: 100 + 250*i, size: 2 << 20}}})
+				list: map[int]process{1: {procfs.Status{Name: "init", User: "root", State: "Wakeme", Utime: 10 * time.Millisecond, Size: 1 << 20}, "init"},
+					20: {procfs.Status{Name: "sh", User: "glenda", State: "Ready", Stime: time.Duration(100+250*i) * time.Millisecond, Size: 2 << 20}, "sh -c work"}}})
 		}
 	}
 	v.nodes[2].asked = at.Add(-4 * time.Second)

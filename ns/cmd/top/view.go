@@ -210,6 +210,6 @@ func processRow(p busy) row {
 	if p.cpu >= .005 {
 		st = plain
 	}
-	return row{{pad("", 12) + right(fmt.Sprint(p.pid), 7) + "  " + pad(p.user, 12), plain}, {pad(p.state, 10), dim},
-		{right(cpu, 7), st}, {right(size(float64(p.size)), 8) + "  " + p.args, plain}}
+	return row{{pad("", 12) + right(fmt.Sprint(p.pid), 7) + "  " + pad(p.User, 12), plain}, {pad(p.State, 10), dim},
+		{right(cpu, 7), st}, {right(size(float64(p.Size)), 8) + "  " + p.args, plain}}
 }
