@@ -302,8 +302,7 @@ func (f *Fid) end(ctx context.Context, t p9.Type) error {
 	}
 	k := newCall(t)
 	k.Fid = f.num
-	f.c.send(ctx, k)
-	own, err := f.c.ended(ctx, k)
+	own, err := f.c.ended(ctx, k, f.c.sendRead(ctx, k))
 	if own {
 		f.c.freeFid(f.num)
 		k.release()

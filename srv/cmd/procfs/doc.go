@@ -115,7 +115,8 @@ The processes are those of procfs's own pid name space.
 A name space file that does not answer holds the read of ns until it does.
 
 Reading note does not keep a note from its process, and a process's group is its own to
-change: noteid is not written.
+change: noteid is not written. A note by notepg comes to its writer too, where that is
+of the group.
 
 Close, hang, startstop, trace and waitstop make procfs the process's tracer, of which there can be
 one: not beside a debugger, and for users other than root not where Linux lets only
