@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,6 +23,9 @@ func Create(file string, c Config) (err error) {
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".")
 	if err != nil {
+		if bad := new(fs.PathError); errors.As(err, &bad) {
+			err = &fs.PathError{Op: "create", Path: file, Err: bad.Err}
+		}
 		return err
 	}
 	defer func() {

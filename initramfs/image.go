@@ -163,6 +163,9 @@ func owners(keys string) (string, error) {
 		if len(f) == 0 || strings.HasPrefix(f[0], "#") {
 			continue
 		}
+		if f[0] == "-----BEGIN" {
+			return "", errors.New("a private key, where that of its file NAME.pub is meant")
+		}
 		var pub *sshkey.Public
 		blob, err := []byte(nil), errors.New("not a type and a key")
 		if len(f) > 1 {

@@ -67,7 +67,11 @@ func Announce(dial string) (net.Listener, error) {
 	}
 	if err != nil {
 		l.Close()
-		return nil, announceErr(dial, err)
+		err = announceErr(dial, err)
+		if fi, e := os.Lstat(addr); e == nil && fi.Mode().Type() != os.ModeSocket {
+			err = fmt.Errorf("%w: what is there is no socket", err)
+		}
+		return nil, err
 	}
 	return &unixListener{UnixListener: l, path: addr, made: made}, nil
 }

@@ -135,7 +135,7 @@ func fileKey(name string) (*key, error) {
 		return nil, fmt.Errorf("key file %s is no file", name)
 	}
 	if fi.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("key file %s can be read by others: mode %#o", name, fi.Mode().Perm())
+		return nil, fmt.Errorf("key file %s can be read by others: chmod go= %[1]s", name)
 	}
 	text, err := os.ReadFile(name)
 	if err != nil {

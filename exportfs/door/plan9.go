@@ -58,7 +58,7 @@ func plan9Key(ctx context.Context) error {
 	defer cancel()
 	f, err := auth.Dial(ctx, "")
 	if err != nil {
-		return fmt.Errorf("factotum: %w", err)
+		return err
 	}
 	defer f.Close()
 	r, err := f.Start(ctx, "proto=p9any role=server")

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -73,6 +74,9 @@ func DialOwn(ctx context.Context, name string, o *client.Options) (*client.Conn,
 		}
 	}
 	conn, err := client.DialStream(ctx, name, "564")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: nine factotum posts one", err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -141,6 +142,9 @@ func (s *Server) Start() error {
 	}
 	if err := s.listen(ifc); err != nil {
 		s.Close()
+		if errors.Is(err, fs.ErrPermission) {
+			return fmt.Errorf("%w: ports below 1024 are root's", err)
+		}
 		return err
 	}
 	s.say(nil, "serving on %s, %s", ifc.Name, prefix)

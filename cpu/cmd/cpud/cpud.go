@@ -63,6 +63,19 @@ func run(ctx context.Context, std [3]*os.File, args []string, names func() []str
 	if fs.NArg() > 0 {
 		return flag.ErrHelp
 	}
+	if d.door.Keep < 0 {
+		return fmt.Errorf("%w: invalid value %q for flag -t: less than nothing", flag.ErrHelp, d.door.Keep.String())
+	}
+	if file := d.door.Users.File; file != users.File {
+		if _, err := os.Stat(file); err != nil {
+			return fmt.Errorf("-a: %w", err)
+		}
+	}
+	if d.nsfile != "" {
+		if _, err := os.Stat(d.nsfile); err != nil {
+			return fmt.Errorf("-n: %w", err)
+		}
+	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	if *listener {

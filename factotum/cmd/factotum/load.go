@@ -38,7 +38,7 @@ func loadKey(ctx context.Context, std [3]*os.File, f *factotum.Factotum, asker *
 		return err
 	}
 	if fi.Mode().Perm()&0o077 != 0 {
-		return fmt.Errorf("can be read by others: mode %#o", fi.Mode().Perm())
+		return fmt.Errorf("can be read by others: chmod go= %s", file)
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
