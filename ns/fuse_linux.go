@@ -29,9 +29,10 @@ const (
 // process loses its place when a name comes to mean something else, and files
 // one for each file, so that there is one page cache of it.
 type fuseFS struct {
-	eng *Engine
-	own ids
-	exp bool // the kernel can be told to ask again for a name
+	eng  *Engine
+	own  ids
+	exp  bool // the kernel can be told to ask again for a name
+	maps bool // it maps files whose reads it passes on as they are
 
 	conn   *devfuse.Conn // nil: none
 	served chan struct{} // closed when the kernel asks nothing any more
@@ -77,11 +78,11 @@ func (f *fuseFS) agree(fd int, fs devfuse.FS) error {
 	conn, err := devfuse.New(fd, fs, devfuse.Options{MaxWrite: maxWrite, Flags: devfuse.CapAsyncRead | devfuse.CapBigWrites |
 		devfuse.CapFileOps | devfuse.CapParallelDirops | devfuse.CapReaddirplus | devfuse.CapReaddirplusAuto | devfuse.CapCacheSymlinks |
 		devfuse.CapMaxPages | devfuse.CapPassthrough | devfuse.CapExpireOnly | devfuse.CapAtomicTrunc |
-		devfuse.CapDirectMmap | devfuse.CapKillPriv | devfuse.CapPosixLocks | devfuse.CapFlockLocks})
+		devfuse.CapDirectMmap | devfuse.CapKillPriv | devfuse.CapPosixLocks | devfuse.CapFlockLocks, Old: devfuse.CapAutoInvalData})
 	if err != nil {
 		return fmt.Errorf("fuse: %w", err)
 	}
-	f.conn, f.exp = conn, conn.Has(devfuse.CapExpireOnly)
+	f.conn, f.exp, f.maps = conn, conn.Has(devfuse.CapExpireOnly), conn.Has(devfuse.CapDirectMmap)
 	f.alone.Store(!conn.Has(devfuse.CapPassthrough))
 	return nil
 }

@@ -16,13 +16,15 @@ import (
 //
 // What the kernel writes goes into its pages too, at the place where it takes the file to end:
 // so who appends, which is done by the server, writes past them. So does who reads and writes a
-// file of which nothing is kept: it is shared with others, perhaps, as a data base is.
+// file of which nothing is kept: it is shared with others, perhaps, as a data base is. A kernel
+// that does not map such files (before Linux 6.6) compares the times of changes instead, before
+// each read.
 
 // pass tells whether reads and writes of an open file go past the kernel's pages. Mappings
 // use them even so, and find none at first.
 func (h *fileHandle) pass() bool {
 	_, kept := h.h.(*keptHandle)
-	return h.appends || h.access == unix.O_RDWR && !kept
+	return h.n.fs.maps && (h.appends || h.access == unix.O_RDWR && !kept)
 }
 
 // assured tells whether a file's server is bound to tell of its changes.

@@ -23,6 +23,7 @@ const (
 type Options struct {
 	MaxWrite int    // the most that a read or write asks for
 	Flags    uint64 // Cap*: what is wanted, as far as the kernel has it
+	Old      uint64 // what is wanted too of one without CapDirectMmap (before Linux 6.6)
 }
 
 // A Conn is a mounted file system's connection to the kernel.
@@ -61,7 +62,9 @@ func New(fd int, fs FS, o Options) (*Conn, error) {
 	if opcode(in.Opcode) != opInit || in.Major != major || in.Minor < 12 {
 		return nil, fmt.Errorf("kernel's protocol %d.%d: %w", in.Major, in.Minor, syscall.EPROTO)
 	}
-	c.flags = in.can() & o.Flags
+	if c.flags = in.can() & o.Flags; c.flags&CapDirectMmap == 0 {
+		c.flags |= in.can() & o.Old
+	}
 	out := result[initOut](r)
 	*out = initOut{Major: major, Minor: min(minor, in.Minor), MaxReadahead: in.MaxReadahead,
 		Flags: uint32(c.flags) | capInitExt&in.Flags, Flags2: uint32(c.flags >> 32),

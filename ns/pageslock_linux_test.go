@@ -1,0 +1,107 @@
+package ns
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"ninespace/srv/ramfs"
+)
+
+// TestPagesLocked has who gets a lock see what was there when it was let go, by whatever
+// it has in memory, also of a server that tells of no changes.
+func TestPagesLocked(t *testing.T) {
+	for _, w := range pageWays {
+		t.Run(w.name, func(t *testing.T) {
+			nodes := w.mount(t, ramfs.New())
+			is := bytes.Repeat([]byte{'a'}, 12288)
+			nodes[0].sh(t, "/n/x", fillBy(len(is), 0, 'a'))
+			var lookers [2][2]*looker
+			for i, m := range nodes {
+				lookers[i] = [2]*looker{m.looker(t, "f", os.O_RDONLY), m.looker(t, "f", os.O_RDWR)}
+			}
+			for i, c := range append(pageChanges(), pageChanges()...) {
+				nodes[(i+i/8)%2].change(t, c)
+				is = c.then(is)
+				how := []string{"fcntl", "ofd", "try", "flock"}[(i+i/4)%4]
+				for n := range nodes {
+					for k, l := range lookers[n] {
+						if got, want := l.look(t, how), wantSeen(is); got != want {
+							t.Errorf("change %d, %s, %s: looker %d.%d sees\n%s, not\n%s", i, c.do, how, n, k, got, want)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestPagesCount has two nodes count in one file, by each kind of lock, in records of the same
+// page that are locked each.
+func TestPagesCount(t *testing.T) {
+	const n = 100
+	for _, w := range pageWays {
+		for _, how := range []string{"fcntl", "ofd", "flock"} {
+			t.Run(w.name+"/"+how, func(t *testing.T) {
+				nodes := w.mount(t, ramfs.New())
+				nodes[0].sh(t, "/n/x", "head -c 4096 /dev/zero >n")
+				var cmds []*exec.Cmd
+				for _, m := range nodes {
+					cmd := m.command("/n/x", `exec "$TEST"`)
+					cmd.Env = append(os.Environ(), mappedEnv+"=count", "TEST="+os.Args[0], "NINE_TEST_HOW="+how, "NINE_TEST_N="+strconv.Itoa(n))
+					cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+					if err := cmd.Start(); err != nil {
+						t.Fatal(err)
+					}
+					cmds = append(cmds, cmd)
+				}
+				for _, cmd := range cmds {
+					if err := cmd.Wait(); err != nil {
+						t.Error(err)
+					}
+				}
+				for _, m := range nodes {
+					if got, want := strings.Fields(m.sh(t, "/n/x", "od -v -w8 -An -t u8 -N 32 n")), slices.Repeat([]string{fmt.Sprint(2 * n / 4)}, 4); !slices.Equal(got, want) {
+						t.Errorf("counted to %s, not %s", got, want)
+					}
+				}
+			})
+		}
+	}
+}
+
+func mappedCount() error {
+	n, err := strconv.Atoi(os.Getenv("NINE_TEST_N"))
+	if err != nil {
+		return err
+	}
+	return withFile("n", os.O_RDWR, func(f *os.File) error {
+		var b [8]byte
+		for i := range int64(n) {
+			at := i % 4 * 8
+			unlock, err := lockBy(f, os.Getenv("NINE_TEST_HOW"), unix.F_WRLCK, at, 8)
+			if err != nil {
+				return err
+			}
+			if _, err := f.ReadAt(b[:], at); err != nil {
+				return err
+			}
+			binary.LittleEndian.PutUint64(b[:], binary.LittleEndian.Uint64(b[:])+1)
+			if _, err := f.WriteAt(b[:], at); err != nil {
+				return err
+			}
+			if err := unlock(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
