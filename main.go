@@ -53,6 +53,7 @@ import (
 	"ninespace/doc/cmd/help"
 	"ninespace/doc/cmd/man"
 	"ninespace/doc/cmd/version"
+	"ninespace/exportfs/cmd/aan"
 	"ninespace/exportfs/cmd/exportfs"
 	imp "ninespace/exportfs/cmd/import"
 	"ninespace/factotum/cmd/factotum"
@@ -102,6 +103,7 @@ func commands() []doc.Command {
 	t := table() // for those that read it
 	return []doc.Command{
 		{Name: "9p", Main: ninep.Main, Man: ninep.Man},
+		{Name: "aan", Main: aan.Main, Man: aan.Man},
 		{Name: "bind", Main: bind.Main, Man: bind.Man},
 		{Name: "complete", Main: complete.Main(t), Man: complete.Man},
 		{Name: "cpu", Main: cpu.Main, Man: cpu.Man},

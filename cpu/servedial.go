@@ -4,10 +4,9 @@ package cpu
 
 import (
 	"context"
-	"io"
 	"net"
-	"sync"
 
+	"ninespace/exportfs"
 	"ninespace/exportfs/door"
 	"ninespace/srv/client"
 )
@@ -30,22 +29,6 @@ func lead(ctx context.Context, c *door.Conn, to net.Conn) error {
 	}
 	stop := context.AfterFunc(ctx, func() { c.Close(); to.Close() })
 	defer stop()
-	relay(c, to)
+	exportfs.Join(c, to)
 	return nil
-}
-
-// relay copies both ways until both have ended, and each end as it comes.
-func relay(a, b io.ReadWriteCloser) {
-	var wg sync.WaitGroup
-	one := func(dst, src io.ReadWriteCloser) {
-		io.Copy(dst, src)
-		if w, ok := dst.(interface{ CloseWrite() error }); !ok || w.CloseWrite() != nil {
-			dst.Close()
-		}
-	}
-	wg.Go(func() { one(a, b) })
-	one(b, a)
-	wg.Wait()
-	a.Close()
-	b.Close()
 }

@@ -129,6 +129,23 @@ func Relay(ctx context.Context, a, b io.ReadWriteCloser) {
 	wg.Wait()
 }
 
+// Join copies both ways between two streams until both have ended, each end as it comes, and
+// closes both.
+func Join(a, b io.ReadWriteCloser) {
+	var wg sync.WaitGroup
+	one := func(dst, src io.ReadWriteCloser) {
+		io.Copy(dst, src)
+		if w, ok := dst.(interface{ CloseWrite() error }); !ok || w.CloseWrite() != nil {
+			dst.Close()
+		}
+	}
+	wg.Go(func() { one(a, b) })
+	one(b, a)
+	wg.Wait()
+	a.Close()
+	b.Close()
+}
+
 // An Import is a connection to somebody's tree.
 type Import struct {
 	mux *yamux.Session

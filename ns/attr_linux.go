@@ -134,9 +134,7 @@ func (f *fuseFS) getattr(ctx *reqCtx, n *node, c *Chan, fh uint64, out *devfuse.
 	}
 	var file srv.File = c.file
 	if h, ok := f.handle(fh).(*fileHandle); ok && fh != 0 && h.n == n {
-		if hf, ok := h.h.(srv.File); ok {
-			file = hf
-		}
+		file = h.file()
 	}
 	st, err := n.stat(ctx, file)
 	if err != nil {
@@ -146,6 +144,7 @@ func (f *fuseFS) getattr(ctx *reqCtx, n *node, c *Chan, fh uint64, out *devfuse.
 	case n.dir:
 	case st.Qid.Vers != 0:
 		out.SetTimeout(fileTimeout)
+		f.looked(n, c, &st)
 		n.tell(ctx, &st)
 	case st.Snapshot:
 		out.SetTimeout(nameTimeout)

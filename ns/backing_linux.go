@@ -34,6 +34,20 @@ type backing struct {
 	opens int   // open files, but for those that are never cached
 }
 
+// lent tells whether the kernel reads and writes the file by itself.
+func (b *backing) lent() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.id != 0
+}
+
+// cached tells whether the file is open, and the kernel may have some of it.
+func (b *backing) cached() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.opens > 0 && b.id == 0
+}
+
 // back sets how the data of a file that is being opened goes. It reports false if
 // that is to be the engine's way.
 func (f *fuseFS) back(fh *fileHandle, st *p9.Stat, flags uint32, out *devfuse.OpenOut) bool {

@@ -13,21 +13,49 @@ import (
 
 // Groups go when their last process has. Nothing tells the engine of that: a
 // descriptor of a group's mount namespace would keep it, and so would every file
-// of it. So now and then, when a new group is made, it looks through /proc for
-// the mount namespaces that are in use and what is mounted in them.
+// of it. So now and then it looks through /proc for the mount namespaces that are
+// in use and what is mounted in them: when a new group is made and some time after,
+// ever more rarely while none is, for a look costs what the machine has processes.
 
-const collectEvery = 5 * time.Second
+const (
+	collectEvery = 5 * time.Second // at least, between two looks
+	collectMost  = 5 * time.Minute // and at most, while there are groups
+)
 
 // noNamespace is the number of a mount namespace that is no more.
 const noNamespace = ^uint64(0)
 
-// collect closes the groups that no process is in any more.
+// collect looks for groups to close as a new one is made, and from now on.
 func (h *host) collect() {
 	h.collecting.Lock()
 	defer h.collecting.Unlock()
-	if time.Since(h.collected) < collectEvery {
-		return
+	if h.pause = collectEvery; time.Since(h.collected) >= h.pause {
+		h.look()
+	} else {
+		h.later()
 	}
+}
+
+// later has the next look after the pause.
+func (h *host) later() {
+	if h.next == nil {
+		h.next = time.AfterFunc(h.pause, h.again)
+	} else {
+		h.next.Reset(h.pause)
+	}
+}
+
+// again looks when some time has passed.
+func (h *host) again() {
+	h.collecting.Lock()
+	defer h.collecting.Unlock()
+	h.pause = min(2*h.pause, collectMost)
+	h.look()
+}
+
+// look closes the groups that no process is in any more. While there are groups,
+// there is a next look.
+func (h *host) look() {
 	h.collected = time.Now()
 	known := map[*Group]uint64{} // before the look, so that none is missed that comes later
 	h.eng.mu.Lock()
@@ -40,6 +68,7 @@ func (h *host) collect() {
 	if len(known) == 0 { // of a machine with many processes the look is long
 		return
 	}
+	h.later()
 	namespaces, groups := h.used()
 	for g, ns := range known {
 		if !namespaces[ns] && !groups[g.id] {

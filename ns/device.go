@@ -40,7 +40,11 @@ func (e *Engine) device(ctx context.Context, spec string) (d *Dev, err error) {
 	}
 	if len(spec) > 1 && spec[0] == '#' {
 		if name, ok := server(spec[1]); ok {
-			return dial(ctx, "unix!"+filepath.Join(e.namespace, name), spec, spec[2:])
+			d, err := dial(ctx, "unix!"+filepath.Join(e.namespace, name), spec, spec[2:])
+			if err == nil {
+				e.nearer(ctx, d)
+			}
+			return d, err
 		}
 	}
 	return nil, fmt.Errorf("no such device or relative name: %w", p9.ErrNotExist)

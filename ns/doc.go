@@ -23,6 +23,9 @@ The devices of the engine are
 		descriptors that processes post by writing their numbers into new files
 	#|	a pipe of its own for each bind: data and data1, pipe(3)
 	#c #e #I #p	the trees of those posted as dev, env, net and proc
+			Of a procfs that the same user serves on this machine, the engine looks at
+			processes by itself (names, attributes, status, stat, ppid, noteid); it is
+			asked for all that may have to wait, and for ctl
 	#d	streams that the engine was started with: #d/0 can be mounted
 
 A new group's root is a union of #/ and #U; #s is at /srv, before the host's own
@@ -38,7 +41,9 @@ A new group's root is a union of #/ and #U; #s is at /srv, before the host's own
 # What is kept of a server's tree
 
 Of a tree that is mounted the engine keeps nothing: a name and a file's attributes serve
-one system call or a few that follow each other, data is that of the last open or newer.
+one system call or a few that follow each other. Who has a file open to read and write reads
+what the server has then; of one open to read the kernel keeps data, which is that of the
+last open, stat or lock of the file, or newer.
 A directory is where it was for a second, and so is a file that is made when it is opened
 (p9.Stat.Snapshot) as long as it can be opened.
 What is mounted with MCACHE (mount -C) is for servers that are far away. Of a file that
@@ -47,17 +52,19 @@ has a version (qid.vers is not 0) and is neither append-only nor exclusive:
   - Close-to-open, always: who opens a file sees what was there when the last one to write
     it had closed or synced it. An open asks the server again, in one exchange with the
     open itself; a close waits until all that was written has come to the server, and
-    tells what went wrong, as fsync does. A lock that was got has what was written before
-    it was let go elsewhere.
+    tells what went wrong, as fsync does. Who gets a lock sees what was written before it
+    was let go elsewhere.
   - Attributes, names, also those that are not there, and listings are believed for three
     seconds. A process of the same name space sees each change that was made in it at once.
   - Under a lease (srv.Leases) all of it is believed until the server says that it is to
     be changed, which it says before another of its clients changes it. That client's
     system call returns when all who knew better have forgotten: so nodes see each other's
-    changes at once, and what did not change is asked of nobody. A write counts when it
-    was closed or synced, as above. Who does not hear of the server for six seconds has no
-    lease; who keeps a lease and is silent holds others up for as long at most. What
-    changes behind the server's back its kind of tree has to notice: of diskfs see there.
+    changes at once, also of what they have open and in memory, and what did not change,
+    or only here, is asked of nobody. A write counts when it was closed or synced, as
+    above. Who does not hear of the server for six seconds has no lease, and takes it for
+    over half a second before; who keeps a lease and is silent holds others up for as long
+    at most. What changes behind the server's back its kind of tree has to notice: of diskfs
+    see there.
   - Times of last access are what they were when a file was last asked about.
 
 A directory that is read, or of which several names are asked for, comes with the

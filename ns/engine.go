@@ -27,6 +27,7 @@ type Engine struct {
 	baseDirs      []string
 	noGraft, v9fs bool
 	kernel        kernel
+	near          func(pid int, root uint64) (srv.File, func())
 	forgotten     atomic.Pointer[func(dev uint64, paths []uint64, all bool)] // tells the kernel of changed files
 
 	mu     sync.Mutex
@@ -74,6 +75,10 @@ type EngineOptions struct {
 	Bases     []string             // directories of the host's root that are mounted by the kernel
 	NoGraft   bool                 // mount nothing of the host's beside Bases
 	V9fs      bool                 // mount servers' trees by the kernel's 9P client where that is the same
+
+	// Near, which may be nil, gives a tree that is the same as what the process pid serves by a
+	// root with that qid path, and what lets go of it; nil where it has none. See nearFile.
+	Near func(pid int, root uint64) (tree srv.File, end func())
 }
 
 // Bin has /mnt/bin show the commands of the program that runs, by their names, and scripts.
@@ -93,7 +98,7 @@ func (o *EngineOptions) Bin(commands []string, scripts map[string]string) error 
 
 // NewEngine makes an engine without groups.
 func NewEngine(o EngineOptions) *Engine {
-	e := &Engine{namespace: o.Namespace, baseDirs: o.Bases, noGraft: o.NoGraft, v9fs: o.V9fs, groups: map[int]*Group{}}
+	e := &Engine{namespace: o.Namespace, baseDirs: o.Bases, noGraft: o.NoGraft, v9fs: o.V9fs, near: o.Near, groups: map[int]*Group{}}
 	e.rootDev = NewDev("#/", newRoot(o.Exe, o.Commands, o.Scripts), nil)
 	e.rootDev.byGroup, e.rootDev.bare = true, true
 	e.host = NewDev("#U", o.Host, nil)

@@ -76,7 +76,7 @@ func (f *fuseFS) connect(fd int) error {
 func (f *fuseFS) agree(fd int, fs devfuse.FS) error {
 	conn, err := devfuse.New(fd, fs, devfuse.Options{MaxWrite: maxWrite, Flags: devfuse.CapAsyncRead | devfuse.CapBigWrites |
 		devfuse.CapFileOps | devfuse.CapParallelDirops | devfuse.CapReaddirplus | devfuse.CapReaddirplusAuto | devfuse.CapCacheSymlinks |
-		devfuse.CapMaxPages | devfuse.CapAutoInvalData | devfuse.CapPassthrough | devfuse.CapExpireOnly | devfuse.CapAtomicTrunc |
+		devfuse.CapMaxPages | devfuse.CapPassthrough | devfuse.CapExpireOnly | devfuse.CapAtomicTrunc |
 		devfuse.CapDirectMmap | devfuse.CapKillPriv | devfuse.CapPosixLocks | devfuse.CapFlockLocks})
 	if err != nil {
 		return fmt.Errorf("fuse: %w", err)

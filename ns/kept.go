@@ -50,20 +50,23 @@ type kept struct {
 	sem  chan struct{} // held while a fid is got, or a directory read
 
 	// All else is under c.mu.
-	refs    int // Chans and handles
-	opens   int // handles
-	dir     *kept
-	name    string
-	fid     *client.Fid
-	st      p9.Stat // as of at
-	told    bool    // st was told at some time
-	at      stamp
-	changed uint64 // the clock at its last change
-	never   bool   // the server gives no lease of it
-	read    bool   // the server let it be opened for reading since at
-	target  string // of a symbolic link, as of at
-	seen    uint32 // version at the last opening, plus 1: what the kernel may have pages of
-	writers map[*keptHandle]bool
+	refs     int // Chans and handles
+	opens    int // handles
+	dir      *kept
+	name     string
+	fid      *client.Fid
+	st       p9.Stat // as of at
+	told     bool    // st was told at some time
+	at       stamp
+	changed  uint64 // the clock at its last change
+	turn     uint64 // counts what is known to have changed, or to be another version
+	recalled uint64 // at its last change by others
+	sure     bool   // since then the server was asked about it, and has to tell of the next
+	never    bool   // the server gives no lease of it
+	read     bool   // the server let it be opened for reading since at
+	target   string // of a symbolic link, as of at
+	seen     uint32 // version at the last opening, plus 1: what the kernel may have pages of
+	writers  map[*keptHandle]bool
 
 	xattrs []string
 	xat    stamp
@@ -128,6 +131,7 @@ func (c *cache) file(path uint64) *kept {
 func (k *kept) change() {
 	k.c.clock++
 	k.changed = k.c.clock
+	k.turn++
 	if !k.listed.at.IsZero() {
 		k.lapses++
 	}
@@ -141,6 +145,7 @@ func (k *kept) change() {
 func (k *kept) touch() {
 	k.c.clock++
 	k.changed, k.at = k.c.clock, stamp{}
+	k.turn++
 	k.let()
 }
 
@@ -229,12 +234,14 @@ func (k *kept) take(st *p9.Stat, t ticket) {
 	if t.holds(k) {
 		if st.Qid.Vers != k.st.Qid.Vers || st.Qid.Vers == 0 {
 			k.read, k.target, k.xat = false, "", stamp{}
+			k.turn++
 			k.let()
 		}
 		k.st, k.told = *st, true
 		if k.at = k.stamp(t); st.Qid.Vers == 0 {
 			k.at = stamp{}
 		}
+		k.sure = k.sure || k.at.leased
 	}
 }
 

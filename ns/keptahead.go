@@ -16,6 +16,7 @@ const (
 	aheadBlock = 256 << 10 // bytes that one request asks for
 	aheadMost  = 16        // requests under way, at most
 	aheadSlack = 1 << 20   // the kernel's reads come in any order, but not further apart
+	aheadGone  = 8         // reads here and there of a file that the kernel may have
 	aheadWhole = 8 << 20   // a file that is not longer is asked for as a whole when it is read here and there
 )
 
@@ -39,7 +40,7 @@ type block struct {
 	n    int
 	read int // bytes that were wanted
 	err  error
-	as   uint64 // the file's change then
+	as   uint64 // the file's turn then
 	done chan struct{}
 }
 
@@ -47,7 +48,7 @@ type block struct {
 // false where the bytes were not asked for.
 func (a *readAhead) read(ctx context.Context, h *keptHandle, fid *client.Fid, p []byte, off int64) (n int, ok bool, err error) {
 	h.c.mu.Lock()
-	as, length := h.changed, int64(h.st.Length)
+	as, length := h.turn, int64(h.st.Length)
 	if !h.c.good(h.at) { // it may be longer, or shorter, by now
 		length = 0
 	}
@@ -60,9 +61,13 @@ func (a *readAhead) read(ctx context.Context, h *keptHandle, fid *client.Fid, p 
 	if off != a.end {
 		a.jumps++
 	}
+	here := a.jumps > 0
+	if h.paged { // it is some page that the kernel let go
+		here = a.jumps > aheadGone
+	}
 	switch {
 	case a.whole:
-	case a.jumps > 0 && length > 0 && (length <= aheadSlack || a.jumps > 1 && length <= aheadWhole) && !h.mode.Writable(): // a program, or a library
+	case here && length > 0 && (length <= aheadSlack || a.jumps > 1 && length <= aheadWhole) && !h.mode.Writable(): // a program, or a library
 		a.whole, a.blocks = true, nil
 		a.askWhole(fid, as, off, length)
 	case off > a.end+aheadSlack || off < a.end-aheadSlack || stale:

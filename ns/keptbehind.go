@@ -3,6 +3,7 @@ package ns
 import (
 	"context"
 	"io"
+	"slices"
 	"sync"
 
 	"ninespace/srv/client"
@@ -108,6 +109,13 @@ func (b *writeBehind) wait(ctx context.Context, busy func() bool) error {
 // calm waits for all answers.
 func (b *writeBehind) calm(ctx context.Context) error {
 	return b.wait(ctx, func() bool { return len(b.under) > 0 })
+}
+
+// calmFrom waits for the answers to what was written at an offset or behind it.
+func (b *writeBehind) calmFrom(ctx context.Context, off int64) error {
+	return b.wait(ctx, func() bool {
+		return slices.ContainsFunc(b.under, func(p *piece) bool { return off < p.off+int64(p.n) })
+	})
 }
 
 func (b *writeBehind) busy() bool {

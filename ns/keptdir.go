@@ -38,6 +38,7 @@ func (k *kept) Stat(ctx context.Context) (p9.Stat, error) {
 	k.c.mu.Lock()
 	defer k.c.mu.Unlock()
 	k.take(&st, t)
+	k.look(t)
 	return st, nil
 }
 

@@ -44,6 +44,7 @@ func (k *kept) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
 	case k.read && k.at.leased && k.c.good(k.at):
 		defer k.c.mu.Unlock()
 		h := k.handle(nil, mode)
+		h.paged = k.seen == k.st.Qid.Vers+1
 		if b := k.let(); b != nil {
 			h.first, h.whole, k.seen = b, true, k.st.Qid.Vers+1
 		}
@@ -84,10 +85,12 @@ func (k *kept) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
 	h.opened = &first
 	if first.StatErr == nil && first.Stat.Qid.Path == k.path {
 		k.take(&first.Stat, t)
+		h.as = k.turn
 		if first.Stat.Qid.Vers == 0 {
 			h.vers0 = true
 		} else if reads && k.at == k.stamp(t) {
 			k.read = true
+			h.paged = k.seen == first.Stat.Qid.Vers+1
 			k.seen = first.Stat.Qid.Vers + 1
 			if first.ReadErr == nil && first.N > 0 {
 				h.first, h.whole = buf[:first.N], uint64(first.N) == first.Stat.Length

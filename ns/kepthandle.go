@@ -3,6 +3,8 @@ package ns
 import (
 	"context"
 	"io"
+	"maps"
+	"slices"
 	"sync"
 
 	"ninespace/srv/client"
@@ -20,7 +22,8 @@ type keptHandle struct {
 	fid   *client.Fid // nil: not opened at the server yet
 	first []byte      // what was read when it was opened
 	whole bool        // that is all of it
-	as    uint64      // the file's change then
+	paged bool        // the kernel may have all of it
+	as    uint64      // the file's turn then
 
 	ahead  readAhead
 	behind writeBehind
@@ -29,7 +32,7 @@ type keptHandle struct {
 // handle makes a handle. c.mu is held.
 func (k *kept) handle(g *client.Fid, mode p9.Mode) *keptHandle {
 	k.opens++
-	h := &keptHandle{kept: k.hold(), mode: mode, fid: g, as: k.changed}
+	h := &keptHandle{kept: k.hold(), mode: mode, fid: g, as: k.turn}
 	if mode.Writable() {
 		if k.writers == nil {
 			k.writers = map[*keptHandle]bool{}
@@ -92,9 +95,10 @@ func (h *keptHandle) Read(ctx context.Context, p []byte, off int64) (int, error)
 	if err != nil {
 		return 0, err
 	}
-	if err := h.settle(ctx); err != nil {
+	if err := h.settleFrom(ctx, off); err != nil {
 		return 0, err
 	}
+	h.assure(ctx)
 	if !h.steady(fid) {
 		return fid.Read(ctx, p, off)
 	}
@@ -104,8 +108,7 @@ func (h *keptHandle) Read(ctx context.Context, p []byte, off int64) (int, error)
 	return fid.Read(ctx, p, off)
 }
 
-// readFirst reads what came with the opening, as long as nobody here has changed the
-// file.
+// readFirst reads what came with the opening, as long as the file is not known to have changed.
 func (h *keptHandle) readFirst(p []byte, off int64) (int, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -113,7 +116,7 @@ func (h *keptHandle) readFirst(p []byte, off int64) (int, bool) {
 		return 0, false
 	}
 	h.c.mu.Lock()
-	same := h.changed == h.as
+	same := h.turn == h.as
 	h.c.mu.Unlock()
 	if !same {
 		h.first = nil
@@ -171,6 +174,20 @@ func (k *kept) settleBut(ctx context.Context, but bool, one *keptHandle) error {
 	return nil
 }
 
+// settleFrom does so with what was written at an offset or behind it: what is read there is not
+// before what was written, nor is the end of the file.
+func (k *kept) settleFrom(ctx context.Context, off int64) error {
+	k.c.mu.Lock()
+	hs := slices.Collect(maps.Keys(k.writers))
+	k.c.mu.Unlock()
+	for _, h := range hs {
+		if err := h.behind.calmFrom(ctx, off); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Flush waits for what was written behind, and tells whether all went well. For what was
 // changed in memory the kernel takes any of the file's handles.
 func (h *keptHandle) Flush(ctx context.Context) error {
@@ -202,6 +219,7 @@ func (h *keptHandle) Stat(ctx context.Context) (p9.Stat, error) {
 	if err == nil && st.Qid.Path == h.path {
 		h.c.mu.Lock()
 		h.take(&st, t)
+		h.look(t)
 		h.c.mu.Unlock()
 	}
 	return st, err
@@ -239,7 +257,6 @@ func (h *keptHandle) Lock(ctx context.Context, l p9.Flock) (uint8, error) {
 	status, err := fid.Lock(ctx, l)
 	if err == nil && status == p9.LockSuccess && l.Type != p9.LockUnlock {
 		h.c.drop(h.kept)
-		h.c.tell([]uint64{h.path}, false)
 	}
 	return status, err
 }

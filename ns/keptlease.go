@@ -2,6 +2,7 @@ package ns
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -36,7 +37,9 @@ func (l *lease) begin(c *cache) {
 		l.ends.Unlock()
 		if over {
 			got.End()
+			return
 		}
+		c.recalled(client.Changes{All: true}) // what was told before then may change untold
 	}()
 }
 
@@ -60,13 +63,13 @@ func (c *cache) recalled(ch client.Changes) {
 	c.mu.Lock()
 	if ch.All {
 		for _, k := range c.files {
-			k.change()
+			k.recall()
 		}
 		c.lost = c.clock
 	}
 	for _, p := range ch.Paths {
 		if k := c.files[p]; k != nil {
-			k.change()
+			k.recall()
 		} else {
 			c.clock++
 			c.lost = c.clock
@@ -74,9 +77,40 @@ func (c *cache) recalled(ch client.Changes) {
 	}
 	for _, p := range ch.None {
 		k := c.file(p)
-		k.change()
+		k.recall()
 		k.never = true
 	}
 	c.mu.Unlock()
-	c.tell(ch.Paths, ch.All)
+	c.tell(slices.Concat(ch.Paths, ch.None), ch.All)
+}
+
+// recall is change by another. c.mu is held.
+func (k *kept) recall() {
+	k.change()
+	k.recalled, k.sure = k.changed, false
+}
+
+// look says that the server was asked about the file, and has to tell of changes since, what is
+// done here beside. c.mu is held.
+func (k *kept) look(t ticket) {
+	if t.leased && !k.never && k.recalled <= t.clock && k.c.lost <= t.clock {
+		k.sure = true
+	}
+}
+
+// assured tells whether the server has to tell of the file's changes.
+func (k *kept) assured() bool {
+	k.c.mu.Lock()
+	defer k.c.mu.Unlock()
+	return k.sure && k.c.lease.holds()
+}
+
+// assure has the server, if it gives leases, be bound to tell of changes to what is read next.
+func (h *keptHandle) assure(ctx context.Context) {
+	h.c.mu.Lock()
+	ask := !h.sure && !h.never && !h.vers0 && h.c.lease.holds()
+	h.c.mu.Unlock()
+	if ask {
+		h.Stat(ctx) // if it can't be had, no more than that is known
+	}
 }

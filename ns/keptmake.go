@@ -36,7 +36,7 @@ func (k *kept) Create(ctx context.Context, name string, perm fs.FileMode, mode p
 	k.c.mu.Lock()
 	was := k.is(t)
 	k.c.mu.Unlock()
-	n := k.entered(name, &first.Stat)
+	n := k.entered(name, &first.Stat, t)
 	k.c.mu.Lock()
 	defer k.c.mu.Unlock()
 	k.became(was, first.Dir, t)
@@ -50,26 +50,29 @@ func (k *kept) made(ctx context.Context, fid *client.Fid, name string, err error
 	if err != nil {
 		return nil, err
 	}
+	t := k.c.begin()
 	g, st, err := fid.WalkStat(ctx, name)
 	if err != nil {
 		k.c.drop(k)
 		return nil, err
 	}
-	n := k.entered(name, &st)
+	n := k.entered(name, &st, t)
 	n.give(g)
 	return n, nil
 }
 
-// entered gives, held, the file of a name that was made just now. It may have been
-// there before, and be another now.
-func (k *kept) entered(name string, st *p9.Stat) *kept {
+// entered gives, held, the file of a name that was made just now, by a request of t. It may
+// have been there before, and be another now.
+func (k *kept) entered(name string, st *p9.Stat, t ticket) *kept {
 	k.c.mu.Lock()
 	defer k.c.mu.Unlock()
 	now := func() ticket { return ticket{stamp{time.Now(), k.c.lease.holds()}, k.c.clock} }
-	n := k.c.enter(k, name, st, now())
+	n := k.c.enter(k, name, st, t)
 	n.change()
 	k.put(name, n)
-	n.take(st, now())
+	if n.recalled <= t.clock && k.c.lost <= t.clock { // nobody else has changed it since
+		n.take(st, now())
+	}
 	return n.hold()
 }
 

@@ -75,6 +75,9 @@ func (f *fuseFS) setLk(cancel *devfuse.Cancel, in *devfuse.LkIn, wait bool) sysc
 	case err != nil:
 		return status(err)
 	case st == p9.LockSuccess:
+		if l.Type != p9.LockUnlock {
+			f.locked(ctx, h)
+		}
 		return 0
 	case st == p9.LockBlocked:
 		return syscall.EAGAIN

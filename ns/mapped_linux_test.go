@@ -20,7 +20,8 @@ import (
 // mappedEnv has a process that is started anew do one of mappings, in its directory.
 const mappedEnv = "NINE_TEST_MAPPED"
 
-var mappings = map[string]func() error{"end": mappedEnd, "append": mappedAppend, "unmap": mappedUnmap}
+var mappings = map[string]func() error{"end": mappedEnd, "append": mappedAppend, "unmap": mappedUnmap,
+	"look": mappedLook, "poke": mappedPoke, "count": mappedCount, "turns": mappedTurns, "gone": mappedGone, "copy": mappedCopy, "truncate": mappedTruncate}
 
 // mapped has a process do one of mappings.
 func (m *mounted) mapped(t *testing.T, name string) {

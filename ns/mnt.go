@@ -55,6 +55,8 @@ func (*ended) Value(any) any                   { return nil }
 
 func (f *mntFile) Clunk() { f.fid.Drop() }
 
+func (f *mntFile) isSnapshot() bool { return f.snapshot }
+
 func (f *mntFile) Stat(ctx context.Context) (p9.Stat, error) { return f.use(ctx).Stat(ctx) }
 
 func (f *mntFile) Wstat(ctx context.Context, w p9.Wstat) error { return f.use(ctx).Wstat(ctx, w) }
@@ -76,27 +78,38 @@ func (f *mntFile) WalkStat(ctx context.Context, name string) (srv.File, p9.Stat,
 }
 
 func (f *mntFile) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
+	q := f.fid.Qid()
+	h, err := f.open(ctx, mode, q.Vers == 0 && !q.IsDir())
+	if err != nil {
+		return nil, err // without a handle that is a nil in an interface
+	}
+	return h, nil
+}
+
+// open opens the file at the end of a path from f. Where it has no version, it will be asked
+// for its attributes: they come along, and of a snapshot its beginning.
+func (f *mntFile) open(ctx context.Context, mode p9.Mode, unversioned bool, names ...string) (*mntHandle, error) {
 	fid := f.use(ctx)
-	if q := fid.Qid(); q.Vers == 0 && !q.IsDir() && fid.Conn().Ordered() { // it will be asked for its attributes
-		var buf []byte
-		if f.snapshot && mode == p9.OREAD {
-			buf = make([]byte, snapshotFirst)
-		}
-		g, first, err := fid.WalkOpenStat(ctx, mode, buf)
+	if !unversioned || !fid.Conn().Ordered() {
+		g, err := fid.WalkOpen(ctx, mode, names...)
 		if err != nil {
 			return nil, err
 		}
-		h := &mntHandle{mntFile: mntFile{fid: g}, first: &first}
-		if buf != nil && first.ReadErr == nil {
-			h.head, h.whole = buf[:first.N], first.N < len(buf) && fid.Conn().Msize() >= snapshotFirst+p9.IOHdrSz
-		}
-		return h, nil
+		return &mntHandle{mntFile: mntFile{fid: g}}, nil
 	}
-	g, err := fid.WalkOpen(ctx, mode)
+	var buf []byte
+	if f.snapshot && mode == p9.OREAD {
+		buf = make([]byte, snapshotFirst)
+	}
+	g, first, err := fid.WalkOpenStat(ctx, mode, buf, names...)
 	if err != nil {
 		return nil, err
 	}
-	return &mntHandle{mntFile: mntFile{fid: g}}, nil
+	h := &mntHandle{mntFile: mntFile{fid: g}, first: &first}
+	if buf != nil && first.ReadErr == nil {
+		h.head, h.whole = buf[:first.N], first.N < len(buf) && fid.Conn().Msize() >= snapshotFirst+p9.IOHdrSz
+	}
+	return h, nil
 }
 
 func (f *mntFile) Create(ctx context.Context, name string, perm fs.FileMode, mode p9.Mode) (srv.File, srv.Handle, error) {

@@ -113,6 +113,9 @@ func (f *fuseFS) entry(r *dirReq, name string, c *Chan, st *p9.Stat, out *devfus
 	f.attr(st, t, &out.Attr)
 	n := f.enter(r.n, name, c)
 	n.asked.Store(true)
+	if !n.dir {
+		f.looked(n, t, st)
+	}
 	n.tell(r.reqCtx, st)
 	out.NodeId = n.id
 	return 0

@@ -33,14 +33,19 @@ func (f *fuseFS) changed(g *Group, at *Chan) {
 }
 
 // forgotten has the kernel ask again for files of a device that others change, and for
-// the names in them. Names that lead to what is no directory are told for a moment only.
+// the names in them, and have no data of them any more. Names that lead to what is no directory are told for a moment only.
 func (f *fuseFS) forgotten(dev uint64, paths []uint64, all bool) {
 	var nodes []*node
+	var files []uint64
 	f.mu.RLock()
 	if all {
 		for _, n := range f.nodes {
-			if n.ch != nil && (n.dir || n.ch.dev.id == dev) {
+			switch {
+			case n.ch == nil:
+			case n.dir:
 				nodes = append(nodes, n)
+			case n.ch.dev.id == dev:
+				files = append(files, n.id)
 			}
 		}
 	}
@@ -48,7 +53,7 @@ func (f *fuseFS) forgotten(dev uint64, paths []uint64, all bool) {
 	for _, p := range paths {
 		k := key{dev, p}
 		if n := f.files[fileKey{key: k}]; n != nil {
-			nodes = append(nodes, n)
+			files = append(files, n.id)
 		}
 		for _, g := range groups {
 			for _, at := range append(g.pg.shownAt(k), k) {
@@ -68,6 +73,9 @@ func (f *fuseFS) forgotten(dev uint64, paths []uint64, all bool) {
 	}
 	f.mu.RUnlock()
 	f.expire(ids, names)
+	if f.conn != nil {
+		f.dropAll(files)
+	}
 }
 
 // all gives the groups.
@@ -120,18 +128,14 @@ func (f *fuseFS) expire(ids []uint64, names []toldName) {
 	})
 }
 
-// wait waits a moment for the kernel to be told something, for which that may have to wait
-// itself.
+// wait waits a moment for the kernel to be told something.
 func (f *fuseFS) wait(do func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		do()
 	}()
-	select {
-	case <-done:
-	case <-time.After(100 * time.Millisecond):
-	}
+	doneIn(done, tellPatience)
 }
 
 // hidden has the kernel forget what nobody uses of the trees of servers that are mounted in

@@ -59,6 +59,14 @@ func (f *fuseFS) dropHandle(fh uint64) any {
 	return h
 }
 
+// file gives the file that is open, or, where that cannot tell of itself, that of its name.
+func (h *fileHandle) file() srv.File {
+	if hf, ok := h.h.(srv.File); ok {
+		return hf
+	}
+	return h.c.file
+}
+
 const fmodeExec = 0x20 // what the kernel adds to the flags of an open for exec
 
 // openMode makes a Mode of open(2)'s flags.
@@ -88,9 +96,12 @@ func (f *fuseFS) Open(cancel *devfuse.Cancel, in *devfuse.OpenIn, out *devfuse.O
 	ctx := f.ctx(cancel, &in.InHeader, n)
 	defer ctx.finish()
 	asked := n.asked.Swap(false)
+	if in.Flags&unix.O_TRUNC != 0 {
+		f.settled(ctx, n)
+	}
 	h, err := srv.Open(ctx, c.file, openMode(in.Flags))
 	if err != nil {
-		if f, ok := c.file.(*mntFile); ok && f.snapshot && !asked && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH)) {
+		if f, ok := c.file.(snapshot); ok && f.isSnapshot() && !asked && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH)) {
 			return syscall.ESTALE // have the kernel ask what the name means now
 		}
 		return status(err)
@@ -103,6 +114,9 @@ func (f *fuseFS) Open(cancel *devfuse.Cancel, in *devfuse.OpenIn, out *devfuse.O
 	}
 	return status(f.opened(ctx, n, c, h, in.Flags, false, out))
 }
+
+// A snapshot is a server's file that may be one: p9.Stat has what that means.
+type snapshot interface{ isSnapshot() bool }
 
 // An opening is a handle that may know its file's attributes from when it was opened.
 type opening interface{ opening() (p9.Stat, error) }
@@ -152,6 +166,9 @@ func (f *fuseFS) opened(ctx context.Context, n *node, c *Chan, h srv.Handle, fla
 		n.vers.Store(0)
 	} else if n.vers.Swap(uint64(qid.Vers)+1) == uint64(qid.Vers)+1 {
 		out.OpenFlags |= devfuse.FopenKeepCache
+	}
+	if !fh.direct && out.OpenFlags&devfuse.FopenPassthrough == 0 && fh.pass() {
+		out.OpenFlags |= devfuse.FopenDirectIO
 	}
 	if !fh.direct && n.attrs.Load() != uint64(qid.Vers)+1 && !fresh {
 		f.expireAttr(n.id) // its length is not what the kernel takes it for

@@ -26,7 +26,9 @@ type host struct {
 	dev    uint64 // its device number
 
 	collecting sync.Mutex
-	collected  time.Time
+	collected  time.Time     // last
+	pause      time.Duration // to the next look
+	next       *time.Timer   // which does it
 }
 
 // bare takes the path off an error of package os.

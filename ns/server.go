@@ -36,6 +36,8 @@ func (g *Group) dial(ctx context.Context, op Op) (*Chan, error) {
 	}
 	if op.Flag&MCACHE != 0 {
 		g.eng.keep(dev)
+	} else {
+		g.eng.nearer(ctx, dev)
 	}
 	to, err := dev.attach(ctx)
 	if err != nil {

@@ -136,6 +136,7 @@ func (sh *shell) foreground(t *task) error {
 	}
 	stopped := sh.attend(t)
 	t.modes = t.group.take()
+	sh.r.settle()
 	if stopped {
 		t.shown, t.told = true, true
 		sh.r.tasks.add(t)

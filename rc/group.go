@@ -4,6 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -71,6 +72,44 @@ func (g *group) add(pid int) {
 	}
 }
 
+// unstick makes a program go on that ^Z stopped between fork and exec, as long as what it
+// gives is not called: the thread that forked waits for it (vfork(2)). What was stopped
+// is in the end.
+func (g *group) unstick() (done func()) {
+	const pause = 10 * time.Millisecond
+	pid := int(g.pid.Load())
+	if g.terminal == nil || pid == 0 {
+		return func() {}
+	}
+	stuck := false
+	quit, over := make(chan struct{}), make(chan struct{})
+	t := time.NewTicker(pause)
+	go func() {
+		defer close(over)
+		for {
+			select {
+			case <-quit:
+				return
+			case <-t.C:
+			}
+			var stopped unix.Siginfo
+			err := unix.Waitid(unix.P_PGID, pid, &stopped, unix.WSTOPPED|unix.WNOHANG|unix.WNOWAIT, nil)
+			if err == nil && stopped.Signo != 0 {
+				stuck = true
+				unix.Kill(-pid, unix.SIGCONT)
+			}
+		}
+	}()
+	return func() {
+		t.Stop()
+		close(quit)
+		<-over
+		if stuck {
+			unix.Kill(-pid, unix.SIGTSTP)
+		}
+	}
+}
+
 // ended says that the job's last command has, and that those which are there yet will be
 // what ^C is for.
 func (g *group) ended() {
@@ -81,11 +120,17 @@ func (g *group) ended() {
 	}
 	g.over, g.outlive = true, map[int]bool{}
 	for pid := range g.live {
-		var dead unix.Siginfo
-		if err := unix.Waitid(unix.P_PID, pid, &dead, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil); err == nil && dead.Signo == 0 {
+		if !dead(pid) {
 			g.outlive[pid] = true
 		}
 	}
+}
+
+// dead tells whether a child has ended, waited for or not.
+func dead(pid int) bool {
+	var how unix.Siginfo
+	err := unix.Waitid(unix.P_PID, pid, &how, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+	return err != nil || how.Signo != 0
 }
 
 // idle takes the terminal from a group without programs, so that ^C is the shell's: it

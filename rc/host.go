@@ -60,6 +60,11 @@ type Hooks struct {
 	// process's own effect.
 	Catch func(note string, wanted bool)
 
+	// Settle returns when [Runner.Note] has been told of each wanted note that had been
+	// sent before: a program has ended, and what it sent comes before the next command.
+	// If it is nil, notes come when they come.
+	Settle func()
+
 	// Device tells of a name that begins with # whether it is one of a device, which the
 	// other hooks are given as it is in any directory. If it is nil, none is.
 	Device func(name string) bool

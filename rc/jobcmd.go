@@ -168,6 +168,9 @@ func fg(sh *shell, args []string) error {
 		return nil
 	}
 	sh.say(t.command())
+	if p := t.stages[len(t.stages)-1].proc; p != nil && dead(p.Pid()) {
+		t.group.ended() // before anybody can type ^C to the others
+	}
 	t.group.give(t.modes)
 	t.group.resume()
 	return sh.foreground(t)

@@ -209,6 +209,7 @@ func (sh *shell) await(pid int) (string, error) {
 			} else {
 				sh.jobs.order = slices.Delete(sh.jobs.order, i, i+1)
 			}
+			sh.r.reaped(j.status)
 			if j.proc != nil && strings.HasPrefix(j.status, "signal: ") {
 				sh.died(j.proc, j.status)
 			}

@@ -66,13 +66,22 @@ func (r *Runner) interrupted(fd int, seen uint32) bool {
 	return true
 }
 
-// settle waits a moment for the note of an interrupt that a program has died of: it
-// is on its way if there is one, and comes before the next command.
+// settle sees to it that the next command comes behind the notes which have been sent.
 func (r *Runner) settle() {
-	if !r.handled.Load() && !r.typed.Load() {
+	if r.caught.Load() > 0 && r.hooks.Settle != nil {
+		r.hooks.Settle()
+	}
+}
+
+// reaped is settle for the end of a program. Where a person types, what it has died of may
+// be ^C, of which the shell learns by what it waits for in the foreground.
+func (r *Runner) reaped(status string) {
+	r.settle()
+	if status != interrupted || !r.typed.Load() {
 		return
 	}
-	t := time.NewTimer(50 * time.Millisecond)
+	const patience = 200 * time.Millisecond
+	t := time.NewTimer(patience)
 	defer t.Stop()
 	select {
 	case <-r.wake:
@@ -88,7 +97,15 @@ func (r *Runner) catch(name string, wanted bool) {
 	if name == "sigint" {
 		r.handled.Store(wanted)
 	}
-	if isNote(name) && r.hooks.Catch != nil {
+	if !isNote(name) {
+		return
+	}
+	if wanted {
+		r.caught.Add(1)
+	} else {
+		r.caught.Add(-1)
+	}
+	if r.hooks.Catch != nil {
 		r.hooks.Catch(name, wanted)
 	}
 }

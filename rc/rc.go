@@ -54,6 +54,7 @@ type Runner struct {
 	alarm      atomic.Int32 // an eventfd for what waits in the kernel
 	typed      atomic.Bool  // a person types
 	handled    atomic.Bool  // the script has a function for sigint
+	caught     atomic.Int32 // notes that it has functions for
 	fake       atomic.Int32 // the last number given to what is no process
 	wake       chan struct{}
 	hanging    atomic.Int32 // calls for completion that have not ended
@@ -142,6 +143,9 @@ func (r *Runner) Close() {
 
 func (r *Runner) ended(err error) string {
 	sh := r.sh
+	if err == nil && sh.seen != r.events.Load() {
+		err = sh.notes()
+	}
 	if err == nil {
 		sh.goodbye()
 	}

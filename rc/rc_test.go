@@ -245,3 +245,23 @@ func TestNote(t *testing.T) {
 		t.Errorf("sigusr1 is still wanted")
 	}
 }
+
+// TestNoteSettled: what a builtin sends by what it writes to a file comes before the next
+// command, and before the end.
+func TestNoteSettled(t *testing.T) {
+	var r *rc.Runner
+	file := filepath.Join(t.TempDir(), "note")
+	r = rc.New(rc.Config{Name: "rc", Hooks: rc.Hooks{
+		Settle: func() {
+			if b, _ := os.ReadFile(file); len(b) > 0 {
+				os.Remove(file)
+				r.Note(string(b))
+			}
+		},
+	}})
+	r.Set("note", file)
+	r.Run(t.Context(), "t", syntax.Text("fn sigusr1 { x=($x got) }\necho -n sigusr1 >$note; x=($x then)\n{echo -n sigusr1} >$note"))
+	if got := strings.Join(r.Get("x"), " "); got != "got then got" {
+		t.Errorf("got %q", got)
+	}
+}

@@ -24,6 +24,7 @@ func (sh *shell) with(rs []*syntax.Redir, do func() error) error {
 	for _, f := range opened {
 		f.release()
 	}
+	sh.r.settle() // it may have been a file of notes
 	return err
 }
 

@@ -97,6 +97,7 @@ func (sh *shell) external(args []string) error {
 // wait waits for a program in the foreground.
 func (sh *shell) wait(p Process) string {
 	status := sh.group.wait(p)
+	sh.r.reaped(status)
 	if strings.HasPrefix(status, "signal: ") {
 		sh.died(p, status)
 	}
@@ -106,11 +107,7 @@ func (sh *shell) wait(p Process) string {
 // died says of a program that a signal ended which one, but for those that
 // people send themselves and that of a pipe nobody reads.
 func (sh *shell) died(p Process, status string) {
-	switch status {
-	case "signal: interrupt":
-		sh.r.settle()
-		return
-	case "signal: sys: write on closed pipe":
+	if status == interrupted || status == "signal: sys: write on closed pipe" {
 		return
 	}
 	sh.saidSignal(p, status)
@@ -142,6 +139,7 @@ func (sh *shell) startFile(file string, args []string) (Process, error) {
 		// The first is the leader before the next one starts.
 		g.starting.Lock()
 		defer g.starting.Unlock()
+		defer g.unstick()()
 	}
 	c, err := sh.program(file, args)
 	if err != nil {

@@ -58,7 +58,7 @@ type session struct {
 
 func (c *conn) newSession(u *User) *session {
 	ctx := WithUser(context.WithoutCancel(c.base), u)
-	return &session{u, ctx, context.WithValue(ctx, nonblockKey{}, true)}
+	return &session{u, ctx, WithNonblock(ctx)}
 }
 
 var fids = sync.Pool{New: func() any { return new(fid) }}

@@ -148,6 +148,12 @@ type nonblockKey struct{}
 // connection, so that it must not wait: see Inline.
 func Nonblock(ctx context.Context) bool { return ctx.Value(nonblockKey{}) != nil }
 
+// WithNonblock makes a ctx in which Nonblock holds, for calls made in-process. What it is
+// given to is to be Inline.
+func WithNonblock(ctx context.Context) context.Context {
+	return context.WithValue(ctx, nonblockKey{}, true)
+}
+
 // An Attacher is a root that is told who attaches (UserOf(ctx)) and by which
 // attach name, attach(5), and gives the tree for that, or an error that refuses.
 // A root without it is the tree for everybody, by the name "" or "/".

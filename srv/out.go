@@ -91,9 +91,10 @@ type out struct {
 const (
 	large     = 32 << 10
 	batchSize = 64 << 10
-	gatherMax = 160 << 10 // bytes of replies that are written at once: a Unix socket takes 208 KiB
-	outMax    = 4 << 20   // bytes of replies past which no request is read
-	keepPend  = 64        // frames that an idle connection keeps room for
+	bitSize   = 256<<10 + readHead // of one frame, where w is no socket
+	gatherMax = 160 << 10          // bytes of replies that are written at once: a Unix socket takes 208 KiB
+	outMax    = 4 << 20            // bytes of replies past which no request is read
+	keepPend  = 64                 // frames that an idle connection keeps room for
 
 	// patience is how long the reader waits for a client to take something before it
 	// reads on. One that is quick then has its next replies made in buffers that are
@@ -258,7 +259,7 @@ func (o *out) write(frames []*buffer, try bool) (int, error) {
 		}
 		return o.n, o.werr
 	}
-	return o.w.Write(o.vec[0][:min(len(o.vec[0]), batchSize)]) // bit by bit, for since
+	return o.w.Write(o.vec[0][:min(len(o.vec[0]), bitSize)]) // bit by bit, for since
 }
 
 // poll calls f, which writes to the socket, until it says that it is done; with try it

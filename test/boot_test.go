@@ -216,7 +216,7 @@ func (m *diskless) bootsAgain() {
 			m.Errorf("%s: status %d: %s", line, code, out)
 		}
 	}
-	m.file("ndb", strings.Replace(m.read("ndb"), "quiet", "quiet nine.wait=1s nine.root=tls!10.9.0.1!5641", 1))
+	m.file("ndb", strings.Replace(m.read("ndb"), "quiet", "quiet nine.wait=1s nine.root=tls!10.9.0.1!5641 nine.uname=root", 1))
 	m.sign("release")
 	if out, code := boot("boot " + manifest + " init=/bin/sh"); code == 0 || !strings.Contains(out, "not what the manifest says") {
 		m.Errorf("another command line: status %d: %s", code, out)

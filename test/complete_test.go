@@ -1,9 +1,11 @@
 package main
 
 import (
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -101,17 +103,61 @@ func zshCompletes(t *testing.T, home, script string) {
 	}
 }
 
-// TestCompletionFlags wants completion, which reads the pages, to find flags of each
-// command that has some.
+// notTyped are flags that a program gives to another one of ours, or that belong to a word behind
+// the command: 9p ls, and rc's own bind.
+var notTyped = map[string]string{"cpu": "M", "cpud": "DRcw", "exportfs": "Diw", "import": "B", "newns": "aeirs", "rc": "aq", "9p": "d"}
+
+// TestCompletionFlags wants each shell's completion to have the flags that each command takes,
+// and no others.
 func TestCompletionFlags(t *testing.T) {
-	bash := nineOut(t, "complete", "bash")
-	for _, p := range list(t) {
-		name := filepath.Base(p.rel)
-		if !p.command() || len(flags(p.parse(t))) == 0 || name == "nsd" || name == "init" {
-			continue
+	packages := list(t)
+	door := map[string]bool{} // the flags that srv.Door gives all servers
+	for _, p := range packages {
+		if p.rel == "srv" {
+			door = flags(p.parse(t))
 		}
-		if _, line, ok := strings.Cut(bash, "\t"+name+") flags='"); !ok || line[0] != '-' {
-			t.Errorf("%s: none of its flags is completed", name)
+	}
+	for shell, flag := range map[string]string{ // of a command NAME, in what its completion says
+		"bash": `(?m)^\tNAME\) flags='([^']*)'`,
+		"fish": `(?m)^complete -c nine -n '__nine_is NAME' -o (\S+)`,
+		"rc":   `(?m)^NAME -(\S+)$`,
+		"zsh":  `(?m)^\tNAME\) _arguments -s(.*)$`,
+	} {
+		says := nineOut(t, "complete", shell)
+		for _, p := range packages {
+			name := filepath.Base(p.rel)
+			if !p.command() || name == "nsd" || name == "init" { // which nobody types
+				continue
+			}
+			files := p.parse(t)
+			want := flags(files)
+			if usesDoor(files) {
+				maps.Copy(want, door)
+			}
+			for _, f := range notTyped[name] {
+				if !want[string(f)] {
+					t.Errorf("%s: has no flag -%c", name, f)
+				}
+				delete(want, string(f))
+			}
+			got := map[string]bool{}
+			for _, m := range regexp.MustCompile(strings.ReplaceAll(flag, "NAME", regexp.QuoteMeta(name))).FindAllStringSubmatch(says, -1) {
+				switch shell {
+				case "bash":
+					for _, f := range strings.Fields(m[1]) {
+						got[f[1:]] = true
+					}
+				case "zsh":
+					for _, f := range regexp.MustCompile(` '-([^[]+)\[`).FindAllStringSubmatch(m[1], -1) {
+						got[f[1]] = true
+					}
+				default:
+					got[m[1]] = true
+				}
+			}
+			if !maps.Equal(got, want) {
+				t.Errorf("%s: %s completes %q, it takes %q", name, shell, slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
+			}
 		}
 	}
 }

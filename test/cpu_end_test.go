@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -243,12 +244,21 @@ func TestCpudFull(t *testing.T) {
 		t.Error(err)
 	}
 	go io.Copy(io.Discard, said)
+	// They go, and are seen to be gone: those who were still to be let in as well, who take
+	// descriptors when these are free again.
 	for _, c := range conns {
+		c.(*net.UnixConn).CloseWrite()
+	}
+	for _, c := range conns {
+		c.SetReadDeadline(time.Now().Add(time.Minute))
+		if _, err := io.Copy(io.Discard, c); err != nil && !errors.Is(err, syscall.ECONNRESET) {
+			t.Fatal(err)
+		}
 		c.Close()
 	}
 	waitFor(t, n.ctx, func() bool {
-		fds, _ := os.ReadDir("/proc/" + strconv.Itoa(cpud.Process.Pid) + "/fd")
-		return len(fds) < 15
+		fds, err := os.ReadDir("/proc/" + strconv.Itoa(cpud.Process.Pid) + "/fd")
+		return err == nil && len(fds) < 15
 	})
 	if out, err := n.command("cpu", "echo", "ok").CombinedOutput(); err != nil || string(out) != "ok\n" {
 		t.Errorf("%v: %q", err, out)

@@ -36,6 +36,7 @@ var layers = []struct {
 	{"ns/devfuse", ""},
 	{"ns/nstest", "srv srv/p9 srv/ramfs"},
 	{"ns/cluster", "factotum/sshkey"},
+	{"ns/cmd/doctor", "srv srv/p9 srv/client ns initramfs/vm/kvm"},
 	{"ns/cmd/*", "srv srv/p9 srv/client srv/*fs ns ns/cluster rc/bin"},
 
 	{"factotum", "srv srv/p9 factotum/sshkey factotum/capfs"},
@@ -65,7 +66,8 @@ var layers = []struct {
 	{"initramfs/netboot", "srv srv/p9 srv/ndb factotum/sshkey initramfs/tpm"},
 	{"initramfs/tpm", ""},
 	{"initramfs/tpm/tpmtest", "initramfs/tpm"},
-	{"initramfs/vm", "srv factotum/sshkey exportfs/door initramfs"},
+	{"initramfs/vm", "srv factotum/sshkey exportfs/door initramfs initramfs/vm/kvm"},
+	{"initramfs/vm/kvm", ""},
 	{"initramfs/cmd/vm", "srv initramfs/vm"},
 	{"initramfs/cmd/netboot", "srv factotum/auth factotum/sshkey initramfs/netboot"},
 

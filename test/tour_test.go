@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -15,27 +16,54 @@ import (
 // TestTour types the tour of README.md into a shell and holds what it prints to what
 // the tour shows.
 func TestTour(t *testing.T) {
-	if ok, _ := condition("fuse"); !ok {
-		t.Skip("no /dev/fuse that may be mounted")
-	}
 	text, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	steps, err := typed.Steps(string(text), "A tour of five minutes")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat("../nine"); err != nil {
 		t.Cleanup(func() { os.Remove("../nine") })
 	}
+	typeSection(t, string(text), "A tour of five minutes", "..")
+}
+
+// TestTutorials does so with each tutorial.
+func TestTutorials(t *testing.T) {
+	for _, p := range [][2]string{{"make", "make"}, {"cc", "gcc"}, {"bc", "bc"}} {
+		program(t, p[0], p[1])
+	}
+	text, err := os.ReadFile("../doc/tutorials.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	clone, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := tempDir(t)
+	if err := os.Symlink(binary(t), filepath.Join(bin, "nine")); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`(?m)^## (.*)$`).FindAllStringSubmatch(string(text), -1) {
+		t.Run(m[1], func(t *testing.T) {
+			typeSection(t, string(text), m[1], tempDir(t), "clone="+clone, "PATH="+bin+":"+os.Getenv("PATH"))
+		})
+	}
+}
+
+// typeSection types what a section of a text has, in a directory.
+func typeSection(t *testing.T, text, heading, dir string, env ...string) {
+	if ok, _ := condition("fuse"); !ok {
+		t.Skip("no /dev/fuse that may be mounted")
+	}
+	steps, err := typed.Steps(text, heading)
+	if err != nil {
+		t.Fatal(err)
+	}
 	home := tempDir(t)
 	cmd := exec.Command("/bin/sh", "-i")
-	cmd.Dir = ".."
-	cmd.Env = slices.DeleteFunc(append(os.Environ(), typed.Env...), func(v string) bool {
-		return strings.HasPrefix(v, "NAMESPACE=") || strings.HasPrefix(v, "cpu=")
-	})
-	cmd.Env = append(cmd.Env, "SHELL=/bin/sh", "HOME="+home, "TMPDIR="+home, "SSH_AUTH_SOCK=")
+	cmd.Dir = dir
+	cmd.Env = slices.DeleteFunc(append(os.Environ(), typed.Env...), func(v string) bool { return strings.HasPrefix(v, "cpu=") })
+	cmd.Env = append(cmd.Env, "SHELL=/bin/sh", "HOME="+home, "TMPDIR="+home, "SSH_AUTH_SOCK=", "NAMESPACE="+filepath.Join(home, "posted"))
 	for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOPATH"} { // which are below another home
 		out, err := exec.Command("go", "env", name).Output()
 		if err != nil {
@@ -43,6 +71,7 @@ func TestTour(t *testing.T) {
 		}
 		cmd.Env = append(cmd.Env, name+"="+strings.TrimSpace(string(out)))
 	}
+	cmd.Env = append(cmd.Env, env...)
 	sh, err := typed.Start(cmd)
 	if err != nil {
 		t.Fatal(err)

@@ -15,9 +15,10 @@
 //	size[4] number[4] acked[4] data[size]
 //
 // number counts the messages of a direction from 0, acked is how many of the other
-// direction's have been read here. A message without data ends its direction; one
-// without data and with the number 2³²-1 has no place among the others and says only
-// what is acked, and that somebody is there.
+// direction's have been read here. A message without data ends its direction. Those
+// without data and with the numbers 2³²-1 and 2³²-2 have no place among the others: the
+// former says only what is acked, and that somebody is there, the latter also that no more
+// is read, as an end that is closed does before its last message.
 //
 // Where both ends are ours a link begins with a hello each, the client's first:
 //
@@ -158,6 +159,10 @@ type Conn struct {
 	addr     [2]net.Addr
 
 	timer    *time.Timer
+	shut     bool          // nothing more is written
+	told     bool          // on this link, that nothing more is read
+	deaf     bool          // the other end reads nothing more
+	over     chan struct{} // Done
 	closed   bool
 	closedAt time.Time
 	err      error // why it has ended; nil: it has not
@@ -166,7 +171,7 @@ type Conn struct {
 }
 
 func newConn(cfg Config) *Conn {
-	c := &Conn{cfg: cfg.filled(), lost: time.Now()}
+	c := &Conn{cfg: cfg.filled(), lost: time.Now(), over: make(chan struct{})}
 	c.every = c.cfg.Every
 	c.change, c.come = sync.NewCond(&c.mu), sync.NewCond(&c.mu)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
@@ -269,6 +274,19 @@ func (c *Conn) relink() error {
 		link.Close()
 	}
 	return err
+}
+
+// Done is closed when nothing is under way to the other end any more: it has read all that
+// was written and the end of it, CloseWrite's, or has closed itself, or the session has ended.
+func (c *Conn) Done() <-chan struct{} { return c.over }
+
+// done closes it.
+func (c *Conn) done() {
+	select {
+	case <-c.over:
+	default:
+		close(c.over)
+	}
 }
 
 // Links tells how many links have carried the session, and whether there is one now.

@@ -121,29 +121,55 @@ func (c *Conn) discard() {
 
 // Write keeps p until the other end has read it, and sends it. It waits while too much
 // is kept.
-func (c *Conn) Write(p []byte) (n int, err error) {
+func (c *Conn) Write(p []byte) (n int, err error) { return c.Writev(p) }
+
+// Writev writes pieces one behind the other, in as few messages as hold them.
+func (c *Conn) Writev(pieces ...[]byte) (n int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for {
-		switch {
-		case c.closed:
-			return n, net.ErrClosed
-		case c.err != nil:
-			return n, c.failed()
-		case c.last:
-			return n, fmt.Errorf("aan: the other end has closed: %w", syscall.EPIPE)
-		case len(p) == 0:
-			return n, nil
-		case c.writeEnd.over():
-			return n, os.ErrDeadlineExceeded
-		case c.outCost >= window:
-			c.change.Wait()
-			continue
+	defer c.flush()
+	for _, p := range pieces {
+		for len(p) > 0 {
+			if err := c.room(); err != nil {
+				return n, err
+			}
+			k := c.keep(p)
+			n, p = n+k, p[k:]
 		}
-		k := c.keep(p)
-		n, p = n+k, p[k:]
-		c.flush()
 	}
+	return n, c.writable()
+}
+
+// room waits until there is room for more.
+func (c *Conn) room() error {
+	for {
+		if err := c.writable(); err != nil {
+			return err
+		}
+		switch {
+		case c.writeEnd.over():
+			return os.ErrDeadlineExceeded
+		case c.outCost < window:
+			return nil
+		case c.link != nil && !c.sending && c.next < len(c.out):
+			c.flush()
+		default:
+			c.change.Wait()
+		}
+	}
+}
+
+// writable tells why nothing can be written.
+func (c *Conn) writable() error {
+	switch {
+	case c.closed || c.shut:
+		return net.ErrClosed
+	case c.err != nil:
+		return c.failed()
+	case c.deaf:
+		return fmt.Errorf("aan: the other end has closed: %w", syscall.EPIPE)
+	}
+	return nil
 }
 
 // keep appends to what is to be sent.
@@ -163,6 +189,30 @@ func (c *Conn) keep(p []byte) int {
 	return k
 }
 
+// CloseWrite ends what is written: the other end reads what there is and then io.EOF, and
+// may write on.
+func (c *Conn) CloseWrite() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.writable(); err != nil {
+		return err
+	}
+	c.finish()
+	c.flush()
+	return nil
+}
+
+// finish has the last message be sent, once.
+func (c *Conn) finish() {
+	if c.shut {
+		return
+	}
+	c.shut = true
+	c.out = append(c.out, newMessage(0))
+	c.outCost += c.out[len(c.out)-1].cost()
+	c.change.Broadcast()
+}
+
 // Close ends the session in order: what was written, and that it was the last, is sent. It
 // waits for a link for a short while only; but what ended a server's session is kept for
 // its client as long as the session would be.
@@ -179,15 +229,14 @@ func (c *Conn) Close() error {
 	if c.err != nil {
 		return nil
 	}
-	c.out = append(c.out, newMessage(0)) // the last
-	c.outCost += c.out[len(c.out)-1].cost()
+	c.finish()
 	c.flush()
 	stop := time.AfterFunc(linger, c.wake)
 	defer stop.Stop()
-	for c.err == nil && (c.next < len(c.out) || c.sending) && (c.link != nil || c.dial != nil) && time.Since(c.closedAt) < linger {
+	for c.err == nil && (c.next < len(c.out) || c.sending) && (c.link != nil || c.dial != nil && !c.left()) && time.Since(c.closedAt) < linger {
 		c.change.Wait()
 	}
-	if c.last { // the other end wants no more, and has been told
+	if c.deaf || len(c.out) == 0 { // the other end wants no more, and has been told
 		c.endLocked(net.ErrClosed)
 	}
 	return nil

@@ -20,6 +20,7 @@ const (
 	overhead   = 128                 // what a message costs besides its data
 
 	noNumber = 1<<32 - 1 // of a message that only acks
+	noMore   = 1<<32 - 2 // of one that says that no more is read
 )
 
 // A message is one that was sent or received: its header and data, and how many bytes of

@@ -41,6 +41,7 @@ func (c *Conn) attach(link net.Conn, received uint32, unanswered bool) error {
 		c.cfg.Log(fmt.Sprintf("link %d: %d messages are sent again", c.links, len(c.out)-c.next))
 	}
 	c.sync = c.links > 1 // what was read since
+	c.told = false
 	c.reading = true
 	go c.receive(link, unanswered)
 	c.flush()
@@ -88,6 +89,12 @@ func (c *Conn) take(m *message, number, acked uint32) error {
 	if m == nil && number == noNumber {
 		return nil
 	}
+	if m == nil && number == noMore {
+		c.deaf = true
+		c.done()
+		c.change.Broadcast()
+		return nil
+	}
 	if number != c.received {
 		if m != nil {
 			m.free()
@@ -113,7 +120,7 @@ func (c *Conn) take(m *message, number, acked uint32) error {
 	}
 	if c.closed {
 		c.discard()
-		if c.last {
+		if c.last && c.deaf {
 			c.endLocked(net.ErrClosed)
 		}
 		return nil
@@ -141,6 +148,9 @@ func (c *Conn) acked(upTo uint32) error {
 	c.out, c.first, c.next = c.out[n:], upTo, c.next-n
 	if len(c.out) == 0 {
 		c.out = nil
+		if c.shut {
+			c.done()
+		}
 		if c.closed {
 			c.endLocked(net.ErrClosed)
 		}
@@ -159,6 +169,10 @@ func (c *Conn) flush() {
 	for c.link != nil && c.err == nil {
 		link, m := c.link, (*message)(nil)
 		switch {
+		case c.closed && !c.told:
+			c.told = true
+			m = newMessage(0)
+			m.header(noMore, c.read)
 		case c.next < len(c.out):
 			m = c.out[c.next]
 			m.header(c.first+uint32(c.next), c.read)
@@ -202,7 +216,7 @@ func (c *Conn) drop(link net.Conn, err error) {
 		err = errors.New("the other end hung up")
 	}
 	c.cfg.Log(fmt.Sprintf("link %d: %v", c.links, err))
-	if c.dial != nil && !(c.last && c.read == c.received) { // else the other end is done with us
+	if c.dial != nil && !c.left() {
 		if time.Since(c.began) < shortLived && c.first+c.received == c.before {
 			c.backOff() // some other ends take each link and close it at once
 		} else {
@@ -211,6 +225,9 @@ func (c *Conn) drop(link net.Conn, err error) {
 		go c.redial()
 	}
 }
+
+// left tells whether the other end is done with us.
+func (c *Conn) left() bool { return c.deaf && c.last && c.read == c.received }
 
 // hangUp ends what waits for a link, at once, and closes it, for which TLS may take
 // a while.
@@ -263,6 +280,7 @@ func (c *Conn) endLocked(err error) {
 		return
 	}
 	c.err = err
+	c.done()
 	c.timer.Stop()
 	c.cancel()
 	if c.link != nil {

@@ -32,6 +32,7 @@ const maxKeys = 6
 type Dialer struct {
 	Key    string               // file of the key to show, or its fingerprint; "": any that is there
 	Known  string               // known_hosts; "" is ~/.ssh/known_hosts
+	Pinned bool                 // a host of which Known has a key is it by that alone, whoever certifies another
 	Jump   string               // addresses to go through, parted by commas
 	SSH    []string             // the command ssh and its options; nil: ssh
 	Stderr io.Writer            // ssh's; nil: none

@@ -230,6 +230,8 @@ func TestGuardFull(t *testing.T) {
 	maxOfUser = 1
 	t.Cleanup(func() { maxOfUser = old })
 	g := newGuarded(t, "none")
+	g.says(Want{Service: "rcpu"}) // once it is refused the guard has begun
+	before := runtime.NumGoroutine()
 	for range 2 {
 		var one *Conn
 		var err error
@@ -244,6 +246,8 @@ func TestGuardFull(t *testing.T) {
 		}
 		one.Close()
 	}
+	// Else the guard goes first, and its callers look for it some seconds more.
+	srvtest.Until(func() bool { return runtime.NumGoroutine() <= before })
 }
 
 // TestGuardEvil: a listener in a stranger's hands has of the machine what nobody has, and

@@ -29,6 +29,13 @@ func (d *Dialer) checkHost(host, port string, key *sshkey.Public) error {
 		text = append(append(text, '\n'), more...)
 	}
 	now := time.Now()
+	if d.Pinned {
+		for _, name := range []string{auth.HostName(host, port), auth.HostName(host, "")} {
+			if err := auth.KnownHosts(text).Check(name, key.Plain(), now); err == auth.ErrHostChanged {
+				return err
+			}
+		}
+	}
 	err = auth.KnownHosts(text).Check(auth.HostName(host, port), key, now)
 	if err == auth.ErrUnknownHost {
 		switch auth.KnownHosts(text).Check(auth.HostName(host, ""), key, now) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"ninespace/factotum/auth"
@@ -62,7 +63,7 @@ func plan9Key(ctx context.Context) error {
 	defer f.Close()
 	r, err := f.Start(ctx, "proto=p9any role=server")
 	if err != nil {
-		return fmt.Errorf("%w; give it one: key proto=dp9ik dom=DOMAIN user=USER !password=PASSWORD", err)
+		return fmt.Errorf("%w; give it one: nine factotum -g proto=dp9ik dom=DOMAIN user=USER '!password?'", err)
 	}
 	r.Close()
 	return nil
@@ -135,11 +136,23 @@ func (d *Dialer) dialPlan9(ctx context.Context, addr, user string) (net.Conn, er
 	c, info, err := f.Plan9Client(ctx, raw, attrs)
 	var need *auth.NeedKeyError
 	if errors.As(err, &need) {
-		return nil, fmt.Errorf("%w; give it one: nine factotum -g %s", err, need.Template)
+		return nil, fmt.Errorf("%w; give it one: nine factotum -g %s", err, typable(need.Template))
 	}
 	if err != nil {
 		return nil, err
 	}
 	d.log("plan 9's door of the domain %s; you are %s there", info.Dom, info.Suid)
 	return c, nil
+}
+
+// typable gives a template as a person types it to a shell, to an interactive one of which ! is
+// history.
+func typable(template string) string {
+	words := strings.Fields(template)
+	for i, w := range words {
+		if strings.HasPrefix(w, "!") {
+			words[i] = "'" + w + "'"
+		}
+	}
+	return strings.Join(words, " ")
 }

@@ -149,12 +149,16 @@ func addHost(file, name string, key *sshkey.Public) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(file, os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o600)
+	return AppendLine(file, knownLine(name, key), 0o600)
+}
+
+// AppendLine puts a line, with its newline, behind those of a file, whose last one may lack it;
+// the file is made, with perm, where it is not there.
+func AppendLine(file, line string, perm os.FileMode) error {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_APPEND|os.O_RDWR, perm)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	line := knownLine(name, key)
 	if fi, err := f.Stat(); err == nil && fi.Size() > 0 {
 		last := make([]byte, 1)
 		if _, err := f.ReadAt(last, fi.Size()-1); err == nil && last[0] != '\n' {
@@ -162,5 +166,5 @@ func addHost(file, name string, key *sshkey.Public) error {
 		}
 	}
 	_, err = f.WriteString(line)
-	return err
+	return errors.Join(err, f.Close())
 }

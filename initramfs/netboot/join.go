@@ -36,8 +36,10 @@ type token struct {
 	used  bool
 	ek    string // of the TPM that alone can tell it, by its endorsement key's hash; "" of none
 
-	sys   string   // whom it is made for: what a machine says of itself later makes it nobody else
-	names []string // for the certificate
+	// Whom it is made for: what a machine says of itself later makes it nobody else.
+	sys   string
+	names []string   // for the certificate
+	addr  netip.Addr // not valid for one that is leased
 }
 
 func (t *token) state() string {
@@ -77,7 +79,7 @@ func (s *Server) arm(n *node, life time.Duration) error {
 	}
 	text := rand.Text()
 	p, _ := s.db.find(n.machine)
-	n.token = &token{text: text, key: sha256.Sum256([]byte(text)), until: now().Add(life), sys: p.sys, names: n.names(p)}
+	n.token = &token{text: text, key: sha256.Sum256([]byte(text)), until: now().Add(life), sys: p.sys, names: n.names(p), addr: p.addr}
 	s.sayLocked(n, "join: a token waits for it, for %s, as %s", life, strings.Join(n.token.names, ","))
 	return nil
 }
@@ -158,6 +160,9 @@ func (s *Server) join(request string, addr netip.Addr) (string, error) {
 	tok.used, tok.text, tok.key = true, "", [32]byte{} // no other gets in by it meanwhile
 	n.ek = tok.ek
 	sys, names := tok.sys, tok.names
+	if tok.addr.IsValid() {
+		addr = tok.addr // else the one that the proof came from
+	}
 	s.mu.Unlock()
 	c := sshkey.Cert{Serial: uint64(now().UnixNano()), Kind: sshkey.HostCert, ID: names[0], Principals: names,
 		After: uint64(now().Add(-5 * time.Minute).Unix()), Before: uint64(now().Add(certTime).Unix())}
@@ -175,7 +180,7 @@ func (s *Server) join(request string, addr netip.Addr) (string, error) {
 	s.count.joined++
 	n.key = KeyText(key)
 	s.sayLocked(n, "join: from %s: %s has the key %s", from, strings.Join(names, ","), n.cert)
-	s.list(n, sys)
+	s.list(n, sys, addr)
 	return fmt.Sprintf("cert=%q ca=%q proof=%s\n", KeyText(cert), KeyText(s.cfg.CA), proof(k, "joined", string(cert.Blob), string(s.cfg.CA.Blob))), nil
 }
 

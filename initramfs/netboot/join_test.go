@@ -124,7 +124,8 @@ func TestJoin(t *testing.T) {
 			t.Errorf("%v: %s", err, out)
 		}
 	}
-	entry := "node=" + node1 + " sys=node1 ip=127.0.0.1\n\thostkey=\"" + KeyText(&key.Public) + "\" joined="
+	// Its address is the plan's, and not that of whoever has asked for something in its name.
+	entry := "node=" + node1 + " sys=node1 ip=10.9.0.11\n\thostkey=\"" + KeyText(&key.Public) + "\" joined="
 	text, err := os.ReadFile(list)
 	if want := "sys=other\nsys=another\n" + entry; !strings.HasPrefix(string(text), want) || err != nil {
 		t.Errorf("listed: %s, %v", text, err)

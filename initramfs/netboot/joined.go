@@ -3,6 +3,7 @@ package netboot
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,15 +11,15 @@ import (
 )
 
 // list lists a node that has joined, in memory and in the file that Config.Joined names,
-// where an entry that it had before goes. s.mu is held.
-func (s *Server) list(n *node, sys string) {
+// where an entry that it had before goes. addr is not valid where nobody knows it. s.mu is held.
+func (s *Server) list(n *node, sys string, addr netip.Addr) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "node=%s", n.ether)
 	if sys != "" {
 		fmt.Fprintf(&b, " sys=%s", quote(sys))
 	}
-	if n.addr.IsValid() {
-		fmt.Fprintf(&b, " ip=%s", n.addr)
+	if addr.IsValid() {
+		fmt.Fprintf(&b, " ip=%s", addr)
 	}
 	fmt.Fprintf(&b, "\n\thostkey=%q joined=%s\n", n.key, now().UTC().Format(time.RFC3339))
 	s.joined = replaceEntry(s.joined, n.ether, b.String())

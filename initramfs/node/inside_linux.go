@@ -68,6 +68,22 @@ func (in inside) dir(name string) (*os.File, error) {
 	return in.find(name, unix.O_DIRECTORY)
 }
 
+// remove sees to it that there is no file of the name.
+func (in inside) remove(name string) error {
+	dir, err := in.find(path.Dir(name), unix.O_DIRECTORY)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	if err := unix.Unlinkat(int(dir.Fd()), path.Base(name), 0); err != nil && !errors.Is(err, unix.ENOENT) {
+		return &fs.PathError{Op: "remove", Path: name, Err: err}
+	}
+	return nil
+}
+
 // write makes a file in place of what has its name.
 func (in inside) write(name string, data []byte, perm uint32) error {
 	dir, err := in.dir(path.Dir(name))
@@ -75,10 +91,10 @@ func (in inside) write(name string, data []byte, perm uint32) error {
 		return err
 	}
 	defer dir.Close()
-	base := path.Base(name)
-	if err := unix.Unlinkat(int(dir.Fd()), base, 0); err != nil && !errors.Is(err, unix.ENOENT) {
-		return &fs.PathError{Op: "remove", Path: name, Err: err}
+	if err := in.remove(name); err != nil {
+		return err
 	}
+	base := path.Base(name)
 	fd, err := unix.Openat(int(dir.Fd()), base, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, perm)
 	if err != nil {
 		return &fs.PathError{Op: "create", Path: name, Err: err}

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"ninespace/factotum/users"
 	"ninespace/srv/srvtest"
 )
 
@@ -50,5 +51,41 @@ func TestInside(t *testing.T) {
 	}
 	if ents, _ := os.ReadDir(out); len(ents) != 1 {
 		t.Errorf("outside: %v", ents)
+	}
+}
+
+// TestTakeAlong: who may come in and who signs is the image's to say, also where it says that
+// nobody may; what it has no word about is the other root's.
+func TestTakeAlong(t *testing.T) {
+	image, root := t.TempDir(), t.TempDir()
+	put := func(name, text string) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, f := range takenAlong {
+		put(root+f.name, "theirs")
+	}
+	put(image+users.File, "ours")
+	put(image+"/etc/passwd", "ours")
+	in, err := openInside(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	if err := takeFiles(in, image); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		users.File: "ours", "/etc/passwd": "theirs", "/etc/group": "theirs", "/etc/resolv.conf": "theirs",
+		signers: "", authority: "", hostKey: "", hostKey + ".pub": "", hostCert: "",
+	} {
+		if b, err := os.ReadFile(root + name); string(b) != want || (err != nil) != (want == "") {
+			t.Errorf("%s: %q, %v, want %q", name, b, err, want)
+		}
 	}
 }

@@ -55,7 +55,7 @@ func (n *node) join(ctx context.Context) error {
 	}
 	n.params.Token = ""
 	if !own { // else it is for those hosts alone that the image says
-		err = appendFile(authority, "@cert-authority * "+ca.String()+"\n")
+		err = auth.AppendLine(authority, "@cert-authority * "+ca.String()+"\n", 0o644)
 	}
 	if err = errors.Join(err, os.WriteFile(hostCert, []byte(netboot.KeyText(cert)+"\n"), 0o644)); err != nil {
 		return err
@@ -116,14 +116,4 @@ func believe(known auth.KnownHosts, cert *sshkey.Public) (own bool, err error) {
 		return own, nil
 	}
 	return own, fmt.Errorf("join: by an authority that the image does not have: %w", err)
-}
-
-// appendFile adds a line to a file, which is made where it is not there.
-func appendFile(name, line string) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(line)
-	return errors.Join(err, f.Close())
 }

@@ -80,6 +80,7 @@ func TestImagesAuthority(t *testing.T) {
 		{"", "@cert-authority * " + ca.Public.String() + "\n", true},
 		{others, others, false},
 		{ours, ours, true},
+		{"fileserver x", "fileserver x\n@cert-authority * " + ca.Public.String() + "\n", true}, // of a file without a newline in the end
 	} {
 		if err := os.WriteFile(authority, []byte(c.known), 0o600); err != nil {
 			t.Fatal(err)

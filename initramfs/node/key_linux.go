@@ -46,7 +46,7 @@ func (n *node) key(context.Context) error {
 // setName gives the machine its name, which prompts and logs show: a network may say anything.
 func setName(name string) error {
 	if strings.Trim(strings.ToLower(name), "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" {
-		return fmt.Errorf("host's name %q: not of letters, digits, - . and _", name)
+		return fmt.Errorf("host's name %q: has other characters than letters, digits, dots, - and _", name)
 	}
 	if err := unix.Sethostname([]byte(name)); err != nil {
 		return fmt.Errorf("host's name %s: %w", name, err)

@@ -19,7 +19,7 @@ type Params struct {
 	NTP     string        // nine.ntp=: hosts, with commas between, in place of the network's
 	Root    string        // nine.root=: dial string of the file server that has the root
 	Aname   string        // nine.aname=: the tree there
-	Uname   string        // nine.uname=: as whom it is had; default root
+	Uname   string        // nine.uname=: as whom it is had; default root, but for tls!
 	Token   string        // nine.token=: by which the node joins, once
 	Join    string        // nine.join=: the URL where it does
 	Serial  uint64        // nine.serial=: that of the manifest that was booted
@@ -48,7 +48,7 @@ const defaultWait = 20 * time.Second
 // there is not is an error, others are other programs'. What is right is returned with
 // the error.
 func ParseParams(line string) (Params, error) {
-	p := Params{IP: IP{DHCP: true}, Wait: defaultWait, Uname: "root"}
+	p := Params{IP: IP{DHCP: true}, Wait: defaultWait}
 	words, err := shlex.Split(line)
 	if err != nil {
 		return p, fmt.Errorf("command line %q: %w", line, err)
@@ -61,7 +61,25 @@ func ParseParams(line string) (Params, error) {
 			first = fmt.Errorf("%s: %w", w, err)
 		}
 	}
+	if err := p.setUname(); err != nil && first == nil {
+		first = err
+	}
 	return p, first
+}
+
+// setUname sees to it that a root has somebody as whom it is had. Who lets a key in as a user
+// of its machine has to have been asked for that one: there is no root then without it.
+func (p *Params) setUname() error {
+	switch {
+	case p.Uname != "":
+	case strings.HasPrefix(p.Root, "tls!"):
+		root := p.Root
+		p.Root = ""
+		return fmt.Errorf("nine.root=%s: it wants nine.uname=, as whom the root is had there", root)
+	default:
+		p.Uname = "root"
+	}
+	return nil
 }
 
 func (p *Params) set(key, value string, given bool) (err error) {

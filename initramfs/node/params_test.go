@@ -43,11 +43,20 @@ func TestParams(t *testing.T) {
 		"nine.wat=1":                "nine.wat=1: no such parameter",
 		"nine.name":                 "nine.name: it wants a value",
 		"nine.wait=soon":            "invalid duration",
+		"nine.root=tls!h":           "nine.root=tls!h: it wants nine.uname=, as whom the root is had there",
 		`a "b`:                      "command line",
 	} {
 		if p, err := ParseParams(line); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, %s", line, err, show(p))
 		}
+	}
+	for line, uname := range map[string]string{"nine.root=tls!h nine.uname=nodes": "nodes", "nine.uname=nodes nine.root=tls!h": "nodes", "nine.root=tcp!h": "root"} {
+		if p, err := ParseParams(line); p.Root == "" || p.Uname != uname || err != nil {
+			t.Errorf("%s: root %q as %q, %v", line, p.Root, p.Uname, err)
+		}
+	}
+	if p, _ := ParseParams("nine.root=tls!h"); p.Root != "" {
+		t.Errorf("a root as nobody knows whom: %q", p.Root)
 	}
 	// What is wrong leaves what is right.
 	if p, err := ParseParams("nine.wat nine.name=a"); err == nil || p.Name != "a" {

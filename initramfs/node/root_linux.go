@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"syscall"
@@ -27,14 +28,15 @@ const (
 )
 
 // takenAlong is what the image says, or the node has made, that holds below the other root
-// too: in place of what is there, and where nothing is.
+// too: in place of what is there, and where nothing is. What is the image's alone is not there
+// where the image has none.
 var takenAlong = [...]struct {
-	name    string
-	instead bool
+	name           string
+	instead, alone bool
 }{
-	{"/etc/resolv.conf", true}, {users.File, true}, {signers, true}, {authority, true},
-	{hostKey, true}, {hostKey + ".pub", true}, {hostCert, true},
-	{"/etc/passwd", false}, {"/etc/group", false}, {nsfile, false},
+	{"/etc/resolv.conf", true, false}, {users.File, true, true}, {signers, true, true}, {authority, true, true},
+	{hostKey, true, true}, {hostKey + ".pub", true, true}, {hostCert, true, true},
+	{"/etc/passwd", false, false}, {"/etc/group", false, false}, {nsfile, false, false},
 }
 
 // nsfile is where an image has a name space of its own.
@@ -172,18 +174,8 @@ func takeAlong(all, base string) error {
 		return err
 	}
 	defer in.Close()
-	for _, f := range takenAlong {
-		b, err := os.ReadFile(f.name)
-		if err != nil || !f.instead && in.has(f.name) {
-			continue
-		}
-		mode := uint32(0o644)
-		if f.name == hostKey {
-			mode = 0o600
-		}
-		if err := in.write(f.name, b, mode); err != nil {
-			return err
-		}
+	if err := takeFiles(in, ""); err != nil {
+		return err
 	}
 	for _, name := range []string{"/proc", "/sys", "/dev", "/tmp", "/run", base, self} {
 		// Of /run not all that is mounted in it: the new root is.
@@ -196,6 +188,32 @@ func takeAlong(all, base string) error {
 		return err
 	}
 	return root.Close()
+}
+
+// takeFiles puts the files of takenAlong into it, from the image's root.
+func takeFiles(in inside, image string) error {
+	for _, f := range takenAlong {
+		b, err := os.ReadFile(image + f.name)
+		switch {
+		case f.alone && errors.Is(err, fs.ErrNotExist):
+			if err := in.remove(f.name); err != nil {
+				return err
+			}
+			continue
+		case f.alone && err != nil:
+			return err
+		case err != nil || !f.instead && in.has(f.name):
+			continue
+		}
+		mode := uint32(0o644)
+		if f.name == hostKey {
+			mode = 0o600
+		}
+		if err := in.write(f.name, b, mode); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // enterRoot makes what has been moved over the root this process's root: .. of the root is

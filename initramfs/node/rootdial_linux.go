@@ -80,7 +80,7 @@ func Relay(ctx context.Context, std [3]*os.File, args []string) error {
 		return err
 	}
 	std[0].Close()
-	imp, err := exportfs.Dial(ctx, &door.Dialer{Key: hostKey, Known: authority}, args[0], args[1], args[2])
+	imp, err := exportfs.Dial(ctx, &door.Dialer{Key: hostKey, Known: authority, Pinned: true}, args[0], args[1], args[2])
 	if err != nil {
 		fmt.Fprintln(std[1], err)
 		return nil

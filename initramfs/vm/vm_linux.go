@@ -20,6 +20,7 @@ import (
 	"ninespace/exportfs/door"
 	"ninespace/factotum/sshkey"
 	"ninespace/initramfs"
+	"ninespace/initramfs/vm/kvm"
 )
 
 // A Config says what to boot. The zero value of each field but Name will do.
@@ -29,7 +30,7 @@ type Config struct {
 	Kernel  string    // "" is one that is here, with Modules
 	Modules string    // directory of the kernel's modules
 	Memory  int       // MiB; 0: 256
-	Accel   string    // qemu's accelerators, with colons between; "": kvm where it may be had, or tcg
+	Accel   string    // qemu's accelerators, with colons between; "": kvm where guests run by it, or tcg
 	Params  string    // further ones of the kernel's command line
 	Console io.Writer // what the node says; nil: nobody
 }
@@ -103,8 +104,7 @@ func (v *vm) defaults() (err error) {
 	}
 	if v.Accel == "" {
 		v.Accel = "tcg"
-		if f, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0); err == nil {
-			f.Close()
+		if kvm.Check() == nil {
 			v.Accel = "kvm:tcg"
 		}
 	}

@@ -118,7 +118,7 @@ func mount(t *testing.T) *mounted {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !c.Has(CapMaxPages) || c.Has(CapAutoInvalData) {
+	if !c.Has(CapMaxPages) || c.Has(CapPosixLocks) {
 		t.Errorf("flags: %#x", c.flags)
 	}
 	ended := make(chan struct{})

@@ -26,6 +26,12 @@ func (c *Conn) ExpireAttr(node uint64) {
 	notify(c, notifyInvalInode, notifyInvalInodeOut{Ino: node, Off: -1}, "")
 }
 
+// DropData has the kernel ask again for a node's attributes and for its data. It returns when
+// that has none any more, which takes as long as what it reads or writes just then.
+func (c *Conn) DropData(node uint64) {
+	notify(c, notifyInvalInode, notifyInvalInodeOut{Ino: node}, "")
+}
+
 // ExpireName has the kernel ask again for a name, if it Has CapExpireOnly. What is
 // mounted beneath it stays.
 func (c *Conn) ExpireName(dir uint64, name string) {

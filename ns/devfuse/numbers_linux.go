@@ -11,7 +11,6 @@ const (
 	CapAtomicTrunc     = 1 << 3  // Open and Create truncate
 	CapBigWrites       = 1 << 5  // writes are longer than a page
 	CapFlockLocks      = 1 << 10 // flock(2) too
-	CapAutoInvalData   = 1 << 12 // data are dropped when the time of a change is another
 	CapReaddirplus     = 1 << 13
 	CapReaddirplusAuto = 1 << 14 // only where attributes are asked for
 	CapAsyncDio        = 1 << 15 // direct reads and writes come several at a time

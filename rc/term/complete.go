@@ -138,12 +138,21 @@ func cutPath(name string) (dir, base string) {
 }
 
 // special gives the words that the function of the command's name writes, a line
-// each. One that ends in a slash goes on.
+// each, and for a word with a dash that it has none for, the flags of nine's command. One that
+// ends in a slash goes on.
 func (e *Editor) special(p *place) []choice {
-	const slow = 2 * time.Second // for starting programs on a busy machine
 	_, name := cutPath(p.args[0])
-	args := append(slices.Clone(p.args[1:]), p.word)
-	out, ok := e.r.Call(slow, "word="+syntax.Quote(p.word)+"\n"+script, "complete."+name, args...)
+	all := e.called(p, "complete."+name, append(slices.Clone(p.args[1:]), p.word))
+	if len(all) == 0 && strings.HasPrefix(p.word, "-") {
+		all = e.called(p, "flags", []string{name})
+	}
+	return all
+}
+
+// called gives the words that a function of the script, or a person's, writes.
+func (e *Editor) called(p *place, fn string, args []string) []choice {
+	const slow = 2 * time.Second // for starting programs on a busy machine
+	out, ok := e.r.Call(slow, "word="+syntax.Quote(p.word)+"\n"+script, fn, args...)
 	if !ok {
 		return nil
 	}

@@ -81,17 +81,23 @@ func (f *Fid) regular() bool { return f.qid.Type&^p9.QTTMP == 0 && f.qid.Vers !=
 // Conn gives the connection that the fid is of.
 func (f *Fid) Conn() *Conn { return f.c }
 
+// me is the name of who runs the program, or his number where he has none: never what $USER
+// says, which may be the name of whom he was.
+var me struct {
+	once sync.Once
+	name string
+}
+
 // userOf completes what attach(5) says of a user: "" is who runs the program.
 func userOf(uname string) (string, uint32) {
-	me, err := user.Current()
-	if err != nil {
-		me = &user.User{Username: os.Getenv("USER"), Uid: strconv.Itoa(os.Getuid())}
-		if me.Username == "" {
-			me.Username = me.Uid
+	me.once.Do(func() {
+		me.name = strconv.Itoa(os.Getuid())
+		if u, err := user.LookupId(me.name); err == nil {
+			me.name = u.Username
 		}
-	}
-	if uname == "" || uname == me.Username {
-		return me.Username, uint32(os.Getuid())
+	})
+	if uname == "" || uname == me.name {
+		return me.name, uint32(os.Getuid())
 	}
 	if u, err := user.Lookup(uname); err == nil {
 		if n, err := strconv.ParseUint(u.Uid, 10, 32); err == nil {
@@ -296,8 +302,7 @@ func (f *Fid) end(ctx context.Context, t p9.Type) error {
 	}
 	k := newCall(t)
 	k.Fid = f.num
-	f.c.send(ctx, k)
-	own, err := f.c.ended(ctx, k)
+	own, err := f.c.ended(ctx, k, f.c.sendRead(ctx, k))
 	if own {
 		f.c.freeFid(f.num)
 		k.release()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,7 +19,13 @@ type Lease struct {
 	start time.Time
 	done  chan struct{}
 	end   context.CancelFunc
+	tell  func(Changes)
+	lapse *time.Timer // tells when it has ended
 }
+
+// leaseMargin is how long before the server a holder takes the lease for over, for what it has
+// given to others to be back by then.
+const leaseMargin = p9.LeaseTerm / 12
 
 // Changes are what the holder of a Lease is told: files by their qid.path.
 type Changes struct {
@@ -28,21 +35,33 @@ type Changes struct {
 }
 
 // Lease asks the server for leases, in one round trip, in which what was looked at since is
-// as it was, for as long as Holds says so, but for what changed tells of. It is called by one
-// goroutine, and the server waits until it returns. An error is that of a server which gives
-// none, or has given it to the connection already.
+// as it was, for as long as Holds says so, but for what changed tells of. It is not called by
+// two goroutines at once, and the server waits until it returns. That all may have changed it
+// is told too when Holds ceases to say so, and when it does so again. An error is that of a
+// server which gives none, or has given it to the connection already.
 func (c *Conn) Lease(ctx context.Context, changed func(Changes)) (*Lease, error) {
 	if !c.ordered { // a server that has leases keeps the order, and others are not bothered
 		return nil, p9.ErrNotSup
 	}
-	l := &Lease{start: time.Now(), done: make(chan struct{})}
+	var telling sync.Mutex
+	l := &Lease{start: time.Now(), done: make(chan struct{}), tell: func(ch Changes) {
+		telling.Lock()
+		defer telling.Unlock()
+		changed(ch)
+	}}
 	buf := make([]byte, 32<<10)
 	asked := time.Now()
 	f, n, err := c.openLease(ctx, buf)
 	if err != nil {
 		return nil, err
 	}
-	if err := l.heard(buf[:n], asked, changed); err != nil {
+	l.lapse = time.AfterFunc(p9.LeaseTerm, func() {
+		if !l.Holds() {
+			l.tell(Changes{All: true})
+		}
+	})
+	if err := l.heard(buf[:n], asked); err != nil {
+		l.lapse.Stop()
 		f.let()
 		return nil, err
 	}
@@ -50,10 +69,11 @@ func (c *Conn) Lease(ctx context.Context, changed func(Changes)) (*Lease, error)
 	l.end = cancel
 	go func() {
 		defer close(l.done)
-		for l.next(bg, f, buf, changed) == nil {
+		for l.next(bg, f, buf) == nil {
 		}
+		l.lapse.Stop()
 		l.until.Store(0)
-		changed(Changes{All: true})
+		l.tell(Changes{All: true})
 		f.let()
 	}()
 	return l, nil
@@ -88,25 +108,31 @@ func (c *Conn) openLease(ctx context.Context, buf []byte) (*Fid, int, error) {
 }
 
 // next asks what has changed. That it asks says that what it was told is heeded.
-func (l *Lease) next(ctx context.Context, f *Fid, buf []byte, changed func(Changes)) error {
+func (l *Lease) next(ctx context.Context, f *Fid, buf []byte) error {
 	asked := time.Now()
 	n, err := f.Read(ctx, buf, 0)
 	if err != nil {
 		return err
 	}
-	return l.heard(buf[:n], asked, changed)
+	return l.heard(buf[:n], asked)
 }
 
 // heard passes on what the server has answered to what was asked at some time.
-func (l *Lease) heard(text []byte, asked time.Time, changed func(Changes)) error {
+func (l *Lease) heard(text []byte, asked time.Time) error {
 	c, err := parseChanges(string(text))
 	if err != nil {
 		return err
 	}
 	if c.All || len(c.Paths)+len(c.None) > 0 {
-		changed(c)
+		l.tell(c)
 	}
-	l.until.Store(int64(asked.Add(p9.LeaseTerm).Sub(l.start)))
+	first, over := l.until.Load() == 0, !l.Holds()
+	until := asked.Add(p9.LeaseTerm - leaseMargin)
+	l.until.Store(int64(until.Sub(l.start)))
+	l.lapse.Reset(time.Until(until))
+	if over && !first { // what was looked at meanwhile may have changed untold
+		l.tell(Changes{All: true})
+	}
 	return nil
 }
 

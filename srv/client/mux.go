@@ -285,11 +285,14 @@ func (c *Conn) abandon(k *call) bool {
 	return true
 }
 
-// ended takes the outcome of a request that ends a fid. It is never flushed, for
+// ended takes the outcome of a request that ends a fid, unless it was taken. It is never flushed, for
 // then the fid would be neither gone nor in hand: when ctx ends, it is left to its
 // own, or to whoever pays for it. Else the call and the fid's number are the caller's
 // to give back.
-func (c *Conn) ended(ctx context.Context, k *call) (own bool, err error) {
+func (c *Conn) ended(ctx context.Context, k *call, taken bool) (own bool, err error) {
+	if taken {
+		return !k.owed, k.err
+	}
 	select {
 	case <-k.done:
 	case <-ctx.Done():

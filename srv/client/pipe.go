@@ -100,10 +100,12 @@ func (p *pipe) send(ctx context.Context, g *Fid, walk *call) {
 	}
 	end := newCall(p.end)
 	end.Fid = g.num
-	g.c.send(ctx, append(ks, end)...)
-	g.c.wait(ctx, ks...) // the number may be free after the end: nobody may name it then
+	taken := g.c.sendRead(ctx, append(ks, end)...)
+	if !taken {
+		g.c.wait(ctx, ks...) // the number may be free after the end: nobody may name it then
+	}
 	g.gone.Store(true)
-	if p.own, p.err = g.c.ended(ctx, end); p.own {
+	if p.own, p.err = g.c.ended(ctx, end, taken); p.own {
 		end.release()
 	}
 }

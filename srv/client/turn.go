@@ -30,9 +30,15 @@ type turn struct {
 
 // ask sends the calls' requests and waits for all outcomes, as send and wait do.
 func (c *Conn) ask(ctx context.Context, ks ...*call) {
-	if !c.begin(ctx, true, ks) || c.readFor(ctx, ks) {
+	if !c.sendRead(ctx, ks...) {
 		c.wait(ctx, ks...)
 	}
+}
+
+// sendRead sends the calls' requests, reads the replies itself where nobody else does, and
+// reports whether it has taken all outcomes so.
+func (c *Conn) sendRead(ctx context.Context, ks ...*call) bool {
+	return c.begin(ctx, ctx.Err() == nil, ks) && !c.readFor(ctx, ks)
 }
 
 // take has who sends the calls read the replies, if it can, or else somebody do. c.mu is

@@ -3,6 +3,7 @@ package client_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -121,7 +122,7 @@ func (h *halting) serve() {
 			h.there <- struct{}{}
 			<-h.on
 			b = b[at:]
-			if known := at >= p9.HdrSz+4 || at >= p9.HdrSz && r.Type != p9.Rread; !known {
+			if known := at >= p9.HdrSz+4 || at >= p9.HdrSz && r.Type != p9.Rread; !known && r.Type != p9.Rclunk {
 				flush, ok := h.next()
 				if !ok {
 					return
@@ -202,6 +203,32 @@ func TestStopped(t *testing.T) {
 			if !call(ctx, root) {
 				t.Errorf("%s, stopped at %d bytes: then the next reply is wrong", name, at)
 			}
+		}
+	}
+}
+
+// TestStoppedClunk has the ctx of a caller end in the middle of the reply to its Tclunk: it is
+// not flushed nor waited for, and the rest is read for the next.
+func TestStoppedClunk(t *testing.T) {
+	for at := range p9.HdrSz {
+		h := &halting{}
+		root := h.attach(t)
+		f, err := root.Walk(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.at.Store(int32(at))
+		octx := newEndable()
+		done := make(chan error, 1)
+		go func() { done <- f.Clunk(octx) }()
+		<-h.there
+		octx.cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("stopped at %d bytes: %v", at, err)
+		}
+		h.on <- struct{}{}
+		if st, err := root.Stat(ctx); err != nil || st.Length != 100 {
+			t.Errorf("stopped at %d bytes: then %+v, %v", at, st, err)
 		}
 	}
 }

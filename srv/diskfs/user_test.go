@@ -434,6 +434,7 @@ func TestNotRoot(t *testing.T) {
 		}
 		return
 	}
+	t.Setenv("USER", "root") // as su(1) may leave it: whom it names is nobody's proof
 	dir, err := os.MkdirTemp("", "diskfs")
 	if err != nil {
 		t.Fatal(err)

@@ -88,8 +88,9 @@
 //
 // # Segments
 //
-// The memory is had once by va base length (base is only told to others), or by the command
-// segment. On the node it can be mapped (mmap(2), MAP_SHARED) from the file that ctl
+// The memory is had once by va base length, which gives the pages that these bytes are in
+// (base is only told to others), or by the command segment. Until then it is an error to open
+// data, and to read ctl. On the node it can be mapped (mmap(2), MAP_SHARED) from the file that ctl
 // names as path, by processes of ipcfs's own user.
 //
 // # The plumber

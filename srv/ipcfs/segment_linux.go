@@ -78,7 +78,7 @@ func (s *segment) status() string {
 func (s *segment) text() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.mem == nil {
+	if s.mem == nil { // open to be written to as well
 		return ""
 	}
 	return fmt.Sprintf("va %#x %#x\npath /proc/%d/fd/%d\n", s.at, s.len, os.Getpid(), s.mem.Fd())
@@ -92,6 +92,11 @@ func (s *segment) va(_ context.Context, args []string) error {
 	n, err := number("length", args[1], maxSegment)
 	if err != nil {
 		return err
+	}
+	if n > 0 { // from the page of the first byte
+		page := uint64(os.Getpagesize())
+		n += base % page
+		base -= base % page
 	}
 	return s.allocate(base, n)
 }
@@ -153,8 +158,13 @@ func (f *segmentFile) Stat(ctx context.Context) (p9.Stat, error) {
 	return st, err
 }
 
-// Open opens ctl; data opens to itself.
+// Open opens ctl; data opens to itself. To read ctl there has to be memory, as for data.
 func (f *segmentFile) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
+	if f.ctl == nil || !mode.Writable() {
+		if _, _, err := f.memory(); err != nil {
+			return nil, err
+		}
+	}
 	if f.ctl != nil {
 		return srv.Open(ctx, f.ctl, mode)
 	}
@@ -166,7 +176,7 @@ func (f *segmentFile) memory() (*os.File, int64, error) {
 	f.s.mu.Lock()
 	defer f.s.mu.Unlock()
 	if f.s.err == nil && f.s.mem == nil {
-		return nil, 0, invalid("segment " + f.s.name + " has no memory yet: write va base length to ctl")
+		return nil, 0, invalid("segment not yet allocated: write va base length to ctl")
 	}
 	return f.s.mem, int64(f.s.len), f.s.err
 }

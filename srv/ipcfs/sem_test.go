@@ -11,6 +11,7 @@ import (
 
 	"ninespace/srv/client"
 	"ninespace/srv/p9"
+	"ninespace/srv/srvtest"
 )
 
 func TestSem(t *testing.T) {
@@ -170,18 +171,23 @@ func TestSegment(t *testing.T) {
 		if err := fsys.Mkdir(x.Context(), "segment/g", 0o700); err != nil {
 			x.Fatal(err)
 		}
-		if s := x.Text("segment/g/ctl"); s != "" {
-			x.Errorf("ctl reads %q", s)
+		_, err := srvtest.ReadFile(x.Context(), x.Root, "segment/g/ctl")
+		x.fails(err, "segment not yet allocated")
+		for _, mode := range []p9.Mode{p9.OREAD, p9.OWRITE, p9.ORDWR} {
+			_, err := srvtest.Open(x.Context(), x.Root, "segment/g/data", mode)
+			x.fails(err, "segment not yet allocated")
 		}
-		d := x.Open("segment/g/data", p9.ORDWR)
-		_, err := d.Write(x.Context(), []byte("x"), 0)
-		x.fails(err, "segment g has no memory yet")
+		both := x.Open("segment/g/ctl", p9.ORDWR) // to write to it, and then read
 		for _, c := range []struct{ line, err string }{
 			{"va 0", "usage: va base length"}, {"va x 1", "bad base x"}, {"va 0 -1", "bad length -1"}, {"free", `"free"`},
 		} {
 			x.fails(x.echo(c.line, "segment/g/ctl"), c.err)
 		}
-		x.must("va 0x10000000 0x1001", "segment/g/ctl")
+		// From the page that the first byte is in to the end of the last's.
+		if _, err := both.Write(x.Context(), []byte("va 0x10000fff 0x1001"), 0); err != nil {
+			x.Fatal(err)
+		}
+		d := x.Open("segment/g/data", p9.ORDWR)
 		x.fails(x.echo("va 0 4096", "segment/g/ctl"), "segment g has its memory already")
 		ctl := x.Text("segment/g/ctl")
 		va, path, ok := strings.Cut(strings.TrimSpace(ctl), "\npath ")

@@ -150,13 +150,14 @@ func selfText(context.Context) (string, error) {
 type ifcDir struct {
 	srv.Node
 	clone *ifcClone
+	stats srv.File
 	mu    sync.Mutex
 	dirs  map[int]*srv.Dir
 	tuns  map[int]*packets // by the interface's number
 }
 
 func newIfcDir() *ifcDir {
-	d := &ifcDir{Node: srv.NewNode(fs.ModeDir | 0o555), dirs: map[int]*srv.Dir{}, tuns: map[int]*packets{}}
+	d := &ifcDir{Node: srv.NewNode(fs.ModeDir | 0o555), stats: statsFile("Ip"), dirs: map[int]*srv.Dir{}, tuns: map[int]*packets{}}
 	d.clone = &ifcClone{srv.NewNode(0o600), d}
 	return d
 }
@@ -186,8 +187,11 @@ func (d *ifcDir) dir(index int) *srv.Dir {
 
 // Walk finds an interface by its number.
 func (d *ifcDir) Walk(_ context.Context, name string) (srv.File, error) {
-	if name == "clone" {
+	switch name {
+	case "clone":
 		return d.clone, nil
+	case "stats":
+		return d.stats, nil
 	}
 	n, err := strconv.Atoi(name)
 	if err != nil || strconv.Itoa(n) != name {
@@ -199,10 +203,13 @@ func (d *ifcDir) Walk(_ context.Context, name string) (srv.File, error) {
 	return d.dir(n), nil
 }
 
-// cloneCookie is behind all interfaces.
-const cloneCookie = 1 << 32
+// These cookies are behind all interfaces.
+const (
+	cloneCookie = 1<<32 + iota
+	statsCookie
+)
 
-// List gives the interfaces, and clone.
+// List gives the interfaces, clone and stats.
 func (d *ifcDir) List(ctx context.Context, cookie uint64) iter.Seq2[p9.Dirent, error] {
 	return func(yield func(p9.Dirent, error) bool) {
 		list, err := interfaces()
@@ -219,8 +226,11 @@ func (d *ifcDir) List(ctx context.Context, cookie uint64) iter.Seq2[p9.Dirent, e
 				return
 			}
 		}
-		if st, err := d.clone.Stat(ctx); cookie < cloneCookie {
-			yield(p9.Dirent{Qid: st.Qid, Cookie: cloneCookie, Name: "clone"}, err)
+		if st, err := d.clone.Stat(ctx); cookie < cloneCookie && !yield(p9.Dirent{Qid: st.Qid, Cookie: cloneCookie, Name: "clone"}, err) {
+			return
+		}
+		if st, err := d.stats.Stat(ctx); cookie < statsCookie {
+			yield(p9.Dirent{Qid: st.Qid, Cookie: statsCookie, Name: "stats"}, err)
 		}
 	}
 }

@@ -10,6 +10,7 @@
 //	    log             0600  each event is read once; accepts set, clear
 //	    ipifc/          0555
 //	        clone       0600  after bind it is the ctl of another interface: see below
+//	        stats       0444  counts of IP: lines of a name and a number
 //	        N/          0555  the interface with the kernel's number N
 //	            ctl     0644  reads as N; accepts add, remove, up, down, mtu, iprouting, unbind
 //	            data    0600  the packets of an interface that is bound to pkt

@@ -163,3 +163,15 @@ func TestVsock(t *testing.T) {
 		}
 	})
 }
+
+// TestStats has the counts that ip(3) has, each on a line with its name.
+func TestStats(t *testing.T) {
+	each(t, Config{}, func(x tree) {
+		for name, least := range map[string]int{"ipifc": 19, "tcp": 11, "udp": 4, "icmp": 26} {
+			lines := strings.Split(strings.TrimSuffix(x.Text(name+"/stats"), "\n"), "\n")
+			if len(lines) < least || !strings.Contains(lines[0], ": ") {
+				x.Errorf("%s: %d lines, %q", name, len(lines), lines)
+			}
+		}
+	})
+}

@@ -116,11 +116,10 @@ func openNotepg(f *file, _ p9.Mode) (srv.Handle, error) {
 
 // pending gives the notes that the process has not had yet.
 func (p proc) pending() (string, error) {
-	b, err := os.ReadFile(p.path("/status"))
+	set, err := p.pendingSet()
 	if err != nil {
-		return "", p.cause(err)
+		return "", err
 	}
-	set := signalSet(b, "SigPnd:") | signalSet(b, "ShdPnd:")
 	var s strings.Builder
 	for sig := syscall.Signal(1); sig <= 64; sig++ {
 		if set>>(sig-1)&1 != 0 {
@@ -128,6 +127,21 @@ func (p proc) pending() (string, error) {
 		}
 	}
 	return s.String(), nil
+}
+
+// pendingSet is of signals: bit 0 is signal 1.
+func (p proc) pendingSet() (uint64, error) {
+	b, err := os.ReadFile(p.path("/status"))
+	return signalSet(b, "SigPnd:") | signalSet(b, "ShdPnd:"), p.cause(err)
+}
+
+// hasPending tells whether the process has not had a signal yet that it was sent.
+func (p proc) hasPending(sig syscall.Signal) (bool, error) {
+	set, err := p.pendingSet()
+	if err == errExited {
+		return false, nil
+	}
+	return set>>(sig-1)&1 != 0, err
 }
 
 // signalSet reads a line of /proc/N/status that is a set of signals in hexadecimal.

@@ -3,12 +3,52 @@ package procfs
 import (
 	"context"
 	"strconv"
+	"strings"
+	"syscall"
 	"time"
 
 	"ninespace/srv"
 )
 
-// The verbs of ctl that have a process traced.
+// The verbs of ctl that have a process stop, or traced.
+
+// stop has the process stop, and waits until it has, or has ended. One that does not, as it is
+// the system's, or is started by somebody else at once, is not waited for.
+func (f *file) stop(ctx context.Context, _ []string) error {
+	if err := f.p.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	for left, wait := settling, 50*time.Microsecond; left > 0; wait = min(2*wait, 10*time.Millisecond) {
+		st, err := f.p.stat()
+		if err == errExited || err == nil && strings.IndexByte("TtZX", st.state) >= 0 {
+			return nil
+		}
+		waiting := false
+		if err == nil {
+			waiting, err = f.p.hasPending(syscall.SIGSTOP)
+		}
+		if err != nil {
+			return err
+		}
+		if !waiting { // it has the signal
+			left -= wait
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// startstop starts the process and waits until it stops again.
+func (f *file) startstop(ctx context.Context, args []string) error {
+	if err := f.p.signal(syscall.SIGCONT); err != nil {
+		return err
+	}
+	return f.waitstop(ctx, args)
+}
 
 func (f *file) trace(ctx context.Context, args []string) error {
 	return f.traced(ctx, func(t *tracer) error {

@@ -56,6 +56,31 @@ func TestCtl(t *testing.T) {
 	})
 }
 
+// TestStop has a stop be over when the process has stopped, however busy it is, and not wait
+// for one that can't.
+func TestStop(t *testing.T) {
+	srvtest.Each(t, tree(t), func(t *testing.T, root *client.Fid) {
+		for _, script := range []string{"while :; do :; done", "sleep 1000"} {
+			pid := start(t, exec.Command("sh", "-c", script)).Process.Pid
+			for range 20 {
+				do(t, root, pid, "stop")
+				if s, err := read(t, root, pid, "status"); err != nil || !strings.HasPrefix(s[56:], "Stopped ") {
+					t.Fatalf("%s: after stop: %q, %v", script, s, err)
+				}
+				do(t, root, pid, "start")
+			}
+		}
+		ended := start(t, exec.Command("true"))
+		if !srvtest.Until(func() bool {
+			s, err := read(t, root, ended.Process.Pid, "status")
+			return err == nil && strings.HasPrefix(s[56:], "Moribund ")
+		}) {
+			t.Fatal("it does not end")
+		}
+		do(t, root, ended.Process.Pid, "stop")
+	})
+}
+
 func TestNote(t *testing.T) {
 	srvtest.Each(t, tree(t), func(t *testing.T, root *client.Fid) {
 		for note, sig := range map[string]syscall.Signal{"interrupt": syscall.SIGINT, "SIGUSR1": syscall.SIGUSR1, "15": syscall.SIGTERM} {

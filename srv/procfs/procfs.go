@@ -42,7 +42,8 @@
 //	limit name value  set a limit, below
 //	nice n            -20 to 19
 //	pri n             Plan 9's priority, 0 to 19: 10 is nice 0
-//	start, stop       SIGCONT, SIGSTOP
+//	start, stop       SIGCONT; SIGSTOP, and wait until it has stopped, or has ended
+//	startstop         start, then waitstop
 //	trace [0|1]       write of it, and of its children made meanwhile, to trace, or do not; or the other
 //	waitstop          wait until it has stopped, or has ended
 //	wired cpus        run on these processors only, such as 0,2-3
@@ -50,7 +51,7 @@
 // Where the server acts for another user than its own, this one may raise no priority and
 // no hard limit, and not use a control group.
 //
-// Close, hang, trace and waitstop trace the process, ptrace(2), which one tracer
+// Close, hang, startstop, trace and waitstop trace the process, ptrace(2), which one tracer
 // at a time may: where a debugger is that already, they are "permission denied".
 //
 // # Limits
@@ -95,7 +96,13 @@
 // # Ns
 //
 // A process in a name space of ninespace has its text in its own /mnt/ns/ns, which is
-// what is read; for another it is an error.
+// what is read, with its directory in a last line, cd; for another it is an error.
+//
+// # Near
+//
+// Noteid, ppid, stat and status are mere looks at the kernel, and the qids of processes and
+// their files are the same in all trees of the same processes. So a client on this machine,
+// with the same rights, need not ask the server for these: Near gives it a tree of its own.
 //
 // # Trace
 //
@@ -116,6 +123,7 @@ import (
 	"context"
 	"io/fs"
 	"iter"
+	"os"
 	"strconv"
 	"sync"
 	"syscall"
@@ -133,13 +141,14 @@ var (
 
 // New makes the directory of all processes that /proc shows to this one.
 func New() *FS {
-	return &FS{Node: srv.NewNode(fs.ModeDir | 0o555), groups: srv.GroupMount(), kept: newKeeper(), tracers: map[proc]*tracer{},
+	return &FS{Node: srv.NewNode(fs.ModeDir | 0o555), path: rootPath(os.Getpid()), groups: srv.GroupMount(), kept: newKeeper(), tracers: map[proc]*tracer{},
 		events: hub{Node: srv.NewNode(0o444)}}
 }
 
 // An FS is the served tree.
 type FS struct {
 	srv.Node
+	path   uint64 // the root's
 	groups string // where control groups are
 	kept   *keeper
 	events hub
@@ -150,6 +159,13 @@ type FS struct {
 
 // Close lets go of the descriptors that the tree keeps for processes.
 func (r *FS) Close() { r.kept.close() }
+
+// Stat tells of the root.
+func (r *FS) Stat(ctx context.Context) (p9.Stat, error) {
+	st, err := r.Node.Stat(ctx)
+	st.Qid.Path = r.path
+	return st, err
+}
 
 // Inline marks that a walk does not block, and that a list says so.
 func (r *FS) Inline() {}

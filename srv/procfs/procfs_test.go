@@ -186,8 +186,8 @@ func TestNs(t *testing.T) {
 		t.Skip("chroot needs root")
 	}
 	for _, c := range []struct{ name, link, want string }{
-		{"text", "", "bind /a /b\ncd /\n"},
-		{"link out", "/etc/passwd", ""}, // seen from the new root there is none
+		{"text", "", "bind /a /b\ncd /\n"}, // the last line is where it is
+		{"link out", "/etc/passwd", ""},    // seen from the new root there is none
 		{"link up", "../../../../../../etc/passwd", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -200,7 +200,7 @@ func TestNs(t *testing.T) {
 				if err := os.Symlink(c.link, file); err != nil {
 					t.Fatal(err)
 				}
-			} else if err := os.WriteFile(file, []byte(c.want), 0o644); err != nil {
+			} else if err := os.WriteFile(file, []byte("bind /a /b\n"), 0o644); err != nil {
 				t.Fatal(err)
 			}
 			cmd := inRoot(t, dir)

@@ -247,7 +247,7 @@ func line(name string) string {
 // nsFile is where a process in a name space has the text of it.
 const nsFile = "mnt/ns/ns"
 
-// ns reads the process's own nsFile. The root is the process's to arrange, so that
+// ns reads the process's own nsFile, and tells where it is. The root is the process's to arrange, so that
 // nothing in it may lead out, to our own files, and what is not a file is not read.
 func (p proc) ns() (string, error) {
 	root, err := unix.Open(p.path("/root"), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
@@ -274,5 +274,22 @@ func (p proc) ns() (string, error) {
 		return "", none
 	}
 	b, err := io.ReadAll(io.LimitReader(f, 1<<20))
-	return string(b), p.cause(err)
+	if err != nil {
+		return "", p.cause(err)
+	}
+	dir, err := p.dot()
+	return string(b) + "cd " + srv.Quote(dir) + "\n", p.cause(err)
+}
+
+// dot gives the process's directory by its name in the process's own root.
+func (p proc) dot() (string, error) {
+	dir, err := os.Readlink(p.path("/cwd"))
+	if err != nil {
+		return "", err
+	}
+	root, err := os.Readlink(p.path("/root"))
+	if in, ok := strings.CutPrefix(dir, strings.TrimSuffix(root, "/")+"/"); ok {
+		return "/" + in, err
+	}
+	return "/", err
 }

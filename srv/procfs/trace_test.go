@@ -186,6 +186,22 @@ func TestWaitstop(t *testing.T) {
 	})
 }
 
+func TestStartstop(t *testing.T) {
+	srvtest.Each(t, tree(t), func(t *testing.T, root *client.Fid) {
+		g := startGrandchild(t, `read x; kill -STOP $$; echo on; kill -STOP $$; echo more; read x`)
+		g.say(t, "go")
+		do(t, root, g.pid, "waitstop", "startstop")
+		state(t, root, g.pid, "Stopped")
+		if s := g.line(t); s != "on" {
+			t.Errorf("%q", s)
+		}
+		do(t, root, g.pid, "start")
+		if s := g.line(t); s != "more" {
+			t.Errorf("%q", s)
+		}
+	})
+}
+
 func TestTrace(t *testing.T) {
 	srvtest.Each(t, tree(t), func(t *testing.T, root *client.Fid) {
 		f, err := open(t, root, p9.OREAD, "trace")

@@ -32,6 +32,7 @@ type Link struct {
 	msgs  int
 	types map[p9.Type]int
 	conns map[net.Conn]bool
+	stall chan struct{} // nothing arrives before it is closed
 	wg    sync.WaitGroup
 	ctx   context.Context
 }
@@ -63,7 +64,9 @@ func NewLink(t testing.TB, s *srv.Server, delay time.Duration) *Link {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	l := &Link{Addr: "unix!" + addr, delay: delay, srv: s, types: map[p9.Type]int{}, conns: map[net.Conn]bool{}, ctx: ctx}
+	l := &Link{Addr: "unix!" + addr, delay: delay, srv: s, types: map[p9.Type]int{}, conns: map[net.Conn]bool{}, ctx: ctx,
+		stall: make(chan struct{})}
+	close(l.stall)
 	l.wg.Go(func() {
 		for {
 			c, err := ln.Accept()
@@ -82,10 +85,42 @@ func NewLink(t testing.TB, s *srv.Server, delay time.Duration) *Link {
 	return l
 }
 
+// Stall has nothing arrive until Go is called.
+func (l *Link) Stall() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stall = make(chan struct{})
+}
+
+// Go ends a Stall.
+func (l *Link) Go() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.resume()
+}
+
+// resume ends a stall, if there is one. l.mu is held.
+func (l *Link) resume() {
+	select {
+	case <-l.stall:
+	default:
+		close(l.stall)
+	}
+}
+
+// moving waits for the end of a stall.
+func (l *Link) moving() {
+	l.mu.Lock()
+	stall := l.stall
+	l.mu.Unlock()
+	<-stall
+}
+
 // Cut ends all connections.
 func (l *Link) Cut() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.resume()
 	for c := range l.conns {
 		c.Close()
 	}
@@ -148,6 +183,7 @@ func (l *Link) carry(to io.WriteCloser, from io.ReadCloser, given, taken func(p9
 			for d := time.Until(p.at); d > 0; d = time.Until(p.at) {
 				<-time.After(d)
 			}
+			l.moving()
 			if given != nil {
 				given(p9.Type(p.frame[4]), binary.LittleEndian.Uint16(p.frame[5:]))
 			}

@@ -65,6 +65,6 @@ func become(root string) error {
 		return err
 	}
 	env := append([]string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/go/bin", "HOME=/root", "USER=root",
-		"SHELL=/bin/sh", "GOPROXY=off", "GOFLAGS=-mod=mod", "DEBIAN_FRONTEND=noninteractive"}, typed.Env...)
+		"SHELL=/bin/sh", "GOPROXY=off", "DEBIAN_FRONTEND=noninteractive"}, typed.Env...)
 	return syscall.Exec("/bin/sh", []string{"sh", "-i"}, env)
 }

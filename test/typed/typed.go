@@ -18,8 +18,9 @@ import (
 // A Step is a line to type, with its newline, and what is shown below it.
 type Step struct{ Types, Shows string }
 
-// Steps takes them out of a section of a text: what follows "$ " in indented lines is typed,
-// the lines below are what it prints, in which ... is anything, lines too.
+// Steps takes them out of a section of a text: what follows "$ " in indented lines is typed, and
+// what follows "> " below, the lines below these are what it prints, in which ... is anything,
+// lines too.
 func Steps(text, heading string) ([]Step, error) {
 	_, body, ok := strings.Cut(text, "\n## "+heading+"\n")
 	if !ok {
@@ -37,8 +38,12 @@ func Steps(text, heading string) ([]Step, error) {
 		if typed, ok := strings.CutPrefix(line, "$ "); ok {
 			all = append(all, Step{Types: typed})
 			above = true
-		} else if len(all) > 0 && above {
-			all[len(all)-1].Shows += line
+		} else if len(all) == 0 || !above {
+			continue
+		} else if last := &all[len(all)-1]; last.Shows == "" && (line == ">\n" || strings.HasPrefix(line, "> ")) {
+			last.Types += strings.TrimPrefix(line[1:], " ")
+		} else {
+			last.Shows += line
 		}
 	}
 	return all, nil

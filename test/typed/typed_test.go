@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-const text = "# x\n\n## One\n\n    $ a\n    out\n    more\n\n    alone\n\ntext\n\n    $ b\n\n## Two\n\n    $ c\n"
+const text = "# x\n\n## One\n\n    $ a\n    out\n    more\n\n    alone\n\ntext\n\n    $ b <<x\n    > 1\n    >\n    > x\n    1\n    > 2\n\n## Two\n\n    $ c\n"
 
 func TestSteps(t *testing.T) {
 	got, err := Steps(text, "One")
-	if err != nil || len(got) != 2 || got[0] != (Step{"a\n", "out\nmore\n"}) || got[1] != (Step{"b\n", ""}) {
+	if err != nil || len(got) != 2 || got[0] != (Step{"a\n", "out\nmore\n"}) || got[1] != (Step{"b <<x\n1\n\nx\n", "1\n> 2\n"}) {
 		t.Errorf("%q, %v", got, err)
 	}
 	if _, err := Steps(text, "Three"); err == nil {

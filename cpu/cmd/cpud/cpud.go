@@ -26,6 +26,7 @@ import (
 	"ninespace/srv"
 	"ninespace/srv/diskfs"
 	"ninespace/srv/p9"
+	"ninespace/srv/procfs"
 )
 
 // Man is the manual page's source.
@@ -69,7 +70,7 @@ func run(ctx context.Context, std [3]*os.File, args []string, names func() []str
 	}
 	if *one {
 		cfg.Engine = func(streams ...io.ReadWriteCloser) (*ns.Session, error) {
-			o := ns.EngineOptions{Namespace: p9.Namespace(), Streams: streams}
+			o := ns.EngineOptions{Namespace: p9.Namespace(), Streams: streams, Near: procfs.Near}
 			if err := o.Bin(names(), bin.All()); err != nil {
 				return nil, err
 			}

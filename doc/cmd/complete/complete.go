@@ -30,6 +30,8 @@ func Main(t doc.Table) func(context.Context, [3]*os.File, []string) error {
 			script = bashWords
 		case "fish":
 			script = fishWords
+		case "rc":
+			script = rcWords
 		case "zsh":
 			script = zshWords
 		default:

@@ -3,11 +3,11 @@ Complete prints what teaches a shell to complete nine's words.
 
 # NAME
 
-complete - print completion of nine's words for bash, fish or zsh
+complete - print completion of nine's words for bash, fish, rc or zsh
 
 # SYNOPSIS
 
-	nine complete bash|fish|zsh
+	nine complete bash|fish|rc|zsh
 
 # DESCRIPTION
 
@@ -15,7 +15,8 @@ Complete prints a script for the shell, which then completes the names of
 commands, their flags, posted servers, and files. It is made of the table of commands
 and the pages of this binary. The Debian package has it installed.
 
-Rc needs none: it has its own.
+Rc has a completion of its own: for it complete prints the flags, a line each, with
+their commands.
 
 # EXAMPLES
 

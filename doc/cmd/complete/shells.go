@@ -70,6 +70,18 @@ func (w words) letters() string {
 	return strings.Join(all, " ")
 }
 
+// rcWords makes what rc's own completion, rc/term/complete.rc, looks into: commands' flags, each
+// on a line with its command.
+func rcWords(all []words) string {
+	var b strings.Builder
+	for _, w := range all {
+		for _, f := range w.flags {
+			fmt.Fprintf(&b, "%s -%s\n", w.name, f.letter)
+		}
+	}
+	return b.String()
+}
+
 // fishWords makes the completion of fish, see complete(1) of it.
 func fishWords(all []words) string {
 	var b strings.Builder

@@ -34,7 +34,7 @@ The kernel's command line may have, quoted as in a shell:
 	                    that the network names, or else it is the machine's own
 	nine.root=dialstring nine.aname=tree nine.uname=user
 	                    the file server that has the root, the tree there, and as
-	                    whom it is had, default root
+	                    whom it is had, default root; tls! has no default
 	nine.token=token nine.join=url
 	                    join the cluster, there and by that; without a token by the
 	                    machine's TPM: see netboot
@@ -63,8 +63,8 @@ beneath its tree only.
 
 Of tls!host!port, port 17011 if none is said, both ends show a key, and nobody reads or
 changes what goes between them. There is an exportfs -l, or a cpud. Its key is to be in the
-image's /etc/ssh/ssh_known_hosts or certified by the authority that the node has joined; the
-node's own has to let in as nine.uname there. A server with another key is refused, which the
+image's /etc/ssh/ssh_known_hosts or, where that has none of the host, certified by the authority
+that the node has joined; the node's own has to let in as nine.uname there. A server with another key is refused, which the
 console says. Any other server is believed.
 
 What is written goes into memory: the root takes 30 % of it at most, /tmp 15, /dev/shm 5,

@@ -27,7 +27,7 @@ SIGINT, SIGTERM or SIGHUP.
 	-M modules       the directory of its modules; default the newest in /boot and
 	                 /lib/modules
 	-e file          the program, statically linked; default this one
-	-a accelerators  qemu's, as in kvm:tcg; default kvm where this user may, or tcg
+	-a accelerators  qemu's, as in kvm:tcg; default kvm where guests run by it, or tcg
 	-v               print what the node says
 
 It needs Debian's qemu-system-x86 and linux-image-amd64.

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ninespace/initramfs/vm/kvm"
 	"ninespace/srv"
 	"ninespace/srv/p9"
 )
@@ -261,10 +262,11 @@ func qemu() (string, error) {
 	if err != nil {
 		return "", lack{what: "no qemu-system-" + arch, remedy: "apt install qemu-system", less: true}
 	}
-	f, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0)
-	if err != nil {
+	switch err := kvm.Check(); {
+	case errors.Is(err, fs.ErrNotExist):
 		return path + ", without kvm: slow", nil
+	case err != nil:
+		return fmt.Sprintf("%s, without kvm: slow (%v)", path, err), nil
 	}
-	f.Close()
 	return path + ", with kvm", nil
 }

@@ -1,6 +1,7 @@
 package newns_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -608,5 +609,38 @@ func TestMany(t *testing.T) {
 	ents, err := os.ReadDir(filepath.Join(s.dir, "srv"))
 	if err != nil || len(ents) > 0 {
 		t.Errorf("left in srv: %v, %v", ents, err)
+	}
+}
+
+// TestGroupsGo has the engine forget groups that have ended though nobody makes a
+// new one: what it holds is as before them.
+func TestGroupsGo(t *testing.T) {
+	s := newSession(t, false, false)
+	cmd := s.command(t, "", "echo ready; read x; for i in 1 2 3 4 5 6; do rfork n ls / >/dev/null; done; echo made; read x")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := bufio.NewReader(start(t, cmd))
+	held := func() int {
+		n := 0
+		for pid := range processes(t, "nsd") {
+			fds, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+			n += len(fds)
+		}
+		return n
+	}
+	before := held()
+	io.WriteString(in, "\n")
+	if line, err := out.ReadString('\n'); line != "made\n" {
+		t.Fatalf("%q, %v", line, err)
+	}
+	if held() <= before {
+		t.Error("the engine holds nothing for six groups: what is counted here?")
+	}
+	until(t, "end of six groups", func() bool { return held() <= before })
+	io.WriteString(in, "\n")
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"ninespace/srv"
 	"ninespace/srv/diskfs"
 	"ninespace/srv/p9"
+	"ninespace/srv/procfs"
 )
 
 // Man is the manual page's source.
@@ -33,7 +34,7 @@ func serve(ctx context.Context, names, args []string) error {
 	control := fs.Int("e", -1, "session's `descriptor`")
 	noGraft := fs.Bool("G", false, "no grafts")
 	v9fs := fs.Bool("9", false, "servers by the kernel")
-	o := ns.EngineOptions{Namespace: p9.Namespace()}
+	o := ns.EngineOptions{Namespace: p9.Namespace(), Near: procfs.Near}
 	if err := srv.Parse(fs, args); err != nil {
 		return err
 	}

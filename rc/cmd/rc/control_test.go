@@ -52,6 +52,20 @@ func TestStop(t *testing.T) {
 	}
 }
 
+// TestStopStarting: programs that are stopped between fork and exec, where their parent waits
+// for them, do not hold up the shell.
+func TestStopStarting(t *testing.T) {
+	t.Parallel()
+	x := newTerminal(t, "-i")
+	x.until("% ")
+	x.send("sh -c 'trap \"\" TSTP; while :; do kill -TSTP 0; done' " + strings.Repeat("| cat ", 30) + "\n")
+	if !srvtest.Until(func() bool { return strings.Contains(x.shown(), "stopped") }) {
+		t.Fatalf("it does not stop: %q", x.shown())
+	}
+	x.send("echo aft''er\n")
+	x.until("after\n")
+}
+
 // stopped brings the job to the foreground, after something was shown, and types a key
 // there that has something shown.
 func (x *terminal) stopped(after, key, shown string) {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"os/signal"
-	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -23,6 +21,7 @@ func hooks(n *notes) rc.Hooks {
 		Rfork:   rfork,
 		Group:   func() error { return group() },
 		Catch:   n.catch,
+		Settle:  n.settle,
 		Builtin: builtin,
 		Env:     env,
 	}
@@ -88,75 +87,4 @@ func rfork(letters, dir string) (func() error, error) {
 		err = errors.New("not in a name space")
 	}
 	return follow, err
-}
-
-// notes are the signals that the script has functions for.
-type notes struct {
-	mu sync.Mutex
-	r  *rc.Runner
-	c  chan os.Signal
-}
-
-func newNotes() *notes { return &notes{} }
-
-// to has the notes told to an interpreter. For one that a person types to, those of the
-// keyboard end what it runs and not it.
-func (n *notes) to(r *rc.Runner, interactive bool) {
-	n.r = r
-	if interactive {
-		n.catch("sigint", true)
-		n.catch("sigquit", true)
-		n.catch("sigterm", true)
-	}
-}
-
-// signals are those that rc has a name for. It is no map: that would be made at the start
-// of every command.
-var signals = [...]struct {
-	name string
-	sig  syscall.Signal
-}{
-	{"sighup", syscall.SIGHUP}, {"sigint", syscall.SIGINT}, {"sigquit", syscall.SIGQUIT}, {"sigterm", syscall.SIGTERM},
-	{"sigalrm", syscall.SIGALRM}, {"sigfpe", syscall.SIGFPE}, {"sigusr1", syscall.SIGUSR1}, {"sigusr2", syscall.SIGUSR2},
-	{"sigpipe", syscall.SIGPIPE}, {"sigchld", syscall.SIGCHLD}, {"sigcont", syscall.SIGCONT},
-	{"sigwinch", syscall.SIGWINCH}, {"sigtstp", syscall.SIGTSTP},
-}
-
-// signalOf gives the signal of a note, 0 if there is none that can be caught.
-func signalOf(note string) syscall.Signal {
-	for _, s := range signals {
-		if s.name == note {
-			return s.sig
-		}
-	}
-	return 0
-}
-
-// catch is the interpreter's hook.
-func (n *notes) catch(name string, wanted bool) {
-	sig := signalOf(name)
-	if sig == 0 {
-		return
-	}
-	if !wanted {
-		signal.Reset(sig)
-		return
-	}
-	n.mu.Lock()
-	if n.c == nil {
-		n.c = make(chan os.Signal, 16)
-		go n.tell()
-	}
-	n.mu.Unlock()
-	signal.Notify(n.c, sig)
-}
-
-func (n *notes) tell() {
-	for c := range n.c {
-		for _, s := range signals {
-			if s.sig == c {
-				n.r.Note(s.name)
-			}
-		}
-	}
 }

@@ -23,6 +23,7 @@ with another node's /net mounted over one's own, whatever uses /net goes out of 
 	ipselftab    the machine's own addresses
 	ipifc/N/     the interface with the kernel's number N: ctl, data, local, status
 	ipifc/clone  the ctl of an interface, after bind pkt, bind loopback or bind ether
+	ipifc/stats  counts of IP, as tcp, udp and icmp have them of theirs
 	log          events, each read once; accepts set and clear, with names of protocols
 	tcp/ udp/ icmp/ unix/ vsock/ tls/
 	             the protocols

@@ -44,11 +44,13 @@ What is written to ctl is one of these:
 
 	close fd          it closes a descriptor
 	hang, nohang      it stops after its next exec, or does not
-	kill, stop, start
+	kill, start
 	limit name value  as nofile 100:200, or memory 1G, cpu 50%, pids 100 in a control
 	                  group of its own; K, M, G, T are powers of 1024, unlimited is none
 	nice n            -20 to 19
 	pri n             0 to 19, 10 is nice 0
+	stop              the write waits until it has stopped or ended
+	startstop         start, then waitstop
 	trace [0|1]       it and its children are in the file trace, or not
 	waitstop          the write waits until it has stopped or ended
 	wired cpus        the processors that it may use, as 0,2-3
@@ -73,7 +75,8 @@ seconds and refuses what is new with "server is shutting down"; a second signal
 ends it at once. What it has done so far, in counts and times of each message,
 is a file of the attach name stats: nine 9p -A stats read procfs/procfs.
 procfs.log there says, as it happens, who was refused, which connection broke the
-protocol, and which met a limit.
+protocol, and which met a limit. In a name space of the same user on the same machine,
+status, stat, ppid and noteid are not asked of procfs, which counts no messages for them.
 
 # EXAMPLES
 
@@ -112,9 +115,10 @@ The processes are those of procfs's own pid name space.
 A name space file that does not answer holds the read of ns until it does.
 
 Reading note does not keep a note from its process, and a process's group is its own to
-change: noteid is not written.
+change: noteid is not written. A note by notepg comes to its writer too, where that is
+of the group.
 
-Close, hang, trace and waitstop make procfs the process's tracer, of which there can be
+Close, hang, startstop, trace and waitstop make procfs the process's tracer, of which there can be
 one: not beside a debugger, and for users other than root not where Linux lets only
 parents trace (Yama). Close works on 64-bit programs of amd64. Hang and trace are shared
 by a process and the children that it makes under them, and end with procfs.

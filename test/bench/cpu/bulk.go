@@ -182,10 +182,13 @@ func (b *bench) bulkFloor(p *place, overTLS bool) side {
 // port or from memory.
 const floorFlag = "-floor"
 
-// served does that and exits, if this process is one for it.
+// served does that and exits, if this process is one for it; or else waits, as one that idles.
 func served() {
-	if len(os.Args) > 2 && os.Args[1] == floorFlag {
+	switch {
+	case len(os.Args) > 2 && os.Args[1] == floorFlag:
 		rounds.Exit("cpu", serveFloor(context.Background(), os.Args[2:]))
+	case len(os.Args) == 2 && os.Args[1] == idleFlag:
+		rounds.Exit("cpu", idle())
 	}
 }
 

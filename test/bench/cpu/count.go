@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -148,7 +149,40 @@ func (p *place) idleSessions(ctx context.Context, _ time.Duration) ([]float64, e
 			processes++
 		}
 	}
-	return []float64{ours / 1024 / n, processes / n, all / 1024 / n}, nil
+	least, err := idleProgram(ctx)
+	return []float64{ours / 1024 / n, processes / n, all / 1024 / n, least}, err
+}
+
+// idleFlag has this program be one that does nothing, and idle is what it does.
+const idleFlag = "-idle"
+
+func idle() error {
+	for range 2 { // as a session does
+		debug.FreeOSMemory()
+	}
+	_, err := io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
+// idleProgram measures what a program of Go's costs that waits for its input, as a floor: a
+// session is one.
+func idleProgram(ctx context.Context) (float64, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return 0, err
+	}
+	cmd := exec.CommandContext(ctx, exe, idleFlag)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return 0, err
+	}
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	time.Sleep(time.Second)
+	own, _, err := memory(cmd.Process.Pid)
+	in.Close()
+	return own / 1024, errors.Join(err, cmd.Wait())
 }
 
 // descendants are a process's children and theirs.

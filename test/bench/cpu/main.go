@@ -15,8 +15,9 @@ of which a part is missing here. cold, of true, is with no connection that was k
 nothing, warm the second time in that session. The bulk rows' peer is one TLS connection of
 Go's own; two of them are not of cpu but of what it has in its way: FUSE, whose server answers
 from memory, and with what comes over that connection. Round trips are the time that something took, in those of its row. Memory is what is private to the processes of a session
-(proc(5)): what one more of them costs, for the program itself is in memory once. The last row is
-their proportional set size, the command's too, in which the program's pages are parted among all.
+(proc(5)): what one more of them costs, for the program itself is in memory once. The rows behind it are
+their proportional set size, the command's too, in which the program's pages are parted among all,
+and what is private to a program in Go that does nothing but wait, which is the floor.
 
 -q makes the trees and the rounds smaller, and ends within 40 s. -only does the rows whose
 "work, config" match. -json prints an object for each row instead of the table.

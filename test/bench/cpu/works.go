@@ -64,7 +64,7 @@ func (b *bench) works(p *place) []work {
 	return append(all,
 		work{rows: []row{{"round trips", "true, cold", "", "", 0, -1}}, rtt: 100 * milli, ours: p.countCold, rounds: 1},
 		work{rows: []row{{"round trips", fmt.Sprintf("small file, depth %d, cold", depth), "", "", 0, float64(depth)}, {"round trips", fmt.Sprintf("small file, depth %d, warm", depth), "", "", 0, 0}}, rtt: 100 * milli, ours: p.countTrips, rounds: 1},
-		work{rows: []row{{"idle session", "memory, MiB", "", "", 0, 2}, {"idle session", "processes of cpud", "", "", 0, 1}, {"idle session", "with its share of text, MiB", "", "", 0, -1}}, ours: p.idleSessions, rounds: 1},
+		work{rows: []row{{"idle session", "memory, MiB", "", "", 0, 2}, {"idle session", "processes of cpud", "", "", 0, 1}, {"idle session", "with its share of text, MiB", "", "", 0, -1}, {"idle session", "a Go program that waits, MiB", "", "", 0, -1}}, ours: p.idleSessions, rounds: 1},
 	)
 }
 

@@ -65,36 +65,39 @@ func testMany(t *T, m *mount, dir, ref string) {
 	if left, err := os.ReadDir(sub); err != nil || len(left) != 0 || seen != 100 {
 		t.Errorf("removed %d of 100 while they were listed; %d left: %v", seen, len(left), err)
 	}
-	// seekdir and telldir.
+	// seekdir and telldir, at the end, where the kernel has nothing left of what it read ahead:
+	// Debian's 6.1.176, unlike 6.1.192, gives that first, wherever one has gone meanwhile.
 	all, err := names(big, 4096)
 	t.ok(err)
 	d, err := unix.Open(big, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	t.ok(err)
 	defer unix.Close(d)
-	buf := make([]byte, 2048)
-	k, err := unix.Getdents(d, buf)
-	t.ok(err)
-	first := dirents(buf[:k])
-	at, err := unix.Seek(d, 0, unix.SEEK_CUR)
-	t.ok(err)
-	for range 3 {
-		_, err := unix.Getdents(d, buf)
+	from := func(at int64) []string {
+		_, err := unix.Seek(d, at, unix.SEEK_SET)
 		t.ok(err)
+		buf := make([]byte, 2048)
+		k, err := unix.Getdents(d, buf)
+		t.ok(err)
+		return dirents(buf[:k])
 	}
-	if m.dotl() { // 9P2000 has no way to go back but to the start
-		_, err = unix.Seek(d, at, unix.SEEK_SET)
-		t.ok(err)
-		k, err = unix.Getdents(d, buf)
-		t.ok(err)
-		if got := dirents(buf[:k]); len(got) == 0 || got[0] != all[len(first)] {
-			t.Errorf("after seekdir %.20q, want %q", got, all[len(first)])
+	toEnd := func() {
+		buf := make([]byte, 32<<10)
+		for k := 1; k > 0; {
+			k, err = unix.Getdents(d, buf)
+			t.ok(err)
 		}
 	}
-	_, err = unix.Seek(d, 0, unix.SEEK_SET)
+	first := from(0)
+	at, err := unix.Seek(d, 0, unix.SEEK_CUR)
 	t.ok(err)
-	k, err = unix.Getdents(d, buf)
-	t.ok(err)
-	if got := dirents(buf[:k]); !slices.Equal(got, first) {
+	toEnd()
+	if m.dotl() { // 9P2000 has no way to go back but to the start
+		if got := from(at); len(got) == 0 || got[0] != all[len(first)] {
+			t.Errorf("after seekdir %.20q, want %q", got, all[len(first)])
+		}
+		toEnd()
+	}
+	if got := from(0); !slices.Equal(got, first) {
 		t.Errorf("after rewinddir %.20q, want %.20q", got, first)
 	}
 }

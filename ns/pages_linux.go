@@ -1,0 +1,131 @@
+package ns
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"ninespace/srv/p9"
+)
+
+// What the kernel has in memory of a file's data, its pages, it gives to who reads without a
+// question. Which they are is known by the file's version (node.vers), and they are looked
+// after when that is known to be another: at each open, when a lock is got, and when the
+// attributes are told. Under a lease the server tells of changes before they are made, and the
+// pages go before it hears that it was heeded.
+//
+// What the kernel writes goes into its pages too, at the place where it takes the file to end:
+// so who appends, which is done by the server, writes past them. So does who reads and writes a
+// file of which nothing is kept: it is shared with others, perhaps, as a data base is.
+
+// pass tells whether reads and writes of an open file go past the kernel's pages. Mappings
+// use them even so, and find none at first.
+func (h *fileHandle) pass() bool {
+	_, kept := h.h.(*keptHandle)
+	return h.appends || h.access == unix.O_RDWR && !kept
+}
+
+// assured tells whether a file's server is bound to tell of its changes.
+func (c *Chan) assured() bool {
+	k, ok := c.file.(*kept)
+	return ok && k.assured()
+}
+
+// locked looks at a file of which a lock was got, so that what is read under the lock is what
+// was written under the one before.
+func (f *fuseFS) locked(ctx context.Context, h *fileHandle) {
+	if h.direct || f.conn == nil || h.n.backing.lent() {
+		return
+	}
+	vers := uint64(0)
+	if st, err := h.file().Stat(ctx); err == nil {
+		vers = uint64(st.Qid.Vers) + 1
+	}
+	n := h.n
+	switch {
+	case vers == 0 || n.vers.Load() != vers:
+		n.vers.Store(0) // others who look meanwhile do as much
+		select {
+		case <-f.drop(n.id):
+			n.vers.CompareAndSwap(0, vers)
+		case <-ctx.Done():
+		}
+	case n.attrs.Load() != vers:
+		f.expireAttr(n.id)
+	}
+}
+
+// settled waits until nothing that was changed in memory of a file is on its way, where it may
+// be: the file is about to be opened to be empty, and the kernel does not wait for that.
+func (f *fuseFS) settled(ctx context.Context, n *node) {
+	if f.conn == nil || !n.backing.cached() {
+		return
+	}
+	select {
+	case <-f.drop(n.id):
+	case <-ctx.Done():
+	}
+}
+
+// looked follows the telling of a file's attributes: if it is open, and another version than
+// its pages are of, they go. Where the length is another, the kernel sees to that when it takes
+// the attributes, which it would not do of a file of which it is told something meanwhile.
+func (f *fuseFS) looked(n *node, c *Chan, st *p9.Stat) {
+	was, vers := n.vers.Load(), uint64(st.Qid.Vers)+1
+	if was == 0 || was == vers || n.length.Load() != st.Length || f.conn == nil || !n.backing.cached() || c.assured() {
+		return
+	}
+	if n.vers.CompareAndSwap(was, 0) && doneIn(f.drop(n.id), tellPatience) {
+		n.vers.CompareAndSwap(0, vers)
+	}
+}
+
+// tellPatience is how long is waited for the kernel to be told something, for which that may
+// have to wait itself.
+const tellPatience = 100 * time.Millisecond
+
+// dropPatience is how long for the pages of files that others change, which have to wait for
+// the kernel's reads and writes of them. The server waits that long.
+const dropPatience = p9.LeaseTerm / 6
+
+// drop has the kernel forget a file's pages, and its attributes. What it gives is closed when
+// it has, which takes as long as the reads and writes of them do that are under way.
+func (f *fuseFS) drop(id uint64) <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f.conn.DropData(id)
+	}()
+	return done
+}
+
+// dropAll does so with many files. One that is waited for is not in the way of others.
+func (f *fuseFS) dropAll(ids []uint64) {
+	var late []<-chan struct{}
+	for _, id := range ids {
+		if done := f.drop(id); !doneIn(done, time.Millisecond) {
+			late = append(late, done)
+		}
+	}
+	t := time.NewTimer(dropPatience)
+	defer t.Stop()
+	for _, done := range late {
+		select {
+		case <-done:
+		case <-t.C:
+			return
+		}
+	}
+}
+
+// doneIn waits for something, but no longer than some time.
+func doneIn(done <-chan struct{}, patience time.Duration) bool {
+	t := time.NewTimer(patience)
+	defer t.Stop()
+	select {
+	case <-done:
+		return true
+	case <-t.C:
+		return false
+	}
+}

@@ -1,0 +1,589 @@
+package ns
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ninespace/srv"
+	"ninespace/srv/p9"
+	"ninespace/srv/ramfs"
+	"ninespace/srv/srvtest"
+)
+
+// What the kernel has in memory of a file (its pages), and when it is another's change that
+// counts.
+
+// A looker is a process that has a file open, and in memory.
+type looker struct {
+	in  io.Writer
+	out *bufio.Reader
+}
+
+// looker starts one on a file in /n/x, open in a mode.
+func (m *mounted) looker(t *testing.T, file string, mode int) *looker {
+	t.Helper()
+	cmd := m.command("/n/x", `exec "$TEST"`)
+	cmd.Env = append(os.Environ(), mappedEnv+"=look", "TEST="+os.Args[0], "NINE_TEST_FILE="+file, "NINE_TEST_MODE="+strconv.Itoa(mode))
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		in.Close()
+		if err := cmd.Wait(); err != nil {
+			t.Error("looker: ", err)
+		}
+	})
+	l := &looker{in, bufio.NewReader(out)}
+	l.look(t, "look")
+	return l
+}
+
+// look has it tell what it sees, after it has got a lock or just so.
+func (l *looker) look(t *testing.T, how string) string {
+	t.Helper()
+	fmt.Fprintln(l.in, how)
+	s, err := l.out.ReadString('\n')
+	if err != nil {
+		t.Fatal("looker: ", err)
+	}
+	return strings.TrimSpace(s)
+}
+
+const lookMost = 8 * 4096
+
+// mappedLook is the looker.
+func mappedLook() error {
+	debug.SetPanicOnFault(true)
+	mode, err := strconv.Atoi(os.Getenv("NINE_TEST_MODE"))
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(os.Getenv("NINE_TEST_FILE"), mode, 0)
+	if err != nil {
+		return err
+	}
+	mem, err := unix.Mmap(int(f.Fd()), 0, lookMost, unix.PROT_READ, unix.MAP_SHARED)
+	if err != nil {
+		return err
+	}
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		unlock, err := lockBy(f, in.Text(), unix.F_RDLCK, 0, 0)
+		if err != nil {
+			return err
+		}
+		fmt.Println(seen(f, mem))
+		if err := unlock(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// seen tells of some bytes that were there before, of the whole file, and of the memory.
+func seen(f *os.File, mem []byte) string {
+	var parts [2][100]byte
+	n0, _ := f.ReadAt(parts[0][:], 100)
+	n1, _ := f.ReadAt(parts[1][:], 4096+100)
+	whole := make([]byte, lookMost)
+	n, err := f.ReadAt(whole, 0)
+	if err != nil && err != io.EOF {
+		return err.Error()
+	}
+	return seenAs(whole[:n], parts[0][:n0], parts[1][:n1], mem[:n])
+}
+
+func seenAs(whole, first, second, mem []byte) string {
+	return fmt.Sprintf("%s / %s / %s / %s", runs(first), runs(second), runs(whole), runs(mem))
+}
+
+// wantSeen is what seen should tell of a file.
+func wantSeen(b []byte) string {
+	part := func(at int) []byte { return b[min(at, len(b)):min(at+100, len(b))] }
+	return seenAs(b, part(100), part(4096+100), b)
+}
+
+// runs writes bytes briefly.
+func runs(b []byte) string {
+	var s []string
+	for i := 0; i < len(b); {
+		n := len(b[i:]) - len(bytes.TrimLeft(b[i:], string(b[i:i+1])))
+		s = append(s, fmt.Sprintf("%d%q", n, b[i]))
+		i += n
+	}
+	return strings.Join(s, " ")
+}
+
+// lockBy gets a lock of some bytes of a file by one of Linux's ways, of all of it by flock, or
+// of none.
+func lockBy(f *os.File, how string, typ int16, start, length int64) (unlock func() error, err error) {
+	fd := f.Fd()
+	cmd := unix.F_SETLKW
+	switch how {
+	case "flock":
+		l := unix.LOCK_SH
+		if typ == unix.F_WRLCK {
+			l = unix.LOCK_EX
+		}
+		return func() error { return unix.Flock(int(fd), unix.LOCK_UN) }, unix.Flock(int(fd), l)
+	case "ofd":
+		cmd = unix.F_OFD_SETLKW
+	case "try":
+		cmd = unix.F_SETLK
+	case "fcntl":
+	default:
+		return func() error { return nil }, nil
+	}
+	set := func(cmd int, typ int16) error {
+		return unix.FcntlFlock(fd, cmd, &unix.Flock_t{Type: typ, Start: start, Len: length})
+	}
+	for err = set(cmd, typ); errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR); err = set(cmd, typ) {
+		time.Sleep(100 * time.Microsecond)
+	}
+	return func() error { return set(cmd, unix.F_UNLCK) }, err
+}
+
+// fillBy gives the shell's words that write n bytes of c at an offset.
+func fillBy(n, at int, c byte) string {
+	return fmt.Sprintf("head -c %d /dev/zero | tr '\\0' %c | dd of=f bs=64k iflag=fullblock oflag=seek_bytes seek=%d conv=notrunc 2>/dev/null", n, c, at)
+}
+
+// A pageChange is a change of the file f, and what the file is then.
+type pageChange struct {
+	do   string // by the shell; "poke": see mappedPoke
+	then func(b []byte) []byte
+}
+
+func pageChanges() []pageChange {
+	put := func(n, at int, c byte) pageChange {
+		return pageChange{fillBy(n, at, c), func(b []byte) []byte {
+			b = append(bytes.Clone(b), make([]byte, max(0, at+n-len(b)))...)
+			copy(b[at:], bytes.Repeat([]byte{c}, n))
+			return b
+		}}
+	}
+	return []pageChange{
+		put(4096, 0, 'b'),
+		put(150, 4096+90, 'c'),
+		put(12288, 0, 'd'),
+		{"truncate -s 4150 f", func(b []byte) []byte { return b[:4150] }},
+		{"truncate -s 9000 f", func(b []byte) []byte { return append(bytes.Clone(b), make([]byte, 9000-len(b))...) }},
+		{"head -c 3000 /dev/zero | tr '\\0' e >>f", func(b []byte) []byte { return append(bytes.Clone(b), bytes.Repeat([]byte{'e'}, 3000)...) }},
+		{"poke", func(b []byte) []byte { b = bytes.Clone(b); copy(b[4096:], bytes.Repeat([]byte{'p'}, 4096)); return b }},
+		{"head -c 12000 /dev/zero | tr '\\0' g >f", func([]byte) []byte { return bytes.Repeat([]byte{'g'}, 12000) }},
+	}
+}
+
+// mappedPoke changes a file's second page in memory.
+func mappedPoke() error {
+	return withFile("x/f", os.O_RDWR, func(f *os.File) error {
+		return withMemory(f, 12000, func(mem []byte) error {
+			copy(mem[4096:], bytes.Repeat([]byte{'p'}, 4096))
+			return nil
+		})
+	})
+}
+
+// change makes a change on a node.
+func (m *mounted) change(t *testing.T, c pageChange) {
+	if c.do == "poke" {
+		m.mapped(t, "poke")
+		return
+	}
+	m.sh(t, "/n/x", c.do)
+}
+
+// TestPages has every kind of change on one node be seen on the other by who has the file
+// open, and in memory: at once under a lease. Of a disk inotify tells once more, late: where
+// that is in the middle of a read the kernel does not take the new length from it.
+func TestPages(t *testing.T) {
+	t.Run("ramfs", func(t *testing.T) { testPages(t, ramfs.New(), false) })
+	t.Run("diskfs", func(t *testing.T) { testPages(t, onDisk(t, t.TempDir()), true) })
+}
+
+func testPages(t *testing.T, root srv.File, late bool) {
+	a, b, _ := twoNodes(t, root)
+	nodes := [2]*mounted{a, b}
+	is := bytes.Repeat([]byte{'a'}, 12288)
+	a.sh(t, "/n/x", fillBy(len(is), 0, 'a'))
+	var lookers [2][2]*looker
+	for i, m := range nodes {
+		lookers[i] = [2]*looker{m.looker(t, "f", os.O_RDONLY), m.looker(t, "f", os.O_RDWR)}
+	}
+	for i, c := range append(pageChanges(), pageChanges()...) { // each from each side
+		nodes[(i+i/8)%2].change(t, c)
+		is = c.then(is)
+		for n := range nodes {
+			for k, l := range lookers[n] {
+				got, want := l.look(t, "look"), wantSeen(is)
+				if got != want && late {
+					got = l.look(t, "look")
+				}
+				if got != want {
+					t.Errorf("change %d, %s: looker %d.%d sees\n%s, not\n%s", i, c.do, n, k, got, want)
+				}
+			}
+		}
+	}
+	// What is open stays what it was, and the name is the new file.
+	a.sh(t, "/n/x", "echo new >g; cat f >/dev/null")
+	b.sh(t, "/n/x", "cat f g >/dev/null; mv g f")
+	for n, m := range nodes {
+		if got := m.sh(t, "/n/x", "cat f"); got != "new\n" {
+			t.Errorf("the name has %q", got)
+		}
+		if got := lookers[n][0].look(t, "look"); got != wantSeen(is) {
+			t.Errorf("what is open is %s", got)
+		}
+	}
+}
+
+// A pageWay is how two nodes have a tree.
+type pageWay struct {
+	name   string
+	leases bool
+	flags  [2]string
+}
+
+var pageWays = []pageWay{
+	{"leases", true, [2]string{"-C", "-C"}},
+	{"kept", false, [2]string{"-C", "-C"}},
+	{"plain", false, [2]string{"", ""}},
+	{"mixed", true, [2]string{"-C", ""}},
+}
+
+// mount has two nodes have a server's tree so.
+func (w *pageWay) mount(t *testing.T, root srv.File) (nodes [2]*mounted) {
+	s := srv.New(root)
+	if !w.leases {
+		s.Leases = nil
+	}
+	l := srvtest.NewLink(t, s, 0)
+	for i, flag := range w.flags {
+		nodes[i] = mountGroup(t, "mount -c "+flag+" "+l.Addr+" /n/x")
+	}
+	return nodes
+}
+
+// TestPagesLocked has who gets a lock see what was there when it was let go, by whatever
+// it has in memory, also of a server that tells of no changes.
+func TestPagesLocked(t *testing.T) {
+	for _, w := range pageWays {
+		t.Run(w.name, func(t *testing.T) {
+			nodes := w.mount(t, ramfs.New())
+			is := bytes.Repeat([]byte{'a'}, 12288)
+			nodes[0].sh(t, "/n/x", fillBy(len(is), 0, 'a'))
+			var lookers [2][2]*looker
+			for i, m := range nodes {
+				lookers[i] = [2]*looker{m.looker(t, "f", os.O_RDONLY), m.looker(t, "f", os.O_RDWR)}
+			}
+			for i, c := range append(pageChanges(), pageChanges()...) {
+				nodes[(i+i/8)%2].change(t, c)
+				is = c.then(is)
+				how := []string{"fcntl", "ofd", "try", "flock"}[(i+i/4)%4]
+				for n := range nodes {
+					for k, l := range lookers[n] {
+						if got, want := l.look(t, how), wantSeen(is); got != want {
+							t.Errorf("change %d, %s, %s: looker %d.%d sees\n%s, not\n%s", i, c.do, how, n, k, got, want)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestPagesOpen has who opens a file, and who asks for its attributes, see in memory what is
+// there, also of a server that tells of no changes; and who has it open to read and write
+// without the cache, what there is whenever he reads.
+func TestPagesOpen(t *testing.T) {
+	t.Setenv("NINE_TEST_KEEP", "1ms")
+	for _, w := range pageWays {
+		t.Run(w.name, func(t *testing.T) {
+			nodes := w.mount(t, ramfs.New())
+			nodes[0].sh(t, "/n/x", fillBy(12288, 0, 'a'))
+			old := nodes[1].looker(t, "f", os.O_RDONLY)
+			writes := nodes[1].looker(t, "f", os.O_RDWR)
+			for i, c := range []byte("bcdefg") {
+				nodes[0].sh(t, "/n/x", fillBy(5000, 3000, c))
+				want := bytes.Repeat([]byte{'a'}, 12288)
+				copy(want[3000:], bytes.Repeat([]byte{c}, 5000))
+				if got := writes.look(t, "look"); w.flags[1] == "" && got[:strings.LastIndex(got, "/")] != wantSeen(want)[:strings.LastIndex(wantSeen(want), "/")] {
+					t.Errorf("write %d: who may write sees %s", i, got)
+				}
+				time.Sleep(2 * fileTimeout) // the kernel believes attributes as long
+				nodes[1].sh(t, "/n/x", "stat f >/dev/null")
+				if got := old.look(t, "look"); got != wantSeen(want) {
+					t.Errorf("write %d: after stat it is %s", i, got)
+				}
+				if got := nodes[1].looker(t, "f", os.O_RDONLY).look(t, "look"); got != wantSeen(want) {
+					t.Errorf("write %d: who opens sees %s", i, got)
+				}
+			}
+		})
+	}
+}
+
+// TestPagesCount has two nodes count in one file, by each kind of lock, in records of the same
+// page that are locked each.
+func TestPagesCount(t *testing.T) {
+	const n = 100
+	for _, w := range pageWays {
+		for _, how := range []string{"fcntl", "ofd", "flock"} {
+			t.Run(w.name+"/"+how, func(t *testing.T) {
+				nodes := w.mount(t, ramfs.New())
+				nodes[0].sh(t, "/n/x", "head -c 4096 /dev/zero >n")
+				var cmds []*exec.Cmd
+				for _, m := range nodes {
+					cmd := m.command("/n/x", `exec "$TEST"`)
+					cmd.Env = append(os.Environ(), mappedEnv+"=count", "TEST="+os.Args[0], "NINE_TEST_HOW="+how, "NINE_TEST_N="+strconv.Itoa(n))
+					cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+					if err := cmd.Start(); err != nil {
+						t.Fatal(err)
+					}
+					cmds = append(cmds, cmd)
+				}
+				for _, cmd := range cmds {
+					if err := cmd.Wait(); err != nil {
+						t.Error(err)
+					}
+				}
+				for _, m := range nodes {
+					if got, want := strings.Fields(m.sh(t, "/n/x", "od -v -w8 -An -t u8 -N 32 n")), slices.Repeat([]string{fmt.Sprint(2 * n / 4)}, 4); !slices.Equal(got, want) {
+						t.Errorf("counted to %s, not %s", got, want)
+					}
+				}
+			})
+		}
+	}
+}
+
+func mappedCount() error {
+	n, err := strconv.Atoi(os.Getenv("NINE_TEST_N"))
+	if err != nil {
+		return err
+	}
+	return withFile("n", os.O_RDWR, func(f *os.File) error {
+		var b [8]byte
+		for i := range int64(n) {
+			at := i % 4 * 8
+			unlock, err := lockBy(f, os.Getenv("NINE_TEST_HOW"), unix.F_WRLCK, at, 8)
+			if err != nil {
+				return err
+			}
+			if _, err := f.ReadAt(b[:], at); err != nil {
+				return err
+			}
+			binary.LittleEndian.PutUint64(b[:], binary.LittleEndian.Uint64(b[:])+1)
+			if _, err := f.WriteAt(b[:], at); err != nil {
+				return err
+			}
+			if err := unlock(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// TestPagesSilence has a node whose server is not heard of not go on with what it has in
+// memory when the server gives up its lease.
+func TestPagesSilence(t *testing.T) {
+	t.Parallel()
+	s := srv.New(ramfs.New())
+	near, far := srvtest.NewLink(t, s, 0), srvtest.NewLink(t, s, 0)
+	a := mountGroup(t, "mount -c -C "+near.Addr+" /n/x")
+	a.sh(t, "/n/x", fillBy(12288, 0, 'a'))
+	l := mountGroup(t, "mount -c -C "+far.Addr+" /n/x").looker(t, "f", os.O_RDONLY)
+	far.Stall()
+	a.sh(t, "/n/x", fillBy(12288, 0, 'b')) // is held up until the lease is over
+	got := make(chan string)
+	go func() {
+		fmt.Fprintln(l.in, "look")
+		s, _ := l.out.ReadString('\n')
+		got <- strings.TrimSpace(s)
+	}()
+	select {
+	case s := <-got:
+		t.Errorf("sees %s", s)
+		far.Go()
+		return
+	case <-time.After(100 * time.Millisecond): // it asks
+	}
+	far.Go()
+	if s, want := <-got, wantSeen(bytes.Repeat([]byte{'b'}, 12288)); s != want {
+		t.Errorf("sees %s, not %s", s, want)
+	}
+}
+
+// TestPagesStay has pages stay, and be good without a question, where only this node writes.
+func TestPagesStay(t *testing.T) {
+	l := srvtest.NewLink(t, srv.New(ramfs.New()), 0)
+	m := mountGroup(t, "mount -c -C "+l.Addr+" /n/x")
+	m.sh(t, "/n/x", "head -c 262144 /dev/zero >turns; cat turns >/dev/null")
+	m.requests(t)
+	m.mapped(t, "turns")
+	reqs := m.requests(t)
+	t.Log(reqs)
+	for what, most := range map[string]int{"getattr": 10, "read": 10} {
+		if f := regexp.MustCompile(what + `:(\d+)`).FindStringSubmatch(reqs); f != nil {
+			if n, _ := strconv.Atoi(f[1]); n > most {
+				t.Errorf("%d times %s, not %d", n, what, most)
+			}
+		}
+	}
+}
+
+// mappedTurns writes and reads by turns.
+func mappedTurns() error {
+	return withFile("x/turns", os.O_RDWR, func(f *os.File) error {
+		page := make([]byte, 4096)
+		for i := range 200 {
+			if _, err := f.WriteAt([]byte("some"), int64(i*7919%262000)); err != nil {
+				return err
+			}
+			if _, err := f.ReadAt(page, int64(i*4801%63*4096)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// TestPagesGone has a page that the kernel let go be read again, and not all of the file.
+func TestPagesGone(t *testing.T) {
+	l := srvtest.NewLink(t, srv.New(ramfs.New()), 0)
+	m := mountGroup(t, "mount -c -C "+l.Addr+" /n/x")
+	m.sh(t, "/n/x", "head -c 4194304 /dev/zero >gone; cat gone >/dev/null; cat gone >/dev/null")
+	l.Traffic()
+	m.mapped(t, "gone")
+	if n := l.Traffic(); n.Of[p9.Tread] > 2*3 {
+		t.Errorf("3 pages took %v", n)
+	}
+}
+
+// mappedGone has the kernel let some pages go, and reads the file.
+func mappedGone() error {
+	return withFile("x/gone", os.O_RDONLY, func(f *os.File) error {
+		for _, page := range []int64{90, 300, 900} {
+			if err := unix.Fadvise(int(f.Fd()), page*4096, 4096, unix.FADV_DONTNEED); err != nil {
+				return err
+			}
+		}
+		_, err := io.Copy(io.Discard, f)
+		return err
+	})
+}
+
+// TestCopyRange has a copy within the mount go in long pieces, and be a copy.
+func TestCopyRange(t *testing.T) {
+	for _, flag := range []string{"", "-C "} {
+		t.Run("mount "+flag, func(t *testing.T) {
+			l := srvtest.NewLink(t, srv.New(ramfs.New()), 0)
+			m := mountGroup(t, "mount -c "+flag+l.Addr+" /n/x")
+			m.sh(t, "/n/x", "seq 700000 | head -c 4194000 >one; cat one >/dev/null; : >empty")
+			l.Traffic()
+			m.sh(t, "/n/x", "cp one two; cp empty none")
+			if n := l.Traffic(); n.Of[p9.Twrite] > 20 {
+				t.Errorf("4 MiB took %v", n)
+			}
+			m.sh(t, "/n/x", "cmp one two; cmp empty none; cp two one; cmp one two")
+		})
+	}
+}
+
+// TestCopyRangeSuid has a set-id file lose its bits when someone else copies into it.
+func TestCopyRangeSuid(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("not root: there is nobody else to be")
+	}
+	for _, flag := range []string{"", "-C "} {
+		t.Run("mount "+flag, func(t *testing.T) {
+			l := srvtest.NewLink(t, srv.New(ramfs.New()), 0)
+			m := mountGroup(t, "mount -c "+flag+l.Addr+" /n/x")
+			m.sh(t, "/n/x", "echo text >from; echo >to; chmod 6777 to; chmod 755 .")
+			m.mapped(t, "copy")
+			if got := m.sh(t, "/n/x", "stat -c %a to; cat to"); got != "777\ntext\n" {
+				t.Errorf("%q", got)
+			}
+		})
+	}
+}
+
+// mappedCopy copies a file into another as nobody.
+func mappedCopy() error {
+	if err := syscall.Setresuid(65534, 65534, 65534); err != nil {
+		return err
+	}
+	return withFile("x/from", os.O_RDONLY, func(from *os.File) error {
+		return withFile("x/to", os.O_WRONLY, func(to *os.File) error {
+			_, err := unix.CopyFileRange(int(from.Fd()), nil, int(to.Fd()), nil, 100, 0)
+			return err
+		})
+	})
+}
+
+// TestPagesTruncate has what was changed in memory before a file was made empty not come back,
+// where it is on its way just then as the other node changes the file.
+func TestPagesTruncate(t *testing.T) {
+	s := srv.New(ramfs.New())
+	slow, quick := srvtest.NewLink(t, s, 2*time.Millisecond), srvtest.NewLink(t, s, 0)
+	mountGroup(t, "mount -c -C "+slow.Addr+" /n/x\nmount -c "+quick.Addr+" /n/y").mapped(t, "truncate")
+}
+
+func mappedTruncate() error {
+	const size = 64 * 4096
+	for i := range 40 {
+		if err := os.WriteFile("x/f", make([]byte, size), 0o644); err != nil {
+			return err
+		}
+		err := withFile("x/f", os.O_RDWR, func(f *os.File) error {
+			return withMemory(f, size, func(mem []byte) error {
+				for at := 4096; at < size; at += 4096 {
+					mem[at] = 'm'
+				}
+				other := make(chan error)
+				go func() {
+					other <- withFile("y/f", os.O_WRONLY, func(f *os.File) error {
+						_, err := f.WriteAt([]byte("y"), 0)
+						return err
+					})
+				}()
+				time.Sleep(time.Duration(i) * 100 * time.Microsecond)
+				err := withFile("x/f", os.O_WRONLY|os.O_TRUNC, func(*os.File) error { return nil })
+				return errors.Join(err, <-other, f.Sync())
+			})
+		})
+		if err != nil {
+			return err
+		}
+		if b, err := os.ReadFile("y/f"); err != nil || bytes.Contains(b, []byte("m")) {
+			return fmt.Errorf("time %d: %s is back, %v", i, runs(b), err)
+		}
+	}
+	return nil
+}
