@@ -216,7 +216,7 @@ func (m *diskless) bootsAgain() {
 			m.Errorf("%s: status %d: %s", line, code, out)
 		}
 	}
-	m.file("ndb", strings.Replace(m.read("ndb"), "quiet", "quiet nine.root=tls!10.9.0.1!5641 nine.uname=root", 1))
+	m.file("ndb", strings.Replace(m.read("ndb"), "quiet", "quiet nine.wait=1s nine.root=tls!10.9.0.1!5641 nine.uname=root", 1))
 	m.sign("release")
 	if out, code := boot("boot " + manifest + " init=/bin/sh"); code == 0 || !strings.Contains(out, "not what the manifest says") {
 		m.Errorf("another command line: status %d: %s", code, out)
@@ -238,11 +238,15 @@ func (m *diskless) bootsAgain() {
 	}
 }
 
-// rooted has the node wait for the server of its root, have none of one with another key,
-// leave nothing there, and have it again after it was lost.
+// rooted has the node wait for the server of its root, with a shell on the console meanwhile, have none
+// of one with another key, leave nothing there, and have it again after it was lost.
 func (m *diskless) rooted() {
 	m.Helper()
 	m.said(`init: root: tls!10\.9\.0\.1!5641: .*refused; again in`)
+	m.said(`init: a shell is on the console \(root: tls!10\.9\.0\.1!5641: .*refused\)`)
+	m.said(`(?s)a shell is on the console.*% `)
+	m.types("echo typed^here; nine 9p read node/status\n")
+	m.said(`(?s)typedhere.*step    root       failed `)
 	m.file("users", strings.Fields(m.must(exec.Command("ssh-keygen", "-l", "-f", m.dir+"/node.pub")))[1]+" root\n")
 	server := func(key string) (stop func()) {
 		cmd := m.cmd("exportfs", "-R", "-r", "/", "-l", "tcp!10.9.0.1!5641", "-k", filepath.Join(m.dir, key), "-a", m.dir+"/users")

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -255,6 +257,20 @@ func (m *diskless) said(pattern string) (found string) {
 		return got != nil
 	})
 	return found
+}
+
+// types types at the console.
+func (m *diskless) types(line string) {
+	m.Helper()
+	c, err := net.Dial("unix", m.console+".typed")
+	if err == nil {
+		m.Cleanup(func() { c.Close() }) // what the machine has not read yet would go with it
+		go io.Copy(io.Discard, c)       // and what it says wait for a reader
+		_, err = io.WriteString(c, line)
+	}
+	if err != nil {
+		m.Error(err)
+	}
 }
 
 // cpu runs a command on the machine, once it lets one in.

@@ -56,9 +56,9 @@ func TestTFTP(t *testing.T) {
 	srvtest.CheckGoroutines(t)
 	srvtest.CheckFiles(t)
 	s, addr := servedTFTP(t)
-	ctx, cancel := context.WithTimeout(t.Context(), srvtest.Patience)
-	defer cancel()
 	get := func(name string, args ...string) string {
+		ctx, cancel := context.WithTimeout(t.Context(), srvtest.Patience)
+		defer cancel()
 		cmd := exec.CommandContext(ctx, curl, append(args, "-s", "--path-as-is", "tftp://"+addr.String()+"/"+name)...)
 		out, err := cmd.Output()
 		if err != nil {

@@ -73,16 +73,10 @@ func TestSix(t *testing.T) {
 
 // TestDnsmasq has the address come from a server of others.
 func TestDnsmasq(t *testing.T) {
-	for _, name := range []string{"ip", "dnsmasq"} {
-		if _, err := exec.LookPath(name); err != nil {
-			t.Skip("missing: ", err)
-		}
-	}
-	if !srvtest.Netns(t, time.Minute) {
+	if !wired(t) {
 		return
 	}
 	srvtest.CheckGoroutines(t)
-	cards6(t)
 	dnsmasq(t, "fd00:9::1/64", "--enable-ra", "--ra-param=r0,1", "--dhcp-range=fd00:9::100,fd00:9::1ff,64,120", "--dhcp-option=option6:dns-server,[fd00:9::54]",
 		"--dhcp-option=option6:domain-search,six.example")
 	ctx, cancel := context.WithCancel(t.Context())
@@ -97,6 +91,21 @@ func TestDnsmasq(t *testing.T) {
 	if b, err := os.ReadFile(resolvConf); string(b) != "search six.example\nnameserver fd00:9::54\n" || err != nil {
 		t.Errorf("%q, %v", b, err)
 	}
+}
+
+// wired has a test go on in a network of its own, with the cards, where dnsmasq can serve that.
+func wired(t *testing.T) bool {
+	t.Helper()
+	for _, name := range []string{"ip", "dnsmasq"} {
+		if _, err := exec.LookPath(name); err != nil {
+			t.Skip("missing: ", err)
+		}
+	}
+	if !srvtest.Netns(t, time.Minute) {
+		return false
+	}
+	cards6(t)
+	return true
 }
 
 // dnsmasq serves the network from r0, which gets the address.
@@ -115,15 +124,9 @@ func dnsmasq(t *testing.T, addr string, args ...string) {
 // TestNobody has a network where nobody answers, until somebody does: the node says so and
 // asks again.
 func TestNobody(t *testing.T) {
-	for _, name := range []string{"ip", "dnsmasq"} {
-		if _, err := exec.LookPath(name); err != nil {
-			t.Skip("missing: ", err)
-		}
-	}
-	if !srvtest.Netns(t, time.Minute) {
+	if !wired(t) {
 		return
 	}
-	cards6(t)
 	dhcpFirst = 50 * time.Millisecond // this process is the test's alone
 	ctx, cancel := context.WithCancel(t.Context())
 	n := &node{log: NewLog(os.Stderr), params: Params{IP: IP{DHCP: true, Device: "c0"}, Name: "none", Wait: time.Minute}}
@@ -143,15 +146,9 @@ func TestNobody(t *testing.T) {
 // TestOdd has a server that says what clouds do, a router that is in no network of the card's, and what
 // is no host's name: the node has its network all the same.
 func TestOdd(t *testing.T) {
-	for _, name := range []string{"ip", "dnsmasq"} {
-		if _, err := exec.LookPath(name); err != nil {
-			t.Skip("missing: ", err)
-		}
-	}
-	if !srvtest.Netns(t, time.Minute) {
+	if !wired(t) {
 		return
 	}
-	cards6(t)
 	dnsmasq(t, "10.9.0.1/24", "--dhcp-range=10.9.0.100,10.9.0.199,120", "--dhcp-option-force=option:netmask,255.255.255.255", "--dhcp-option-force=option:router,10.77.0.1",
 		"--dhcp-option-force=12,"+strings.Repeat("long", 20))
 	ctx, cancel := context.WithCancel(t.Context())

@@ -21,7 +21,7 @@ type Machine struct {
 	Nic     string   // qemu's -nic; "" is a network of qemu's own, with Forward
 	Forward string   // a port of the host's 127.0.0.1 and the guest's that it leads to, "17999-:17011"; "" none
 	Memory  int      // MiB
-	Console string   // the file that the console's output goes to
+	Console string   // the file that the console's output goes to; what comes to the socket Console.typed is typed there
 	Qemu    []string // further arguments of qemu
 }
 
@@ -41,7 +41,8 @@ func Boot(ctx context.Context, m Machine, line func(string)) error {
 	args := []string{
 		"-accel", "tcg", "-smp", "1", "-m", fmt.Sprint(m.Memory), "-no-reboot",
 		"-nodefaults", "-vga", "none", "-display", "none",
-		"-serial", "file:" + m.Console, "-serial", "stdio",
+		"-chardev", "socket,id=console,server=on,wait=off,path=" + m.Console + ".typed,logfile=" + m.Console,
+		"-serial", "chardev:console", "-serial", "stdio",
 		"-nic", nic, "-device", "virtio-rng-pci",
 	}
 	if m.Kernel == "" {
