@@ -3,6 +3,7 @@ package ns
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"syscall"
 
 	"ninespace/srv"
@@ -16,10 +17,11 @@ import (
 // be known by others that use the server, is the server's, so that nothing of it can hold up
 // the engine.
 type nearFile struct {
-	ours  srv.File
-	st    p9.Stat  // of when it was looked up
-	root  *mntFile // the server's tree
-	names []string // the way there
+	ours   srv.File
+	st     p9.Stat     // of when it was looked up
+	root   *mntFile    // the server's tree
+	names  []string    // the way there
+	opened atomic.Bool // the server's was
 }
 
 // nearer has a server's tree be asked here where there is the same tree as the server's.
@@ -68,7 +70,7 @@ func (f *nearFile) WalkStat(ctx context.Context, name string) (srv.File, p9.Stat
 		if _, ok := g.(srv.Inline); ok {
 			var st p9.Stat
 			if st, err = g.Stat(now); err == nil {
-				return &nearFile{g, st, f.root, names}, st, nil
+				return &nearFile{ours: g, st: st, root: f.root, names: names}, st, nil
 			}
 		} else {
 			err = srv.ErrAgain
@@ -99,10 +101,14 @@ func (f *nearFile) far(ctx context.Context) (*mntFile, error) {
 	return g, nil
 }
 
-// Stat tells of ours.
+// Stat tells of ours. Who has the server's open may still ask when ours is no more.
 func (f *nearFile) Stat(ctx context.Context) (p9.Stat, error) {
 	st, err := f.ours.Stat(srv.WithNonblock(ctx))
-	if !errors.Is(err, srv.ErrAgain) {
+	switch {
+	case errors.Is(err, srv.ErrAgain):
+	case err != nil && f.opened.Load():
+		return f.st, nil
+	default:
 		return st, err
 	}
 	g, err := f.far(ctx)
@@ -141,5 +147,6 @@ func (f *nearFile) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
 		h.Clunk()
 		return nil, syscall.ESTALE
 	}
+	f.opened.Store(true)
 	return h, nil
 }

@@ -2,10 +2,13 @@ package ns
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"iter"
 	"os"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"ninespace/srv"
@@ -18,10 +21,14 @@ type twin struct {
 	path  uint64
 	text  string
 	waits bool // an open may have to wait
+	gone  atomic.Bool
 	ents  map[string]srv.File
 }
 
 func (f *twin) Stat(context.Context) (p9.Stat, error) {
+	if f.gone.Load() {
+		return p9.Stat{}, syscall.ESRCH
+	}
 	mode := fs.FileMode(0o666)
 	if f.ents != nil {
 		mode = fs.ModeDir | 0o555
@@ -148,6 +155,27 @@ func TestNear(t *testing.T) {
 		g, _ := mount(t, root, "-C ")
 		if got := look(t, g, "/n/dir/now"); got != "server" {
 			t.Errorf("%q", got)
+		}
+	})
+	t.Run("gone", func(t *testing.T) { // who has it open still has its attributes
+		g, _ := mount(t, root, "")
+		p, err := g.lookup(t.Context(), "/n/dir/later", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.close()
+		f := p.file.(*nearFile)
+		f.ours.(quickTwin).gone.Store(true)
+		if _, err := f.Stat(t.Context()); !errors.Is(err, syscall.ESRCH) {
+			t.Errorf("not open: %v", err)
+		}
+		h, err := srv.Open(t.Context(), f, p9.OREAD)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer srv.Clunk(h)
+		if st, err := f.Stat(t.Context()); err != nil || st.Qid.Path != 5 {
+			t.Errorf("open: %+v, %v", st, err)
 		}
 	})
 	t.Run("written", func(t *testing.T) {

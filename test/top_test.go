@@ -45,7 +45,7 @@ func TestTop(t *testing.T) {
 		all.Reset()
 	}
 	until(`▌ here .*%.* of .*\n  n1 .*%`)
-	until(`(?s)servers.* proc .*program.*nine procfs`)
+	until(`(?s)servers.* proc .*program.*nine (nsd|procfs)`)
 	tty.WriteString("jj")
 	until(`▌ n2 (?s:.*)nine up`)
 	tty.WriteString("\x1b[A")
