@@ -10,7 +10,13 @@ import (
 // Pair gives the two ends of a stream between Unix sockets, closed at the test's end.
 func Pair(t testing.TB) (a, b net.Conn) {
 	t.Helper()
-	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
+	syscall.ForkLock.RLock() // darwin has no SOCK_CLOEXEC
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err == nil {
+		syscall.CloseOnExec(fds[0])
+		syscall.CloseOnExec(fds[1])
+	}
+	syscall.ForkLock.RUnlock()
 	if err != nil {
 		t.Fatalf("socketpair: %v", err)
 	}
