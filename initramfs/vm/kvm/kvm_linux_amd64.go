@@ -35,9 +35,9 @@ const (
 var loop = [...]byte{0xb9, 0xff, 0xff, 0x49, 0x75, 0xfd, 0xf4}
 
 const (
-	native   = 20 * time.Millisecond // more than what takes a processor .05 and an emulation 150
-	rounds   = 3                     // of which one is to be that quick: others want the processor too
-	patience = 2 * time.Second       // for all of the trial
+	native   = 5 * time.Millisecond // more than what takes a processor .05 and an emulation 40 to 300
+	rounds   = 3                    // of which one is to be that quick: others want the processor too
+	patience = 2 * time.Second      // for all of the trial
 )
 
 // Check runs a guest of a few instructions. The error says why qemu is better off without KVM.
@@ -51,9 +51,10 @@ func check(code []byte, patience time.Duration) error {
 	t := trial{code: code}
 	ended := make(chan error, 1)
 	go func() {
-		defer f.Close()
 		runtime.LockOSThread() // a VCPU belongs to a thread, and this one ends with the goroutine
-		ended <- t.run(int(f.Fd()))
+		err := t.run(int(f.Fd()))
+		f.Close()
+		ended <- err
 	}()
 	select {
 	case err := <-ended:
@@ -82,7 +83,7 @@ func (t *trial) stop() {
 }
 
 func (t *trial) run(kvm int) error {
-	machine, err := ioctl(kvm, createVM, 0)
+	machine, err := ioctl(kvm, createVM, nil)
 	if err != nil {
 		return err
 	}
@@ -97,15 +98,15 @@ func (t *trial) run(kvm int) error {
 		slot, flags         uint32
 		guest, size, memory uint64
 	}{size: 4096, memory: uint64(uintptr(unsafe.Pointer(&memory[0])))}
-	if _, err := ioctl(machine, setMemory, uintptr(unsafe.Pointer(&region))); err != nil {
+	if _, err := ioctl(machine, setMemory, unsafe.Pointer(&region)); err != nil {
 		return err
 	}
-	vcpu, err := ioctl(machine, createVCPU, 0)
+	vcpu, err := ioctl(machine, createVCPU, nil)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(vcpu)
-	size, err := ioctl(kvm, vcpuMmapSize, 0)
+	size, err := ioctl(kvm, vcpuMmapSize, nil)
 	if err != nil {
 		return err
 	}
@@ -132,21 +133,21 @@ func (t *trial) run(kvm int) error {
 // round runs the loop once, in real mode from address 0, as a processor begins.
 func (t *trial) round(vcpu int, area []byte) (time.Duration, error) {
 	var special [312]byte
-	if _, err := ioctl(vcpu, getSregs, uintptr(unsafe.Pointer(&special))); err != nil {
+	if _, err := ioctl(vcpu, getSregs, unsafe.Pointer(&special)); err != nil {
 		return 0, err
 	}
 	binary.NativeEndian.PutUint64(special[:], 0) // cs: base
 	binary.NativeEndian.PutUint16(special[csSelector:], 0)
-	if _, err := ioctl(vcpu, setSregs, uintptr(unsafe.Pointer(&special))); err != nil {
+	if _, err := ioctl(vcpu, setSregs, unsafe.Pointer(&special)); err != nil {
 		return 0, err
 	}
 	regs := [18]uint64{rip: 0, rflags: 2}
-	if _, err := ioctl(vcpu, setRegs, uintptr(unsafe.Pointer(&regs))); err != nil {
+	if _, err := ioctl(vcpu, setRegs, unsafe.Pointer(&regs)); err != nil {
 		return 0, err
 	}
 	begun := time.Now()
 	for !t.stopped.Load() {
-		_, err := ioctl(vcpu, runVCPU, 0)
+		_, err := ioctl(vcpu, runVCPU, nil)
 		if err == unix.EINTR {
 			continue
 		}
@@ -161,8 +162,8 @@ func (t *trial) round(vcpu int, area []byte) (time.Duration, error) {
 	return time.Since(begun), nil
 }
 
-func ioctl(fd int, request, arg uintptr) (int, error) {
-	n, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), request, arg)
+func ioctl(fd int, request uintptr, arg unsafe.Pointer) (int, error) {
+	n, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), request, uintptr(arg))
 	if errno != 0 {
 		return 0, errno
 	}

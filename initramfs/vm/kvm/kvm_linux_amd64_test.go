@@ -32,7 +32,7 @@ func TestCheck(t *testing.T) {
 // TestStuck: a guest that does nothing but go on is given up, and ends.
 func TestStuck(t *testing.T) {
 	before := open(t)
-	err := check([]byte{0xeb, 0xfe}, 200*time.Millisecond) // 1: jmp 1b
+	err := check([]byte{0x75, 0xfe}, 200*time.Millisecond) // 1: jnz 1b
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		t.Skip(err)
 	}
