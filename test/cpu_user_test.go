@@ -96,8 +96,13 @@ func (f *fleet) listen(name string, args ...string) *exec.Cmd {
 		f.Fatal(err)
 	}
 	defer log.Close()
+	users, err := os.OpenFile(filepath.Join(f.dir, "users"), os.O_CREATE, 0o644) // cpud wants it there
+	if err != nil {
+		f.Fatal(err)
+	}
+	users.Close()
 	cmd := exec.CommandContext(f.ctx, "unshare", append([]string{"-m", "sh", "-c", machine, f.dir, f.nine,
-		name, "-l", f.addr, "-k", filepath.Join(f.dir, "host"), "-a", filepath.Join(f.dir, "users")}, args...)...)
+		name, "-l", f.addr, "-k", filepath.Join(f.dir, "host"), "-a", users.Name()}, args...)...)
 	cmd.Env, cmd.Stderr = append(f.env, "NAMESPACE="+filepath.Join(f.dir, "ns2"), "SECRET=root's"), log
 	if err := cmd.Start(); err != nil {
 		f.Fatal(err)

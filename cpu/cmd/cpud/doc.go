@@ -87,7 +87,7 @@ The options are:
 	               cpud has no other door
 	-k key         the file of this machine's key, or the fingerprint of one of
 	               factotum's (SHA256:...)
-	-a file        who is whom, instead of /etc/ninespace/users
+	-a file        who is whom, instead of /etc/ninespace/users; it has to be there
 	-t time        keep the session of a TCP caller whose link is lost for so long,
 	               such as 10m, until the caller has made another; default 1h. Of a
 	               caller that was killed, whose machine closes the link, it is two
