@@ -34,6 +34,7 @@ type Conn struct {
 	flags uint64
 
 	readers
+	apart  aside
 	large  buffers // for what the kernel sends, and the longest answers
 	medium buffers // for most answers
 
@@ -73,6 +74,7 @@ func New(fd int, fs FS, o Options) (*Conn, error) {
 	if errno := r.reply(0); errno != 0 {
 		return nil, fmt.Errorf("answer to the first request: %w", errno)
 	}
+	c.apart.clone(fd)
 	return c, nil
 }
 

@@ -10,15 +10,26 @@ import (
 // What the kernel is told without having asked. Of a node or a name that it does not
 // know it is told in vain.
 
-// notify sends a message and what follows it.
+// notify sends a message and what follows it, for which the kernel does not wait.
 func notify[T any](c *Conn, code int32, body T, rest string) {
+	c.used.RLock()
+	defer c.used.RUnlock()
+	unix.Write(c.fd, message(code, body, rest))
+}
+
+// notifyAside sends one that the kernel may wait with.
+func notifyAside[T any](c *Conn, code int32, body T, rest string) {
+	b := message(code, body, rest)
+	c.aside(func(fd int) { unix.Write(fd, b) })
+}
+
+// message makes one.
+func message[T any](code int32, body T, rest string) []byte {
 	n := headerSize + unsafe.Sizeof(body)
 	b := make([]byte, n, n+uintptr(len(rest)))
 	*(*outHeader)(unsafe.Pointer(&b[0])) = outHeader{Len: uint32(n) + uint32(len(rest)), Error: code}
 	*(*T)(unsafe.Pointer(&b[headerSize])) = body
-	c.used.RLock()
-	defer c.used.RUnlock()
-	unix.Write(c.fd, append(b, rest...))
+	return append(b, rest...)
 }
 
 // ExpireAttr has the kernel ask again for a node's attributes.
@@ -29,19 +40,19 @@ func (c *Conn) ExpireAttr(node uint64) {
 // DropData has the kernel ask again for a node's attributes and for its data. It returns when
 // that has none any more, which takes as long as what it reads or writes just then.
 func (c *Conn) DropData(node uint64) {
-	notify(c, notifyInvalInode, notifyInvalInodeOut{Ino: node}, "")
+	notifyAside(c, notifyInvalInode, notifyInvalInodeOut{Ino: node}, "")
 }
 
 // ExpireName has the kernel ask again for a name, if it Has CapExpireOnly. What is
 // mounted beneath it stays.
 func (c *Conn) ExpireName(dir uint64, name string) {
-	notify(c, notifyInvalEntry, notifyInvalEntryOut{Parent: dir, Namelen: uint32(len(name)), Flags: expireOnly}, name+"\x00")
+	notifyAside(c, notifyInvalEntry, notifyInvalEntryOut{Parent: dir, Namelen: uint32(len(name)), Flags: expireOnly}, name+"\x00")
 }
 
 // Prune has the kernel forget nodes that nobody uses. Linux does so since 6.18.
 func (c *Conn) Prune(nodes []uint64) {
 	for part := range slices.Chunk(nodes, pruneMost) {
-		notify(c, notifyPrune, notifyPruneOut{Count: uint32(len(part))}, string(bytesOf(part)))
+		notifyAside(c, notifyPrune, notifyPruneOut{Count: uint32(len(part))}, string(bytesOf(part)))
 	}
 }
 
@@ -50,5 +61,5 @@ const pruneMost = 1024
 
 // DropName has the kernel forget a name and undo the mounts beneath it.
 func (c *Conn) DropName(dir uint64, name string) {
-	notify(c, notifyInvalEntry, notifyInvalEntryOut{Parent: dir, Namelen: uint32(len(name))}, name+"\x00")
+	notifyAside(c, notifyInvalEntry, notifyInvalEntryOut{Parent: dir, Namelen: uint32(len(name))}, name+"\x00")
 }
