@@ -92,6 +92,10 @@ func start(o EngineOptions, hostTree func() (srv.File, error)) (*host, error) {
 	return h, nil
 }
 
+// Where an engine has its file system, and the rest of the host's tree, in its mount namespace:
+// /proc is there in every root, and only covered here.
+const ownDir, engineDir = "/proc", "/proc/engine"
+
 // mountFuse mounts the file system where it is on the way of nothing, and gives
 // the descriptor of its device. The host's whole tree is copied to a place in a
 // tmpfs and made the process's root; beside it the file system is mounted.
@@ -115,11 +119,11 @@ func (h *host) mountFuse() (int, error) {
 		return fail("/", err)
 	}
 	defer unix.Close(tree)
-	const dir = "/proc" // which is there in every root; it is only covered here
+	const dir = ownDir
 	if err := unix.Mount("nine", dir, "tmpfs", unix.MS_NODEV|unix.MS_NOSUID, "mode=700,size=64k"); err != nil {
 		return fail("tmpfs", err)
 	}
-	for _, d := range []string{dir + "/host", dir + "/engine"} {
+	for _, d := range []string{dir + "/host", engineDir} {
 		if err := unix.Mkdir(d, 0o700); err != nil {
 			return fail(d, err)
 		}
@@ -129,13 +133,13 @@ func (h *host) mountFuse() (int, error) {
 	}
 	opts := fmt.Sprintf("fd=%d,rootmode=40000,user_id=%d,group_id=%d,default_permissions,allow_other,max_read=%d",
 		fd, os.Geteuid(), os.Getegid(), maxWrite)
-	if err := unix.Mount("nine", dir+"/engine", "fuse.nine", unix.MS_NODEV|unix.MS_NOSUID, opts); err != nil {
+	if err := unix.Mount("nine", engineDir, "fuse.nine", unix.MS_NODEV|unix.MS_NOSUID, opts); err != nil {
 		return fail("mount of fuse", err)
 	}
 	if h.dir, err = unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
 		return fail(dir, err)
 	}
-	if h.engine, err = unix.Open(dir+"/engine", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
+	if h.engine, err = unix.Open(engineDir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
 		return fail("engine", err)
 	}
 	if err := unix.Chroot(dir + "/host"); err != nil {

@@ -50,7 +50,13 @@ func Start(o Options) (*Session, error) {
 	}
 	cmd := exec.Command(exe)
 	cmd.Args = []string{"nine", "nsd", "-e", "3"}
-	cmd.ExtraFiles = []*os.File{theirs}
+	alive, held, err := os.Pipe()
+	if err != nil {
+		ours.Close()
+		theirs.Close()
+		return nil, fmt.Errorf("nsd: %w", err)
+	}
+	cmd.ExtraFiles = []*os.File{theirs, held}
 	if o.NoGraft {
 		cmd.Args = append(cmd.Args, "-G")
 	}
@@ -65,8 +71,10 @@ func Start(o Options) (*Session, error) {
 	cmd.SysProcAttr = &unix.SysProcAttr{Cloneflags: unix.CLONE_NEWNS, Setpgid: true} // ^C is not for it
 	err = cmd.Start()
 	theirs.Close()
+	held.Close()
 	if err != nil {
 		ours.Close()
+		alive.Close()
 		return nil, fmt.Errorf("nsd: %w", bare(err))
 	}
 	s := &Session{exe: exe, cmd: cmd, control: ours, done: make(chan struct{})}
@@ -75,10 +83,41 @@ func Start(o Options) (*Session, error) {
 		close(s.done)
 	}()
 	if err := answer(ours); err != nil {
+		alive.Close()
 		s.Close()
 		return nil, fmt.Errorf("nsd: %w", err)
 	}
+	s.guard(alive)
 	return s, nil
+}
+
+// guard sees to it that an engine which is killed ends: alive has its end then, or soon after.
+// If a thread of it waits just then for what other requests hold, the kernel waits with the end
+// of the file system for that thread, and that for what nobody answers any more.
+func (s *Session) guard(alive *os.File) {
+	mounts, err := os.Open(fmt.Sprintf("/proc/%d/ns/mnt", s.cmd.Process.Pid))
+	if err != nil {
+		alive.Close()
+		return
+	}
+	go func() {
+		defer mounts.Close()
+		defer alive.Close()
+		alive.Read(make([]byte, 1))
+		select {
+		case <-s.done:
+			return
+		case <-time.After(100 * time.Millisecond): // for threads that take their time
+		}
+		tried := make(chan struct{})
+		thread(func() {
+			defer close(tried)
+			if unix.Unshare(unix.CLONE_FS) == nil && unix.Setns(int(mounts.Fd()), unix.CLONE_NEWNS) == nil {
+				unix.Unmount(engineDir, unix.MNT_FORCE|unix.MNT_DETACH)
+			}
+		})
+		<-tried
+	}()
 }
 
 // socketpair makes a connection of messages, closed on exec.

@@ -49,6 +49,7 @@ func serve(ctx context.Context, names, args []string) error {
 		return err
 	}
 	syscall.CloseOnExec(*control)
+	syscall.CloseOnExec(*control + 1) // by whose end the session knows of this process's
 	return ns.Serve(ctx, os.NewFile(uintptr(*control), "control"), o,
 		func() (srv.File, error) { return diskfs.New("/") })
 }
