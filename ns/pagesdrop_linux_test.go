@@ -26,7 +26,7 @@ func TestPagesSlow(t *testing.T) {
 	mountGroup(t, "mount -c "+slow.Addr+" /n/x\nmount -c "+quick.Addr+" /n/y").mapped(t, "slow")
 }
 
-const slowTrip = 4 * tellPatience
+const slowTrip = 3 * tellPatience
 
 func mappedSlow() error {
 	const page, size = 4096, 1 << 20
@@ -37,7 +37,7 @@ func mappedSlow() error {
 		if err := unix.Fadvise(int(x.Fd()), 0, 0, unix.FADV_RANDOM); err != nil {
 			return err
 		}
-		for i := range byte(4) {
+		for i := range byte(3) {
 			err := withFile("y/f", os.O_WRONLY, func(y *os.File) error {
 				_, err := y.WriteAt([]byte{i + 1}, 0)
 				return err
