@@ -97,8 +97,10 @@ func TestPagesThreads(t *testing.T) {
 	hung.Stall()
 	m.requests(t)
 	fmt.Fprintln(w)
-	for !strings.Contains(m.requests(t), "read:") {
-		time.Sleep(time.Millisecond)
+	if !srvtest.Until(func() bool { return strings.Contains(m.requests(t), "read:") }) {
+		hung.Go()
+		cat.Wait()
+		t.Skip("this kernel asks for attributes before it reads, which hangs here too")
 	}
 	n, err := strconv.Atoi(m.asked(t, "forget 300"))
 	if err != nil || n > 100 {
