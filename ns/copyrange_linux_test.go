@@ -1,12 +1,14 @@
 package ns
 
 import (
+	"io/fs"
 	"os"
 	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"ninespace/ns/devfuse"
 	"ninespace/srv"
 	"ninespace/srv/p9"
 	"ninespace/srv/ramfs"
@@ -59,4 +61,30 @@ func mappedCopy() error {
 			return err
 		})
 	})
+}
+
+// TestCopyRangeNone has a set-id file stay as it is where there is nothing to copy, of which the
+// kernel may not know yet.
+func TestCopyRangeNone(t *testing.T) {
+	for name, root := range map[string]srv.File{"ramfs": ramfs.New(), "diskfs": onDisk(t, t.TempDir())} {
+		t.Run(name, func(t *testing.T) {
+			f := newFuseFS(nil)
+			create := func(name string, perm fs.FileMode) (*Chan, uint64) {
+				file, h, err := srv.Create(t.Context(), root, name, perm, p9.ORDWR)
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { srv.Clunk(h) })
+				c := &Chan{file: file}
+				return c, f.newHandle(&fileHandle{n: &node{}, c: c, h: h})
+			}
+			_, from := create("from", 0o644)
+			c, to := create("to", 0o755|fs.ModeSetuid)
+			n, errno := f.CopyFileRange(nil, &devfuse.CopyFileRangeIn{InHeader: devfuse.InHeader{Uid: 65534}, FhIn: from, FhOut: to, Len: 100})
+			st, err := c.file.Stat(t.Context())
+			if n != 0 || errno != 0 || err != nil || st.Mode&fs.ModeSetuid == 0 {
+				t.Errorf("%d bytes, %v; %v, %v", n, errno, st.Mode, err)
+			}
+		})
+	}
 }

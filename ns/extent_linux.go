@@ -88,33 +88,45 @@ func (f *fuseFS) CopyFileRange(cancel *devfuse.Cancel, in *devfuse.CopyFileRange
 	}
 	ctx := f.ctx(cancel, &in.InHeader, to.n)
 	defer ctx.finish()
-	if in.Uid != 0 {
-		if err := f.killSuid(ctx, to.c, in.Gid); err != nil {
-			return 0, status(err)
+	bare := func() error { // before anything is written
+		if in.Uid == 0 {
+			return nil
 		}
-		f.expireAttr(to.n.id)
+		defer f.expireAttr(to.n.id)
+		return f.killSuid(ctx, to.c, in.Gid)
 	}
 	off, at, most := int64(in.OffIn), int64(in.OffOut), min(in.Len, copyMost)
 	r, ok := from.h.(backer)
 	w, also := to.h.(backer)
 	if ok && also {
+		var st unix.Stat_t
+		if err := unix.Fstat(r.Backing(), &st); err != nil {
+			return 0, status(err)
+		}
+		if off >= st.Size {
+			return 0, 0
+		}
+		if err := bare(); err != nil {
+			return 0, status(err)
+		}
 		n, err := unix.CopyFileRange(r.Backing(), &off, w.Backing(), &at, int(most), int(in.Flags))
 		return uint64(max(n, 0)), status(err)
 	}
-	n, err := copyRange(ctx, to, at, from, off, most)
+	n, err := copyRange(ctx, to, at, from, off, most, bare)
+	if n == 0 {
+		return 0, status(err)
+	}
 	f.grew(to.n, in.OffOut+n)
 	to.n.bare.Store(time.Now().UnixNano())
-	if n > 0 {
-		return n, 0
-	}
-	return 0, status(err)
+	return n, 0
 }
 
 // copyMost is how much is copied at once.
 const copyMost = 16 << 20
 
-// copyRange copies from one open file to another, up to the end.
-func copyRange(ctx context.Context, to *fileHandle, at int64, from *fileHandle, off int64, most uint64) (done uint64, err error) {
+// copyRange copies from one open file to another, up to the end. It calls before once there is
+// something to write.
+func copyRange(ctx context.Context, to *fileHandle, at int64, from *fileHandle, off int64, most uint64, before func() error) (done uint64, err error) {
 	r, ok := from.h.(srv.Reader)
 	if !ok {
 		return 0, syscall.EBADF
@@ -129,6 +141,11 @@ func copyRange(ctx context.Context, to *fileHandle, at int64, from *fileHandle, 
 		n, err = r.Read(ctx, buf[:min(uint64(len(buf)), most-done)], off+int64(done))
 		if n <= 0 {
 			break
+		}
+		if done == 0 {
+			if err := before(); err != nil {
+				return 0, err
+			}
 		}
 		for piece := buf[:n]; len(piece) > 0 && err == nil; piece = piece[m:] {
 			if m, err = w.Write(ctx, piece, at+int64(done)); m <= 0 {

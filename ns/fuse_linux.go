@@ -39,6 +39,7 @@ type fuseFS struct {
 	alone  atomic.Bool   // the kernel is lent no files
 	waits  lockWaits
 	writes atomic.Uint64 // how many there were
+	drops  drops
 
 	mu    sync.RWMutex
 	nodes map[uint64]*node
@@ -53,9 +54,8 @@ type fuseFS struct {
 
 func newFuseFS(eng *Engine) *fuseFS {
 	f := &fuseFS{eng: eng, own: myIds(),
-		nodes: map[uint64]*node{}, files: map[fileKey]*node{}, dirs: map[dirKey]map[*node]struct{}{}, handles: map[uint64]any{}, last: devfuse.RootId}
-	tell := f.forgotten
-	eng.forgotten.Store(&tell)
+		nodes: map[uint64]*node{}, files: map[fileKey]*node{}, dirs: map[dirKey]map[*node]struct{}{}, handles: map[uint64]any{}, last: devfuse.RootId,
+		drops: drops{devs: map[uint64]*devDrops{}}}
 	f.nodes[devfuse.RootId] = &node{id: devfuse.RootId, dir: true, lookup: 1, kids: map[string]*node{}}
 	return f
 }
@@ -84,6 +84,8 @@ func (f *fuseFS) agree(fd int, fs devfuse.FS) error {
 	}
 	f.conn, f.exp, f.maps = conn, conn.Has(devfuse.CapExpireOnly), conn.Has(devfuse.CapDirectMmap)
 	f.alone.Store(!conn.Has(devfuse.CapPassthrough))
+	tell := f.forgotten
+	f.eng.forgotten.Store(&tell) // a lease may be there already, and tell at once
 	return nil
 }
 

@@ -21,7 +21,8 @@ import (
 const mappedEnv = "NINE_TEST_MAPPED"
 
 var mappings = map[string]func() error{"end": mappedEnd, "append": mappedAppend, "unmap": mappedUnmap,
-	"look": mappedLook, "poke": mappedPoke, "count": mappedCount, "turns": mappedTurns, "gone": mappedGone, "copy": mappedCopy, "truncate": mappedTruncate}
+	"look": mappedLook, "poke": mappedPoke, "count": mappedCount, "turns": mappedTurns, "gone": mappedGone, "copy": mappedCopy, "truncate": mappedTruncate,
+	"slow": mappedSlow}
 
 // mapped has a process do one of mappings.
 func (m *mounted) mapped(t *testing.T, name string) {

@@ -48,7 +48,7 @@ func TestMain(m *testing.M) {
 }
 
 // serveTest tells the group's number, and then for each line that it reads the requests
-// of the kernel since the last, until the mount is gone.
+// of the kernel since the last, until the mount is gone; for "forget N" see forget.
 func serveTest(lines string) error {
 	ctx := context.Background()
 	if d, err := time.ParseDuration(os.Getenv("NINE_TEST_KEEP")); err == nil {
@@ -76,6 +76,11 @@ func serveTest(lines string) error {
 	fmt.Println(g.id)
 	go func() {
 		for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+			var times int
+			if n, _ := fmt.Sscanf(in.Text(), "forget %d", &times); n == 1 {
+				fmt.Println(c.forget(times))
+				continue
+			}
 			fmt.Println(c.requests())
 		}
 	}()
@@ -260,7 +265,13 @@ func (m *mounted) command(dir, script string) *exec.Cmd {
 // requests tells what the kernel asked since it was last asked for.
 func (m *mounted) requests(t testing.TB) string {
 	t.Helper()
-	if _, err := io.WriteString(m.ask, "\n"); err != nil {
+	return m.asked(t, "")
+}
+
+// asked gives the mount's server a line, and what it says to that.
+func (m *mounted) asked(t testing.TB, line string) string {
+	t.Helper()
+	if _, err := io.WriteString(m.ask, line+"\n"); err != nil {
 		t.Fatal("the mount's server: ", err)
 	}
 	return m.line(t)

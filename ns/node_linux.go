@@ -48,6 +48,8 @@ type node struct {
 	backing
 	locks atomic.Pointer[lockState]
 
+	drop, dropping *dropped // what is to begin, and what is under way; fuseFS.drops.mu
+
 	key    fileKey // a file's
 	parent *node   // a directory's
 	name   string

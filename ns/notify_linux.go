@@ -35,8 +35,9 @@ func (f *fuseFS) changed(g *Group, at *Chan) {
 // forgotten has the kernel ask again for files of a device that others change, and for
 // the names in them, and have no data of them any more. Names that lead to what is no directory are told for a moment only.
 func (f *fuseFS) forgotten(dev uint64, paths []uint64, all bool) {
-	var nodes []*node
-	var files []uint64
+	slices.Sort(paths) // the server may say them again and again
+	paths = slices.Compact(paths)
+	var nodes, files []*node
 	f.mu.RLock()
 	if all {
 		for _, n := range f.nodes {
@@ -45,7 +46,7 @@ func (f *fuseFS) forgotten(dev uint64, paths []uint64, all bool) {
 			case n.dir:
 				nodes = append(nodes, n)
 			case n.ch.dev.id == dev:
-				files = append(files, n.id)
+				files = append(files, n)
 			}
 		}
 	}
@@ -53,7 +54,7 @@ func (f *fuseFS) forgotten(dev uint64, paths []uint64, all bool) {
 	for _, p := range paths {
 		k := key{dev, p}
 		if n := f.files[fileKey{key: k}]; n != nil {
-			files = append(files, n.id)
+			files = append(files, n)
 		}
 		for _, g := range groups {
 			for _, at := range append(g.pg.shownAt(k), k) {

@@ -34,11 +34,13 @@ func (c *Chan) assured() bool {
 }
 
 // locked looks at a file of which a lock was got, so that what is read under the lock is what
-// was written under the one before.
+// was written under the one before. The lock is there, so an interrupt does not end that.
 func (f *fuseFS) locked(ctx context.Context, h *fileHandle) {
 	if h.direct || f.conn == nil || h.n.backing.lent() {
 		return
 	}
+	ctx, cancel := bounded(context.WithoutCancel(ctx))
+	defer cancel()
 	vers := uint64(0)
 	if st, err := h.file().Stat(ctx); err == nil {
 		vers = uint64(st.Qid.Vers) + 1
@@ -47,11 +49,7 @@ func (f *fuseFS) locked(ctx context.Context, h *fileHandle) {
 	switch {
 	case vers == 0 || n.vers.Load() != vers:
 		n.vers.Store(0) // others who look meanwhile do as much
-		select {
-		case <-f.drop(n.id):
-			n.vers.CompareAndSwap(0, vers)
-		case <-ctx.Done():
-		}
+		doneIn(f.drop(n, vers), dropPatience)
 	case n.attrs.Load() != vers:
 		f.expireAttr(n.id)
 	}
@@ -64,7 +62,7 @@ func (f *fuseFS) settled(ctx context.Context, n *node) {
 		return
 	}
 	select {
-	case <-f.drop(n.id):
+	case <-f.drop(n, 0):
 	case <-ctx.Done():
 	}
 }
@@ -74,51 +72,17 @@ func (f *fuseFS) settled(ctx context.Context, n *node) {
 // the attributes, which it would not do of a file of which it is told something meanwhile.
 func (f *fuseFS) looked(n *node, c *Chan, st *p9.Stat) {
 	was, vers := n.vers.Load(), uint64(st.Qid.Vers)+1
-	if was == 0 || was == vers || n.length.Load() != st.Length || f.conn == nil || !n.backing.cached() || c.assured() {
+	if was == vers || n.length.Load() != st.Length || f.conn == nil || !n.backing.cached() || c.assured() {
 		return
 	}
-	if n.vers.CompareAndSwap(was, 0) && doneIn(f.drop(n.id), tellPatience) {
-		n.vers.CompareAndSwap(0, vers)
+	if n.vers.CompareAndSwap(was, 0) {
+		doneIn(f.drop(n, vers), tellPatience)
 	}
 }
 
 // tellPatience is how long is waited for the kernel to be told something, for which that may
 // have to wait itself.
 const tellPatience = 100 * time.Millisecond
-
-// dropPatience is how long for the pages of files that others change, which have to wait for
-// the kernel's reads and writes of them. The server waits that long.
-const dropPatience = p9.LeaseTerm / 6
-
-// drop has the kernel forget a file's pages, and its attributes. What it gives is closed when
-// it has, which takes as long as the reads and writes of them do that are under way.
-func (f *fuseFS) drop(id uint64) <-chan struct{} {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		f.conn.DropData(id)
-	}()
-	return done
-}
-
-// dropAll does so with many files. One that is waited for is not in the way of others.
-func (f *fuseFS) dropAll(ids []uint64) {
-	var late []<-chan struct{}
-	for _, id := range ids {
-		if done := f.drop(id); !doneIn(done, time.Millisecond) {
-			late = append(late, done)
-		}
-	}
-	t := time.NewTimer(dropPatience)
-	defer t.Stop()
-	for _, done := range late {
-		select {
-		case <-done:
-		case <-t.C:
-			return
-		}
-	}
-}
 
 // doneIn waits for something, but no longer than some time.
 func doneIn(done <-chan struct{}, patience time.Duration) bool {

@@ -15,6 +15,7 @@ type keeper struct {
 	mu   sync.RWMutex
 	kept map[int]*kept
 	most int
+	many int // when there are as many, those go that have ended
 }
 
 // A kept is a process's pidfd and id, and what of /proc/N is open once it was asked for:
@@ -104,6 +105,9 @@ func (k *keeper) identify(pid int, keep bool) (uint64, error) {
 		unix.Close(fd)
 		return st.Ino, err
 	}
+	if len(k.kept) >= k.many {
+		k.sweep()
+	}
 	if len(k.kept) >= k.most {
 		for other, p := range k.kept { // any one
 			p.close()
@@ -114,6 +118,20 @@ func (k *keeper) identify(pid int, keep bool) (uint64, error) {
 	k.kept[pid] = &kept{fd: fd, id: st.Ino, dir: -1}
 	return st.Ino, nil
 }
+
+// sweep lets go of processes that have ended, so that they are never many more than half of
+// what is kept. k.mu is held.
+func (k *keeper) sweep() {
+	for pid, p := range k.kept {
+		if !answers(p.fd) {
+			p.close()
+			delete(k.kept, pid)
+		}
+	}
+	k.many = max(sweepLeast, min(2*len(k.kept), k.most))
+}
+
+const sweepLeast = 32
 
 // read reads one of keptFiles of a process, owner asks for the owner of one in /proc/N.
 // Both report whether that could be done by a descriptor that is kept.

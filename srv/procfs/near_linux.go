@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"os"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -20,9 +21,37 @@ func Near(pid int, root uint64) (tree srv.File, end func()) {
 	if root>>62 != 1 || rootPath(pid) != root {
 		return nil, nil
 	}
-	r := New()
-	r.path = root
-	return r, r.Close
+	r := newFS(root, nearKept.use())
+	return r, sync.OnceFunc(nearKept.end)
+}
+
+// nearKept is what all these trees keep, so that many keep no more than one.
+var nearKept sharedKeeper
+
+// A sharedKeeper is a keeper that is there as long as it is used.
+type sharedKeeper struct {
+	mu    sync.Mutex
+	k     *keeper
+	users int
+}
+
+func (s *sharedKeeper) use() *keeper {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.users++; s.users == 1 {
+		s.k = newKeeper()
+	}
+	return s.k
+}
+
+// end is once for each use.
+func (s *sharedKeeper) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.users--; s.users == 0 {
+		s.k.close()
+		s.k = nil
+	}
 }
 
 // rootPath makes a root's qid path of who serves it and of what the tree depends on: the

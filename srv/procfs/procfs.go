@@ -140,8 +140,10 @@ var (
 )
 
 // New makes the directory of all processes that /proc shows to this one.
-func New() *FS {
-	return &FS{Node: srv.NewNode(fs.ModeDir | 0o555), path: rootPath(os.Getpid()), groups: srv.GroupMount(), kept: newKeeper(), tracers: map[proc]*tracer{},
+func New() *FS { return newFS(rootPath(os.Getpid()), newKeeper()) }
+
+func newFS(path uint64, k *keeper) *FS {
+	return &FS{Node: srv.NewNode(fs.ModeDir | 0o555), path: path, groups: srv.GroupMount(), kept: k, tracers: map[proc]*tracer{},
 		events: hub{Node: srv.NewNode(0o444)}}
 }
 
