@@ -19,6 +19,8 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/yamux"
@@ -130,12 +132,20 @@ func Relay(ctx context.Context, a, b io.ReadWriteCloser) {
 }
 
 // Join copies both ways between two streams until both have ended, each end as it comes, and
-// closes both.
+// closes both. Where one is cut off so is the other, if it can be: else what was cut would
+// pass for all there was.
 func Join(a, b io.ReadWriteCloser) {
 	var wg sync.WaitGroup
+	var closed atomic.Bool // by us: what fails then has no more to say
 	one := func(dst, src io.ReadWriteCloser) {
-		io.Copy(dst, src)
+		_, err := io.Copy(dst, src)
+		if cut(err) && !closed.Swap(true) {
+			abort(a, err)
+			abort(b, err)
+			return
+		}
 		if w, ok := dst.(interface{ CloseWrite() error }); !ok || w.CloseWrite() != nil {
+			closed.Store(true)
 			dst.Close()
 		}
 	}
@@ -144,6 +154,34 @@ func Join(a, b io.ReadWriteCloser) {
 	wg.Wait()
 	a.Close()
 	b.Close()
+}
+
+// cut tells whether a copy's error means that a stream was cut off. EPIPE ends one direction
+// only: the reader has gone. A Unix socket's reset is no more than that either: its other end
+// closed before it had read all, and what it wrote has come.
+func cut(err error) bool {
+	if err == nil || errors.Is(err, syscall.EPIPE) {
+		return false
+	}
+	if errors.Is(err, syscall.ECONNRESET) {
+		for op, e := (*net.OpError)(nil), err; errors.As(e, &op); e = op.Err {
+			if op.Net == "unix" {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// abort closes a stream so that its other end takes it for cut off, as far as its kind can say so.
+func abort(s io.ReadWriteCloser, err error) {
+	switch s := s.(type) {
+	case interface{ Abort(error) }:
+		s.Abort(err)
+	case interface{ SetLinger(int) error }: // TCP: a reset
+		s.SetLinger(0)
+	}
+	s.Close()
 }
 
 // An Import is a connection to somebody's tree.

@@ -407,3 +407,17 @@ func FuzzP9any(f *testing.F) {
 		}
 	})
 }
+
+// TestFits: a name that a server says is shown on terminals.
+func TestFits(t *testing.T) {
+	for _, s := range []string{"", "toolong", "a b", "a\tb", "a\nb", "a\x00b", "a\x1bb", "a\rb", "a\x7fb", "a\u009bb", "a\u202eb", "a\x9bb"} {
+		if fits(s, 7) {
+			t.Errorf("%q fits", s)
+		}
+	}
+	for _, s := range []string{"a.b-c", "o'x;y!", "größe"} {
+		if !fits(s, 8) {
+			t.Errorf("%q does not fit", s)
+		}
+	}
+}

@@ -8,7 +8,10 @@ import (
 	"crypto/subtle"
 	"encoding/binary"
 	"errors"
+	"strings"
 	"sync/atomic"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/crypto/chacha20poly1305"
 )
@@ -38,9 +41,11 @@ const (
 	sealedAc = "form1 Ac"
 )
 
-// fits tells whether a name can be in a field of n bytes, with a NUL.
+// fits tells whether a name can be in a field of n bytes, with a NUL. It is a word, and all of
+// it is to be seen: a stranger's is told on terminals.
 func fits(s string, n int) bool {
-	return s != "" && len(s) < n && !bytes.ContainsAny([]byte(s), "\x00 \t\n")
+	return s != "" && len(s) < n && utf8.ValidString(s) &&
+		!strings.ContainsFunc(s, func(r rune) bool { return r == ' ' || !unicode.IsPrint(r) })
 }
 
 // A ticketReq is a request for tickets.

@@ -51,7 +51,7 @@ import (
 // A Config says how long to be patient. The zero Config is usable.
 type Config struct {
 	Keep  time.Duration // a session without a link lasts this long; default an hour
-	Gone  time.Duration // a server's whose client's end closed the link, as a process that is killed does; default 2 minutes
+	Gone  time.Duration // a server's whose client's end closed the link, as a process that is killed does, or never said anything; default 2 minutes
 	Every time.Duration // the other end hears from us this often at least; default 5 s
 	Log   func(string)  // is told of lost and new links, and must not use the Conn; nil: nobody
 }
@@ -153,6 +153,7 @@ type Conn struct {
 	before   uint32        // how far both directions had come then
 	pause    time.Duration // before the next attempt to dial
 	hungUp   bool          // the other end closed it
+	spoke    bool          // a message has come, on whatever link
 	every    time.Duration // the other end's
 	answered bool          // the other end knows the session
 	links    int

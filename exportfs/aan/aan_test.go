@@ -710,3 +710,39 @@ func TestClose(t *testing.T) {
 		t.Errorf("%d links for an end in order", n)
 	}
 }
+
+// TestStranger: who says nothing behind its hello leaves no session for long; whoever was once
+// heard, if only that it is there, does.
+func TestStranger(t *testing.T) {
+	const every = 20 * time.Millisecond
+	p := newPlace(t, Config{Every: every, Keep: time.Hour, Gone: 100 * time.Millisecond}, nil)
+	var far [2]*Conn
+	for i := range far {
+		link, err := p.link(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer link.Close()
+		id := newID()
+		if err := (hello{every: every}).send(link, id[:]); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			m := newMessage(0)
+			m.header(noNumber, 0)
+			if _, err := link.Write(m.b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		far[i] = <-p.got
+		if !srvtest.Until(func() bool { _, up := far[i].Links(); return !up }) {
+			t.Fatal("its silence is not noticed")
+		}
+	}
+	if !srvtest.Until(func() bool { return p.s.Sessions() == 1 }) {
+		t.Fatalf("%d sessions", p.s.Sessions())
+	}
+	if err := far[0].broken(); err != nil {
+		t.Error(err)
+	}
+}

@@ -82,7 +82,7 @@ func (c *Conn) receive(link net.Conn, unanswered bool) {
 func (c *Conn) take(m *message, number, acked uint32) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.heard = time.Now()
+	c.heard, c.spoke = time.Now(), true
 	if err := c.acked(acked); err != nil {
 		return err
 	}
@@ -260,9 +260,11 @@ func (c *Conn) tick() {
 }
 
 // lasts is how long a session without a link is kept. Whose link is cut cannot close it, and
-// whoever closed it, and is there, dials anew at once.
+// whoever closed it, and is there, dials anew at once. Who never said anything may be anybody:
+// a client is heard of within Every. No session makes way for another, however full the server
+// is: a stranger could end those of others by that.
 func (c *Conn) lasts() time.Duration {
-	if c.dial == nil && c.hungUp {
+	if c.dial == nil && (c.hungUp || !c.spoke) {
 		return c.cfg.Gone
 	}
 	return c.cfg.Keep

@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"ninespace/exportfs/aan"
+	"ninespace/factotum/auth"
 	"ninespace/srv/p9"
 )
 
@@ -22,6 +23,14 @@ type refusal struct {
 }
 
 func (r *refusal) Error() string { return "refused: " + r.text }
+
+// Final tells of an error of Dial that trying again, without anybody who looks into it, will
+// not mend: the host's key is another or is revoked, or it does not take the one that was
+// shown. What else a host refuses, a tree say, it may not have yet.
+func Final(err error) bool {
+	var r *refusal
+	return errors.Is(err, auth.ErrHostChanged) || errors.Is(err, auth.ErrHostRevoked) || errors.As(err, &r) && r.key
+}
 
 // ask says what is wanted on a stream and reads the answer.
 func ask(ctx context.Context, c io.ReadWriteCloser, w Want) (text string, err error) {

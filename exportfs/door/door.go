@@ -92,6 +92,15 @@ func (c *Conn) Accept() error {
 	return err
 }
 
+// Abort hangs up with no word that it was in order, where the stream can do without: others
+// are closed.
+func (c *Conn) Abort(err error) {
+	if a, ok := c.ReadWriteCloser.(interface{ Abort(error) }); ok {
+		a.Abort(err)
+	}
+	c.Close()
+}
+
 // Refuse tells the caller that it does not, and why, and hangs up. At Plan 9's door there is
 // no word for that.
 func (c *Conn) Refuse(why error) {

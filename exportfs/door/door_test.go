@@ -311,6 +311,10 @@ func TestHost(t *testing.T) {
 				continue // it would ask
 			}
 			p.fails(d, p.addr, Want{Service: CPU}, words)
+			_, err := d.Dial(t.Context(), p.addr, Want{Service: CPU})
+			if final := words != "not known"; Final(err) != final {
+				t.Errorf("%v: final %v, want %v", err, !final, final)
+			}
 			continue
 		}
 		c, err := d.Dial(t.Context(), p.addr, Want{Service: CPU})

@@ -146,12 +146,12 @@ func (d *Dialer) dialPlan9(ctx context.Context, addr, user string) (net.Conn, er
 }
 
 // typable gives a template as a person types it to a shell, to an interactive one of which ! is
-// history.
+// history. Values are quoted already against all else.
 func typable(template string) string {
 	words := strings.Fields(template)
 	for i, w := range words {
-		if strings.HasPrefix(w, "!") {
-			words[i] = "'" + w + "'"
+		if strings.Contains(w, "!") {
+			words[i] = "'" + strings.ReplaceAll(w, "'", "''") + "'" // for rc; sh takes it for the same, in pieces
 		}
 	}
 	return strings.Join(words, " ")

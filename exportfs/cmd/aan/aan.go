@@ -3,9 +3,11 @@ package aan
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"os/signal"
@@ -89,8 +91,8 @@ func carry(ctx context.Context, c *aan.Conn, std [3]*os.File) error {
 	stop := context.AfterFunc(ctx, func() { c.Abort(context.Cause(ctx)) })
 	defer stop()
 	go func() {
-		if _, err := io.Copy(c, std[0]); err != nil {
-			c.Abort(err) // what was read is not all
+		if _, err := io.Copy(c, std[0]); errors.As(err, new(*fs.PathError)) {
+			c.Abort(err) // what was read is not all; where it cannot be written, what comes still does
 		}
 		c.CloseWrite()
 	}()

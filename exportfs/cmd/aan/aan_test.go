@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"ninespace/srv"
 	"ninespace/srv/srvtest"
@@ -199,5 +200,108 @@ func TestEnds(t *testing.T) {
 	io.WriteString(c.in, "is anybody there?") // of which the far side's connection knows
 	if err := <-c.ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestAnswer: who answers and closes while we still write is heard to the end, over a link that
+// breaks meanwhile as well.
+func TestAnswer(t *testing.T) {
+	dir := t.TempDir()
+	door, via, program := filepath.Join(dir, "door"), filepath.Join(dir, "via"), filepath.Join(dir, "program")
+	l, err := srv.Announce("unix!" + program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	const size = 2 << 20
+	closed := make(chan struct{})
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		io.ReadFull(c, make([]byte, 5))
+		c.Write(make([]byte, size))
+		c.Close()
+		close(closed)
+	}()
+	start(t, "unix!"+door, "unix!"+program)
+	listening(t, door)
+	vl, err := net.Listen("unix", via)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer vl.Close()
+	go func() {
+		for first := true; ; first = false {
+			if !first { // what is sent now has no link
+				<-closed
+				time.Sleep(100 * time.Millisecond)
+			}
+			a, err := vl.Accept()
+			if err != nil {
+				return
+			}
+			b, err := net.Dial("unix", door)
+			if err != nil {
+				return
+			}
+			go func() {
+				io.Copy(b, a)
+				b.Close()
+			}()
+			go func() {
+				for i := 0; !first || i < 3; i++ {
+					if _, err := io.CopyN(a, b, 64<<10); err != nil {
+						break
+					}
+					time.Sleep(10 * time.Millisecond)
+				}
+				a.Close()
+				b.Close()
+			}()
+		}
+	}()
+	c := start(t, "-c", "unix!"+via)
+	go func() {
+		for {
+			if _, err := io.WriteString(c.in, "hello"); err != nil {
+				return
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+	}()
+	if b, err := io.ReadAll(c.out); len(b) != size || err != nil {
+		t.Errorf("%d bytes of %d, %v", len(b), size, err)
+	}
+	if err := <-c.ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestReset: what a program said that was cut off is not taken for all that it had to say.
+func TestReset(t *testing.T) {
+	door := filepath.Join(t.TempDir(), "door")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		c.Write(make([]byte, 100<<10))
+		c.(*net.TCPConn).SetLinger(0)
+		c.Close()
+	}()
+	start(t, "unix!"+door, "tcp!"+strings.Replace(l.Addr().String(), ":", "!", 1))
+	listening(t, door)
+	c := start(t, "-c", "unix!"+door)
+	c.in.Close()
+	n, _ := io.Copy(io.Discard, c.out)
+	if err := <-c.ended; err == nil {
+		t.Errorf("%d bytes are all that there was to say", n)
 	}
 }

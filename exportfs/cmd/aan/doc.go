@@ -27,7 +27,8 @@ when the other aan has.
 	-c       dial
 	-d       tell on standard error of connections that are lost and made
 	-m time  give up what had no connection for so long, 90s or 8h; default 24h. What a
-	         client that was killed leaves behind lasts 2 minutes at most
+	         client that was killed leaves behind lasts 2 minutes at most, and so does what
+	         somebody began who then said nothing
 
 The connections of cpu and import need no aan: they are its already.
 
@@ -55,7 +56,7 @@ cpu, import; aan(8) of the 9front manual
 
 Aan asks nobody who he is and hides nothing: let it listen where friends are, or carry
 what looks after itself, as ssh does. Who sees the connection can end the stream or take it
-over.
+over; who reaches the port can take its places, a thousand, or the only one without to.
 
 It does not speak with 9front's aan, whose messages are the same, but which begins a
 connection without a greeting.

@@ -26,7 +26,9 @@ host's name and the tree's, or as -s says.
 
 	-a -b -c -C  as mount has them
 	-s srvname   post as srvname
-	-r           mount it again where the connection was lost, once the host answers
+	-r           mount it again where the connection was lost, once the host answers. This
+	             has a connection of its own: where one is posted already, give -s. A host
+	             that shows another key, or refuses ours, is not tried again
 	-u user      as user there; default the same name as here
 	-k key       show this key, a file or a fingerprint
 	-J hosts     through these doors, parted by commas

@@ -138,6 +138,8 @@ func (o *options) mount(std [3]*os.File, args []string, name string) error {
 		}
 	} else if o.post != "" {
 		return fmt.Errorf("post %s: %w", name, p9.ErrorOf(syscall.EADDRINUSE))
+	} else if o.again { // who keeps that connection mounts this nowhere
+		return fmt.Errorf("post %s: %w: -r has a connection of its own: give -s another name", name, p9.ErrorOf(syscall.EADDRINUSE))
 	}
 	return ns.Do(o.op)
 }
