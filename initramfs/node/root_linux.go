@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -204,7 +205,7 @@ func takeFiles(in inside, image string, before []string) (none []string, err err
 	for _, f := range takenAlong {
 		b, err := os.ReadFile(image + f.name)
 		switch {
-		case f.alone && errors.Is(err, fs.ErrNotExist):
+		case f.alone && (errors.Is(err, fs.ErrNotExist) || err != nil && slices.Contains(before, f.name)):
 			if err := in.remove(f.name); err != nil {
 				return nil, err
 			}
