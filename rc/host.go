@@ -98,6 +98,8 @@ type Terminal interface {
 	Rest()
 	// Keep makes modes what Take sets.
 	Keep(modes Modes)
+	// Gone tells whether it has hung up.
+	Gone() bool
 }
 
 // Modes are how a terminal is set. What they are is the Terminal's affair.

@@ -32,6 +32,16 @@ func (r *Runner) Note(name string) {
 	}
 }
 
+// hangup makes a note of it that the terminal where a person types has gone, once. The kernel
+// tells only the session's leader and the job in the foreground, of which the shell is neither
+// where its own part of a job waits for a server. Subshells end by it as by an interrupt.
+func (r *Runner) hangup() {
+	if t := r.hooks.Terminal; t != nil && t.Gone() && r.gone.CompareAndSwap(false, true) {
+		r.Note("sighup")
+		r.interrupts.Add(1)
+	}
+}
+
 // interrupting tells whether there is an interrupt that has not been acted on.
 func (r *Runner) interrupting() bool {
 	r.mu.Lock()
@@ -122,7 +132,7 @@ func (sh *shell) notes() error {
 	}
 	if !sh.main {
 		n := sh.r.interrupts.Load()
-		if n != sh.interrupts && !sh.r.handled.Load() {
+		if n != sh.interrupts && !sh.r.handled.Load() || sh.r.gone.Load() {
 			sh.setStatus("interrupt")
 			return errExit
 		}

@@ -9,8 +9,8 @@ import (
 )
 
 // patient makes a system call that may wait for others, where the shell's are made. Where a
-// person types, an interrupt ends the waiting with EINTR: the other may never
-// answer. The call is told by left that nobody waits any more. What it gives all the same,
+// person types, an interrupt ends the waiting with EINTR, as the end of the terminal does: the
+// other may never answer. The call is told by left that nobody waits any more. What it gives all the same,
 // some day, is for undo, which may be nil.
 func patient[T any](sh *shell, call func(left *gone) (T, error), undo func(T)) (v T, err error) {
 	if sh.interactive == 0 {
@@ -42,6 +42,7 @@ func patient[T any](sh *shell, call func(left *gone) (T, error), undo func(T)) (
 			return r.v, r.err
 		case <-tick.C:
 		}
+		sh.r.hangup()
 		if sh.r.interrupts.Load() == sh.interrupts {
 			continue
 		}

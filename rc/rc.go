@@ -49,6 +49,7 @@ type Runner struct {
 	live       sync.WaitGroup // subshells on goroutines
 	lives      atomic.Int32
 	events     atomic.Uint32 // counts what shells have to look at
+	gone       atomic.Bool   // the terminal where a person types
 	interrupts atomic.Uint32 // counts those that end what runs
 	stopped    atomic.Bool
 	alarm      atomic.Int32 // an eventfd for what waits in the kernel

@@ -77,7 +77,7 @@ func TestTakeAlong(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer in.Close()
-	if err := takeFiles(in, image); err != nil {
+	if _, err := takeFiles(in, image, nil); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{
@@ -87,5 +87,57 @@ func TestTakeAlong(t *testing.T) {
 		if b, err := os.ReadFile(root + name); string(b) != want || (err != nil) != (want == "") {
 			t.Errorf("%s: %q, %v, want %q", name, b, err, want)
 		}
+	}
+}
+
+// TestTakeAgain: a root whose server has gone gives what was taken along into it, and can't
+// say of the rest that it is not there.
+func TestTakeAgain(t *testing.T) {
+	image, gone, root := t.TempDir(), t.TempDir(), t.TempDir()
+	for _, dir := range []string{image, gone} {
+		for _, name := range []string{users.File, hostKey} {
+			if err := os.MkdirAll(filepath.Dir(dir+name), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(dir+users.File, []byte("ours"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A link to itself is no file, nor is there none.
+	if err := os.Symlink("loop", filepath.Dir(gone+hostKey)+"/loop"); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{hostKey, hostKey + ".pub"} {
+		if err := os.Symlink("loop", gone+name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	in, err := openInside(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	var none []string
+	for _, from := range []string{image, gone, gone} {
+		if none, err = takeFiles(in, from, none); err != nil {
+			t.Fatalf("from %s: %v", from, err)
+		}
+		if b, err := os.ReadFile(root + users.File); string(b) != "ours" || err != nil {
+			t.Errorf("%q, %v", b, err)
+		}
+		if in.has(hostKey) {
+			t.Errorf("there is a %s", hostKey)
+		}
+	}
+	// What is the image's and can't be read now is no file less.
+	if err := os.Remove(gone + users.File); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Base(users.File), gone+users.File); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := takeFiles(in, gone, none); err == nil {
+		t.Error("the image's users are left out without a word")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -21,10 +22,12 @@ import (
 //	layer  in memory, takes what is written
 //	all    both, until it is moved to /
 //
-// and the file that has the number of the one in use.
+// and files that have the number of the one in use, and the names of takenAlong that are alone
+// and not there.
 const (
-	roots   = "/run/root"
-	rootNow = roots + "/now"
+	roots    = "/run/root"
+	rootNow  = roots + "/now"
+	rootNone = roots + "/none"
 )
 
 // takenAlong is what the image says, or the node has made, that holds below the other root
@@ -174,7 +177,12 @@ func takeAlong(all, base string) error {
 		return err
 	}
 	defer in.Close()
-	if err := takeFiles(in, ""); err != nil {
+	b, _ := os.ReadFile(rootNone)
+	none, err := takeFiles(in, "", strings.Fields(string(b)))
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(rootNone, []byte(strings.Join(none, "\n")), 0o600); err != nil {
 		return err
 	}
 	for _, name := range []string{"/proc", "/sys", "/dev", "/tmp", "/run", base, self} {
@@ -190,18 +198,21 @@ func takeAlong(all, base string) error {
 	return root.Close()
 }
 
-// takeFiles puts the files of takenAlong into it, from the image's root.
-func takeFiles(in inside, image string) error {
+// takeFiles puts the files of takenAlong into it, from the image's root or one that came after
+// it. Where that is one whose server has gone nothing tells what is not there, so that is said
+// from time to time: which of those that are alone were not there the last time, and are not now.
+func takeFiles(in inside, image string, before []string) (none []string, err error) {
 	for _, f := range takenAlong {
 		b, err := os.ReadFile(image + f.name)
 		switch {
-		case f.alone && errors.Is(err, fs.ErrNotExist):
+		case f.alone && (errors.Is(err, fs.ErrNotExist) || err != nil && slices.Contains(before, f.name)):
 			if err := in.remove(f.name); err != nil {
-				return err
+				return nil, err
 			}
+			none = append(none, f.name)
 			continue
 		case f.alone && err != nil:
-			return err
+			return nil, err
 		case err != nil || !f.instead && in.has(f.name):
 			continue
 		}
@@ -210,10 +221,10 @@ func takeFiles(in inside, image string) error {
 			mode = 0o600
 		}
 		if err := in.write(f.name, b, mode); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return none, nil
 }
 
 // enterRoot makes what has been moved over the root this process's root: .. of the root is

@@ -124,6 +124,13 @@ func (t *TTY) Keep(modes rc.Modes) {
 	}
 }
 
+// Gone tells whether it has hung up: a read would give its end at once.
+func (t *TTY) Gone() bool {
+	polls := [1]unix.PollFd{{Fd: int32(t.fd)}}
+	n, err := unix.Poll(polls[:], 0)
+	return err == nil && n == 1 && polls[0].Revents&unix.POLLHUP != 0
+}
+
 func (t *TTY) foreground(group int) {
 	if t.control {
 		unstopped(func() { unix.IoctlSetPointerInt(t.fd, unix.TIOCSPGRP, group) })

@@ -81,6 +81,30 @@ func TestStop(t *testing.T) {
 	})
 }
 
+// TestStopSelf: what asks for its own stop has its write cut short by the stop. The stop is
+// made all the same: an error would have it asked for again when it goes on, and so for ever.
+func TestStopSelf(t *testing.T) {
+	r := newTree(t)
+	p, err := r.kept.find(start(t, exec.Command("sleep", "1000")).Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	f := &file{r: r, p: p}
+	for range 100 { // in most of them it has not stopped at the first look
+		if err := f.stop(ctx, nil); err != nil {
+			t.Fatal(err)
+		}
+		if !srvtest.Until(func() bool { has, err := p.hasStopped(); return has && err == nil }) {
+			t.Fatal("it does not stop")
+		}
+		if err := p.signal(syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestNote(t *testing.T) {
 	srvtest.Each(t, tree(t), func(t *testing.T, root *client.Fid) {
 		for note, sig := range map[string]syscall.Signal{"interrupt": syscall.SIGINT, "SIGUSR1": syscall.SIGUSR1, "15": syscall.SIGTERM} {

@@ -162,10 +162,16 @@ func (t *trial) round(vcpu int, area []byte) (time.Duration, error) {
 	return time.Since(begun), nil
 }
 
+// ioctl makes a request until no signal, Go's own among them, cuts it short, but for one that
+// runs a guest: that is asked for again only if nobody has stopped the trial.
 func ioctl(fd int, request uintptr, arg unsafe.Pointer) (int, error) {
-	n, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), request, uintptr(arg))
-	if errno != 0 {
-		return 0, errno
+	for {
+		n, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), request, uintptr(arg))
+		switch {
+		case errno == 0:
+			return int(n), nil
+		case errno != unix.EINTR || request == runVCPU:
+			return 0, errno
+		}
 	}
-	return int(n), nil
 }

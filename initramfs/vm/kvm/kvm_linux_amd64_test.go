@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// TestCheck: what is said is said each time, and nothing is left open.
+// TestCheck: what is said is said each time, and of the processor: the guest itself is run as
+// it is meant. Nothing is left open.
 func TestCheck(t *testing.T) {
 	if f, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0); err != nil {
 		t.Skip(err)
@@ -20,7 +21,11 @@ func TestCheck(t *testing.T) {
 	t.Log("the trial: ", first)
 	before := open(t)
 	for range 3 {
-		if err := Check(); (err == nil) != (first == nil) {
+		err := Check()
+		if err != nil && !strings.Contains(err.Error(), "emulates") && !strings.Contains(err.Error(), "does not get on") {
+			t.Error(err)
+		}
+		if (err == nil) != (first == nil) {
 			t.Errorf("%v, and then %v", first, err)
 		}
 	}

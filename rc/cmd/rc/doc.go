@@ -89,7 +89,8 @@ The flags are
 	-U limits	is that for a program with the limits of a subshell
 
 A function whose name is that of a note, sigint, sighup, sigterm, sigalrm and others,
-is run when it comes; sigexit, when the shell ends. A value too long for Linux to
+is run when it comes; sigexit, when the shell ends. A terminal that hangs up while the
+shell itself waits for a server is a sighup as well. A value too long for Linux to
 give to programs, 128 KiB, is not in their environment, nor are the longest of more than
 a MiB in all; where there is /env there are files of them. The number in $apid of a single program is the program's own.
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -100,4 +101,45 @@ func TestInterruptHangs(t *testing.T) {
 		}
 	}
 	w.line("echo back", "back")
+}
+
+// TestHangup: a terminal that goes takes its shell along, whatever that waits for. The kernel's
+// hangup is for the session's leader, which this shell is not, and the job in the foreground.
+func TestHangup(t *testing.T) {
+	t.Parallel()
+	for i, command := range []string{
+		"", "cat", "x=`{cat}", "@{sleep 1000}", "cd hang/a", "fn sighup {}; cd hang/b", "{cd hang/c} | cat",
+		"{while(true) cd hang/d} | cat", "x=`{cat <hang/e}", "for(i in `{seq 1000}) {cd hang/f; sleep 1000}",
+	} {
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
+			t.Parallel()
+			w := newHanging(t)
+			w.line("cd; echo $pid >pid", "")
+			pid, err := os.ReadFile(filepath.Join(w.dir, "pid"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			server, err := strconv.Atoi(strings.TrimSpace(w.run("display-message", "-p", "#{pid}")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if command != "" {
+				w.keys("-l", "echo be''gun; "+command)
+				w.keys("Enter")
+				if !srvtest.Until(func() bool { return strings.Contains(w.shown(), "\nbegun") }) {
+					t.Fatalf("%q does not begin", command)
+				}
+			}
+			if err := syscall.Kill(server, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			name := "/proc/" + strings.TrimSpace(string(pid)) + "/stat"
+			if !srvtest.Until(func() bool {
+				stat, err := os.ReadFile(name)
+				return err != nil || strings.Contains(string(stat), ") Z ")
+			}) {
+				t.Errorf("%q: it is still there", command)
+			}
+		})
+	}
 }
