@@ -7,13 +7,13 @@ import (
 	"maps"
 	"math"
 	"net"
-	"runtime"
 	"slices"
 
 	"golang.org/x/sys/unix"
 
 	"ninespace/ns/devfuse"
 	"ninespace/srv"
+	"ninespace/srv/osthread"
 )
 
 // An engine may be in the process of its session, which then is one process and not two, and
@@ -52,7 +52,7 @@ func StartHere(o EngineOptions, host func() (srv.File, error)) (*Session, error)
 // need not have.
 func startApart(o EngineOptions, tree func() (srv.File, error)) (h *host, err error) {
 	ended := make(chan struct{})
-	thread(func() {
+	osthread.Go(func() {
 		defer close(ended)
 		if err = unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS); err != nil {
 			err = fmt.Errorf("new mount namespace: %w", err)
@@ -121,23 +121,4 @@ func (e *Engine) close() {
 	if c, ok := e.host.root.(io.Closer); ok {
 		c.Close()
 	}
-}
-
-// thread runs do on a thread that ends with it and is not the first one, which is the one
-// that /proc/self shows.
-func thread(do func()) {
-	go func() {
-		runtime.LockOSThread() // and never unlock: the thread ends with this
-		if unix.Gettid() != unix.Getpid() {
-			do()
-			return
-		}
-		begun := make(chan struct{})
-		thread(func() { // another one, while the first is held here
-			close(begun)
-			do()
-		})
-		<-begun
-		runtime.UnlockOSThread()
-	}()
 }

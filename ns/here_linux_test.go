@@ -10,6 +10,7 @@ import (
 
 	"ninespace/srv"
 	"ninespace/srv/diskfs"
+	"ninespace/srv/osthread"
 	"ninespace/srv/ramfs"
 	"ninespace/srv/srvtest"
 )
@@ -47,7 +48,7 @@ func TestHere(t *testing.T) {
 // attachHere makes a group for a thread, which looks at nothing in it.
 func attachHere(s *Session) error {
 	done := make(chan error)
-	thread(func() {
+	osthread.Go(func() {
 		err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS)
 		if err == nil {
 			err = unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")

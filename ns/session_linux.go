@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ninespace/srv/osthread"
 	"ninespace/srv/p9"
 )
 
@@ -110,7 +111,7 @@ func (s *Session) guard(alive *os.File) {
 		case <-time.After(100 * time.Millisecond): // for threads that take their time
 		}
 		tried := make(chan struct{})
-		thread(func() {
+		osthread.Go(func() {
 			defer close(tried)
 			if unix.Unshare(unix.CLONE_FS) == nil && unix.Setns(int(mounts.Fd()), unix.CLONE_NEWNS) == nil {
 				unix.Unmount(engineDir, unix.MNT_FORCE|unix.MNT_DETACH)

@@ -7,6 +7,8 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"ninespace/srv/osthread"
 )
 
 // Mounts are made in the mount namespaces of others by threads that visit these.
@@ -68,7 +70,7 @@ func (h *home) visit(do func(*visitor) error) error {
 	default:
 		v = &visitor{home: h, work: make(chan func())}
 		started := make(chan error)
-		thread(func() { v.live(started) })
+		osthread.Go(func() { v.live(started) })
 		if err := <-started; err != nil {
 			close(v.work)
 			return err

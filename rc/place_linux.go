@@ -1,12 +1,13 @@
 package rc
 
 import (
-	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
+
+	"ninespace/srv/osthread"
 )
 
 // A place is threads of their own for the system calls of shells that have
@@ -64,7 +65,7 @@ func (p *place) do(f func()) {
 	p.mu.Unlock()
 	if t == nil {
 		t = make(chan func())
-		go thread(t, p.enter)
+		osthread.Go(func() { thread(t, p.enter) })
 	}
 	done := make(chan struct{})
 	t <- func() {
@@ -84,7 +85,6 @@ func (p *place) do(f func()) {
 // thread is a thread that shares neither directory nor umask with others. It ends with
 // its goroutine: there is no way back.
 func thread(work chan func(), enter func() error) {
-	runtime.LockOSThread()
 	err := unix.Unshare(unix.CLONE_FS)
 	if err == nil {
 		err = enter()
@@ -109,8 +109,7 @@ func (sh *shell) move(change func() error, follow func() error, closer func()) e
 	}
 	first := make(chan func())
 	result := make(chan error)
-	go func() {
-		runtime.LockOSThread()
+	osthread.Go(func() {
 		err := unix.Unshare(unix.CLONE_FS)
 		if err == nil {
 			err = enter()
@@ -124,7 +123,7 @@ func (sh *shell) move(change func() error, follow func() error, closer func()) e
 				f()
 			}
 		}
-	}()
+	})
 	if err := <-result; err != nil {
 		old.release()
 		return err
@@ -192,14 +191,13 @@ func (sh *shell) currentUmask() int {
 	}
 	// The process's cannot be read but by changing it, which is done to a copy.
 	got := make(chan int)
-	go func() {
-		runtime.LockOSThread()
+	osthread.Go(func() {
 		if err := unix.Unshare(unix.CLONE_FS); err != nil {
 			got <- 0
 			return
 		}
 		got <- unix.Umask(0)
-	}()
+	})
 	return <-got
 }
 

@@ -26,16 +26,17 @@ var layers = []struct {
 	{"srv/p9", ""},
 	{"srv", "srv/p9"},
 	{"srv/client", "srv/p9"}, // never srv: a client is of any server
+	{"srv/osthread", ""},
 	{"srv/srvtest", "srv srv/p9 srv/client"},
 	{"srv/p9file", "srv srv/p9"},
 	{"srv/ndb", ""},
-	{"srv/*fs", "srv srv/p9 srv/ndb"},
+	{"srv/*fs", "srv srv/p9 srv/ndb srv/osthread"},
 	{"srv/cmd/*", "srv srv/p9 srv/client srv/*fs ns"},
 
-	{"ns", "srv srv/p9 srv/client ns/devfuse"},
-	{"ns/devfuse", ""},
+	{"ns", "srv srv/p9 srv/client srv/osthread ns/devfuse"},
+	{"ns/devfuse", "srv/osthread"},
 	{"ns/nstest", "srv srv/p9 srv/ramfs"},
-	{"ns/cluster", "factotum/sshkey"},
+	{"ns/cluster", "srv/osthread factotum/sshkey"},
 	{"ns/cmd/doctor", "srv srv/p9 srv/client ns initramfs/vm/kvm"},
 	{"ns/cmd/*", "srv srv/p9 srv/client srv/*fs ns ns/cluster rc/bin"},
 
@@ -72,7 +73,7 @@ var layers = []struct {
 	{"initramfs/cmd/netboot", "srv factotum/auth factotum/sshkey initramfs/netboot"},
 
 	{"rc/syntax", "std"},
-	{"rc", "std rc/syntax golang.org/x/sys/unix"}, // syscall, frozen, has no setns, memfd_create, O_PATH's fstatat
+	{"rc", "std srv/osthread rc/syntax golang.org/x/sys/unix"}, // syscall, frozen, has no setns, memfd_create, O_PATH's fstatat
 	{"rc/term", "std rc rc/syntax golang.org/x/sys/unix github.com/ergochat/readline"},
 	{"rc/cmd/*", "srv srv/p9 srv/client srv/cmd/srv ns rc rc/syntax rc/term"},
 	{"rc/rcgen", "rc/syntax"},

@@ -5,10 +5,11 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"runtime"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"ninespace/srv/osthread"
 )
 
 // A lan is a bridge in a network namespace that only a thread of this process is in: with
@@ -24,8 +25,7 @@ const bridge = "lan"
 func newLan() (*lan, error) {
 	l := &lan{do: make(chan func()), done: make(chan struct{})}
 	failed := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with this
+	osthread.Go(func() {
 		defer close(l.done)
 		err := unix.Unshare(unix.CLONE_NEWNET)
 		if err == nil {
@@ -37,7 +37,7 @@ func newLan() (*lan, error) {
 		for f := range l.do {
 			f()
 		}
-	}()
+	})
 	if err := <-failed; err != nil {
 		return nil, err
 	}

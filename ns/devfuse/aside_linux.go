@@ -3,13 +3,14 @@ package devfuse
 import (
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"ninespace/srv/osthread"
 )
 
 // Some of what the kernel is told it waits with until requests are answered that hold what it
@@ -81,7 +82,11 @@ func (a *aside) more(c *Conn) {
 	defer a.mu.Unlock()
 	if a.n < asideMost && !a.closed {
 		a.n++
-		a.threads.Go(func() { a.loop(c) })
+		a.threads.Add(1)
+		osthread.Go(func() {
+			defer a.threads.Done()
+			a.loop(c)
+		})
 	}
 }
 
@@ -99,7 +104,6 @@ func (a *aside) close() {
 // loop does what is to be done, on a thread that ends with it. One stays for later.
 func (a *aside) loop(c *Conn) {
 	if a.fd >= 0 {
-		runtime.LockOSThread() // and never unlock
 		leave(a.fd)
 	}
 	for {

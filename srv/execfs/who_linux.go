@@ -4,13 +4,13 @@ import (
 	"context"
 	"os"
 	"os/user"
-	"runtime"
 	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"ninespace/srv"
+	"ninespace/srv/osthread"
 	"ninespace/srv/p9"
 )
 
@@ -74,9 +74,6 @@ func (c *conv) setNice(_ context.Context, args []string) error {
 // that ends with it.
 func onThread(f func() error) error {
 	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread goes
-		done <- f()
-	}()
+	osthread.Go(func() { done <- f() })
 	return <-done
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -13,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ninespace/srv"
+	"ninespace/srv/osthread"
 )
 
 // A tracer is a thread that traces a process, ptrace(2), and the children that this makes
@@ -69,29 +69,12 @@ func (r *FS) tracer(p proc) *tracer {
 		t = &tracer{r: r, p: p, reqs: make(chan request), done: make(chan struct{}), signals: make(chan os.Signal, 1),
 			threads: map[int]*tracee{}, early: map[int]unix.WaitStatus{}, stopped: map[chan stopping]bool{}}
 		r.tracers[p] = t
-		go t.start()
+		osthread.Go(t.run)
 	}
 	return t
 }
 
-// start finds a thread, but not the process's first, which does not end with its goroutine.
-func (t *tracer) start() {
-	runtime.LockOSThread()
-	if unix.Gettid() != os.Getpid() {
-		t.run()
-		return
-	}
-	begun := make(chan struct{})
-	go func() {
-		runtime.LockOSThread()
-		close(begun)
-		t.run()
-	}()
-	<-begun
-	runtime.UnlockOSThread()
-}
-
-// run traces until nobody wants it. The thread stays locked, so that it ends with it.
+// run traces until nobody wants it, on a thread that ends with it.
 func (t *tracer) run() {
 	signal.Notify(t.signals, unix.SIGCHLD) // a thread that is traced has stopped
 	defer signal.Stop(t.signals)
