@@ -106,7 +106,7 @@ func TestLong(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, n := range []int{4000, 4096, 5000, 9000} {
+	for _, n := range []int{4000, 4056, 4057, 4096, 5000, 9000} {
 		if got, err := p.Activate(make([]byte, n)); err == nil {
 			t.Errorf("%d bytes: %q", n, got)
 		}
