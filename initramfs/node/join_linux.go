@@ -72,8 +72,11 @@ func (n *node) join(ctx context.Context) error {
 // sealed gives the token that netboot has sealed for the machine's TPM.
 func (n *node) sealed(ctx context.Context, ether string) (string, error) {
 	t, err := tpm.Open()
-	if err != nil {
+	if errors.Is(err, os.ErrNotExist) {
 		return "", fmt.Errorf("nine.join without nine.token, and no TPM: %w", err)
+	}
+	if err != nil {
+		return "", errAgain{err} // full or busy with what another program does there
 	}
 	defer t.Close()
 	token, err := netboot.Token(ctx, n.params.Join, ether, t)

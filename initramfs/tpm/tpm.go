@@ -127,8 +127,9 @@ func (t *TPM) flush(handle uint32) {
 	}
 }
 
-// maxAnswer is more than any answer here has.
-const maxAnswer = 4096
+// maxSize is how long a command, and an answer, can be. Of what is longer a TPM takes the rest for
+// another command, and then each answer is that of one before.
+const maxSize = 4096
 
 // run has the TPM do a command with handles and who may use them, each by an empty password or a
 // session, and gives what its answer has: a handle, if the command makes one, and parameters.
@@ -146,6 +147,9 @@ func (t *TPM) run(code uint32, handles, by []uint32, params []byte) ([]byte, err
 		}
 	}
 	body = append(body, params...)
+	if 10+len(body) > maxSize {
+		return nil, errors.New("more than a TPM takes")
+	}
 	if _, err := t.rw.Write(cat(u16(tag), u32(uint32(10+len(body))), u32(code), body)); err != nil {
 		return nil, err
 	}
@@ -154,7 +158,7 @@ func (t *TPM) run(code uint32, handles, by []uint32, params []byte) ([]byte, err
 		return nil, err
 	}
 	n := binary.BigEndian.Uint32(head[2:])
-	if n < 10 || n > maxAnswer {
+	if n < 10 || n > maxSize {
 		return nil, errShort
 	}
 	out := make([]byte, n-10)
@@ -187,6 +191,8 @@ func (r Refused) Error() string {
 	switch e := uint32(r); {
 	case e&0x80 != 0 && e&0x3F == 0x1F: // TPM_RC_INTEGRITY, of whichever parameter
 		text = "not made for this TPM's keys: "
+	case e >= 0x902 && e <= 0x906: // memory and handles, of keys and sessions
+		text = "no room beside what other programs have in it: "
 	case e == 0x921:
 		text = "it is locked, as too many passwords were wrong: "
 	case e == 0x922, e == 0x90A, e == 0x908:

@@ -2,6 +2,7 @@ package tpm_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -95,6 +96,61 @@ func TestPublic(t *testing.T) {
 		bad("other byte", tpm.Public{EK: p.EK, AK: ak})
 		bad("cut", tpm.Public{EK: p.EK, AK: p.AK[:i]})
 	}
+}
+
+// TestLong: a challenge that no TPM takes in one command is refused, and what is asked next is
+// answered as ever.
+func TestLong(t *testing.T) {
+	p := tpmtest.Open(t, tpmtest.Start(t))
+	c, err := p.Challenge([]byte("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int{4000, 4056, 4057, 4096, 5000, 9000} {
+		if got, err := p.Activate(make([]byte, n)); err == nil {
+			t.Errorf("%d bytes: %q", n, got)
+		}
+		if got, err := p.Activate(c); err != nil || string(got) != "x" {
+			t.Errorf("after %d bytes: %q, %v", n, got, err)
+		}
+	}
+}
+
+// TestRoom: of the three keys that a TPM has room for one may be another program's. Where there
+// are more it is said, nothing of ours is left there, and it is well once they have gone.
+func TestRoom(t *testing.T) {
+	at := tpmtest.Start(t)
+	one := tpmtest.Fill(t, at)
+	works := func() {
+		t.Helper()
+		p := tpmtest.Open(t, at)
+		defer p.Close()
+		c, err := p.Challenge([]byte("x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 4 {
+			if got, err := p.Activate(c); err != nil || string(got) != "x" {
+				t.Errorf("%q, %v", got, err)
+			}
+		}
+	}
+	works()
+	two := tpmtest.Fill(t, at)
+	for range 4 {
+		p, err := tpm.New(tpmtest.Dial(t, at))
+		if err == nil {
+			p.Close()
+			t.Fatal("it has keys")
+		}
+		if !errors.Is(err, tpm.Refused(0x902)) || !strings.Contains(err.Error(), "no room") {
+			t.Error(err)
+		}
+	}
+	two()
+	works()
+	one()
+	works()
 }
 
 // TestTools holds the key against tpm2-tools: they make the same one, and say the same of it.

@@ -2,6 +2,8 @@
 package tpmtest
 
 import (
+	"encoding/binary"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -30,7 +32,7 @@ func Qemu(t testing.TB) []string {
 	dir := dir(t)
 	socket := filepath.Join(dir, "socket")
 	run(t, dir, "--ctrl", "type=unixio,path="+socket)
-	wait(t, socket).Close()
+	Dial(t, socket).Close()
 	return []string{"-chardev", "socket,id=tpmsocket,path=" + socket, "-tpmdev", "emulator,id=tpm0,chardev=tpmsocket", "-device", "tpm-tis,tpmdev=tpm0"}
 }
 
@@ -62,7 +64,7 @@ func run(t testing.TB, dir string, args ...string) {
 // Open opens the TPM at a socket, until the test ends.
 func Open(t testing.TB, socket string) *tpm.TPM {
 	t.Helper()
-	p, err := tpm.New(wait(t, socket))
+	p, err := tpm.New(Dial(t, socket))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,8 +72,43 @@ func Open(t testing.TB, socket string) *tpm.TPM {
 	return p
 }
 
-// wait calls a socket, once somebody listens there.
-func wait(t testing.TB, socket string) net.Conn {
+// Fill has the TPM at a socket hold one more key of another program, until empty is called. It
+// is to be called while nobody else speaks to the TPM.
+func Fill(t testing.TB, socket string) (empty func()) {
+	t.Helper()
+	// TPM2_CreatePrimary of the owner's, without a password: SHA-256, fixedTPM fixedParent
+	// sensitiveDataOrigin userWithAuth sign, ECDSA, P-256.
+	const public = "\x00\x23\x00\x0b\x00\x04\x00\x72\x00\x00\x00\x10\x00\x18\x00\x0b\x00\x03\x00\x10\x00\x00\x00\x00"
+	const params = "\x40\x00\x00\x01" + "\x00\x00\x00\x09\x40\x00\x00\x09\x00\x00\x00\x00\x00" +
+		"\x00\x04\x00\x00\x00\x00" + "\x00\x18" + public + "\x00\x00" + "\x00\x00\x00\x00"
+	key := command(t, socket, "\x80\x02\x00\x00\x00\x41\x00\x00\x01\x31"+params)[:4]
+	return func() { command(t, socket, "\x80\x01\x00\x00\x00\x0e\x00\x00\x01\x65"+string(key)) } // TPM2_FlushContext
+}
+
+// command has a TPM do a command, and gives its answer without the head.
+func command(t testing.TB, socket, cmd string) []byte {
+	t.Helper()
+	c := Dial(t, socket)
+	defer c.Close()
+	if _, err := io.WriteString(c, cmd); err != nil {
+		t.Fatal(err)
+	}
+	var head [10]byte
+	if _, err := io.ReadFull(c, head[:]); err != nil {
+		t.Fatal(err)
+	}
+	if code := binary.BigEndian.Uint32(head[6:]); code != 0 {
+		t.Fatalf("TPM's code %#x", code)
+	}
+	answer := make([]byte, binary.BigEndian.Uint32(head[2:])-uint32(len(head)))
+	if _, err := io.ReadFull(c, answer); err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}
+
+// Dial calls a socket, once somebody listens there.
+func Dial(t testing.TB, socket string) net.Conn {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

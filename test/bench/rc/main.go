@@ -5,8 +5,8 @@ Rc measures our rc beside other shells:
 
 The peers are Plan 9's rc (Debian's 9base), Byron Rakitzis's (Debian's rc, called
 rc.byron), dash and bash; for the start also a Go program that does nothing, and one that
-does nothing but import crypto/tls, as nine has to: no start of it is less. What is
-missing is said to be. Ours is nine called rc, built without cgo, as it is in an image:
+does nothing but import crypto/tls, as nine has to: no start of it is less. Row usage is of
+what every command costs, nine cpu -? beside a hello world. What is missing is said to be. Ours is nine called rc, built without cgo, as it is in an image:
 so are the Go programs.
 
 Each work is a script, written in each shell's own language where they differ

@@ -6,7 +6,7 @@ import (
 )
 
 // The peers, in the order of the table's columns.
-var peers = []string{"9base", "byron", "dash", "bash", "go", "tls"}
+var peers = []string{"9base", "byron", "dash", "bash", "go", "tls", "hello"}
 
 // A row is a work: the text that each shell is given, by its name. @N@ in a text is the
 // number, less with -q, and @file@ that of a file which the bench has made.
@@ -17,6 +17,8 @@ type row struct {
 	whole bool // -q does all of it too: a small one is mostly the start
 	file  func(n int) string
 	text  map[string]string
+	argv  bool // the texts are command lines, of programs that are in the bench's directory
+	fails int  // the status that ours ends with
 	goals []goal
 }
 
@@ -56,6 +58,9 @@ func rows() []row {
 		{work: "start", many: 40,
 			text:  same(rcs+" "+posix+" go tls", "exit"),
 			goals: []goal{{"go", 1.3, 0}, {"9base", 3, 0}}},
+		{work: "usage", many: 40, argv: true, fails: 2,
+			text:  map[string]string{"ours": "nine cpu -?", "go": "go", "tls": "tls", "hello": "hello"},
+			goals: []goal{{"hello", 1.5, 0}}},
 		{work: "loop", whole: true, n: 100_000,
 			text: texts(same(rcs, "w=`{seq @N@}; for(i in $w) { x=$i; ~ $x a }"),
 				same(posix, "for i in `seq @N@`; do x=$i; case $x in a) ;; esac; done")),
