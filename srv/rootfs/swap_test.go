@@ -41,8 +41,7 @@ func TestSwap(t *testing.T) {
 	defer swaps.Wait()
 	defer close(end)
 	top := serve(t, dir).(root)
-	opened := 0
-	for range 20000 {
+	for opened := 0; opened < 20000 && !t.Failed(); {
 		if f, err := top.Walk(bg, "x"); err == nil {
 			for _, mode := range []p9.Mode{p9.OREAD, p9.OWRITE | p9.OTRUNC} {
 				h, err := f.(srv.Opener).Open(bg, mode)
@@ -67,11 +66,51 @@ func TestSwap(t *testing.T) {
 			t.Errorf("what a link leads to was emptied: %q, %v", b, err)
 			put("secret", "secret")
 		}
-		if t.Failed() {
-			break
+	}
+}
+
+// TestSwapDir: nor is a directory entered by a link that has taken its name.
+func TestSwapDir(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	for _, d := range []string{"hidden", "d"} {
+		if err := os.Mkdir(at(d), 0o755); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if opened == 0 {
-		t.Error("nothing was opened")
+	if err := os.WriteFile(at("hidden/secret"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	end := make(chan struct{})
+	var swaps sync.WaitGroup
+	swaps.Go(func() {
+		for {
+			select {
+			case <-end:
+				return
+			default:
+			}
+			os.Rename(at("d"), at("aside"))
+			os.Symlink("hidden", at("d"))
+			os.Remove(at("d"))
+			os.Rename(at("aside"), at("d"))
+		}
+	})
+	defer swaps.Wait()
+	defer close(end)
+	top := serve(t, dir).(root)
+	for entered := 0; entered < 10000 && !t.Failed(); {
+		f, err := top.Walk(bg, "d")
+		if err != nil {
+			continue
+		}
+		if f.(*node).own != nil {
+			entered++
+			if s, err := f.(srv.Walker).Walk(bg, "secret"); err == nil {
+				s.(srv.Clunker).Clunk()
+				t.Error("a link was followed in a walk")
+			}
+		}
+		f.(srv.Clunker).Clunk()
 	}
 }
