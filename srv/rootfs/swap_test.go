@@ -41,7 +41,7 @@ func TestSwap(t *testing.T) {
 	defer swaps.Wait()
 	defer close(end)
 	top := serve(t, dir).(root)
-	for opened := 0; opened < 20000 && !t.Failed(); {
+	for opened := 0; opened < 2000 && !t.Failed(); {
 		if f, err := top.Walk(bg, "x"); err == nil {
 			for _, mode := range []p9.Mode{p9.OREAD, p9.OWRITE | p9.OTRUNC} {
 				h, err := f.(srv.Opener).Open(bg, mode)
@@ -99,7 +99,7 @@ func TestSwapDir(t *testing.T) {
 	defer swaps.Wait()
 	defer close(end)
 	top := serve(t, dir).(root)
-	for entered := 0; entered < 10000 && !t.Failed(); {
+	for entered := 0; entered < 2000 && !t.Failed(); {
 		f, err := top.Walk(bg, "d")
 		if err != nil {
 			continue
