@@ -37,17 +37,48 @@ type conv struct {
 func (c *conv) start(role func(*conv) error) (next func() (string, bool), stop func()) {
 	return iter.Pull(func(yield func(string) bool) {
 		c.pause = yield
-		err := role(c)
-		c.end(err)
-		switch {
-		case c.reply != "":
-		case err == nil && c.verb == "write": // auth_proxy of libauth takes nothing else: done is for its read
-			c.reply = "ok"
-		default:
-			c.reply = c.final()
-		}
+		c.play(role)
 		yield(c.reply)
 	})
+}
+
+// play is the conversation, with its last reply.
+func (c *conv) play(role func(*conv) error) {
+	err := role(c)
+	c.end(err)
+	switch {
+	case c.reply != "":
+	case err == nil && c.verb == "write": // auth_proxy of libauth takes nothing else: done is for its read
+		c.reply = "ok"
+	default:
+		c.reply = c.final()
+	}
+}
+
+// once is a whole conversation of a message each way, on the caller's stack: a coroutine's
+// own costs more than all else but the signature.
+func (c *conv) once(role func(*conv) error, msg []byte) string {
+	answer := ""
+	c.pause = func(reply string) bool {
+		switch {
+		case reply != "ok" || c.verb == "read":
+			answer = reply
+			return false
+		case c.verb == "start":
+			c.verb, c.data = "write", msg
+		default:
+			c.verb, c.data = "read", nil
+		}
+		return true
+	}
+	c.play(role)
+	switch {
+	case c.err == errClosed:
+		return answer
+	case c.reply == "ok" && c.verb == "write":
+		return c.final() // what the read has
+	}
+	return c.reply
 }
 
 // end takes down how it went.

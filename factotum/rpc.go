@@ -166,28 +166,36 @@ func (r *rpc) do(ctx context.Context, req []byte) string {
 // start begins anew.
 func (r *rpc) start(ctx context.Context, text string) string {
 	r.close()
-	attrs, err := ParseAttrs(strings.TrimRight(text, "\n\x00"))
+	c, role, err := r.begin(ctx, text)
 	if err != nil {
 		return "error " + err.Error()
 	}
+	r.conv = c
+	r.next, r.stop = c.start(role)
+	return r.resume()
+}
+
+// begin makes the conversation that start's attributes are of, and gives its role.
+func (r *rpc) begin(ctx context.Context, text string) (*conv, func(*conv) error, error) {
+	attrs, err := ParseAttrs(strings.TrimRight(text, "\n\x00"))
+	if err != nil {
+		return nil, nil, err
+	}
 	for _, a := range attrs {
 		if a.secret() && !a.Query {
-			return "error a secret in start"
+			return nil, nil, invalid("a secret in start")
 		}
 	}
 	p, err := r.f.proto(attrs.Get("proto"))
 	if err != nil {
 		r.f.logf("rpc by %s: %v", r.user.name, err)
-		return "error " + err.Error()
+		return nil, nil, err
 	}
 	role := p.role(attrs.Get("role"))
 	if role == nil {
-		return fmt.Sprintf("error role %s is not one of %s's: %s", srv.Quote(attrs.Get("role")), p.name, p.roleNames())
+		return nil, nil, invalid(fmt.Sprintf("role %s is not one of %s's: %s", srv.Quote(attrs.Get("role")), p.name, p.roleNames()))
 	}
-	c := &conv{f: r.f, n: r.f.number(), user: r.user, attrs: attrs, proto: p, ctx: ctx, verb: "start", data: []byte(text)}
-	r.conv = c
-	r.next, r.stop = c.start(role)
-	return r.resume()
+	return &conv{f: r.f, n: r.f.number(), user: r.user, attrs: attrs, proto: p, ctx: ctx, verb: "start", data: []byte(text)}, role, nil
 }
 
 // again is what once gives where it would have had to wait and may not.
@@ -195,18 +203,17 @@ const again = "again"
 
 // once is a whole conversation of a message each way. One that was flushed begins anew.
 func (r *rpc) once(ctx context.Context, data []byte) string {
-	defer r.close()
+	r.close()
 	attrs, msg, ok := bytes.Cut(data, []byte("\n"))
 	if !ok {
 		return "error once without a message"
 	}
-	s := r.start(ctx, string(attrs))
-	if s == "ok" {
-		s = r.step(ctx, "write", msg)
+	c, role, err := r.begin(ctx, string(attrs))
+	if err != nil {
+		return "error " + err.Error()
 	}
-	if s == "ok" {
-		s = r.step(ctx, "read", nil)
-	}
+	defer func() { c.info.wipe() }()
+	s := c.once(role, bytes.Clone(msg))
 	if s == "error "+srv.ErrAgain.Error() {
 		return again
 	}

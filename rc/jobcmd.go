@@ -65,7 +65,7 @@ func (sh *shell) report() {
 			case unix.SIGTTIN:
 				why = "stopped (it reads the terminal)"
 			case unix.SIGTTOU:
-				why = "stopped (it sets the terminal)"
+				why = "stopped (it writes to the terminal or sets it)"
 			}
 			sh.tell(t.line(why))
 		}

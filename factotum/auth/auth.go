@@ -21,6 +21,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"ninespace/srv"
 	"ninespace/srv/client"
@@ -32,8 +33,10 @@ type Factotum struct {
 	conn *client.Conn
 	root *client.Fid
 
-	mu   sync.Mutex
-	idle []*RPC // of Once
+	mu      sync.Mutex
+	idle    []*RPC          // of Once
+	limited context.Context // for signatures, until ends
+	ends    time.Time
 }
 
 // Dial connects to the factotum at a dial string, or to the one posted as "factotum"

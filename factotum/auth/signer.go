@@ -75,13 +75,24 @@ func (s *Signer) SignMessage(_ io.Reader, msg []byte, opts crypto.SignerOpts) ([
 	return s.pub.X509Signature(sig)
 }
 
-// signLimit is how long factotum may take for a signature, of which it may have to ask somebody
-// first: who wants one can't be told to give up.
+// signLimit is how long factotum may at least take for a signature, of which it may have to
+// ask somebody first: who wants one can't be told to give up.
 const signLimit = 2 * time.Minute
 
 // ask has factotum sign.
 func (s *Signer) ask(attrs string, msg []byte) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), signLimit)
-	defer cancel()
-	return s.f.Once(ctx, attrs+" pub='"+base64.StdEncoding.EncodeToString(s.pub.Blob)+"'", msg)
+	return s.f.Once(s.f.limit(), attrs+" pub='"+base64.StdEncoding.EncodeToString(s.pub.Blob)+"'", msg)
+}
+
+// limit gives a context that ends in signLimit or twice that. Signatures share one: a timer
+// for each wakes a thread.
+func (f *Factotum) limit() context.Context {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.limited == nil || time.Until(f.ends) < signLimit {
+		ctx, cancel := context.WithCancel(context.Background())
+		time.AfterFunc(2*signLimit, cancel)
+		f.limited, f.ends = ctx, time.Now().Add(2*signLimit)
+	}
+	return f.limited
 }

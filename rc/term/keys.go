@@ -172,28 +172,15 @@ func (k *keys) pasted() (string, bool) {
 	return s, true
 }
 
+// answer has the editor read what it asked the terminal for.
+func (k *keys) answer(text string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.pending = append([]byte(text), k.pending...)
+}
+
 func (k *keys) hungUp() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.gone
-}
-
-// screen is what the editor writes to.
-type screen struct {
-	tty  *TTY
-	keys *keys
-}
-
-func (s screen) Write(p []byte) (int, error) {
-	if i := bytes.Index(p, []byte(askCursor)); i >= 0 {
-		s.keys.mu.Lock()
-		s.keys.pending = append([]byte(tellCursor), s.keys.pending...)
-		s.keys.mu.Unlock()
-		rest := append(append([]byte(nil), p[:i]...), p[i+len(askCursor):]...)
-		if _, err := s.tty.Write(rest); err != nil {
-			return 0, err
-		}
-		return len(p), nil
-	}
-	return s.tty.Write(p)
 }

@@ -31,6 +31,7 @@ type Editor struct {
 	tty  *TTY
 	r    *rc.Runner
 	keys *keys
+	out  *screen
 	inst *readline.Instance
 	edit edit
 	past *history
@@ -50,7 +51,10 @@ func Smart(name string) bool {
 
 // NewEditor makes an editor. For gives it the interpreter that is its caller, before
 // the first line is read.
-func NewEditor(tty *TTY) *Editor { return &Editor{tty: tty, keys: &keys{tty: tty}, past: &history{}} }
+func NewEditor(tty *TTY) *Editor {
+	k := &keys{tty: tty}
+	return &Editor{tty: tty, keys: k, out: &screen{tty: tty, keys: k}, past: &history{}}
+}
 
 // For says whose commands are read.
 func (e *Editor) For(r *rc.Runner) { e.r = r }
@@ -60,7 +64,6 @@ func (e *Editor) begin() error {
 	if e.inst != nil {
 		return nil
 	}
-	out := screen{e.tty, e.keys}
 	e.edit.e = e
 	var err error
 	e.inst, err = readline.NewFromConfig(&readline.Config{
@@ -74,8 +77,8 @@ func (e *Editor) begin() error {
 		EOFPrompt:              "\n",
 		Undo:                   true,
 		Stdin:                  e.keys,
-		Stdout:                 out,
-		Stderr:                 out,
+		Stdout:                 e.out,
+		Stderr:                 e.out,
 		FuncIsTerminal:         func() bool { return true },
 		FuncMakeRaw:            e.tty.raw,
 		FuncExitRaw:            e.tty.cooked,
@@ -97,6 +100,7 @@ func (e *Editor) ReadLine(prompt string, more bool) (string, error) {
 	}
 	before, last := promptParts(prompt)
 	e.inst.SetPrompt(last)
+	e.out.prompt(before)
 	e.edit.reset()
 	e.tty.raw()
 	e.tty.Write([]byte(freshLine(e.tty) + e.titled("") + before + "\x1b[?2004h"))

@@ -38,14 +38,7 @@ func (n *node) Create(ctx context.Context, name string, perm fs.FileMode, mode p
 			return nil, nil, bare(err)
 		}
 	} else {
-		flag := flags(mode) | os.O_CREATE
-		if mode&p9.OEXCL != 0 {
-			flag |= os.O_EXCL
-		}
-		if fi, err := n.own.Lstat(name); err == nil && !fi.Mode().IsRegular() {
-			return nil, nil, p9.ErrExist
-		}
-		f, err := n.own.OpenFile(name, flag, perm.Perm())
+		f, err := n.own.create(name, perm.Perm(), mode)
 		if err != nil {
 			return nil, nil, bare(err)
 		}
@@ -256,7 +249,7 @@ func (n *node) Wstat(_ context.Context, w p9.Wstat) error {
 		}
 	}
 	if has(p9.WLength) {
-		if err := n.truncate(int64(w.Length)); err != nil {
+		if err := n.truncate(fi, int64(w.Length)); err != nil {
 			return bare(err)
 		}
 	}
@@ -278,7 +271,7 @@ func when(set, now bool, t time.Time) time.Time {
 }
 
 // truncate sets a file's length, by what is open of it for writing if it has no name any more.
-func (n *node) truncate(length int64) error {
+func (n *node) truncate(fi fs.FileInfo, length int64) error {
 	if f := n.open.Load(); f != nil && f.Truncate(length) == nil {
 		return nil
 	}
@@ -287,7 +280,7 @@ func (n *node) truncate(length int64) error {
 		return err
 	}
 	defer in.release()
-	f, err := in.OpenFile(name, os.O_WRONLY, 0)
+	f, err := in.openAs(fi, name, os.O_WRONLY)
 	if err != nil {
 		return err
 	}

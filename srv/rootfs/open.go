@@ -68,7 +68,7 @@ func (n *node) Open(_ context.Context, mode p9.Mode) (srv.Handle, error) {
 	case fi.Mode().Type() == fs.ModeSymlink:
 		return nil, syscall.ELOOP
 	case fi.Mode().IsRegular():
-		f, err := in.OpenFile(name, flags(mode), 0)
+		f, err := in.openAs(fi, name, flags(mode))
 		if err != nil {
 			return nil, bare(err)
 		}
@@ -76,11 +76,54 @@ func (n *node) Open(_ context.Context, mode p9.Mode) (srv.Handle, error) {
 		return &handle{f, mode&p9.OAPPEND != 0}, nil
 	}
 	// A pipe's other end, or what a device has to tell, is waited for when it is read.
-	f, err := in.OpenFile(name, flags(mode)|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
+	f, err := in.openAs(fi, name, flags(mode)|syscall.O_NONBLOCK|syscall.O_NOCTTY)
 	if err != nil {
 		return nil, bare(err)
 	}
 	return stream{f}, nil
+}
+
+// openAs opens a file that was looked at. An [os.Root] follows symbolic links, O_NOFOLLOW or
+// not: where one has the name meanwhile, what it leads to is not opened, and not emptied.
+func (d *dir) openAs(fi fs.FileInfo, name string, flag int) (*os.File, error) {
+	f, err := d.OpenFile(name, flag&^os.O_TRUNC, 0)
+	if err != nil {
+		return nil, err
+	}
+	is, err := f.Stat()
+	switch {
+	case err == nil && !os.SameFile(fi, is):
+		err = syscall.ESTALE
+	case err == nil && flag&os.O_TRUNC != 0:
+		err = f.Truncate(0)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// create makes a file, or opens the one that is there.
+func (d *dir) create(name string, perm fs.FileMode, mode p9.Mode) (*os.File, error) {
+	const tries = 100 // it may go between two looks
+	for range tries {
+		f, err := d.OpenFile(name, flags(mode)|os.O_CREATE|os.O_EXCL, perm)
+		if mode&p9.OEXCL != 0 || !errors.Is(err, fs.ErrExist) {
+			return f, err
+		}
+		fi, err := d.Lstat(name)
+		switch {
+		case err == nil && !fi.Mode().IsRegular():
+			return nil, p9.ErrExist
+		case err == nil:
+			f, err = d.openAs(fi, name, flags(mode))
+		}
+		if err == nil || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ESTALE) {
+			return f, err
+		}
+	}
+	return nil, syscall.ESTALE
 }
 
 // A handle is an open file of a disk.

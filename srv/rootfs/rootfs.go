@@ -12,7 +12,8 @@
 // opened. What is renamed through this server stays the fid's; of what others rename a
 // directory does, and a file as long as it is open. Walks go
 // through no symbolic link: those are files here, for the client to follow on its
-// side. To give a file a name in another directory, both have to be where they were
+// side, and one that takes a file's name while that is opened is not followed either; while
+// modes or times are set it is, beneath the file's directory. To give a file a name in another directory, both have to be where they were
 // walked to.
 //
 // Qid paths are inode numbers with the device mixed into the upper 16 bits. A version is
@@ -232,6 +233,10 @@ func (n *node) child(name string) (*node, error) {
 			return nil, bare(err)
 		}
 		c.own = newDir(r)
+		if is, err := r.Stat("."); err != nil || !os.SameFile(fi, is) { // see openAs
+			r.Close()
+			return nil, syscall.ESTALE
+		}
 	}
 	c.in = n.own.retain()
 	n.t.nodes[c] = true

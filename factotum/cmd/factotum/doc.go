@@ -22,6 +22,11 @@ to have somebody prove it, do so through its file rpc and never have the key.
 	needkey  questions for keys that are missing
 	log      what was done
 
+A request to rpc is one write, and its reply one read that has room for all of it, with no
+newline: a script reads it by dd bs=64k count=1. What reads a byte at a time to find the
+end of a line, as read(1) and rc's read do, is refused, as in Plan 9, and may then read the
+same reply rightly. Readhex and writehex are read and write in hexadecimal.
+
 A key is a line of attributes, name=value, quoted as rc has it. The value of a name
 that begins with ! is secret: nothing gives it back, but for the protocol pass.
 Messages of ctl are
@@ -124,6 +129,15 @@ As the ssh-agent:
 A one-time password:
 
 	echo 'key proto=totp user=glenda !secret=JBSWY3DPEHPK3PXP' | nine 9p write factotum/ctl
+
+A password for a script of rc, where factotum is mounted at /mnt/factotum:
+
+	{
+		echo -n 'start proto=pass server=example.org' >[1=0]
+		dd bs=64k count=1 >[2]/dev/null
+		echo -n read >[1=0]
+		dd bs=64k count=1 >[2]/dev/null
+	} <>/mnt/factotum/rpc
 
 # FILES
 

@@ -153,10 +153,14 @@ Plan 9 has windows and no jobs; these builtins are there only where a person typ
 A program, and a pipeline that ends in one, is a process group, which ^Z stops: the rest of
 the line is dropped and $status is stopped. A command that ends in the shell itself, such
 as a loop or a function behind a |, or that stands in a backquote, cannot be stopped (see
-BUGS), but ^C ends it with its programs. $apid and wait know what & started only. Jobs that stop because
-they read the terminal are told of before the next prompt. Somebody who leaves stopped
-jobs is told so once. Before each command the terminal is set as it was
-in the beginning, or by the last command that was stty.
+BUGS), but ^C ends it with its programs. $apid and wait know what & started only. Jobs
+that stop because they read the terminal are told of before the next prompt. Somebody who
+leaves stopped jobs is told so once. Before each command the terminal is set as it was in
+the beginning, or by the last command that was stty.
+
+What a program in the background writes comes where the cursor is, in the line that is
+edited too, as in other shells. ^L shows the prompt and the line anew; under stty tostop
+such a program stops until fg.
 
 # EXAMPLES
 
@@ -192,9 +196,6 @@ process; rc -c 'loop' is one.
 What the shell runs itself of a pipeline that was stopped, {loop} | less, goes on, until a
 later ^C. A loop goes on whose echo nobody reads any more, as in Plan 9: {while() echo y} | sed 1q
 has to be interrupted, {while(echo y) {}} | sed 1q ends.
-
-What a program in the background writes comes into the line that is edited, as in other shells:
-the shell does not see it. ^L shows the line anew.
 
 A descriptor of 0, 1 and 2 that is closed when rc starts is /dev/null.
 

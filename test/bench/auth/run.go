@@ -91,13 +91,19 @@ func (b *bench) rows(ctx context.Context, f *daemon, agent *daemon, noAgent erro
 		name string
 		key  crypto.Signer
 	}{{"Ed25519", ed}, {"ECDSA P-256", ec}} {
-		r := row{work: "handshake", config: k.name, goals: []float64{1.3, 0, .7}}
 		ours, err := f.handshake(ctx, k.key)
 		memory, merr := memoryHandshake(k.key)
 		least, lerr := f.leastHandshake(k.key)
-		ssh, serr := sshHandshake(k.key)
-		r.ways = []way{{"factotum", ours, err}, {"in memory", memory, merr}, {"least elsewhere", least, lerr}, {"x/crypto/ssh", ssh, serr}}
-		all = append(all, r)
+		ssh, serr := sshMemory(k.key)
+		byAgent, aerr := do(nil), noAgent
+		if noAgent == nil {
+			byAgent, aerr = agent.ssh(k.key)
+		}
+		inMemory, inSSH := way{"in memory", memory, merr}, way{"x/crypto/ssh", ssh, serr}
+		all = append(all,
+			row{work: "handshake", config: k.name, goals: []float64{1.3, 0, .7, 0},
+				ways: []way{{"factotum", ours, err}, inMemory, {"least elsewhere", least, lerr}, inSSH, {"ssh, ssh-agent", byAgent, aerr}}},
+			row{work: "in memory", config: k.name, goals: []float64{0}, ways: []way{inMemory, inSSH}})
 	}
 	for _, k := range []struct {
 		name string

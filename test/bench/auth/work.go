@@ -150,12 +150,42 @@ func (d *daemon) leastHandshake(key crypto.Signer) (do, error) {
 	return tlsHandshake(elsewhere{key, new(sync.Mutex), c}, pub)
 }
 
-// sshHandshake is x/crypto/ssh's until the user is let in.
-func sshHandshake(key crypto.Signer) (do, error) {
+// sshMemory is sshHandshake by a key in memory.
+func sshMemory(key crypto.Signer) (do, error) {
 	s, err := ssh.NewSignerFromKey(key)
 	if err != nil {
 		return nil, err
 	}
+	return sshHandshake(s), nil
+}
+
+// ssh is sshHandshake by a key in the daemon, an ssh-agent.
+func (d *daemon) ssh(key crypto.Signer) (do, error) {
+	if err := d.add(key); err != nil {
+		return nil, err
+	}
+	pub, err := ssh.NewPublicKey(key.Public())
+	if err != nil {
+		return nil, err
+	}
+	c, err := net.Dial("unix", d.agent)
+	if err != nil {
+		return nil, err
+	}
+	all, err := agent.NewClient(c).Signers() // until the program ends
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range all {
+		if string(s.PublicKey().Marshal()) == string(pub.Marshal()) {
+			return sshHandshake(s), nil
+		}
+	}
+	return nil, errors.New("ssh-agent has not the key")
+}
+
+// sshHandshake is x/crypto/ssh's until the user is let in.
+func sshHandshake(s ssh.Signer) do {
 	want := string(s.PublicKey().Marshal())
 	server := &ssh.ServerConfig{PublicKeyCallback: func(_ ssh.ConnMetadata, k ssh.PublicKey) (*ssh.Permissions, error) {
 		if string(k.Marshal()) != want {
@@ -181,7 +211,7 @@ func sshHandshake(key crypto.Signer) (do, error) {
 			sc.Close()
 		}
 		return took, err
-	}, nil
+	}
 }
 
 // add gives the daemon a key, as an ssh-agent.
