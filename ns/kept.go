@@ -132,7 +132,7 @@ func (k *kept) change() {
 	k.c.clock++
 	k.changed = k.c.clock
 	k.turn++
-	if !k.listed.at.IsZero() {
+	if !k.listed.none() {
 		k.lapses++
 	}
 	k.at, k.xat, k.listed = stamp{}, stamp{}, stamp{}
@@ -153,7 +153,7 @@ func (k *kept) touch() {
 func (k *kept) put(name string, file *kept) {
 	k.touch()
 	if k.st.Qid.Vers != 0 {
-		k.know(name, file, ticket{stamp: stamp{time.Now(), k.c.lease.holds()}})
+		k.know(name, file, ticket{stamp: stamp{client.SinceBoot(), k.c.lease.holds()}})
 	}
 }
 
@@ -161,7 +161,7 @@ func (k *kept) put(name string, file *kept) {
 func (k *kept) cut(name string) {
 	k.touch()
 	if k.st.Qid.Vers != 0 {
-		k.know(name, nil, ticket{stamp: stamp{time.Now(), k.c.lease.holds()}})
+		k.know(name, nil, ticket{stamp: stamp{client.SinceBoot(), k.c.lease.holds()}})
 	}
 }
 

@@ -188,7 +188,7 @@ func (k *kept) find(name string) (n *kept, ok, many bool) {
 	if k.misses++; k.st.Qid.Vers == 0 || !k.c.conn.Ordered() {
 		return nil, false, false
 	}
-	if k.c.far && k.listed.at.IsZero() && k.lapses < fetchLapses && k.c.lease.holds() {
+	if k.c.far && k.listed.none() && k.lapses < fetchLapses && k.c.lease.holds() {
 		k.c.fetchDir(k) // by when the next one is asked for
 	}
 	switch k.misses {

@@ -44,7 +44,7 @@ const (
 
 // A guess is how the entries of a directory are used, as it was listed at some time.
 type guess struct {
-	of   time.Time
+	of   time.Duration
 	rows [kinds]*row
 	all  [kinds]bool // all of them were asked for, if they were few
 	read int         // directories in it of which files were read in turn
@@ -151,7 +151,7 @@ func (k *kept) small(names []string) bool {
 // row gives how the entries of a kind are used. nil: the directory's listing is not known
 // for sure, or it is too long. c.mu is held.
 func (k *kept) row(kind int) *row {
-	if k.listed.at.IsZero() || !k.listed.leased || !k.c.good(k.listed) || len(k.names) > loadMost {
+	if k.listed.none() || !k.listed.leased || !k.c.good(k.listed) || len(k.names) > loadMost {
 		return nil
 	}
 	if k.guess == nil || k.guess.of != k.listed.at {

@@ -3,7 +3,6 @@ package ns
 import (
 	"context"
 	"io/fs"
-	"time"
 
 	"ninespace/srv"
 	"ninespace/srv/client"
@@ -66,7 +65,7 @@ func (k *kept) made(ctx context.Context, fid *client.Fid, name string, err error
 func (k *kept) entered(name string, st *p9.Stat, t ticket) *kept {
 	k.c.mu.Lock()
 	defer k.c.mu.Unlock()
-	now := func() ticket { return ticket{stamp{time.Now(), k.c.lease.holds()}, k.c.clock} }
+	now := func() ticket { return ticket{stamp{client.SinceBoot(), k.c.lease.holds()}, k.c.clock} }
 	n := k.c.enter(k, name, st, t)
 	n.change()
 	k.put(name, n)

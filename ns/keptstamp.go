@@ -1,15 +1,21 @@
 package ns
 
-import "time"
+import (
+	"time"
+
+	"ninespace/srv/client"
+)
 
 // When what is known was asked for, and whether it can still be believed.
 
 // A stamp says when something was asked for, and whether the server then had the duty
 // to tell of changes.
 type stamp struct {
-	at     time.Time
+	at     time.Duration // by client.SinceBoot; 0: never
 	leased bool
 }
+
+func (s stamp) none() bool { return s.at == 0 }
 
 // A ticket is the time when a request was made.
 type ticket struct {
@@ -21,18 +27,18 @@ type ticket struct {
 func (c *cache) begin() ticket {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return ticket{stamp{time.Now(), c.lease.holds()}, c.clock}
+	return ticket{stamp{client.SinceBoot(), c.lease.holds()}, c.clock}
 }
 
 // good tells whether something can still be believed. c.mu is held.
 func (c *cache) good(s stamp) bool {
 	switch {
-	case s.at.IsZero():
+	case s.none():
 		return false
 	case s.leased && c.lease.holds():
 		return true
 	}
-	return time.Since(s.at) < keepFor
+	return client.SinceBoot()-s.at < keepFor
 }
 
 // holds tells whether k is as it was when a request was made. c.mu is held.

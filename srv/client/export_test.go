@@ -1,6 +1,10 @@
 package client
 
-import "time"
+import (
+	"sync/atomic"
+	"testing"
+	"time"
+)
 
 // SetPatience sets for how long a server may take nothing.
 func SetPatience(c *Conn, d time.Duration) {
@@ -34,4 +38,29 @@ func Resting(c *Conn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return !c.turn.taken
+}
+
+// suspended is how long the tests take the machine to have been suspended, in nanoseconds.
+var suspended atomic.Int64
+
+func init() {
+	clock = func() time.Duration { return bootClock() + time.Duration(suspended.Load()) }
+}
+
+// Suspend has the machine have been suspended for so long, until the test ends.
+func Suspend(t *testing.T, d time.Duration) {
+	suspended.Add(int64(d))
+	t.Cleanup(func() { suspended.Add(-int64(d)) })
+}
+
+// BootClock is the clock of alarms.
+func BootClock() time.Duration { return bootClock() }
+
+// Alarm makes an alarm.
+func Alarm(do func()) (set func(time.Duration), stop func(), err error) {
+	a, err := newAlarm(do)
+	if err != nil {
+		return nil, nil, err
+	}
+	return a.set, a.stop, nil
 }

@@ -15,13 +15,20 @@ import (
 // A Lease has the server tell, before others change it, of what the connection has
 // looked at: see srv.Leases.
 type Lease struct {
-	until atomic.Int64 // when it ends unless the server is heard of, since start
-	start time.Time
+	until atomic.Int64 // when it ends unless the server is heard of, by SinceBoot
 	done  chan struct{}
 	end   context.CancelFunc
 	tell  func(Changes)
-	lapse *time.Timer // tells when it has ended
+	lapse *alarm // tells when it has ended
 }
+
+// SinceBoot is the clock that leases are timed by. It goes on while the machine is suspended, where
+// there is such a one (Linux), which Go's does not: a lease that is over for the server must not be
+// believed by who wakes up.
+func SinceBoot() time.Duration { return clock() }
+
+// clock is bootClock, but for tests.
+var clock = bootClock
 
 // leaseMargin is how long before the server a holder takes the lease for over, for what it has
 // given to others to be back by then.
@@ -44,24 +51,28 @@ func (c *Conn) Lease(ctx context.Context, changed func(Changes)) (*Lease, error)
 		return nil, p9.ErrNotSup
 	}
 	var telling sync.Mutex
-	l := &Lease{start: time.Now(), done: make(chan struct{}), tell: func(ch Changes) {
+	l := &Lease{done: make(chan struct{}), tell: func(ch Changes) {
 		telling.Lock()
 		defer telling.Unlock()
 		changed(ch)
 	}}
 	buf := make([]byte, 32<<10)
-	asked := time.Now()
+	asked := SinceBoot()
 	f, n, err := c.openLease(ctx, buf)
 	if err != nil {
 		return nil, err
 	}
-	l.lapse = time.AfterFunc(p9.LeaseTerm, func() {
+	l.lapse, err = newAlarm(func() {
 		if !l.Holds() {
 			l.tell(Changes{All: true})
 		}
 	})
+	if err != nil {
+		f.let()
+		return nil, err
+	}
 	if err := l.heard(buf[:n], asked); err != nil {
-		l.lapse.Stop()
+		l.lapse.stop()
 		f.let()
 		return nil, err
 	}
@@ -71,7 +82,7 @@ func (c *Conn) Lease(ctx context.Context, changed func(Changes)) (*Lease, error)
 		defer close(l.done)
 		for l.next(bg, f, buf) == nil {
 		}
-		l.lapse.Stop()
+		l.lapse.stop()
 		l.until.Store(0)
 		l.tell(Changes{All: true})
 		f.let()
@@ -109,7 +120,7 @@ func (c *Conn) openLease(ctx context.Context, buf []byte) (*Fid, int, error) {
 
 // next asks what has changed. That it asks says that what it was told is heeded.
 func (l *Lease) next(ctx context.Context, f *Fid, buf []byte) error {
-	asked := time.Now()
+	asked := SinceBoot()
 	n, err := f.Read(ctx, buf, 0)
 	if err != nil {
 		return err
@@ -118,7 +129,7 @@ func (l *Lease) next(ctx context.Context, f *Fid, buf []byte) error {
 }
 
 // heard passes on what the server has answered to what was asked at some time.
-func (l *Lease) heard(text []byte, asked time.Time) error {
+func (l *Lease) heard(text []byte, asked time.Duration) error {
 	c, err := parseChanges(string(text))
 	if err != nil {
 		return err
@@ -127,9 +138,9 @@ func (l *Lease) heard(text []byte, asked time.Time) error {
 		l.tell(c)
 	}
 	first, over := l.until.Load() == 0, !l.Holds()
-	until := asked.Add(p9.LeaseTerm - leaseMargin)
-	l.until.Store(int64(until.Sub(l.start)))
-	l.lapse.Reset(time.Until(until))
+	until := asked + p9.LeaseTerm - leaseMargin
+	l.until.Store(int64(until))
+	l.lapse.set(until)
 	if over && !first { // what was looked at meanwhile may have changed untold
 		l.tell(Changes{All: true})
 	}
@@ -162,7 +173,7 @@ func parseChanges(text string) (c Changes, err error) {
 
 // Holds tells whether the server is bound to tell of changes just now.
 func (l *Lease) Holds() bool {
-	return l != nil && int64(time.Since(l.start)) < l.until.Load()
+	return l != nil && int64(SinceBoot()) < l.until.Load()
 }
 
 // End gives the leases back.

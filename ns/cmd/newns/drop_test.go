@@ -1,56 +1,24 @@
 package newns_test
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 
+	"ninespace/ns/nstest"
 	"ninespace/srv"
-	"ninespace/srv/p9"
 )
-
-// A pit is a file of which only the beginning can be read: what reads further waits. It has a
-// version, so that Linux may keep its pages.
-type pit struct {
-	srv.Node
-	vers  atomic.Uint32
-	asked chan struct{} // each time that somebody waits
-}
-
-const pitSize, pitEdge = 4 << 20, 1 << 20
-
-func (p *pit) Stat(ctx context.Context) (p9.Stat, error) {
-	st, err := p.Node.Stat(ctx)
-	st.Qid.Vers, st.Length = p.vers.Load(), pitSize
-	return st, err
-}
-
-func (p *pit) Read(ctx context.Context, b []byte, off int64) (int, error) {
-	if off+int64(len(b)) > pitEdge {
-		select {
-		case p.asked <- struct{}{}:
-		default:
-		}
-		<-ctx.Done()
-		return 0, ctx.Err()
-	}
-	clear(b)
-	return len(b), nil
-}
 
 // TestKillDrop has the engine killed while it has the kernel forget a file's pages, for which
 // the kernel waits until a read of them is answered: nobody does that any more, and the engine
 // can't end before the kernel has. The read fails, and no process is left.
 func TestKillDrop(t *testing.T) {
 	s := newSession(t, false, false)
-	p := &pit{Node: srv.NewNode(0o444), asked: make(chan struct{}, 1)}
-	p.vers.Store(1)
+	p := nstest.NewPit()
 	stop := s.serve(t, "pit", srv.NewDir().Add("f", p))
 	cmd := s.command(t, "mount #s/pit /n/pit", `exec 3</n/pit/f
 		dd bs=4k count=1 status=none <&3 >/dev/null
@@ -73,8 +41,8 @@ func TestKillDrop(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Close()
-	<-p.asked
-	p.vers.Store(2)
+	<-p.Asked
+	p.Vers.Store(2)
 	io.WriteString(in, "\n")
 	line := make([]byte, 5)
 	if _, err := io.ReadFull(r, line); err != nil {
