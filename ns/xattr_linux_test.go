@@ -53,6 +53,37 @@ func TestXattrCopy(t *testing.T) {
 	}
 }
 
+// TestNoLabel: of a file without a label of SELinux it is said that there are none here at all,
+// so that ls asks for no other's; a label that there is is told, and another attribute that is
+// not there is no more than that.
+func TestNoLabel(t *testing.T) {
+	if _, err := os.Stat("/sys/fs/selinux/enforce"); err == nil {
+		t.Skip("this kernel has SELinux, which answers itself")
+	}
+	dir := t.TempDir()
+	for _, name := range []string{"plain", "labelled"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const said = "system_u:object_r:etc_t:s0\x00"
+	if err := unix.Setxattr(filepath.Join(dir, "labelled"), label, []byte(said), 0); err != nil {
+		t.Skipf("%s: %v", label, err)
+	}
+	l := srvtest.NewLink(t, srv.New(onDisk(t, dir)), 0)
+	for _, flags := range []string{"-c", "-c -C"} {
+		m := mountGroup(t, "mount "+flags+" "+l.Addr+" /n/x")
+		for _, of := range []struct{ file, name, want string }{
+			{"labelled", label, "0x" + fmt.Sprintf("%x", said)},
+			{"plain", label, "Operation not supported"},
+			{"plain", "security.other", "No such attribute"},
+			{"plain", "user.other", "No such attribute"},
+		} {
+			m.sh(t, "/n/x", fmt.Sprintf("getfattr -e hex -n %s %s 2>&1 | grep -F '%s' >/dev/null", of.name, of.file, of.want))
+		}
+	}
+}
+
 // TestWritten has a program write to a file and look at it by turns, as data bases do: the
 // file's capabilities, which the last write took away, are not asked for at each.
 func TestWritten(t *testing.T) {
