@@ -22,6 +22,8 @@ const (
 	Release   = 8
 	Decline   = 9
 	Inform    = 11
+
+	RelayForward = 12
 )
 
 // Options.
@@ -32,7 +34,7 @@ const (
 	OptAddress   = 5 // in that: an address, how long it is preferred and how long valid, and options
 	OptAsk       = 6
 	OptElapsed   = 8
-	OptStatus    = 13
+	OptStatus    = 13 // one of the numbers of states, and a text
 	OptUser      = 15 // classes: see Strings
 	OptVendor    = 16 // the number of an enterprise, and its classes
 	OptDNS       = 23
@@ -42,6 +44,13 @@ const (
 	OptArch      = 61 // of a machine: numbers of two bytes
 
 	Malformed = 0xffff // an option that there is not
+)
+
+// States of OptStatus.
+const (
+	Success   = 0
+	NoAddress = 2
+	NotOnLink = 4
 )
 
 // Append puts an option behind b.

@@ -242,10 +242,10 @@ func TestHTTPS(t *testing.T) {
 	if r, body := fetch(t, "GET", "https://"+addr+"/f/kernel", "Range", "bytes=6-11"); r.StatusCode != 206 || body != "kernel" {
 		t.Errorf("%s, %q", r.Status, body)
 	}
-	if got, want := s.url(true), "https://127.0.0.1"; got != want {
+	if got, want := s.url(s.addr, true), "https://127.0.0.1"; got != want {
 		t.Error(got)
 	}
-	if got := fmt.Sprintf("http://%s", addr); s.url(false) != got {
-		t.Error(s.url(false))
+	if got := fmt.Sprintf("http://%s", addr); s.url(s.addr, false) != got {
+		t.Error(s.url(s.addr, false))
 	}
 }
