@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"ninespace/factotum/keytest"
 	"ninespace/factotum/sshkey"
 	"ninespace/initramfs/netboot"
@@ -117,6 +119,9 @@ func TestWrongClock(t *testing.T) {
 	dir := t.TempDir()
 	defer func(a, b string) { authority, hostCert = a, b }(authority, hostCert)
 	authority, hostCert = filepath.Join(dir, "known"), filepath.Join(dir, "cert")
+	var set time.Time
+	defer func(f func(*unix.Timeval) error) { settimeofday = f }(settimeofday)
+	settimeofday = func(now *unix.Timeval) error { set = time.Unix(now.Unix()); return nil }
 	ca, key := keytest.New(t), keytest.New(t)
 	for _, years := range []int{-30, 20} { // that it is later than the clock says
 		is := time.Now().AddDate(years, 0, 0)
@@ -130,6 +135,9 @@ func TestWrongClock(t *testing.T) {
 		s.Close()
 		if err != nil {
 			t.Errorf("%d years: %v", years, err)
+		}
+		if d := set.Sub(is); d < -time.Minute || d > time.Minute {
+			t.Errorf("%d years: the clock is set to %s", years, set)
 		}
 	}
 }
