@@ -143,6 +143,26 @@ func TestScript(t *testing.T) {
 	s.says(t, "http: from 127.0.0.1: script for 020000000009: unknown node")
 }
 
+// TestScriptsGoOn: whatever a script is about, iPXE does not come to its end, where it would give up, as
+// while netboot is started anew.
+func TestScriptsGoOn(t *testing.T) {
+	s, addr := served(t, nil)
+	check := func(ether string) {
+		t.Helper()
+		_, got := fetch(t, "GET", "http://"+addr+"/boot/"+ether)
+		if !strings.Contains(got, "\n:again\n") || !strings.HasSuffix(got, "\nsleep 10\nchain --replace http://"+addr+"/boot/"+ether+" || goto again\n") {
+			t.Errorf("%s", got)
+		}
+	}
+	check("525400123456")
+	check("020000000009") // which is unknown
+	put(t, filepath.Dir(s.cfg.Ndb), "ndb", testNdb+"serial=CZ1 sys=node9 kernel=kernel\n")
+	if err := s.reload(); err != nil {
+		t.Fatal(err)
+	}
+	check("020000000009") // which is to say its number
+}
+
 // TestProxyAddress: beside another DHCP server a machine's address is learned from the
 // script that it asks for.
 func TestProxyAddress(t *testing.T) {
