@@ -93,8 +93,8 @@ func (s *Server) script(n *node, own netip.Addr, give bool) (string, error) {
 	b.WriteString("#!ipxe\n")
 	if asks && m.serial == "" && m.product == "" {
 		// Names are as iPXE's settings have them.
-		fmt.Fprintf(&b, "chain --replace %s?uuid=${uuid}&serial=${serial:uristring}&product=${product:uristring}&arch=${buildarch}&platform=${platform}\n", here)
-		return b.String(), nil
+		fmt.Fprintf(&b, "chain --replace %s?uuid=${uuid}&serial=${serial:uristring}&product=${product:uristring}&arch=${buildarch}&platform=${platform} || goto again\n", here)
+		return b.String() + again(here), nil
 	}
 	if !known {
 		return "", errUnknown
@@ -129,13 +129,18 @@ func (s *Server) script(n *node, own netip.Addr, give bool) (string, error) {
 	default:
 		return "", fmt.Errorf("%s: ndb has neither kernel= nor bootf= for it", name)
 	}
-	fmt.Fprintf(&b, ":again\necho netboot: that did not work, once more in 10 seconds\nsleep 10\nchain --replace %s\n", here)
-	return b.String(), nil
+	return b.String() + again(here), nil
+}
+
+// again is the end of a script, where iPXE asks for it anew until there is one: at the end of a script it
+// would give up.
+func again(script string) string {
+	return ":again\necho netboot: that did not work, once more in 10 seconds\nsleep 10\nchain --replace " + script + " || goto again\n"
 }
 
 // excuse is the script of a machine that there is nothing for: its console says so, and
 // it asks again.
 func (s *Server) excuse(ether string, own netip.Addr, err error) string {
 	why := strings.NewReplacer("$", "", "&", "", "|", "").Replace(clean(err.Error(), 200))
-	return fmt.Sprintf("#!ipxe\necho netboot: %s: %s\nsleep 10\nchain --replace %s/boot/%s\n", ether, why, s.url(own, false), ether)
+	return fmt.Sprintf("#!ipxe\necho netboot: %s: %s\n", ether, why) + again(s.url(own, false)+"/boot/"+ether)
 }

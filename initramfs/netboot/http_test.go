@@ -118,14 +118,14 @@ func TestScript(t *testing.T) {
 	want := "#!ipxe\necho netboot: node1 (525400123456)\nimgfree\n" +
 		"kernel --name kernel http://ADDR/f/kernel console=ttyS0 quiet nine.x=1 || goto again\n" +
 		"initrd --name image0 http://ADDR/f/image || goto again\ninitrd --name image1 http://ADDR/f/more || goto again\nboot || goto again\n" +
-		":again\necho netboot: that did not work, once more in 10 seconds\nsleep 10\nchain --replace http://ADDR/boot/525400123456\n"
+		":again\necho netboot: that did not work, once more in 10 seconds\nsleep 10\nchain --replace http://ADDR/boot/525400123456 || goto again\n"
 	if want = strings.ReplaceAll(want, "ADDR", addr); got != want {
 		t.Errorf("%s", got)
 	}
 	if _, got := fetch(t, "GET", "http://"+addr+"/boot/525400123456?platform=efi"); !strings.Contains(got, "nine.x=1 initrd=image0 initrd=image1 ||") {
 		t.Errorf("%s", got)
 	}
-	if _, got := fetch(t, "GET", "http://"+addr+"/boot/020000000009"); !strings.Contains(got, "020000000009: unknown node\nsleep") {
+	if _, got := fetch(t, "GET", "http://"+addr+"/boot/020000000009"); !strings.Contains(got, "020000000009: unknown node\n:again") {
 		t.Errorf("%s", got)
 	}
 	// By what only iPXE knows.
