@@ -61,10 +61,11 @@ var layers = []struct {
 	{"cpu/cmd/*", "srv srv/p9 srv/client srv/*fs ns exportfs exportfs/aan exportfs/door exportfs/trees factotum/auth factotum/users cpu rc/bin"},
 
 	{"initramfs", "factotum/sshkey"},
-	{"initramfs/node", "srv srv/p9 srv/client srv/netfs factotum/auth factotum/sshkey factotum/users exportfs exportfs/door initramfs initramfs/netboot initramfs/tpm"},
+	{"initramfs/dhcp6", ""},
+	{"initramfs/node", "srv srv/p9 srv/client srv/netfs factotum/auth factotum/sshkey factotum/users exportfs exportfs/door initramfs initramfs/dhcp6 initramfs/netboot initramfs/tpm"},
 	{"initramfs/cmd/init", "doc initramfs/node"},
 	{"initramfs/cmd/initramfs", "srv initramfs"},
-	{"initramfs/netboot", "srv srv/p9 srv/ndb factotum/sshkey initramfs/tpm"},
+	{"initramfs/netboot", "initramfs/dhcp6 srv srv/p9 srv/ndb factotum/sshkey initramfs/tpm"},
 	{"initramfs/tpm", ""},
 	{"initramfs/tpm/tpmtest", "initramfs/tpm"},
 	{"initramfs/vm", "srv factotum/sshkey exportfs/door initramfs initramfs/vm/kvm"},

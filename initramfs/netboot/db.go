@@ -28,7 +28,8 @@ type plan struct {
 	entry    ndb.Entry // its own, nil where it has none
 	sys      string
 	class    string
-	addr     netip.Addr
+	addr     netip.Addr // of IPv4, and of IPv6; not valid: whichever
+	addr6    netip.Addr
 	bootf    string // a file for the firmware, in place of iPXE
 	kernel   string
 	images   []string
@@ -72,9 +73,7 @@ func newDB(all ndb.Database) (*db, error) {
 				if other := d.fixed[a]; other != "" {
 					return nil, fmt.Errorf("ip=%s: duplicate: %s and %s have it", a, other, ether)
 				}
-				if a.Is4() {
-					d.fixed[a] = ether
-				}
+				d.fixed[a] = ether
 			}
 		}
 		for _, name := range e.Get("class") {
@@ -125,6 +124,14 @@ func (d *db) find(m machine) (p plan, ok bool) {
 	return planOf(e, class), true
 }
 
+// own is the address by which others may know the machine.
+func (p plan) own() netip.Addr {
+	if p.addr.IsValid() {
+		return p.addr
+	}
+	return p.addr6
+}
+
 // classOf is the class that an entry names, nil for none.
 func (d *db) classOf(e ndb.Entry) ndb.Entry {
 	for _, c := range d.classes {
@@ -150,8 +157,12 @@ func planOf(e, class ndb.Entry) (p plan) {
 		p.sys = sys[0]
 	}
 	for _, ip := range e.Get("ip") {
-		if a, err := netip.ParseAddr(ip); err == nil && a.Is4() && !p.addr.IsValid() {
+		switch a, err := netip.ParseAddr(ip); {
+		case err != nil:
+		case a.Is4() && !p.addr.IsValid():
 			p.addr = a
+		case a.Is6() && !p.addr6.IsValid():
+			p.addr6 = a
 		}
 	}
 	if p.images = e.Get("image"); len(p.images) == 0 {
@@ -195,10 +206,11 @@ func (d *db) network(a netip.Addr) (n netip.Prefix, ok bool) {
 	return n, ok
 }
 
-// addrs gives the IPv4 addresses that an attribute has for a machine of the address.
+// addrs gives the addresses, of the kind of its own, that an attribute has for a machine of the
+// address.
 func (d *db) addrs(attr, sys string, own netip.Addr) (list []netip.Addr) {
 	for _, v := range d.attr(attr, sys, own) {
-		if a, err := netip.ParseAddr(v); err == nil && a.Is4() {
+		if a, err := netip.ParseAddr(v); err == nil && a.Is4() == own.Is4() {
 			list = append(list, a)
 		}
 	}
@@ -245,7 +257,7 @@ func (s *Server) reload() error {
 	for _, ether := range slices.Sorted(maps.Keys(d.ethers)) {
 		if n := s.node(ether); n != nil {
 			p, _ := d.find(n.machine)
-			n.known, n.addr = true, p.addr
+			n.known, n.addr, n.addr6 = true, p.addr, p.addr6
 		} else {
 			s.sayLocked(nil, "ndb: more than %d machines: %s is not listed", maxNodes, ether)
 		}

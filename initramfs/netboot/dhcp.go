@@ -29,11 +29,7 @@ type reply struct {
 func (s *Server) answer(p []byte, from netip.AddrPort, bound bool) *reply {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.count.dhcp++
-	if !s.packets.take(maxPackets) {
-		if s.count.dropped++; s.count.dropped%maxPackets == 1 {
-			s.sayLocked(nil, "dhcp: flood: packets are dropped, the last from %s", from.Addr())
-		}
+	if s.flooded(from.Addr()) {
 		return nil
 	}
 	a, err := parseDHCP(p)
@@ -41,32 +37,10 @@ func (s *Server) answer(p []byte, from netip.AddrPort, bound bool) *reply {
 		s.sayLocked(nil, "dhcp: from %s: %v: %d bytes", from.Addr(), err, len(p))
 		return nil
 	}
-	n := s.node(a.ether)
+	n, plan := s.heard(a.machine)
 	if n == nil {
-		s.sayLocked(nil, "dhcp: too many nodes: %s is not answered", a.ether)
 		return nil
 	}
-	if !n.packets.take(maxPackets1) {
-		if s.count.dropped++; s.count.dropped%maxPackets1 == 1 {
-			s.sayLocked(n, "dhcp: flood: packets are dropped")
-		}
-		return nil
-	}
-	if a.uuid != "" && n.uuid != "" && a.uuid != n.uuid && now().Sub(n.last) < badTime {
-		s.sayLocked(n, "dhcp: duplicate address: the machine %s has it and %s asks: not answered", n.uuid, a.uuid)
-		return nil
-	}
-	if n.last = now(); n.state == "" {
-		n.first = n.last
-	}
-	if a.uuid != "" {
-		n.uuid = a.uuid
-	}
-	if a.arch != "" {
-		n.arch, n.efi = a.arch, a.efi
-	}
-	plan, known := s.db.find(n.machine)
-	n.known = known
 	if a.GatewayIPAddr != nil && !a.GatewayIPAddr.IsUnspecified() {
 		relay, _ := netip.AddrFromSlice(a.GatewayIPAddr.To4())
 		if _, ok := s.db.network(relay); !ok {
@@ -75,7 +49,7 @@ func (s *Server) answer(p []byte, from netip.AddrPort, bound bool) *reply {
 		}
 		from = netip.AddrPortFrom(relay, 67)
 	}
-	r := s.act(a, n, plan, known, bound)
+	r := s.act(a, n, plan, n.known, bound)
 	if r == nil {
 		return nil
 	}

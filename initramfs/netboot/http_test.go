@@ -118,14 +118,14 @@ func TestScript(t *testing.T) {
 	want := "#!ipxe\necho netboot: node1 (525400123456)\nimgfree\n" +
 		"kernel --name kernel http://ADDR/f/kernel console=ttyS0 quiet nine.x=1 || goto again\n" +
 		"initrd --name image0 http://ADDR/f/image || goto again\ninitrd --name image1 http://ADDR/f/more || goto again\nboot || goto again\n" +
-		":again\necho netboot: that did not work, once more in 10 seconds\nsleep 10\nchain --replace http://ADDR/boot/525400123456\n"
+		":again\necho netboot: that did not work, once more in 10 seconds\nsleep 10\nchain --replace http://ADDR/boot/525400123456 || goto again\n"
 	if want = strings.ReplaceAll(want, "ADDR", addr); got != want {
 		t.Errorf("%s", got)
 	}
 	if _, got := fetch(t, "GET", "http://"+addr+"/boot/525400123456?platform=efi"); !strings.Contains(got, "nine.x=1 initrd=image0 initrd=image1 ||") {
 		t.Errorf("%s", got)
 	}
-	if _, got := fetch(t, "GET", "http://"+addr+"/boot/020000000009"); !strings.Contains(got, "020000000009: unknown node\nsleep") {
+	if _, got := fetch(t, "GET", "http://"+addr+"/boot/020000000009"); !strings.Contains(got, "020000000009: unknown node\n:again") {
 		t.Errorf("%s", got)
 	}
 	// By what only iPXE knows.
@@ -141,6 +141,26 @@ func TestScript(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 	s.says(t, "http: from 127.0.0.1: script for 020000000009: unknown node")
+}
+
+// TestScriptsGoOn: whatever a script is about, iPXE does not come to its end, where it would give up, as
+// while netboot is started anew.
+func TestScriptsGoOn(t *testing.T) {
+	s, addr := served(t, nil)
+	check := func(ether string) {
+		t.Helper()
+		_, got := fetch(t, "GET", "http://"+addr+"/boot/"+ether)
+		if !strings.Contains(got, "\n:again\n") || !strings.HasSuffix(got, "\nsleep 10\nchain --replace http://"+addr+"/boot/"+ether+" || goto again\n") {
+			t.Errorf("%s", got)
+		}
+	}
+	check("525400123456")
+	check("020000000009") // which is unknown
+	put(t, filepath.Dir(s.cfg.Ndb), "ndb", testNdb+"serial=CZ1 sys=node9 kernel=kernel\n")
+	if err := s.reload(); err != nil {
+		t.Fatal(err)
+	}
+	check("020000000009") // which is to say its number
 }
 
 // TestProxyAddress: beside another DHCP server a machine's address is learned from the
@@ -242,10 +262,10 @@ func TestHTTPS(t *testing.T) {
 	if r, body := fetch(t, "GET", "https://"+addr+"/f/kernel", "Range", "bytes=6-11"); r.StatusCode != 206 || body != "kernel" {
 		t.Errorf("%s, %q", r.Status, body)
 	}
-	if got, want := s.url(true), "https://127.0.0.1"; got != want {
+	if got, want := s.url(s.addr, true), "https://127.0.0.1"; got != want {
 		t.Error(got)
 	}
-	if got := fmt.Sprintf("http://%s", addr); s.url(false) != got {
-		t.Error(s.url(false))
+	if got := fmt.Sprintf("http://%s", addr); s.url(s.addr, false) != got {
+		t.Error(s.url(s.addr, false))
 	}
 }

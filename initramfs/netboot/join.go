@@ -79,7 +79,7 @@ func (s *Server) arm(n *node, life time.Duration) error {
 	}
 	text := rand.Text()
 	p, _ := s.db.find(n.machine)
-	n.token = &token{text: text, key: sha256.Sum256([]byte(text)), until: now().Add(life), sys: p.sys, names: n.names(p), addr: p.addr}
+	n.token = &token{text: text, key: sha256.Sum256([]byte(text)), until: now().Add(life), sys: p.sys, names: n.names(p), addr: p.own()}
 	s.sayLocked(n, "join: a token waits for it, for %s, as %s", life, strings.Join(n.token.names, ","))
 	return nil
 }
@@ -90,8 +90,10 @@ func (n *node) names(p plan) []string {
 	if p.sys != "" {
 		names[0] = p.sys
 	}
-	if p.addr.IsValid() { // one that is leased will be another's, long before the certificate ends
-		names = append(names, p.addr.String())
+	for _, a := range []netip.Addr{p.addr, p.addr6} {
+		if a.IsValid() { // one that is leased will be another's, long before the certificate ends
+			names = append(names, a.String())
+		}
 	}
 	return names
 }
@@ -112,17 +114,18 @@ func (s *Server) tokenOf(n *node, take bool) string {
 	return text
 }
 
-// joinArgs is what the command line of a node says of joining; with give its token too.
-func (s *Server) joinArgs(n *node, p plan, give bool) string {
+// joinArgs is what the command line of a node says of joining, at our own address; with give its
+// token too.
+func (s *Server) joinArgs(n *node, p plan, own netip.Addr, give bool) string {
 	token := ""
 	if give {
 		token = s.tokenOf(n, true)
 	}
 	switch {
 	case token != "":
-		return " nine.token=" + token + " nine.join=" + s.url(false) + "/join"
+		return " nine.token=" + token + " nine.join=" + s.url(own, false) + "/join"
 	case p.tpm && s.cfg.CA != nil:
-		return " nine.join=" + s.url(false) + "/join"
+		return " nine.join=" + s.url(own, false) + "/join"
 	}
 	return ""
 }

@@ -21,7 +21,7 @@ func JoinRequest(ether, token string, key *sshkey.Public) string {
 }
 
 // JoinAnswer gives the certificate of the node's key and the authority that signed it,
-// if the one who answers knew the token.
+// if the one who answers knew the token. A clock for which it is not valid is wrong: see Made.
 func JoinAnswer(answer, token string, key *sshkey.Public) (cert, ca *sshkey.Public, err error) {
 	e := oneEntry(answer)
 	if cert, err = ParseKey(value(e, "cert")); err != nil {
@@ -37,7 +37,16 @@ func JoinAnswer(answer, token string, key *sshkey.Public) (cert, ca *sshkey.Publ
 	if cert.Cert == nil || !cert.Equal(key) || !cert.Cert.CA.Equal(ca) || len(cert.Cert.Principals) == 0 {
 		return nil, nil, errors.New("join: the certificate is not for this key")
 	}
-	return cert, ca, cert.Cert.Check(sshkey.HostCert, cert.Cert.Principals[0], now())
+	return cert, ca, cert.Cert.Check(sshkey.HostCert, cert.Cert.Principals[0], Made(cert, now()))
+}
+
+// Made gives the time by a clock, or, where a certificate that was made just now is not valid then, the
+// one from which it is: minutes ago.
+func Made(cert *sshkey.Public, clock time.Time) time.Time {
+	if t := uint64(max(clock.Unix(), 0)); t < cert.Cert.After || t >= cert.Cert.Before {
+		return time.Unix(int64(cert.Cert.After), 0)
+	}
+	return clock
 }
 
 // Join has a node join by HTTP, at the address that came with the token (nine.join=).

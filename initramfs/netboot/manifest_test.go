@@ -165,7 +165,7 @@ func TestSignedScript(t *testing.T) {
 		s.mu.Lock()
 		n := s.node(ether)
 		s.mu.Unlock()
-		got, err := s.script(n, true)
+		got, err := s.script(n, s.addr, true)
 		switch {
 		case says == "" && (err != nil || !strings.Contains(got, "kernel --name")):
 			t.Errorf("%s: %q, %v", ether, got, err)

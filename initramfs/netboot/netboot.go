@@ -20,7 +20,7 @@
 // or refused; whoever sends many is not listened to. What a node boots it may check by a
 // Manifest: the signature is what is to be trusted, not who served the bytes.
 //
-// DHCP is RFC 2131 and 4578, TFTP RFC 1350 with 2347 to 2349, HTTP RFC 9112. TFTP and
+// DHCP is RFC 2131 and 4578, for IPv6 8415 and 5970, TFTP RFC 1350 with 2347 to 2349, HTTP RFC 9112. TFTP and
 // HTTP are written here and not taken from pin/tftp and net/http, as what these make
 // before main is paid for by every command of nine, and as the bounds are the point.
 package netboot
@@ -39,12 +39,14 @@ import (
 	"time"
 
 	"ninespace/factotum/sshkey"
+	"ninespace/initramfs/dhcp6"
 	"ninespace/srv"
 )
 
 // A Config says what to serve, and where.
 type Config struct {
-	Ether   string // the interface; "" is the only one with an IPv4 address
+	Ether   string // the interface; "" is the only one with an address
+	IPv6    bool   // serve IPv6 too
 	Ndb     string // the database's file
 	Dir     string // the files that are served, all of them to everybody
 	Loaders string // iPXE's programs: undionly.kpxe, ipxe.efi and so on; "" for none
@@ -73,8 +75,11 @@ type Server struct {
 	root *srv.Dir
 	dir  *os.Root
 
-	addr netip.Addr // our own, and the network that it is of
-	net  netip.Prefix
+	addr  netip.Addr // our own, and the network that it is of; not valid: IPv4 is not served
+	net   netip.Prefix
+	addr6 netip.Addr // and so for IPv6
+	net6  netip.Prefix
+	duid  []byte // by which DHCPv6 knows us
 
 	mu       sync.Mutex
 	db       *db
@@ -130,12 +135,12 @@ func (s *Server) Root() srv.File { return s.root }
 // Start opens the sockets and serves until Close. It binds in the network namespace
 // of the calling thread.
 func (s *Server) Start() error {
-	ifc, prefix, err := device(s.cfg.Ether)
+	ifc, four, six, err := device(s.cfg.Ether, s.cfg.IPv6)
 	if err != nil {
 		return err
 	}
 	s.mu.Lock()
-	s.addr, s.net = prefix.Addr(), prefix.Masked()
+	s.addr, s.net, s.addr6, s.net6, s.duid = four.Addr(), four.Masked(), six.Addr(), six.Masked(), dhcp6.DUID(ifc.HardwareAddr)
 	s.mu.Unlock()
 	if s.cfg.Pools > 0 && !s.net.Contains(s.cfg.Pool) {
 		return fmt.Errorf("%s: not an address of the network of %s, %s", s.cfg.Pool, ifc.Name, s.net)
@@ -147,11 +152,47 @@ func (s *Server) Start() error {
 		}
 		return err
 	}
-	s.say(nil, "serving on %s, %s", ifc.Name, prefix)
+	for _, at := range []netip.Prefix{four, six} {
+		if at.IsValid() {
+			s.say(nil, "serving on %s, %s", ifc.Name, at)
+		}
+	}
 	return nil
 }
 
+// listen opens the sockets.
 func (s *Server) listen(ifc *net.Interface) error {
+	ra, err := newAdvertiser(ifc, s.net6)
+	switch {
+	case err == nil:
+		s.close = append(s.close, ra.c)
+	case s.addr6.IsValid():
+		return err
+	default:
+		ra = nil // this machine has no IPv6
+	}
+	if s.addr.IsValid() {
+		if err := s.listen4(ifc, ra); err != nil {
+			return err
+		}
+	}
+	if !s.addr6.IsValid() {
+		return nil
+	}
+	if err := s.listenFiles(s.addr6); err != nil || s.cfg.Proxy {
+		return err
+	}
+	dhcp, err := listen6(ifc)
+	if err != nil {
+		return err
+	}
+	s.close = append(s.close, dhcp)
+	s.wg.Go(func() { s.serveDHCP6(dhcp, ra) })
+	s.wg.Go(func() { ra.serve(s.ctx) })
+	return nil
+}
+
+func (s *Server) listen4(ifc *net.Interface, ra *advertiser) error {
 	dhcp, err := listenDHCP(ifc, 67)
 	if err != nil {
 		return err
@@ -162,7 +203,17 @@ func (s *Server) listen(ifc *net.Interface) error {
 		return err
 	}
 	s.close = append(s.close, ask)
-	tftp, err := net.ListenUDP("udp4", &net.UDPAddr{IP: s.addr.AsSlice(), Port: 69})
+	if err := s.listenFiles(s.addr); err != nil {
+		return err
+	}
+	s.wg.Go(func() { s.serveDHCP(dhcp, ra) })
+	s.wg.Go(func() { s.serveDHCP(ask, nil) })
+	return nil
+}
+
+// listenFiles serves the files at an address of our own.
+func (s *Server) listenFiles(own netip.Addr) error {
+	tftp, err := tryAddress.ListenPacket(s.ctx, "udp", netip.AddrPortFrom(own, 69).String())
 	if err != nil {
 		return err
 	}
@@ -171,26 +222,20 @@ func (s *Server) listen(ifc *net.Interface) error {
 	if port == 0 {
 		port = 80
 	}
-	web, err := net.Listen("tcp4", netip.AddrPortFrom(s.addr, uint16(port)).String())
+	web, err := tryAddress.Listen(s.ctx, "tcp", netip.AddrPortFrom(own, uint16(port)).String())
 	if err != nil {
 		return err
 	}
 	s.close = append(s.close, web)
 	if s.cfg.TLS != nil {
-		secure, err := net.Listen("tcp4", netip.AddrPortFrom(s.addr, 443).String())
+		secure, err := tryAddress.Listen(s.ctx, "tcp", netip.AddrPortFrom(own, 443).String())
 		if err != nil {
 			return err
 		}
 		s.close = append(s.close, secure)
 		s.wg.Go(func() { s.serveHTTP(secure, s.cfg.TLS) })
 	}
-	ra, err := newAdvertiser(ifc)
-	if err != nil {
-		ra = nil // this machine has no IPv6
-	}
-	s.wg.Go(func() { s.serveDHCP(dhcp, ra) })
-	s.wg.Go(func() { s.serveDHCP(ask, nil) })
-	s.wg.Go(func() { s.serveTFTP(tftp) })
+	s.wg.Go(func() { s.serveTFTP(tftp.(*net.UDPConn)) })
 	s.wg.Go(func() { s.serveHTTP(web, nil) })
 	return nil
 }
@@ -203,44 +248,6 @@ func (s *Server) Close() {
 	}
 	s.wg.Wait()
 	s.dir.Close()
-}
-
-// device finds the interface and its first IPv4 address.
-func device(name string) (*net.Interface, netip.Prefix, error) {
-	all, err := net.Interfaces()
-	if err != nil {
-		return nil, netip.Prefix{}, err
-	}
-	var found *net.Interface
-	var addr netip.Prefix
-	for i, ifc := range all {
-		if name != "" && ifc.Name != name || name == "" && ifc.Flags&net.FlagLoopback != 0 {
-			continue
-		}
-		addrs, err := ifc.Addrs()
-		if err != nil {
-			return nil, netip.Prefix{}, err
-		}
-		for _, a := range addrs {
-			p, err := netip.ParsePrefix(a.String())
-			if err != nil || !p.Addr().Is4() {
-				continue
-			}
-			if found != nil && found.Index != ifc.Index {
-				return nil, netip.Prefix{}, fmt.Errorf("%s and %s both have addresses: which one is to be served?", found.Name, ifc.Name)
-			}
-			if found == nil {
-				found, addr = &all[i], p
-			}
-		}
-	}
-	if found == nil && name != "" {
-		return nil, netip.Prefix{}, fmt.Errorf("%s: no interface with an IPv4 address", name)
-	}
-	if found == nil {
-		return nil, netip.Prefix{}, errors.New("no interface has an IPv4 address")
-	}
-	return found, addr, nil
 }
 
 // now is the time; a test of expiry moves it.

@@ -24,8 +24,9 @@ type machine struct {
 // A node is a machine as the server knows it.
 type node struct {
 	machine
-	known  bool // ndb has it
-	addr   netip.Addr
+	known  bool       // ndb has it
+	addr   netip.Addr // what it was given last, and of IPv6
+	addr6  netip.Addr
 	state  string // the last that it did: discover, loader, script, kernel, image, joined
 	first  time.Time
 	last   time.Time
@@ -146,8 +147,10 @@ func (s *Server) nodeText(n *node) string {
 		}
 	}
 	pair("sys", p.sys)
-	if n.addr.IsValid() {
-		pair("ip", n.addr.String())
+	for _, a := range []netip.Addr{n.addr, n.addr6} {
+		if a.IsValid() {
+			pair("ip", a.String())
+		}
 	}
 	pair("class", p.class)
 	b.WriteString("\n\tstate=" + n.state)

@@ -93,7 +93,7 @@ func (w *web) boot(a *ask, text string) error {
 	if n == nil {
 		s.sayLocked(nil, "http: from %s: script for %s: unknown node", w.from, ether)
 		s.mu.Unlock()
-		return w.text(a, 200, s.excuse(ether, errUnknown))
+		return w.text(a, 200, s.excuse(ether, s.near(w.from), errUnknown))
 	}
 	q := func(field *string, name string) {
 		if v := clean(a.query.Get(name), 64); v != "" {
@@ -116,13 +116,13 @@ func (w *web) boot(a *ask, text string) error {
 		n.addr, s.leases[w.from] = w.from, &lease{ether, n.last.Add(leaseTime)}
 	}
 	// A token is for the machine alone, as far as an address tells.
-	mine := !n.addr.IsValid() || n.addr == w.from
+	mine := !n.addr.IsValid() && !n.addr6.IsValid() || n.addr == w.from || n.addr6 == w.from
 	_, n.known = s.db.find(n.machine)
 	s.mu.Unlock()
-	script, err := s.script(n, mine && a.method == "GET")
+	script, err := s.script(n, s.near(w.from), mine && a.method == "GET")
 	if err != nil {
 		s.say(n, "http: script to %s: %v", w.from, err)
-		return w.text(a, 200, s.excuse(ether, err))
+		return w.text(a, 200, s.excuse(ether, s.near(w.from), err))
 	}
 	s.mu.Lock()
 	if n.state = "script"; strings.Contains(script, "boot || ") {

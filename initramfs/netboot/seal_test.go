@@ -39,10 +39,10 @@ func TestSeal(t *testing.T) {
 	srvtest.CheckGoroutines(t)
 	p := tpmtest.Open(t, tpmtest.Start(t))
 	s, where := sealing(t, "")
-	if script, err := s.script(s.nodes[node1], false); err != nil || !strings.Contains(script, " nine.join="+where) || strings.Contains(script, "nine.token") {
+	if script, err := s.script(s.nodes[node1], s.addr, false); err != nil || !strings.Contains(script, " nine.join="+where) || strings.Contains(script, "nine.token") {
 		t.Errorf("%s, %v", script, err)
 	}
-	if script, err := s.script(s.nodes["525400000002"], false); err != nil || strings.Contains(script, "nine.join") {
+	if script, err := s.script(s.nodes["525400000002"], s.addr, false); err != nil || strings.Contains(script, "nine.join") {
 		t.Errorf("of one that has no TPM: %s, %v", script, err)
 	}
 	ctx, key := t.Context(), newKey(t)

@@ -95,6 +95,9 @@ func (s *Server) at(a netip.Addr) *node {
 	if l := s.leases[a]; l != nil {
 		return s.nodes[l.ether]
 	}
+	if ether, ok := etherOf(a); ok && s.nodes[ether] != nil && s.nodes[ether].addr6 == a {
+		return s.nodes[ether]
+	}
 	return nil
 }
 
@@ -141,7 +144,7 @@ func parseRead(p []byte) (name string, opts map[string]string, _ *tftpError) {
 
 // transfer sends a file.
 func (s *Server) transfer(name string, opts map[string]string, to netip.AddrPort) {
-	c, err := net.DialUDP("udp4", &net.UDPAddr{IP: s.addr.AsSlice()}, net.UDPAddrFromAddrPort(to))
+	c, err := net.DialUDP("udp", &net.UDPAddr{IP: s.near(to.Addr()).AsSlice()}, net.UDPAddrFromAddrPort(to))
 	if err != nil {
 		return
 	}

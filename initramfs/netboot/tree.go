@@ -70,7 +70,7 @@ func (s *Server) nodeDir(n *node) *srv.Dir {
 	return srv.NewDir().Add("ctl", ctl).
 		Add("join", &joinFile{srv.NewNode(0o600), s}).
 		Add("log", text(func() (string, error) { return s.logText(n.ether), nil })).
-		Add("script", text(func() (string, error) { return s.script(n, false) })).
+		Add("script", text(func() (string, error) { return s.script(n, s.near(n.addr), false) })).
 		Add("status", text(func() (string, error) { return s.nodeText(n), nil })).
 		Add("token", srv.Text(0o400, func(context.Context) (string, error) {
 			if t := s.tokenOf(n, false); t != "" {
@@ -110,7 +110,7 @@ func (s *Server) ctlForget(ether string) error {
 	s.forget(n)
 	if p, ok := s.db.find(n.machine); ok && s.db.ethers[n.ether] != nil { // ndb's own begins anew
 		n = s.node(n.ether)
-		n.known, n.addr = true, p.addr
+		n.known, n.addr, n.addr6 = true, p.addr, p.addr6
 	}
 	return nil
 }
@@ -120,12 +120,15 @@ func (s *Server) statusText() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.count
-	addr, net := "none", "none"
+	at := "netboot=none net=none"
 	if s.addr.IsValid() {
-		addr, net = s.addr.String(), s.net.String()
+		at = fmt.Sprintf("netboot=%s net=%s", s.addr, s.net)
 	}
-	return fmt.Sprintf("netboot=%s net=%s proxy=%v nodes=%d leases=%d\n\tdhcp=%d offers=%d dropped=%d tftp=%d http=%d bytes=%d transfers=%d connections=%d joined=%d refused=%d\n",
-		addr, net, s.cfg.Proxy, len(s.nodes), len(s.leases), c.dhcp, c.offers, c.dropped, c.tftp, c.http, c.bytes, s.tftp.all, s.http.all, c.joined, c.refused)
+	if s.addr6.IsValid() {
+		at += fmt.Sprintf(" netboot=%s net=%s", s.addr6, s.net6)
+	}
+	return fmt.Sprintf("%s proxy=%v nodes=%d leases=%d\n\tdhcp=%d offers=%d dropped=%d tftp=%d http=%d bytes=%d transfers=%d connections=%d joined=%d refused=%d\n",
+		at, s.cfg.Proxy, len(s.nodes), len(s.leases), c.dhcp, c.offers, c.dropped, c.tftp, c.http, c.bytes, s.tftp.all, s.http.all, c.joined, c.refused)
 }
 
 func (s *Server) ndbText() string {

@@ -54,6 +54,11 @@ func (n *node) join(ctx context.Context) error {
 		return joinAgain(err)
 	}
 	n.params.Token = ""
+	if now := time.Now(); !netboot.Made(cert, now).Equal(now) { // its battery is empty, and no server of the time was named
+		if err := n.setClock("the certificate", netboot.Made(cert, now).Sub(now)); err != nil {
+			n.log.Printf("init: %v", err)
+		}
+	}
 	if !own { // else it is for those hosts alone that the image says
 		err = auth.AppendLine(authority, "@cert-authority * "+ca.String()+"\n", 0o644)
 	}
@@ -109,7 +114,7 @@ func believe(known auth.KnownHosts, cert *sshkey.Public) (own bool, err error) {
 	}
 	good := !own
 	for _, name := range cert.Cert.Principals { // a line may be for names or for addresses
-		why := marked.Check(name, cert, time.Now())
+		why := marked.Check(name, cert, netboot.Made(cert, time.Now()))
 		if errors.Is(why, auth.ErrHostRevoked) {
 			return own, fmt.Errorf("join: %w", why)
 		}

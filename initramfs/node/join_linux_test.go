@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"ninespace/factotum/keytest"
 	"ninespace/factotum/sshkey"
 	"ninespace/initramfs/netboot"
@@ -52,20 +54,7 @@ func TestImagesAuthority(t *testing.T) {
 	defer func(a, b string) { authority, hostCert = a, b }(authority, hostCert)
 	authority, hostCert = filepath.Join(dir, "known"), filepath.Join(dir, "cert")
 	ca, other, key := keytest.New(t), keytest.New(t), keytest.New(t)
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := sshkey.Cert{Kind: sshkey.HostCert, ID: "node1", Principals: []string{"node1"}, Before: uint64(time.Now().Add(time.Hour).Unix())}
-		cert, err := c.Certify(&key.Public, &ca.Public, func(b []byte) ([]byte, error) { return ca.Sign(b, "") })
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		k := sha256.Sum256([]byte("token"))
-		m := hmac.New(sha256.New, k[:])
-		for _, word := range []string{"joined", string(cert.Blob), string(ca.Public.Blob)} {
-			m.Write(sshkey.AppendBytes(nil, word))
-		}
-		fmt.Fprintf(w, "cert=%q ca=%q proof=%x\n", netboot.KeyText(cert), netboot.KeyText(&ca.Public), m.Sum(nil))
-	}))
+	s := answersJoin(t, key, ca, time.Time{}, time.Now().Add(time.Hour))
 	defer s.Close()
 	join := func() error {
 		os.Remove(hostCert)
@@ -104,5 +93,51 @@ func TestImagesAuthority(t *testing.T) {
 	}
 	if _, err := os.Stat(hostCert); err == nil {
 		t.Error("a certificate without a look at what the image knows")
+	}
+}
+
+// answersJoin is a server that gives who joins with the token a certificate, by ca and for a time.
+func answersJoin(t *testing.T, key, ca *sshkey.Private, after, before time.Time) *httptest.Server {
+	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := sshkey.Cert{Kind: sshkey.HostCert, ID: "node1", Principals: []string{"node1"}, After: uint64(max(after.Unix(), 0)), Before: uint64(before.Unix())}
+		cert, err := c.Certify(&key.Public, &ca.Public, func(b []byte) ([]byte, error) { return ca.Sign(b, "") })
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		k := sha256.Sum256([]byte("token"))
+		m := hmac.New(sha256.New, k[:])
+		for _, word := range []string{"joined", string(cert.Blob), string(ca.Public.Blob)} {
+			m.Write(sshkey.AppendBytes(nil, word))
+		}
+		fmt.Fprintf(w, "cert=%q ca=%q proof=%x\n", netboot.KeyText(cert), netboot.KeyText(&ca.Public), m.Sum(nil))
+	}))
+}
+
+// TestWrongClock: who has a clock that is wrong by years joins all the same, by a token that is good once.
+func TestWrongClock(t *testing.T) {
+	dir := t.TempDir()
+	defer func(a, b string) { authority, hostCert = a, b }(authority, hostCert)
+	authority, hostCert = filepath.Join(dir, "known"), filepath.Join(dir, "cert")
+	var set time.Time
+	defer func(f func(*unix.Timeval) error) { settimeofday = f }(settimeofday)
+	settimeofday = func(now *unix.Timeval) error { set = time.Unix(now.Unix()); return nil }
+	ca, key := keytest.New(t), keytest.New(t)
+	for _, years := range []int{-30, 20} { // that it is later than the clock says
+		is := time.Now().AddDate(years, 0, 0)
+		os.Remove(hostCert)
+		if err := os.WriteFile(authority, []byte("@cert-authority * "+ca.Public.String()+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := answersJoin(t, key, ca, is, is.AddDate(1, 0, 0))
+		n := &node{log: NewLog(io.Discard), public: key.Public.String(), params: Params{Token: "token", Join: s.URL}}
+		err := n.join(t.Context())
+		s.Close()
+		if err != nil {
+			t.Errorf("%d years: %v", years, err)
+		}
+		if d := set.Sub(is); d < -time.Minute || d > time.Minute {
+			t.Errorf("%d years: the clock is set to %s", years, set)
+		}
 	}
 }

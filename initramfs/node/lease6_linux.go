@@ -8,15 +8,17 @@ import (
 	"net"
 	"os"
 	"time"
+
+	"ninespace/initramfs/dhcp6"
 )
 
 // lease6 has a card have an address that a server of DHCPv6 gives, where the router says that
 // addresses are had so, until ctx ends.
 func (n *node) lease6(ctx context.Context, s *six, card net.Interface) {
 	for ctx.Err() == nil {
-		offer, err := s.exchange(ctx, card, dhcp6Solicit, new(lease6))
+		offer, err := s.exchange(ctx, card, dhcp6.Solicit, new(lease6))
 		if err == nil {
-			offer, err = s.exchange(ctx, card, dhcp6Request, &offer.lease)
+			offer, err = s.exchange(ctx, card, dhcp6.Request, &offer.lease)
 		}
 		if err == nil {
 			err = n.keep6(ctx, s, card, offer.lease)
@@ -38,9 +40,9 @@ func (n *node) keep6(ctx context.Context, s *six, card net.Interface, l lease6) 
 	}
 	for begun, wait := time.Now(), l.renew; ; {
 		sleep(ctx, max(wait, time.Second))
-		kind, of := byte(dhcp6Renew), l
+		kind, of := byte(dhcp6.Renew), l
 		if time.Since(begun) >= l.rebind {
-			kind, of.server = dhcp6Rebind, nil
+			kind, of.server = dhcp6.Rebind, nil
 		}
 		news, err := s.exchange(ctx, card, kind, &of)
 		switch {
@@ -81,9 +83,9 @@ func (s *six) exchange(ctx context.Context, card net.Interface, kind byte, l *le
 	defer context.AfterFunc(ctx, func() { c.Close() })()
 	var number [3]byte
 	rand.Read(number[:])
-	ask, want := ask6(kind, number, card.HardwareAddr, l), byte(dhcp6Reply)
-	if kind == dhcp6Solicit {
-		want = dhcp6Advertise
+	ask, want := ask6(kind, number, card.HardwareAddr, l), byte(dhcp6.Reply)
+	if kind == dhcp6.Solicit {
+		want = dhcp6.Advertise
 	}
 	why, tries := errors.New("no answer"), 3
 	if l == nil { // an address is there, and somebody waits for it
@@ -107,7 +109,7 @@ func (s *six) exchange(ctx context.Context, card net.Interface, kind byte, l *le
 			if !from.Addr().IsLinkLocalUnicast() {
 				continue // nobody of this network: a server or its relay answers as it was asked
 			}
-			news, ok, err := answer6(b[:k], want, number, client6(card.HardwareAddr), l != nil)
+			news, ok, err := answer6(b[:k], want, number, dhcp6.DUID(card.HardwareAddr), l != nil)
 			if ok && (err == nil || l != nil && l.server != nil) {
 				return news, err
 			}

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ninespace/initramfs/dhcp6"
 	"ninespace/srv"
 )
 
@@ -107,7 +108,7 @@ func (n *node) watch6(ctx context.Context, s *six, cards []net.Interface) {
 
 // ask asks by DHCPv6 for what the router has not said.
 func (w *news6) ask(ctx context.Context, n *node, card net.Interface) {
-	more, err := n.six.exchange(ctx, card, dhcp6Inform, nil)
+	more, err := n.six.exchange(ctx, card, dhcp6.Inform, nil)
 	if err != nil {
 		n.log.Printf("init: %s: DHCPv6: %v", card.Name, err)
 		return

@@ -7,7 +7,7 @@ netboot - boot machines over the network: DHCP, TFTP, HTTP
 
 # SYNOPSIS
 
-	nine netboot [-ipvD] [-e interface] [-f ndbfile] [-d dir] [-x dir] [-w port] [-t pemfile] [-c file] [-j ndbfile] [-k file] [-s srvname] [-l dialstring] [address n]
+	nine netboot [-6ipvD] [-e interface] [-f ndbfile] [-d dir] [-x dir] [-w port] [-t pemfile] [-c file] [-j ndbfile] [-k file] [-s srvname] [-l dialstring] [address n]
 	nine netboot -S file [-f ndbfile] [-d dir]
 
 # DESCRIPTION
@@ -38,7 +38,8 @@ network can read all of them.
 	bootf        what is loaded in place of iPXE, or, without kernel, by it
 	manifest     see Signatures
 	ip, ipgw, ipmask, dns, ntp, dnsdomain, sys, dom
-	             what DHCP answers; dom is a name for certificates too
+	             what DHCP answers; dom is a name for certificates too. A machine may
+	             have an ip of IPv4 and one of IPv6
 	ek           the machine joins by its TPM, which has the endorsement key of that
 	             hash; without a value, of a machine or a class: by any that will
 	             be known (see Joining)
@@ -48,6 +49,16 @@ most 4096, from that one on are for machines without ip=, known or not. Who is u
 
 With -p another DHCP server gives the addresses, and netboot what to boot. A machine's
 address is then the one that it asks for its script from.
+
+With -6 the network's IPv6 is served as well, or alone if the interface has no IPv4 address:
+DHCPv6, of which firmware and iPXE have the URL of what they load, and the files at the
+interface's first address that is not fe80::. Router advertisements say that addresses
+are had by DHCPv6 and which network is on the link, not that there is a router: one that there is
+says so itself. A machine without an ip of IPv6 has the address that its Ethernet address makes in
+the network (modified EUI-64), if that is a /64. Another DHCPv6 server gives the URL itself, as option 59:
+with -p this one says nothing, and serves the files. To iPXE that is
+
+	http://[fd00:9::1]/boot/525400123456
 
 # The tree
 
@@ -115,7 +126,8 @@ last heard of are remembered.
 
 The flags are those of every server, and:
 
--e interface serves that network; default the only interface that has an IPv4 address.
+-e interface serves that network; default the only interface that has an address, of IPv4 or,
+with -6, of IPv6.
 
 -f ndbfile is the database, default /lib/ndb/local; -d dir has the files, default
 /var/lib/netboot.
@@ -125,6 +137,8 @@ on. Default /usr/lib/ipxe, Debian's, if it is there. A file of that name in the 
 goes before.
 
 -p is beside another DHCP server.
+
+-6 serves IPv6 too.
 
 -w port is HTTP's, default 80.
 
@@ -161,6 +175,11 @@ Two machines, and what became of them:
 	nine 9p read netboot/log
 	nine 9p read netboot/nodes/525400123456/status
 
+A network that has IPv6 alone:
+
+	ip addr add fd00:9::1/64 dev br0
+	nine netboot -6 -e br0 -f lab.ndb -d /srv/boot &
+
 Sign, and check by hand:
 
 	nine netboot -S release.key -f lab.ndb -d /srv/boot
@@ -191,7 +210,7 @@ too, and asks again after ten seconds.
 A TPM shows which machine it is, not what that has booted: nothing is measured. Its
 endorsement key's certificate by who made it is not looked at: ndb is believed.
 
-Only IPv4: firmware that has IPv6 alone is not served. Nothing that firmware says is proved, neither its address nor its serial number: what is
+Relays are answered for IPv4 alone. The pool, address n, is of IPv4. Nothing that firmware says is proved, neither its address nor its serial number: what is
 served must be no secret. Tokens of the script go over the wire as they are; to join
 is then as safe as the network is in these minutes.
 

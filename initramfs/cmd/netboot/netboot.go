@@ -34,6 +34,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	flags.StringVar(&cfg.Dir, "d", "/var/lib/netboot", "serve the files of `dir`")
 	flags.StringVar(&cfg.Loaders, "x", "", "and iPXE's programs, of `dir`")
 	flags.BoolVar(&cfg.Proxy, "p", false, "beside another DHCP server")
+	flags.BoolVar(&cfg.IPv6, "6", false, "IPv6 too")
 	flags.IntVar(&cfg.HTTP, "w", 80, "HTTP's `port`")
 	flags.StringVar(&cert, "t", "", "HTTPS too, by the certificate and key in `pemfile`")
 	flags.StringVar(&ca, "c", "", "sign the keys of nodes that join with the key in `file`")

@@ -13,10 +13,11 @@ the other with another one first each time.
 What init takes is counted from where it begins, not from where the kernel does. In the rows of
 instructions the guest's clock is the number of those that it has run, at 250 million a second: that is
 the same on a busy machine, and leaves out that qemu, without the processor's help, has to translate
-code before it runs for the first time, which is most of what a first cpu takes there.
+code before it runs for the first time, which is most of what a first cpu takes there. Each is
+counted once: the next one differs by some hundredths.
 
 u-root's image has its core commands, its init, and a script that loads the same modules; it
-answers by netcat, for u-root's cpud is not to be had as a module. It is built the first time without
+answers by netcat, once it has an address, for u-root's cpud is not to be had as a module. It is built the first time without
 -q, which takes minutes, and kept in the user's cache directory; -u file is an archive of
 such commands instead, as u-root -o file core makes it. -q makes two rounds instead of five, and ends within 3
 minutes. -only does the rows whose "work, config" match. -json prints an object for each row

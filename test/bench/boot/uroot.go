@@ -20,11 +20,15 @@ const urootTime = 15 * time.Minute
 var errLater = errors.New("not built yet: once without -q, or -u")
 
 // urootInit is what u-root's init runs last: it loads the modules, has dhclient ask for an
-// address, and netcat answer.
+// address, and netcat answer, and says how long that took.
 const urootInit = `#!/bbin/gosh
 for m in /modules/*.ko; do insmod $m; done
 dhclient -ipv6=false eth0
-while true; do echo here | netcat -l 0.0.0.0 17011; done
+while true; do
+	echo here | netcat -l 0.0.0.0 17011
+	read up </proc/uptime
+	echo uroot: answered after $up
+done
 `
 
 // uroot makes an image of u-root's, of its core commands, unless that has been done. The commands
@@ -84,12 +88,13 @@ func makeCommands(ctx context.Context, file string) error {
 	return os.Rename(made, file)
 }
 
-// bootUroot boots u-root's image until it answers a connection.
-func (b *bench) bootUroot(memory int) (time.Duration, error) {
+// countUroot boots u-root's image until it has answered a connection, and gives how often that
+// would be done in a minute of the guest's.
+func (b *bench) countUroot() (float64, error) {
 	if err := b.uroot(); err != nil {
 		return 0, err
 	}
-	return b.boot("uroot.cpio", memory, answers, nil)
+	return b.counted("uroot.cpio", urootLine, answers)
 }
 
 // urootSize is how many times u-root's image is in 100 MB.
