@@ -35,3 +35,6 @@ func Resting(c *Conn) bool {
 	defer c.mu.Unlock()
 	return !c.turn.taken
 }
+
+// Lull is for how long nobody reads a connection on which nothing is asked.
+const Lull = lull
