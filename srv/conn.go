@@ -116,7 +116,8 @@ func (s *Server) ServeConn(ctx context.Context, rwc io.ReadWriteCloser) error {
 	if ctx.Err() != nil || st.down.Load() {
 		return nil
 	}
-	if err != nil {
+	// A client may go without having read all its answers.
+	if err != nil && !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.EPIPE) {
 		c.say("broken: %v", err)
 	}
 	return err

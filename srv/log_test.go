@@ -132,6 +132,31 @@ func TestServerLog(t *testing.T) {
 	}
 }
 
+// TestServerLogHangup: a client that goes without having read all its answers, as one that
+// ends behind a Tclunk, has broken nothing.
+func TestServerLogHangup(t *testing.T) {
+	s := srv.New(srv.NewDir())
+	s.Log = func(line string) { t.Errorf("said %q", line) }
+	version, err := (&p9.Fcall{Type: p9.Tversion, Tag: p9.NoTag, Msize: 8192, Version: p9.Version9P2000}).Append(nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b := srvtest.Pair(t)
+	if _, err := a.Write(version); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- s.ServeConn(t.Context(), b) }()
+	var head [1]byte
+	if _, err := a.Read(head[:]); err != nil { // of the answer, whose rest stays
+		t.Fatal(err)
+	}
+	a.Close()
+	if err := <-done; !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("%v: that was not to be tested", err)
+	}
+}
+
 // many is a file that holds a descriptor while it is open.
 type many struct{ srv.File }
 

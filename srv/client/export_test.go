@@ -64,3 +64,6 @@ func Alarm(do func()) (set func(time.Duration), stop func(), err error) {
 	}
 	return a.set, a.stop, nil
 }
+
+// Lull is for how long nobody reads a connection on which nothing is asked.
+const Lull = lull

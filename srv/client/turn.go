@@ -24,6 +24,7 @@ const lull = 10 * time.Millisecond
 // A turn says whose it is to read.
 type turn struct {
 	taken bool // somebody reads; under Conn.mu
+	long  bool // and has for long: the reading goroutine sleeps until it is told; under Conn.mu
 	rouse chan struct{}
 	until func(time.Time) error // sets a deadline for reading; nil: none can be set
 }
@@ -76,7 +77,7 @@ func (c *Conn) readFor(ctx context.Context, ks []*call) (ended bool) {
 	c.mu.Lock()
 	// A reply that has begun has left its tag: only who reads on tells its caller.
 	begun, dead := c.reply.begun, c.err != nil
-	c.turn.taken = c.busy > 0 || begun || dead
+	c.turn.taken = c.busy > 0 || begun || dead || c.turn.long
 	if c.turn.taken && !dead {
 		c.turn.rouse <- struct{}{}
 	}
@@ -137,7 +138,8 @@ func (c *Conn) readReplies() {
 }
 
 // rest waits until somebody has the reading goroutine read, or there was a lull, and
-// reports false where the connection has ended.
+// reports false where the connection has ended. Where a caller waits for longer than a lull
+// it sleeps, and reads when the caller has what it waited for.
 func (c *Conn) rest() bool {
 	t := time.NewTicker(lull)
 	defer t.Stop()
@@ -147,14 +149,22 @@ func (c *Conn) rest() bool {
 	for {
 		select {
 		case <-c.turn.rouse:
+			c.mu.Lock()
+			c.turn.long = false
+			c.mu.Unlock()
 			return true
 		case <-c.done:
 			return len(c.turn.rouse) > 0 // the rest of a reply may be left to it
 		case <-t.C:
 		}
 		c.mu.Lock()
-		quiet := !c.turn.taken && c.heard == heard
+		silent := c.heard == heard
 		heard = c.heard
+		c.turn.long = silent && c.turn.taken
+		quiet := silent && !c.turn.taken
+		if c.turn.long {
+			t.Stop()
+		}
 		if quiet {
 			c.turn.taken = true
 		}

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -204,6 +205,41 @@ func TestStopped(t *testing.T) {
 				t.Errorf("%s, stopped at %d bytes: then the next reply is wrong", name, at)
 			}
 		}
+	}
+}
+
+// TestBlocked has a caller wait for long, as who reads a terminal does: meanwhile nothing of
+// the client wakes up. What else wakes in this process it does not do in every interval.
+func TestBlocked(t *testing.T) {
+	h := &halting{}
+	root := h.attach(t)
+	h.at.Store(0)
+	octx := newEndable()
+	done := make(chan error, 1)
+	go func() {
+		_, err := root.Read(octx, make([]byte, 200), 0)
+		done <- err
+	}()
+	<-h.there
+	const few = 10 // one in two lulls
+	least := int64(1 << 62)
+	for try := 0; try < 50 && least > few; try++ {
+		var before, after unix.Rusage
+		unix.Getrusage(unix.RUSAGE_SELF, &before)
+		time.Sleep(20 * client.Lull)
+		unix.Getrusage(unix.RUSAGE_SELF, &after)
+		least = min(least, after.Nvcsw-before.Nvcsw)
+	}
+	if least > few {
+		t.Errorf("in the time of 20 lulls threads were woken at least %d times", least)
+	}
+	octx.cancel()
+	h.on <- struct{}{}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if _, err := root.Stat(ctx); err != nil {
+		t.Error(err)
 	}
 }
 

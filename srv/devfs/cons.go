@@ -41,6 +41,7 @@ func (f *FS) console() []entry {
 		}},
 		{name: "hostowner", mode: 0o444, open: text(func() (string, error) { return hostOwner(), nil })},
 		{name: "sysname", mode: 0o644, open: settable(func() (string, error) { return line(f.proc("sys/kernel/hostname")), nil }, f.setName)},
+		{name: "hostdomain", mode: 0o644, open: settable(f.domain, f.setDomain)},
 	}
 }
 
@@ -108,11 +109,32 @@ func (f *FS) setName(s string) error {
 	if err := allowed(f.cfg.SetName != nil); err != nil {
 		return err
 	}
-	if s == "" || len(s) > 64 || strings.ContainsAny(s, " \t\n/\x00") {
+	if s == "" || !isName(s) {
 		return invalid("bad name %s", srv.Quote(s))
 	}
 	return cause(f.cfg.SetName(s))
 }
+
+// domain is what uname(2) calls so: that of NIS, or of whatever authenticates users here.
+func (f *FS) domain() (string, error) {
+	if s := line(f.proc("sys/kernel/domainname")); s != "(none)" {
+		return s, nil
+	}
+	return "", nil
+}
+
+func (f *FS) setDomain(s string) error {
+	if err := allowed(f.cfg.Domain != nil); err != nil {
+		return err
+	}
+	if !isName(s) {
+		return invalid("bad domain %s", srv.Quote(s))
+	}
+	return cause(f.cfg.Domain(s))
+}
+
+// isName tells whether Linux may have it for a name of the machine's.
+func isName(s string) bool { return len(s) <= 64 && !strings.ContainsAny(s, " \t\n/\x00") }
 
 // bintime is the file, open. It has no offsets: each read is of now.
 type bintime struct{ f *FS }

@@ -12,6 +12,7 @@
 //	    time          0644  the time, in five numbers; accepts seconds
 //	    bintime       0644  the first four, each 8 bytes; accepts n and d
 //	    user          0444  who asks
+//	    hostdomain    0644  Linux's domain name, or nothing; accepts another one
 //	    hostowner     0444  whom devfs runs as
 //	    sysname       0644  the machine's name; accepts another one
 //	    osversion     0444  Linux's
@@ -21,7 +22,9 @@
 //	    swap          0444  how much memory there is, and is used
 //	    pid           0444  devfs's process
 //	    ppid          0444  its parent
+//	    cputime       0444  its times, in six numbers
 //	    kmesg         0400  what Linux has said; blocks until it says more
+//	    kprint        0400  the same, only of what it says from the open on
 //	    reboot        0200  accepts reboot, halt, poweroff
 //	    gpio/         0555  pins, and chips of them
 //	        CHIP/     0555
@@ -78,6 +81,10 @@
 // each, the most significant first; what is written to it is n and 8 bytes, the ns to set, or
 // d, 8 bytes and 4 bytes, the ns to trim by over so many seconds, at Linux's rate.
 //
+// Cputime's numbers, 11 columns and a blank, are ms: in user code, in the system, since the
+// start, and the first two of children that have ended, with a 0 for the third, which Linux
+// does not keep.
+//
 // Sysstat's numbers, 11 columns and a blank, are the processor's number, context switches,
 // interrupts, system calls, page faults, TLB faults, TLB purges, load in thousandths,
 // and percentages of time idle and in interrupts. Linux does not count calls and TLB faults,
@@ -126,6 +133,7 @@ type Config struct {
 	SetTime func(time.Time) error                               // sets the clock
 	Adjust  func(delta time.Duration, over time.Duration) error // trims it
 	SetName func(name string) error                             // sets the machine's name
+	Domain  func(name string) error                             // sets its domain's; "" for none
 	Reboot  func(word string) error                             // reboot, halt or poweroff
 }
 
@@ -134,6 +142,7 @@ type FS struct {
 	*dir
 	cfg   Config
 	start srv.Node
+	began time.Time
 
 	mu    sync.Mutex
 	paths map[string]uint64   // numbers of qids, by path
@@ -151,7 +160,7 @@ func New(cfg Config) *FS {
 			*d.s = d.word
 		}
 	}
-	f := &FS{cfg: cfg, start: srv.NewNode(0), paths: map[string]uint64{}, dogs: map[string]*os.File{}}
+	f := &FS{cfg: cfg, start: srv.NewNode(0), began: time.Now(), paths: map[string]uint64{}, dogs: map[string]*os.File{}}
 	table := append(f.console(), f.kernel()...)
 	for _, c := range classes() {
 		table = append(table, entry{name: c.name, mode: fs.ModeDir | 0o555, ents: func() []entry { return f.class(&c) }})

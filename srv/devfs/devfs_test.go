@@ -45,12 +45,13 @@ var made = map[string]string{
 	"sys/bus/usb/devices/1-1/product": "Hub 2\n",
 
 	"proc/sys/kernel/hostname": "kremvax\n", "proc/sys/kernel/ostype": "Linux\n", "proc/sys/kernel/osrelease": "6.1\n", "proc/sys/kernel/version": "#1\n",
-	"proc/devices":    "Character devices:\n  1 mem\n  4 /dev/vc/0\n\nBlock devices:\n  7 loop\n",
-	"proc/meminfo":    "MemTotal: 1000 kB\nMemFree: 100 kB\nMemAvailable: 400 kB\nSlab: 80 kB\nSUnreclaim: 40 kB\nKernelStack: 20 kB\nPageTables: 20 kB\nSwapTotal: 400 kB\nSwapFree: 300 kB\n",
-	"proc/stat":       "cpu  2 0 2 14 0 1 1 0 0 0\ncpu0 1 0 1 6 0 1 1 0 0 0\ncpu1 1 0 1 8 0 0 0 0 0 0\nctxt 99\n",
-	"proc/interrupts": "      CPU0 CPU1\n  1:  10  20 x  i8042\nTLB:  3 4 TLB shootdowns\nERR: 0\n",
-	"proc/schedstat":  "version 15\ncpu0 1 0 50 3 4 5 6 7 8\ncpu1 1 0 60 3 4 5 6 7 8\n",
-	"proc/vmstat":     "pgfault 77\n", "proc/loadavg": "0.25 0.1 0.1 1/2 3\n",
+	"proc/sys/kernel/domainname": "tehran.su\n",
+	"proc/devices":               "Character devices:\n  1 mem\n  4 /dev/vc/0\n\nBlock devices:\n  7 loop\n",
+	"proc/meminfo":               "MemTotal: 1000 kB\nMemFree: 100 kB\nMemAvailable: 400 kB\nSlab: 80 kB\nSUnreclaim: 40 kB\nKernelStack: 20 kB\nPageTables: 20 kB\nSwapTotal: 400 kB\nSwapFree: 300 kB\n",
+	"proc/stat":                  "cpu  2 0 2 14 0 1 1 0 0 0\ncpu0 1 0 1 6 0 1 1 0 0 0\ncpu1 1 0 1 8 0 0 0 0 0 0\nctxt 99\n",
+	"proc/interrupts":            "      CPU0 CPU1\n  1:  10  20 x  i8042\nTLB:  3 4 TLB shootdowns\nERR: 0\n",
+	"proc/schedstat":             "version 15\ncpu0 1 0 50 3 4 5 6 7 8\ncpu1 1 0 60 3 4 5 6 7 8\n",
+	"proc/vmstat":                "pgfault 77\n", "proc/loadavg": "0.25 0.1 0.1 1/2 3\n",
 
 	"dev/kmsg": "6,1,1500000,-;hello\n SUBSYSTEM=x\n", "dev/sda": "", "dev/sda2": "two", "dev/watchdog0": "", "dev/urandom": "",
 }
@@ -92,7 +93,7 @@ func makeTree(t *testing.T) Config {
 }
 
 // never are files that block, or have no end, or are not there without a terminal.
-var never = []string{"cons", "zero", "full", "random", "urandom", "bintime", "kmesg", "input/*/event", "sd*/raw", "sdvdb/data"}
+var never = []string{"cons", "zero", "full", "random", "urandom", "bintime", "kmesg", "kprint", "input/*/event", "sd*/raw", "sdvdb/data"}
 
 func TestTree(t *testing.T) {
 	srvtest.CheckFiles(t)
@@ -120,7 +121,7 @@ func TestTexts(t *testing.T) {
 			"leds/input::caps/trigger": "[none] kbd\n", "gpio/gpio4/value": "1\n", "rtc/rtc0/since_epoch": "1700000000\n",
 			"thermal/thermal_zone0/temp": "30.000 C\n", "power/BAT0/capacity": "97 %\n", "power/BAT0/voltage_now": "12.100000 V\n",
 			"usb/usb1/1-1/1-1.4/idVendor": "1d6b\n", "input/event0/name": "Keys\n", "watchdog/watchdog0/ctl": "stopped\n",
-			"sysname": "kremvax", "osversion": "Linux 6.1 #1", "config": "CONFIG_X=y\n", "null": "",
+			"sysname": "kremvax", "hostdomain": "tehran.su", "osversion": "Linux 6.1 #1", "config": "CONFIG_X=y\n", "null": "",
 			"drivers": "c 1 mem\nc 4 /dev/vc/0\nb 7 loop\n", "pid": fmt.Sprintf("%11d ", os.Getpid()), "ppid": fmt.Sprintf("%11d ", os.Getppid()),
 			"hostowner": srv.NewUser("", uint32(os.Getuid())).Name, "user": srv.NewUser("", uint32(os.Getuid())).Name,
 			"swap": fmt.Sprintf("1024000 memory\n%d pagesize\n%d kernel\n%d/%d user\n%d/%d swap\n81920/1024000 kernel malloc\n0/0 kernel draw\n",
@@ -135,7 +136,8 @@ func TestTexts(t *testing.T) {
 		for name, want := range map[string]string{
 			"sysstat": `^          0          50          13           0          77           0           3         250          60          20 \n` +
 				`          1          60          24           0           0           0           4           0          80           0 \n$`,
-			"time": `^ *\d{9,} +\d{18,} +\d+ +1000000000 +\d+ $`,
+			"cputime": `^( {1,11}\d{1,10}){5}           0 $`,
+			"time":    `^ *\d{9,} +\d{18,} +\d+ +1000000000 +\d+ $`,
 		} {
 			if s, err := srvtest.ReadFile(t.Context(), root, name); err != nil || !regexp.MustCompile(want).MatchString(s) {
 				t.Errorf("%s: %q, %v", name, s, err)

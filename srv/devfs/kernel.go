@@ -29,7 +29,9 @@ func (f *FS) kernel() []entry {
 		{name: "swap", mode: 0o444, open: text(f.swap)},
 		{name: "pid", mode: 0o444, open: number(os.Getpid())},
 		{name: "ppid", mode: 0o444, open: number(os.Getppid())},
+		{name: "cputime", mode: 0o444, open: text(func() (string, error) { return cputime(time.Since(f.began)), nil })},
 		{name: "kmesg", mode: 0o400, open: f.openKmesg},
+		{name: "kprint", mode: 0o400, open: f.openKprint},
 		{name: "reboot", mode: 0o200, open: settable(nil, f.reboot)},
 	}
 }

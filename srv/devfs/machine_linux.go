@@ -44,6 +44,23 @@ func set[T int32 | int64](p *T, n int64) { *p = T(n) }
 // SetName sets the machine's name, sethostname(2).
 func SetName(name string) error { return unix.Sethostname([]byte(name)) }
 
+// SetDomain sets the machine's domain, setdomainname(2).
+func SetDomain(name string) error {
+	if name == "" {
+		name = "(none)" // as Linux begins
+	}
+	return unix.Setdomainname([]byte(name))
+}
+
+// cputime tells what this process has used, getrusage(2), after so long.
+func cputime(real time.Duration) string {
+	var own, children unix.Rusage
+	unix.Getrusage(unix.RUSAGE_SELF, &own)
+	unix.Getrusage(unix.RUSAGE_CHILDREN, &children)
+	ms := func(t unix.Timeval) int64 { return t.Nano() / 1e6 }
+	return fmt.Sprintf("%11d %11d %11d %11d %11d %11d ", ms(own.Utime), ms(own.Stime), real.Milliseconds(), ms(children.Utime), ms(children.Stime), 0)
+}
+
 // Reboot writes all to the disks and does what the word says, reboot(2).
 func Reboot(word string) error {
 	unix.Sync()

@@ -24,14 +24,16 @@ func TestMachine(t *testing.T) {
 	cfg.SetTime = func(at time.Time) error { return note("time %d", at.UnixNano()) }
 	cfg.Adjust = func(delta, over time.Duration) error { return note("adjust %v %v", delta, over) }
 	cfg.SetName = func(name string) error { return note("name %s", name) }
+	cfg.Domain = func(name string) error { return note("domain %s", name) }
 	cfg.Reboot = func(word string) error { return note("%s", word) }
 	eight := func(n int64) string { return string(binary.BigEndian.AppendUint64(nil, uint64(n))) }
 	asked := []struct{ file, text, does string }{
 		{"time", "1700000000\n", "time 1700000000000000000"}, {"bintime", "n" + eight(17), "time 17"},
 		{"bintime", "d" + eight(-int64(time.Millisecond)) + "\x00\x00\x00\x0a", "adjust -1ms 10s"},
-		{"sysname", "tehran\n", "name tehran"}, {"reboot", "reboot", "reboot"}, {"reboot", "halt\n", "halt"}, {"reboot", "poweroff", "poweroff"},
+		{"sysname", "tehran\n", "name tehran"}, {"hostdomain", "tehran.su\n", "domain tehran.su"}, {"hostdomain", "\n", "domain "},
+		{"reboot", "reboot", "reboot"}, {"reboot", "halt\n", "halt"}, {"reboot", "poweroff", "poweroff"},
 		{"time", "now", ""}, {"time", "-1", ""}, {"time", "0", ""}, {"bintime", "n1234567", ""}, {"bintime", "x" + eight(1), ""}, {"bintime", "f" + eight(1), ""},
-		{"sysname", "two words", ""}, {"sysname", "", ""}, {"sysname", strings.Repeat("x", 65), ""},
+		{"sysname", "two words", ""}, {"sysname", "", ""}, {"sysname", strings.Repeat("x", 65), ""}, {"hostdomain", "two words", ""}, {"hostdomain", strings.Repeat("x", 65), ""},
 		{"reboot", "reboot now", ""}, {"reboot", "Reboot", ""}, {"reboot", " reboot", ""}, {"reboot", "reboot\n\n", ""}, {"reboot", "", ""},
 	}
 	srvtest.Each(t, func() srv.File { return New(cfg) }, func(t *testing.T, root *client.Fid) {

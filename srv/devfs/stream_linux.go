@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -115,6 +116,19 @@ func (f *FS) openKmesg(_ context.Context, mode p9.Mode) (srv.Handle, error) {
 		return nil, err
 	}
 	return reader{s}, nil
+}
+
+// openKprint is openKmesg behind what has been said so far.
+func (f *FS) openKprint(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
+	h, err := f.openKmesg(ctx, mode)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := h.(reader).file.Seek(0, io.SeekEnd); err != nil {
+		srv.Clunk(h)
+		return nil, cause(err)
+	}
+	return h, nil
 }
 
 // messageText makes lines of a record of /dev/kmsg: its time and text.

@@ -2,6 +2,7 @@ package devfs
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -132,6 +133,37 @@ func TestKmesg(t *testing.T) {
 		m, err2 := f.Read(t.Context(), rest[:], 8)
 		if n != 8 || m == 0 || err != nil || err2 != nil || first[0] != '[' || rest[0] == '[' {
 			t.Errorf("%q %q, %v, %v", first[:n], rest[:m], err, err2)
+		}
+	})
+}
+
+// TestKprint tells nothing of before, and then what the kernel, here a user's voice of it,
+// says.
+func TestKprint(t *testing.T) {
+	say, err := os.OpenFile("/dev/kmsg", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("nobody speaks for the kernel here: ", err)
+	}
+	defer say.Close()
+	srvtest.Each(t, func() srv.File { return New(Config{}) }, func(t *testing.T, root *client.Fid) {
+		word := rand.Text()
+		fmt.Fprintf(say, "before %s\n", word)
+		f, err := srvtest.Open(t.Context(), root, "kprint", p9.OREAD)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Clunk(t.Context())
+		fmt.Fprintf(say, "after %s\n", word)
+		p := make([]byte, 8192)
+		for {
+			n, err := f.Read(t.Context(), p, 0)
+			s := string(p[:n])
+			if err != nil || strings.Contains(s, "before "+word) {
+				t.Fatalf("%q, %v", s, err)
+			}
+			if strings.HasSuffix(s, "] after "+word+"\n") {
+				return
+			}
 		}
 	})
 }

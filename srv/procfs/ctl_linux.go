@@ -34,12 +34,16 @@ var verbs = []struct {
 	do         func(f *file, ctx context.Context, args []string) error
 }{
 	{"close", "fd", 1, 1, (*file).closeFd},
+	{"closefiles", "", 0, 0, (*file).closeFiles},
+	{"event", "", 0, 0, (*file).event},
 	{"hang", "", 0, 0, (*file).hang},
 	{"kill", "", 0, 0, sends(syscall.SIGKILL)},
 	{"limit", "name value", 2, 2, (*file).limit},
 	{"nice", "n", 1, 1, (*file).nice},
 	{"nohang", "", 0, 0, (*file).nohang},
+	{"noswap", "", 0, 0, (*file).noswap},
 	{"pri", "n", 1, 1, (*file).pri},
+	{"private", "", 0, 0, (*file).private},
 	{"start", "", 0, 0, sends(syscall.SIGCONT)},
 	{"startstop", "", 0, 0, (*file).startstop},
 	{"stop", "", 0, 0, (*file).stop},

@@ -67,6 +67,16 @@ func (f *file) trace(ctx context.Context, args []string) error {
 	})
 }
 
+// event writes of itself to trace, where the process is traced.
+func (f *file) event(ctx context.Context, _ []string) error {
+	return f.traced(ctx, func(t *tracer) error {
+		if e := t.threads[f.p.pid]; e != nil {
+			t.event(e, "event")
+		}
+		return nil
+	})
+}
+
 func (f *file) hang(ctx context.Context, _ []string) error {
 	return f.traced(ctx, func(t *tracer) error { t.hangs = true; return nil })
 }

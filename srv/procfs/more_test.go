@@ -189,7 +189,7 @@ func TestVerbs(t *testing.T) {
 			}
 		}
 		for bad, says := range map[string]string{
-			"stopp": "not one of close, hang, kill, limit, nice, nohang, pri, start, startstop, stop, trace, waitstop, wired",
+			"stopp": "not one of close, closefiles, event, hang, kill, limit, nice, nohang, noswap, pri, private, start, startstop, stop, trace, waitstop, wired",
 			"nice":  "usage: nice n", "nice 20": "nice value 20 is not from -20 to 19", "nice x": "nice value x",
 			"pri 20": "priority 20", "pri 1 2": "usage: pri n", "stop now": "usage: stop",
 			"wired": "usage: wired cpus", "wired 1,x": "processor x", "wired 1-": "processor ''", "wired 3-2": "processor 2", "wired 1023": "1023",

@@ -37,11 +37,15 @@
 // # Commands
 //
 //	close fd          have it close a descriptor
+//	closefiles        have it close all of them
+//	event             a line in trace, if it is traced
 //	hang, nohang      stop it when it has next done an exec(2), and its children made meanwhile; or not
 //	kill              SIGKILL
 //	limit name value  set a limit, below
 //	nice n            -20 to 19
+//	noswap            have it keep its memory, mlockall(2)
 //	pri n             Plan 9's priority, 0 to 19: 10 is nice 0
+//	private           have its memory be root's to look at, until an exec(2); so are its children
 //	start, stop       SIGCONT; SIGSTOP, and wait until it has stopped, or has ended
 //	startstop         start, then waitstop
 //	trace [0|1]       write of it, and of its children made meanwhile, to trace, or do not; or the other
@@ -51,8 +55,9 @@
 // Where the server acts for another user than its own, this one may raise no priority and
 // no hard limit, and not use a control group.
 //
-// Close, hang, startstop, trace and waitstop trace the process, ptrace(2), which one tracer
-// at a time may: where a debugger is that already, they are "permission denied".
+// Close, closefiles, event, hang, noswap, private, startstop, trace and waitstop trace the
+// process, ptrace(2), which one tracer at a time may: where a debugger is that already, they
+// are "permission denied". What the process is had to do its limits hold for.
 //
 // # Limits
 //
@@ -108,7 +113,7 @@
 //
 // A line "seconds pid event" for each event since the open, of the processes of the
 // user who opened it, for the server's own of all: fork pid, exec arguments, note
-// text, stop, exit status, the last two words as wait has them. Each open has all of them;
+// text, stop, exit status, the last two words as wait has them, and event. Each open has all of them;
 // of what it has not read 1024 wait, then the oldest go, and the next read is the
 // error "N events lost", once.
 //

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"ninespace/srv"
 	"ninespace/srv/client"
 	"ninespace/srv/p9"
@@ -125,6 +127,46 @@ func TestClose(t *testing.T) {
 	})
 }
 
+// TestOwn has a process do to itself what nobody else may, and go on reading.
+func TestOwn(t *testing.T) {
+	srvtest.Each(t, tree(t), func(t *testing.T, root *client.Fid) {
+		g := startGrandchild(t, `exec 7</dev/null 8</dev/null; while read x; do echo got $x; done`)
+		status := func(want string) {
+			t.Helper()
+			b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", g.pid))
+			if err != nil || !regexp.MustCompile(want).Match(b) {
+				t.Errorf("%s, %v: no %s", b, err, want)
+			}
+		}
+		g.say(t, "first")
+		g.line(t)
+		for _, bad := range []string{"closefiles 7", "noswap 1", "private x", "event x"} {
+			if err := write(t, root, g.pid, "ctl", bad); err == nil {
+				t.Errorf("%s: no error", bad)
+			}
+		}
+		do(t, root, g.pid, "noswap")
+		status(`(?m)^VmLck:\s+[1-9]`)
+		var st unix.Stat_t
+		private := fmt.Sprintf("/proc/%d/environ", g.pid)
+		do(t, root, g.pid, "private")
+		if err := unix.Stat(private, &st); err != nil || st.Uid != 0 {
+			t.Errorf("%s is %d's, %v", private, st.Uid, err)
+		}
+		g.say(t, "second")
+		if s := g.line(t); s != "got second" {
+			t.Errorf("%q", s)
+		}
+		if os.Getuid() != 0 {
+			return // it is root's now
+		}
+		do(t, root, g.pid, "closefiles")
+		if left, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", g.pid)); err == nil && len(left) > 0 {
+			t.Errorf("%v are open", left)
+		}
+	})
+}
+
 func TestHang(t *testing.T) {
 	srvtest.Each(t, tree(t), func(t *testing.T, root *client.Fid) {
 		g := startGrandchild(t, `read x; exec sh -c 'echo next; read x; exec sh -c "echo last; read x"'`)
@@ -210,7 +252,7 @@ func TestTrace(t *testing.T) {
 		}
 		defer f.Clunk(t.Context())
 		g := startGrandchild(t, `trap 'echo usr1' USR1; read x; env true; kill -USR1 $$; exit 7`)
-		do(t, root, g.pid, "trace 1")
+		do(t, root, g.pid, "event", "trace 1", "event") // of the first nobody hears
 		g.say(t, "go")
 		var all string
 		for !strings.Contains(all, fmt.Sprintf(" %d exit", g.pid)) {
@@ -222,12 +264,15 @@ func TestTrace(t *testing.T) {
 			all += string(p[:n])
 		}
 		for _, want := range []string{
-			`(?m)^\d+\.\d{9} PID fork (\d+)$`, `exec env true$`, `exec true$`, `PID note SIGUSR1$`, `\d exit ''$`, `PID exit 'exit 7'$`,
+			`(?m)^\d+\.\d{9} PID fork (\d+)$`, `exec env true$`, `exec true$`, `PID note SIGUSR1$`, `\d exit ''$`, `PID exit 'exit 7'$`, `\A[^\n]* PID event$`,
 		} {
 			want = "(?m)" + strings.ReplaceAll(want, "PID", strconv.Itoa(g.pid))
 			if !regexp.MustCompile(want).MatchString(all) {
 				t.Errorf("no event matches %s in\n%s", want, all)
 			}
+		}
+		if n := strings.Count(all, "event"); n != 1 {
+			t.Errorf("%d events of the two", n)
 		}
 		for _, bad := range []string{"trace on", "trace 1 2"} {
 			if err := write(t, root, os.Getpid(), "ctl", bad); err == nil {

@@ -20,7 +20,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	var d srv.Door
 	flags := flag.NewFlagSet("devfs", flag.ContinueOnError)
 	d.Flags(flags, "devfs")
-	cfg := devfs.Config{SetTime: devfs.SetTime, Adjust: devfs.Adjust, SetName: devfs.SetName, Reboot: devfs.Reboot}
+	cfg := devfs.Config{SetTime: devfs.SetTime, Adjust: devfs.Adjust, SetName: devfs.SetName, Domain: devfs.SetDomain, Reboot: devfs.Reboot}
 	flags.StringVar(&cfg.Cons, "c", terminal(std), "serve `tty` as cons")
 	flags.StringVar(&cfg.Dev, "d", "", "look for devices in `dir`")
 	flags.StringVar(&cfg.Proc, "p", "", "look for what /proc has in `dir`")

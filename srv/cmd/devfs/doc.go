@@ -20,11 +20,14 @@ small devices.
 	             seconds. Bintime has the same in bytes
 	user         who asks; hostowner is whom devfs runs as
 	sysname      the machine's name; accepts another one
+	hostdomain   the domain's that uname(2) knows, or nothing; accepts another one
 	osversion, config, drivers
 	sysstat      ten numbers for each processor; any write resets the counts
 	swap         how much memory is used
 	pid, ppid    of devfs
+	cputime      of devfs, as the six times of procfs's status
 	kmesg        what Linux says: blocks for the next message
+	kprint       what Linux says from now on
 	reboot       accepts the word reboot, halt or poweroff
 	sdNAME/      a disk: ctl, raw, data and its partitions p1, p2, ...
 	gpio/ hwmon/ input/ leds/ power/ rtc/ thermal/ usb/ watchdog/
@@ -92,7 +95,11 @@ is for.
 
 # BUGS
 
-9P does not say which process asks, so pid and ppid are devfs's own.
+9P does not say which process asks, so pid, ppid and cputime are devfs's own, and there
+is no pgrpid. A process's times are in its status, of procfs.
+
+Kprint and kmesg have what the kernel says, not what is written to cons. Swap is not
+written: swapon(8) is there. Reboot takes no kernel's name, and drivers no chdev.
 
 Linux does not count some of what sysstat has, and serves no clock whose frequency could be
 set: f of bintime is refused.

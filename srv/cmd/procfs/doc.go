@@ -43,12 +43,16 @@ does not tell.
 What is written to ctl is one of these:
 
 	close fd          it closes a descriptor
+	closefiles        it closes all of them
+	event             a line in the file trace, if it is there
 	hang, nohang      it stops after its next exec, or does not
 	kill, start
 	limit name value  as nofile 100:200, or memory 1G, cpu 50%, pids 100 in a control
 	                  group of its own; K, M, G, T are powers of 1024, unlimited is none
 	nice n            -20 to 19
+	noswap            it keeps its memory from being swapped
 	pri n             0 to 19, 10 is nice 0
+	private           only root looks at its memory, until its next exec
 	stop              the write waits until it has stopped or ended
 	startstop         start, then waitstop
 	trace [0|1]       it and its children are in the file trace, or not
@@ -118,10 +122,17 @@ Reading note does not keep a note from its process, and a process's group is its
 change: noteid is not written. A note by notepg comes to its writer too, where that is
 of the group.
 
-Close, hang, startstop, trace and waitstop make procfs the process's tracer, of which there can be
-one: not beside a debugger, and for users other than root not where Linux lets only
-parents trace (Yama). Close works on 64-bit programs of amd64. Hang and trace are shared
+Close, closefiles, event, hang, noswap, private, startstop, trace and waitstop make procfs the
+process's tracer, of which there can be one: not beside a debugger, and for users other than
+root not where Linux lets only parents trace (Yama). Close, closefiles, noswap and private
+work on 64-bit programs of amd64. Hang and trace are shared
 by a process and the children that it makes under them, and end with procfs.
+
+Of proc(3) there are no regs, fpregs and kregs, which are a debugger's, no profile, which
+is perf's, and no proc, as Linux shows nothing of its own tables. Args is not written. Wait
+tells of the process's own end, not its children's: each child's own wait does. Ctl knows
+none of interrupt and nointerrupt, as only a signal ends a system call on Linux, nor period,
+deadline, cost, sporadic, yieldonblock and admit, as chrt(1) has them.
 
 As root, procfs sets nofile and its like for other users' processes only with
 CAP_SYS_RESOURCE, and memory, cpu and pids only where control groups are those of the

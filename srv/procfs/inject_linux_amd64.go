@@ -3,32 +3,20 @@ package procfs
 import (
 	"bytes"
 	"context"
-	"os"
 	"strconv"
 	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
-	"ninespace/srv"
 	"ninespace/srv/p9"
 )
 
-// closeFd has the process itself close a descriptor, as nobody else can: its first thread
+// inject has the process itself do a system call of up to three arguments: its first thread
 // is stopped, does the call, and goes on with what it did.
-func (f *file) closeFd(ctx context.Context, args []string) error {
-	fd, err := strconv.Atoi(args[0])
-	if err != nil || fd < 0 {
-		return invalid("descriptor %s is not a number", srv.Quote(args[0]))
-	}
-	if _, err := os.Lstat(f.p.path("/fd/" + strconv.Itoa(fd))); err != nil {
-		if err = f.p.cause(err); err == errNone {
-			err = p9.NewError(syscall.EBADF, "descriptor "+args[0]+" is not open")
-		}
-		return err
-	}
+func (f *file) inject(ctx context.Context, number uint64, args ...uint64) error {
 	return f.traced(ctx, func(t *tracer) error {
-		n, err := t.call(ctx, unix.SYS_CLOSE, uint64(fd))
+		n, err := t.call(ctx, number, args)
 		if err == nil && n < 0 && n > -4096 {
 			err = syscall.Errno(-n)
 		}
@@ -37,7 +25,7 @@ func (f *file) closeFd(ctx context.Context, args []string) error {
 }
 
 // call has the process's first thread do a system call.
-func (t *tracer) call(ctx context.Context, number, arg uint64) (int64, error) {
+func (t *tracer) call(ctx context.Context, number uint64, args []uint64) (int64, error) {
 	at, err := t.p.callAddress()
 	if err != nil {
 		return 0, err
@@ -58,7 +46,7 @@ func (t *tracer) call(ctx context.Context, number, arg uint64) (int64, error) {
 	const user64 = 0x33 // the code segment of a 64-bit program
 	var result int64
 	if old.Cs == user64 {
-		result, err = t.step(ctx, tid, old, at, number, arg)
+		result, err = t.step(ctx, tid, old, at, number, args)
 	} else {
 		err = p9.NewError(syscall.EOPNOTSUPP, "not a 64-bit program")
 	}
@@ -72,9 +60,12 @@ func (t *tracer) call(ctx context.Context, number, arg uint64) (int64, error) {
 // step does one instruction, a system call. With another call's number out of the way
 // Linux does not take up again the one that was interrupted, until the registers are the
 // old ones.
-func (t *tracer) step(ctx context.Context, tid int, old unix.PtraceRegs, at, number, arg uint64) (int64, error) {
+func (t *tracer) step(ctx context.Context, tid int, old unix.PtraceRegs, at, number uint64, args []uint64) (int64, error) {
 	regs := old
-	regs.Rip, regs.Rax, regs.Orig_rax, regs.Rdi = at, number, ^uint64(0), arg
+	regs.Rip, regs.Rax, regs.Orig_rax = at, number, ^uint64(0)
+	for i, to := range []*uint64{&regs.Rdi, &regs.Rsi, &regs.Rdx}[:len(args)] {
+		*to = args[i]
+	}
 	if err := unix.PtraceSetRegs(tid, &regs); err != nil {
 		return 0, t.p.cause(err)
 	}
