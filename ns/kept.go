@@ -17,7 +17,7 @@ import (
 var keepFor = 3 * time.Second
 
 // keepMost is how many files are remembered at most.
-const keepMost = 1 << 16
+var keepMost = 1 << 16
 
 // A cache is what is known of a server's tree.
 type cache struct {

@@ -54,6 +54,9 @@ func serveTest(lines string) error {
 	if d, err := time.ParseDuration(os.Getenv("NINE_TEST_KEEP")); err == nil {
 		keepFor = d
 	}
+	if n, err := strconv.Atoi(os.Getenv("NINE_TEST_KEEP_MOST")); err == nil {
+		keepMost = n
+	}
 	e := NewEngine(EngineOptions{Host: tree("none"), Namespace: p9.Namespace()})
 	g, err := e.NewGroup(ctx)
 	if err != nil {

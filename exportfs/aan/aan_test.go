@@ -106,6 +106,24 @@ func (p *place) session(cfg Config) (near, far *Conn) {
 	return near, far
 }
 
+// watched begins a session of which the test has each link that dial makes.
+func (p *place) watched(cfg Config, dial func(context.Context) (net.Conn, error)) (near *Conn, links <-chan net.Conn) {
+	p.Helper()
+	made := make(chan net.Conn, 100)
+	near, err := Dial(p.Context(), func(ctx context.Context) (net.Conn, error) {
+		c, err := dial(ctx)
+		if err == nil {
+			made <- c
+		}
+		return c, err
+	}, cfg)
+	if err != nil {
+		p.Fatal(err)
+	}
+	p.Cleanup(func() { near.Close() })
+	return near, made
+}
+
 // random are bytes that repeat nothing.
 func random(seed uint64) io.Reader {
 	return rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)})
@@ -358,19 +376,12 @@ func TestKeep(t *testing.T) {
 	cfg := Config{Every: 20 * time.Millisecond, Keep: 100 * time.Millisecond}
 	p := newPlace(t, cfg, nil)
 	var down atomic.Bool
-	links := make(chan net.Conn, 100)
-	near, err := Dial(t.Context(), func(ctx context.Context) (net.Conn, error) {
+	near, links := p.watched(cfg, func(ctx context.Context) (net.Conn, error) {
 		if down.Load() {
 			return nil, syscall.EHOSTUNREACH
 		}
-		c, err := p.link(ctx)
-		links <- c
-		return c, err
-	}, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer near.Close()
+		return p.link(ctx)
+	})
 	far := <-p.got
 	go near.Write([]byte("hello"))
 	if _, err := io.ReadFull(far, make([]byte, 5)); err != nil {
@@ -409,23 +420,16 @@ func TestGone(t *testing.T) {
 func TestLast(t *testing.T) {
 	cfg := Config{Every: 20 * time.Millisecond}
 	p := newPlace(t, cfg, nil)
-	links := make(chan net.Conn, 100)
 	gate := make(chan struct{}, 100)
 	gate <- struct{}{}
-	near, err := Dial(t.Context(), func(ctx context.Context) (net.Conn, error) {
+	near, links := p.watched(cfg, func(ctx context.Context) (net.Conn, error) {
 		select {
 		case <-gate:
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
-		c, err := p.link(ctx)
-		links <- c
-		return c, err
-	}, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer near.Close()
+		return p.link(ctx)
+	})
 	far := <-p.got
 	(<-links).Close()
 	if !srvtest.Until(func() bool { _, up := far.Links(); return !up }) {
@@ -447,19 +451,13 @@ func TestLast(t *testing.T) {
 func TestBackOff(t *testing.T) {
 	var shut atomic.Bool
 	p := newPlace(t, Config{}, nil)
-	links := make(chan net.Conn, 100)
-	near, err := Dial(t.Context(), func(ctx context.Context) (net.Conn, error) {
+	near, links := p.watched(Config{}, func(ctx context.Context) (net.Conn, error) {
 		c, err := p.link(ctx)
 		if shut.Load() && err == nil { // once its hello was answered
 			c = newFrail(c, helloSize+idSize+answerSize, false)
 		}
-		links <- c
 		return c, err
-	}, Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer near.Close()
+	})
 	far := <-p.got
 	defer far.Close()
 	shut.Store(true)
@@ -482,21 +480,14 @@ func TestBackOff(t *testing.T) {
 func TestPermanent(t *testing.T) {
 	p := newPlace(t, Config{}, nil)
 	wrong := errors.New("host key has changed")
-	links := make(chan net.Conn, 100)
 	first := true
-	near, err := Dial(t.Context(), func(ctx context.Context) (net.Conn, error) {
+	near, links := p.watched(Config{}, func(ctx context.Context) (net.Conn, error) {
 		if !first {
 			return nil, Permanent(wrong)
 		}
 		first = false
-		c, err := p.link(ctx)
-		links <- c
-		return c, err
-	}, Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer near.Close()
+		return p.link(ctx)
+	})
 	(<-links).Close()
 	if _, err := near.Read(make([]byte, 1)); !errors.Is(err, wrong) {
 		t.Error(err)
@@ -509,16 +500,7 @@ func TestPermanent(t *testing.T) {
 // TestRestart: a server that has forgotten a session does not begin it anew.
 func TestRestart(t *testing.T) {
 	p := newPlace(t, Config{}, nil)
-	links := make(chan net.Conn, 100)
-	near, err := Dial(t.Context(), func(ctx context.Context) (net.Conn, error) {
-		c, err := p.link(ctx)
-		links <- c
-		return c, err
-	}, Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer near.Close()
+	near, links := p.watched(Config{}, p.link)
 	far := <-p.got
 	go far.Write([]byte("x"))
 	io.ReadFull(near, make([]byte, 1))
