@@ -27,7 +27,7 @@ func Reap(grace time.Duration, spare func(pid int) bool) {
 	limit := time.Now().Add(grace)
 	for {
 		left := false
-		for _, pid := range children() {
+		for _, pid := range Children() {
 			if spare != nil && spare(pid) {
 				continue
 			}
@@ -53,7 +53,7 @@ func Reap(grace time.Duration, spare func(pid int) bool) {
 // Kill kills the children that spare is not true of. What they leave are children in turn: it is for
 // the caller to come again.
 func Kill(spare func(pid int) bool) {
-	for _, pid := range children() {
+	for _, pid := range Children() {
 		if !spare(pid) {
 			unix.Kill(pid, unix.SIGKILL)
 			unix.Wait4(pid, nil, unix.WNOHANG, nil)
@@ -61,8 +61,8 @@ func Kill(spare func(pid int) bool) {
 	}
 }
 
-// children gives the pids of this process's children, those of all its threads.
-func children() []int {
+// Children gives the pids of this process's children, those of all its threads.
+func Children() []int {
 	tasks, err := os.ReadDir("/proc/self/task")
 	if err != nil {
 		return nil

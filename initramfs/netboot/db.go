@@ -240,19 +240,8 @@ func (s *Server) reload() error {
 	for _, n := range s.nodes {
 		_, n.known = d.find(n.machine)
 	}
-	missing := map[string]bool{}
-	for _, e := range all {
-		for _, attr := range []string{"kernel", "image", "bootf", "manifest"} {
-			for _, name := range e.Get(attr) {
-				f, err := s.open(name)
-				if err == nil {
-					f.Close()
-				} else if !missing[name] {
-					missing[name] = true
-					s.sayLocked(nil, "ndb: %s=%s: %v", attr, name, fact(err))
-				}
-			}
-		}
+	for _, m := range s.missing(d) {
+		s.sayLocked(nil, "ndb: %s", m)
 	}
 	for _, ether := range slices.Sorted(maps.Keys(d.ethers)) {
 		if n := s.node(ether); n != nil {
@@ -263,6 +252,32 @@ func (s *Server) reload() error {
 		}
 	}
 	return nil
+}
+
+// Missing says which files the database names that cannot be read, a line each: attr=name: why.
+func (s *Server) Missing() []string {
+	s.mu.Lock()
+	d := s.db
+	s.mu.Unlock()
+	return s.missing(d)
+}
+
+func (s *Server) missing(d *db) (lines []string) {
+	seen := map[string]bool{}
+	for _, e := range d.all {
+		for _, attr := range []string{"kernel", "image", "bootf", "manifest"} {
+			for _, name := range e.Get(attr) {
+				f, err := s.open(name)
+				if err == nil {
+					f.Close()
+				} else if !seen[name] {
+					seen[name] = true
+					lines = append(lines, fmt.Sprintf("%s=%s: %v", attr, name, fact(err)))
+				}
+			}
+		}
+	}
+	return lines
 }
 
 // fact is what went wrong with a file, without its name.

@@ -203,7 +203,8 @@ netfs, factotum, cpud; dhcpd(8), ndb(6) of Plan 9, ssh-keygen(1)
 
 What a machine did wrong, or was refused, is in log: unknown node, duplicate address, path
 escapes from parent, flood, wrong token, another machine's TPM. A machine that boots iPXE has it on its console
-too, and asks again after ten seconds.
+too, and asks again after ten seconds. Files that ndb names and dir has not are said on standard
+error at the start; machines wait for them.
 
 # BUGS
 

@@ -86,6 +86,11 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 		return err
 	}
 	defer s.Close()
+	if !verbose { // else the log says so
+		for _, m := range s.Missing() {
+			fmt.Fprintf(std[2], "netboot: %s in %s, which -d names\n", m, cfg.Dir)
+		}
+	}
 	if err := s.Start(); err != nil {
 		return err
 	}

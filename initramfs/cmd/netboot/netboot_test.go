@@ -28,7 +28,7 @@ func run(t *testing.T, args ...string) (string, error) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	err = Main(t.Context(), [3]*os.File{nil, w, nil}, args)
+	err = Main(t.Context(), [3]*os.File{nil, w, w}, args)
 	w.Close()
 	out, _ := io.ReadAll(r)
 	return string(out), err
@@ -83,6 +83,21 @@ func TestSign(t *testing.T) {
 		if _, err := run(t, args...); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", c.args, err)
 		}
+	}
+}
+
+// TestMissing: files that are not there are said at once, not when a machine asks for them.
+func TestMissing(t *testing.T) {
+	dir := t.TempDir()
+	ndb := filepath.Join(dir, "ndb")
+	if err := os.WriteFile(ndb, []byte("class=a kernel=vmlinuz image=node image=ndb\nclass=b kernel=vmlinuz\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := run(t, "-f", ndb, "-d", dir, "-e", "nosuch")
+	want := "netboot: kernel=vmlinuz: no such file or directory in " + dir + ", which -d names\n" +
+		"netboot: image=node: no such file or directory in " + dir + ", which -d names\n"
+	if err == nil || out != want {
+		t.Errorf("%s, %v", out, err)
 	}
 }
 

@@ -99,7 +99,25 @@ func TestView(t *testing.T) {
                  20  glenda      Ready         25%    2.0M  sh -c work
                   1  root        Wakeme         0%    1.0M  init
 
- ↑↓ node  c m p n order  space stop  q end
+ ↑↓ node  cmpn order  space stop  q end
+`)
+	check(v.rows(40, 16, now), `
+ ninespace  3 nodes, every 1s  03:04:06
+
+ node        cpu  mem           procs
+▌ here       50%  1.0G of 4.0G      2
+  n1         50%  1.0G of 4.0G      2
+  far      …  no answer for 5s
+
+ servers        conns     fids   busy
+  new               0        0      0
+  proc              1        3      0
+
+ procs     pid    cpu     mem  program
+            20    25%    2.0M  sh -c work
+             1     0%    1.0M  init
+
+ ↑↓ node  cmpn order  space stop  q end
 `)
 	for _, r := range v.rows(80, 24, now) {
 		if r.width() > 80 {

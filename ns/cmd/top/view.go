@@ -15,6 +15,7 @@ type view struct {
 	by     byte // what processes are sorted by: c, m, p or n
 	paused bool
 	every  time.Duration
+	width  int // of the screen, in columns; 0: it is none
 }
 
 // A span is text in a style.
@@ -36,15 +37,45 @@ const (
 // A row is a line of the screen.
 type row []span
 
-// Widths of columns. Both tables have the rates in the same places, and are 80 wide.
+// Widths of columns. Both tables have the rates in the same places, and are wWhole wide.
 const (
+	wWhole = 80
 	wName  = 10
 	wGraph = 12
 	wRate  = 8
 )
 
+// graphs is how wide graphs are: they make room for figures. At 68 columns there are none, and
+// where the rates too have no room the tables end before these.
+func (v *view) graphs() int {
+	if v.width == 0 {
+		return wGraph
+	}
+	return min(wGraph, max(0, wGraph-(wWhole-v.width)))
+}
+
+// rated are the spans of the four rates that there is room for: no value is cut.
+func (v *view) rated(rates row) row {
+	room := v.width - (wWhole - 31 - wGraph + v.graphs())
+	for i, s := range rates {
+		if room -= (row{s}).width(); room < 0 && v.width > 0 {
+			return rates[:i]
+		}
+	}
+	return rates
+}
+
+// rateHead are the rates' names.
+func (v *view) rateHead() row {
+	return v.rated(row{{right("9p/s", wRate), dim}, {right("err/s", 7), dim}, {right("in/s", wRate), dim}, {right("out/s", wRate), dim}})
+}
+
+// narrow tells whether processes have to do without their users and states.
+func (v *view) narrow() bool { return v.width > 0 && v.width < 60 }
+
 // rows draws the screen, so many columns wide and at most so many rows high.
 func (v *view) rows(width, height int, now time.Time) []row {
+	v.width = width
 	var all []row
 	all = append(all, v.title(width, now), nil, v.nodeHead())
 	from, to := v.shown(height)
@@ -59,8 +90,8 @@ func (v *view) rows(width, height int, now time.Time) []row {
 	defer n.mu.Unlock()
 	servers := slices.Sorted(maps.Keys(n.now.servers))
 	if len(servers) > 0 {
-		all = append(all, nil, row{{pad(" servers", wName+wGraph+2), bold}, {right("conns", 9) + right("fids", 9) + right("busy", 7) +
-			right("9p/s", wRate) + right("err/s", 7) + right("in/s", wRate) + right("out/s", wRate), dim}})
+		all = append(all, nil, row{{pad(" servers", wName+v.graphs()+2), bold}, {right("conns", 9) + right("fids", 9) + right("busy", 7), dim}})
+		all[len(all)-1] = append(all[len(all)-1], v.rateHead()...)
 	}
 	most := 1.0 // of all graphs, so that they can be compared
 	for _, name := range servers {
@@ -69,16 +100,16 @@ func (v *view) rows(width, height int, now time.Time) []row {
 		}
 	}
 	for _, name := range servers {
-		all = append(all, serverRow(n, name, most))
+		all = append(all, v.serverRow(n, name, most))
 	}
-	foot := row{{" ↑↓ ", bold}, {"node  ", dim}, {"c m p n ", bold}, {"order  ", dim}, {"space ", bold}, {"stop  ", dim}, {"q ", bold}, {"end", dim}}
+	foot := row{{" ↑↓ ", bold}, {"node  ", dim}, {"cmpn ", bold}, {"order  ", dim}, {"space ", bold}, {"stop  ", dim}, {"q ", bold}, {"end", dim}}
 	if room := height - len(all) - 4; room > 0 && len(n.now.list) > 0 {
 		all = append(all, nil, v.processHead())
 		for _, p := range n.processes(v.by) {
 			if room--; room < 0 {
 				break
 			}
-			all = append(all, processRow(p))
+			all = append(all, v.processRow(p))
 		}
 	}
 	for len(all) < height-1 {
@@ -115,8 +146,8 @@ func (v *view) title(width int, now time.Time) row {
 }
 
 func (v *view) nodeHead() row {
-	return row{{pad(" node", wName+1), bold}, {right("cpu", wGraph+5) + "  " + pad("mem", 13) + right("procs", 6) +
-		right("9p/s", wRate) + right("err/s", 7) + right("in/s", wRate) + right("out/s", wRate), dim}}
+	r := row{{pad(" node", wName+1), bold}, {right("cpu", v.graphs()+5) + "  " + pad("mem", 13) + right("procs", 6), dim}}
+	return append(r, v.rateHead()...)
 }
 
 func (v *view) nodeRow(n *node, chosen bool, now time.Time) row {
@@ -130,14 +161,14 @@ func (v *view) nodeRow(n *node, chosen bool, now time.Time) row {
 	}
 	s := n.now
 	if s.hasDev {
-		r = append(r, span{graph(n.cpu, wGraph, 1), accent})
+		r = append(r, span{graph(n.cpu, v.graphs(), 1), accent})
 		if len(n.cpu) > 0 {
 			r = append(r, span{right(fmt.Sprintf("%.0f%%", 100*s.cpu), 5) + " ", level(s.cpu, .9)})
 		} else {
 			r = append(r, span{right("–", 5) + " ", dim})
 		}
 	} else {
-		r = append(r, span{pad("", wGraph+6), plain})
+		r = append(r, span{pad("", v.graphs()+6), plain})
 	}
 	if s.all > 0 {
 		used := float64(s.mem) / float64(s.all)
@@ -153,7 +184,7 @@ func (v *view) nodeRow(n *node, chosen bool, now time.Time) row {
 	if late := silent(n, now); late != "" {
 		return append(r, span{late, warn})
 	}
-	return append(r, rates(n.total())...)
+	return append(r, v.rated(rates(n.total()))...)
 }
 
 // silent says for how long a node has not answered, once that is long.
@@ -167,32 +198,36 @@ func silent(n *node, now time.Time) string {
 // rates are the four columns that both tables end in.
 func rates(r rate, known bool) row {
 	if !known {
-		return row{{right("–", wRate) + right("–", 7) + right("–", wRate) + right("–", wRate), dim}}
+		return row{{right("–", wRate), dim}, {right("–", 7), dim}, {right("–", wRate), dim}, {right("–", wRate), dim}}
 	}
 	errs := span{right(count(r.errs), 7), plain}
 	if r.errs == 0 {
 		errs.style = dim
 	}
-	return row{{right(count(r.msgs), wRate), plain}, errs, {right(size(r.in), wRate) + right(size(r.out), wRate), plain}}
+	return row{{right(count(r.msgs), wRate), plain}, errs, {right(size(r.in), wRate), plain}, {right(size(r.out), wRate), plain}}
 }
 
-func serverRow(n *node, name string, most float64) row {
+func (v *view) serverRow(n *node, name string, most float64) row {
 	s := n.now.servers[name]
 	busy := span{right(fmt.Sprint(s.busy), 7), plain}
 	if s.busy == 0 {
 		busy.style = dim
 	}
-	r := row{{"  " + pad(name, wName-1), plain}, {graph(n.msgs[name], wGraph, most) + " ", accent},
+	r := row{{"  " + pad(name, wName-1), plain}, {graph(n.msgs[name], v.graphs(), most) + " ", accent},
 		{right(fmt.Sprint(s.conns), 9) + right(fmt.Sprint(s.fids), 9), plain}, busy}
-	return append(r, rates(n.rate(name))...)
+	return append(r, v.rated(rates(n.rate(name)))...)
 }
 
 func (v *view) processHead() row {
-	r := row{{pad(" processes", 12), bold}}
+	name, who := pad(" processes", 12), "  "+pad("user", 12)+pad("state", 10)
+	if v.narrow() {
+		name, who = pad(" procs", 7), ""
+	}
+	r := row{{name, bold}}
 	for _, c := range []struct {
 		by   byte
 		text string
-	}{{'p', right("pid", 7)}, {0, "  " + pad("user", 12)}, {0, pad("state", 10)}, {'c', right("cpu", 7)}, {'m', right("mem", 8)}, {'n', "  program"}} {
+	}{{'p', right("pid", 7)}, {0, who}, {'c', right("cpu", 7)}, {'m', right("mem", 8)}, {'n', "  program"}} {
 		st := dim
 		if c.by == v.by {
 			st = bold
@@ -202,7 +237,7 @@ func (v *view) processHead() row {
 	return r
 }
 
-func processRow(p busy) row {
+func (v *view) processRow(p busy) row {
 	cpu, st := "–", dim
 	if p.cpu >= 0 {
 		cpu = fmt.Sprintf("%.0f%%", 100*p.cpu)
@@ -210,6 +245,10 @@ func processRow(p busy) row {
 	if p.cpu >= .005 {
 		st = plain
 	}
-	return row{{pad("", 12) + right(fmt.Sprint(p.pid), 7) + "  " + pad(p.User, 12), plain}, {pad(p.State, 10), dim},
+	indent, user, state := pad("", 12), "  "+pad(p.User, 12), pad(p.State, 10)
+	if v.narrow() {
+		indent, user, state = pad("", 7), "", ""
+	}
+	return row{{indent + right(fmt.Sprint(p.pid), 7) + user, plain}, {state, dim},
 		{right(cpu, 7), st}, {right(size(float64(p.Size)), 8) + "  " + p.args, plain}}
 }

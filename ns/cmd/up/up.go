@@ -13,6 +13,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -189,6 +190,9 @@ func run(std [3]*os.File, shell []string, nsfile, dir string, nodes int, guests 
 		return err
 	}
 	defer sess.Close()
+	// What the shell leaves behind ends before the nodes and servers that it uses.
+	ours := ns.Children()
+	defer ns.Reap(grace, func(pid int) bool { return slices.Contains(ours, pid) })
 	// A shell at a terminal takes no notice of SIGTERM. One that takes none of a
 	// hangup either is killed.
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGHUP)
