@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -18,8 +19,17 @@ import (
 // for which the kernel waits until a read of them is answered, as TestKillDrop in ns/cmd/newns
 // has it of an engine on its own. Nothing is left of what ran.
 func TestCpuKillDrop(t *testing.T) {
-	n := newNode(t)
-	cpud := n.cpud()
+	t.Run("root", func(t *testing.T) {
+		n := newNode(t)
+		testKillDrop(t, n, n.cpud())
+	})
+	t.Run("user", func(t *testing.T) {
+		f := newFleet(t)
+		testKillDrop(t, f.node, f.serve())
+	})
+}
+
+func testKillDrop(t *testing.T, n *node, cpud *exec.Cmd) {
 	pit := nstest.NewPit()
 	l := srvtest.NewLink(t, srv.New(srv.NewDir().Add("f", pit)), 0)
 	const dd = "dd bs=4k count=1 status=none <&3 >/dev/null "
@@ -43,8 +53,15 @@ func TestCpuKillDrop(t *testing.T) {
 	if _, err := io.ReadFull(out, make([]byte, len("told\n"))); err != nil {
 		t.Fatal(err)
 	}
-	session := n.find("nine cpud -i")
-	waitFor(t, n.ctx, func() bool { return sleeps(session, "folio") })
+	session := 0
+	waitFor(t, n.ctx, func() bool {
+		for _, session = range processes(n.nine) {
+			if sleeps(session, "folio") {
+				return true
+			}
+		}
+		return false
+	})
 	syscall.Kill(session, syscall.SIGKILL)
 	cmd.Wait()
 	n.gone(cpud.Process.Pid)
