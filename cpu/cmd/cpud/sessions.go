@@ -32,7 +32,7 @@ func (ss *sessions) start(cmd *exec.Cmd) error {
 		return err
 	}
 	defer held.Close()
-	cmd.ExtraFiles = []*os.File{held}
+	cmd.ExtraFiles = append(cmd.ExtraFiles, held)
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	if err := cmd.Start(); err != nil {
