@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -37,11 +38,29 @@ func Privileged(std [3]*os.File) (done bool, err error) {
 		// are for networks made in there, of no other's use.
 		AmbientCaps: []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SYS_CHROOT, unix.CAP_SYS_PTRACE, unix.CAP_NET_ADMIN, unix.CAP_NET_RAW},
 	}
-	err = Run(cmd)
+	err = run(cmd, handOver)
 	if errno := syscall.Errno(0); errors.As(err, &errno) {
 		err = fmt.Errorf("user namespace: %w", errno)
 	}
 	return true, err
+}
+
+// handOver closes what a child of this process's has inherited from it beside 0, 1 and 2: who
+// waits for the end of a pipe waits for that of the child.
+func handOver() {
+	fds, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return
+	}
+	for _, e := range fds {
+		fd, err := strconv.Atoi(e.Name())
+		if err != nil || fd <= 2 {
+			continue
+		}
+		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && flags&unix.FD_CLOEXEC == 0 {
+			unix.Close(fd)
+		}
+	}
 }
 
 // inUserNS marks the environment of a process that Privileged made.
@@ -61,7 +80,10 @@ func capable(c uint) bool {
 // end. The terminal's own signals (^C) reach it without help. It ends with this
 // process, by SIGHUP. A status other than 0 is an ExitError: 128 and the signal's
 // number for a command that a signal ended.
-func Run(cmd *exec.Cmd) error {
+func Run(cmd *exec.Cmd) error { return run(cmd, func() {}) }
+
+// run is Run, that calls begun when the command has begun.
+func run(cmd *exec.Cmd, begun func()) error {
 	// The kernel tells a child of its parent's death when the thread ends that
 	// started it.
 	runtime.LockOSThread()
@@ -78,6 +100,7 @@ func Run(cmd *exec.Cmd) error {
 	if err := cmd.Start(); err != nil {
 		return bare(err)
 	}
+	begun()
 	done := make(chan struct{})
 	stopped := make(chan struct{})
 	go func() {

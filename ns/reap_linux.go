@@ -61,15 +61,19 @@ func Kill(spare func(pid int) bool) {
 	}
 }
 
-// Children gives the pids of this process's children, those of all its threads.
-func Children() []int {
-	tasks, err := os.ReadDir("/proc/self/task")
+// Children gives the pids of this process's children.
+func Children() []int { return childrenOf("self") }
+
+// childrenOf gives the pids of the children of a process, those of all its threads.
+func childrenOf(pid string) []int {
+	dir := "/proc/" + pid + "/task/"
+	tasks, err := os.ReadDir(dir)
 	if err != nil {
 		return nil
 	}
 	var pids []int
 	for _, t := range tasks {
-		b, err := os.ReadFile("/proc/self/task/" + t.Name() + "/children")
+		b, err := os.ReadFile(dir + t.Name() + "/children")
 		if err != nil {
 			continue
 		}

@@ -14,7 +14,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"ninespace/srv/osthread"
 	"ninespace/srv/p9"
 )
 
@@ -90,35 +89,6 @@ func Start(o Options) (*Session, error) {
 	}
 	s.guard(alive)
 	return s, nil
-}
-
-// guard sees to it that an engine which is killed ends: alive has its end then, or soon after.
-// If a thread of it waits just then for what other requests hold, the kernel waits with the end
-// of the file system for that thread, and that for what nobody answers any more.
-func (s *Session) guard(alive *os.File) {
-	mounts, err := os.Open(fmt.Sprintf("/proc/%d/ns/mnt", s.cmd.Process.Pid))
-	if err != nil {
-		alive.Close()
-		return
-	}
-	go func() {
-		defer mounts.Close()
-		defer alive.Close()
-		alive.Read(make([]byte, 1))
-		select {
-		case <-s.done:
-			return
-		case <-time.After(100 * time.Millisecond): // for threads that take their time
-		}
-		tried := make(chan struct{})
-		osthread.Go(func() {
-			defer close(tried)
-			if unix.Unshare(unix.CLONE_FS) == nil && unix.Setns(int(mounts.Fd()), unix.CLONE_NEWNS) == nil {
-				unix.Unmount(engineDir, unix.MNT_FORCE|unix.MNT_DETACH)
-			}
-		})
-		<-tried
-	}()
 }
 
 // socketpair makes a connection of messages, closed on exec.

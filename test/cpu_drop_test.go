@@ -1,9 +1,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -11,20 +14,39 @@ import (
 
 	"ninespace/ns/nstest"
 	"ninespace/srv"
-	"ninespace/srv/srvtest"
 )
 
 // TestCpuKillDrop has a session killed while its engine has the kernel forget a file's pages,
 // for which the kernel waits until a read of them is answered, as TestKillDrop in ns/cmd/newns
 // has it of an engine on its own. Nothing is left of what ran.
 func TestCpuKillDrop(t *testing.T) {
-	n := newNode(t)
-	cpud := n.cpud()
+	t.Run("root", func(t *testing.T) {
+		n := newNode(t)
+		testKillDrop(t, n, n.cpud())
+	})
+	t.Run("user", func(t *testing.T) {
+		f := newFleet(t)
+		f.authorize("")
+		testKillDrop(t, f.node, f.serve(), "-u", "glenda")
+	})
+}
+
+func testKillDrop(t *testing.T, n *node, cpud *exec.Cmd, args ...string) {
 	pit := nstest.NewPit()
-	l := srvtest.NewLink(t, srv.New(srv.NewDir().Add("f", pit)), 0)
+	l, err := net.Listen("tcp", "127.0.0.1:0") // for any user
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(n.ctx)
+	served := make(chan error)
+	go func() { served <- srv.New(srv.NewDir().Add("f", pit)).Serve(ctx, l) }()
+	defer func() {
+		cancel()
+		<-served
+	}()
 	const dd = "dd bs=4k count=1 status=none <&3 >/dev/null "
-	cmd := n.command("cpu", "sh", "-c", "mount "+l.Addr+" /n/pit || exit; exec 3</n/pit/f; "+dd+"; "+
-		dd+"skip=600 2>/dev/null & read x; timeout 5 stat -L /proc/self/fd/3 >/dev/null; echo told; wait")
+	cmd := n.command(append(append([]string{"cpu"}, args...), "sh", "-c", "mount 'tcp!"+strings.Replace(l.Addr().String(), ":", "!", 1)+"' /n/pit || exit; exec 3</n/pit/f; "+dd+"; "+
+		dd+"skip=600 2>/dev/null & read x; timeout 5 stat -L /proc/self/fd/3 >/dev/null; echo told; wait")...)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -37,14 +59,28 @@ func TestCpuKillDrop(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	<-pit.Asked
+	waitFor(t, n.ctx, func() bool {
+		select {
+		case <-pit.Asked:
+			return true
+		default:
+			return false
+		}
+	})
 	pit.Vers.Store(2)
 	io.WriteString(in, "\n")
 	if _, err := io.ReadFull(out, make([]byte, len("told\n"))); err != nil {
 		t.Fatal(err)
 	}
-	session := n.find("nine cpud -i")
-	waitFor(t, n.ctx, func() bool { return sleeps(session, "folio") })
+	session := 0
+	waitFor(t, n.ctx, func() bool {
+		for _, session = range processes(n.nine) {
+			if sleeps(session, "folio") {
+				return true
+			}
+		}
+		return false
+	})
 	syscall.Kill(session, syscall.SIGKILL)
 	cmd.Wait()
 	n.gone(cpud.Process.Pid)

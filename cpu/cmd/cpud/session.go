@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"net"
 	"os"
 	"os/exec"
@@ -26,6 +27,7 @@ func session(ctx context.Context, std [3]*os.File, nsfile, want string, cfg cpu.
 	if done, err := ns.Privileged(std); done {
 		return err // it ran, to its end, in a process that may mount
 	}
+	unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) // the daemon's pipe is for no command
 	var err error
 	if cfg.NS, err = ns.File(nsfile); err != nil {
 		return err

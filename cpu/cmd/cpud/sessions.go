@@ -1,6 +1,7 @@
 package cpud
 
 import (
+	"os"
 	"os/exec"
 	"sync"
 	"time"
@@ -14,22 +15,37 @@ import (
 // that was killed.
 type sessions struct {
 	mu    sync.Mutex
-	runs  map[int]*exec.Cmd
+	runs  map[int]*running
 	tried map[int]time.Time // since when what was left behind, and is there still, is being killed
 }
 
-// start starts a session.
+// A running is a session that runs.
+type running struct {
+	cmd   *exec.Cmd
+	ended chan struct{} // closed when it has been waited for
+}
+
+// start starts a session. It has one end of a pipe, by which we hear when it is killed.
 func (ss *sessions) start(cmd *exec.Cmd) error {
+	alive, held, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer held.Close()
+	cmd.ExtraFiles = append(cmd.ExtraFiles, held)
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	if err := cmd.Start(); err != nil {
+		alive.Close()
 		return err
 	}
 	if ss.runs == nil {
-		ss.runs = map[int]*exec.Cmd{}
+		ss.runs = map[int]*running{}
 	}
-	ss.runs[cmd.Process.Pid] = cmd
+	r := &running{cmd, make(chan struct{})}
+	ss.runs[cmd.Process.Pid] = r
 	delete(ss.tried, cmd.Process.Pid) // which was another's
+	go ns.Guard(cmd.Process.Pid, alive, r.ended)
 	return nil
 }
 
@@ -43,9 +59,13 @@ var kill = ns.Kill
 
 // wait waits for a session's end and ends what it left behind. Others may begin and end meanwhile.
 func (ss *sessions) wait(cmd *exec.Cmd) error {
-	err := cmd.Wait()
 	ss.mu.Lock()
-	if pid := cmd.Process.Pid; ss.runs[pid] == cmd { // and not another one by now
+	r := ss.runs[cmd.Process.Pid]
+	ss.mu.Unlock()
+	err := cmd.Wait()
+	close(r.ended)
+	ss.mu.Lock()
+	if pid := cmd.Process.Pid; ss.runs[pid] == r { // and not another one by now
 		delete(ss.runs, pid)
 	}
 	ss.mu.Unlock()
