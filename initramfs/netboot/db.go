@@ -240,6 +240,7 @@ func (s *Server) reload() error {
 	for _, n := range s.nodes {
 		_, n.known = d.find(n.machine)
 	}
+	s.sayTwice()
 	for _, m := range s.missing(d) {
 		s.sayLocked(nil, "ndb: %s", m)
 	}
@@ -278,6 +279,25 @@ func (s *Server) missing(d *db) (lines []string) {
 		}
 	}
 	return lines
+}
+
+// sayTwice puts into the log which names two machines have: each may get a certificate for it. They
+// may be the cards of one, where those have entries of their own. s.mu is held.
+func (s *Server) sayTwice() {
+	named := map[string]string{}
+	for _, e := range s.db.all {
+		ethers := e.Get("ether")
+		if len(ethers) == 0 {
+			continue
+		}
+		ether, _ := parseEther(ethers[0])
+		for _, sys := range e.Get("sys") {
+			if other := named[sys]; other != "" {
+				s.sayLocked(nil, "ndb: sys=%s: two machines have the name, %s and %s", clean(sys, 64), other, ether)
+			}
+			named[sys] = ether
+		}
+	}
 }
 
 // fact is what went wrong with a file, without its name.

@@ -22,7 +22,7 @@ func (s *Server) answer6(p []byte, from netip.AddrPort) []byte {
 	}
 	a, err := parse6(p, from.Addr())
 	if err != nil {
-		s.sayLocked(nil, "dhcp: from %s: %v: %d bytes", from.Addr(), err, len(p))
+		s.sayLocked(nil, "dhcp: from %s: %v: %d bytes", from.Addr().WithZone(""), err, len(p))
 		return nil
 	}
 	n, plan := s.heard(a.machine)

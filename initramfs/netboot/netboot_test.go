@@ -144,3 +144,17 @@ func TestDB(t *testing.T) {
 	}
 	s.says(t, "ndb: kernel=arm: no such file or directory")
 }
+
+// TestOneName: two machines of one name, of which each may show a certificate for it, are named to who
+// reads the log. One entry with two cards is one machine.
+func TestOneName(t *testing.T) {
+	s := newServer(t, nil)
+	put(t, s.cfg.Dir+"/..", "ndb", testNdb+"ether=020000000007 sys=node1\nether=020000000008 ether=020000000009 sys=node8\n")
+	if err := s.reload(); err != nil {
+		t.Fatal(err)
+	}
+	s.says(t, "ndb: sys=node1: two machines have the name, 525400123456 and 020000000007")
+	if log := s.logText(""); strings.Contains(log, "node8") {
+		t.Error(log)
+	}
+}

@@ -27,7 +27,7 @@ func (n *node) offerConsole(ctx context.Context, why string) {
 			err := n.shell(ctx)
 			if err != nil && time.Since(begun) < time.Second {
 				n.log.Printf("init: console: %v", err)
-				time.Sleep(5 * time.Second)
+				sleep(ctx, 5*time.Second)
 			}
 		}
 	}()

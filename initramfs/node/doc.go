@@ -19,7 +19,7 @@
 //	    status   0444  a line for each step and service: its name, state, how long, why
 //	    params   0444  the kernel's command line, a word a line; secrets are left out
 //
-// A step that fails says so, and what it was about; the others go on. If the network or
-// a service cannot be had the console gets a shell, for which it is not necessary to log in,
-// as whoever has the console has the machine; the step is tried again all the same.
+// A step that fails says so, and what it was about; the others go on. The console gets a shell
+// then, for which it is not necessary to log in, as whoever has the console has the machine; a
+// step that may go otherwise the next time is tried again first, and all the same.
 package node

@@ -23,6 +23,7 @@ type service struct {
 	since   time.Time // of the present state
 	starts  int
 	why     string // of its last end
+	asked   bool   // to end
 	restart chan struct{}
 }
 
@@ -42,7 +43,14 @@ func (s *service) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if err == nil {
+		s.mu.Lock()
+		asked := s.asked
+		s.asked = false
+		s.mu.Unlock()
+		switch {
+		case asked:
+			err = errors.New("ended as asked")
+		case err == nil:
 			err = errors.New("ended by itself")
 		}
 		if time.Since(begun) > time.Minute {
@@ -92,6 +100,7 @@ func (s *service) again() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cmd != nil {
+		s.asked = true
 		s.cmd.Process.Signal(syscall.SIGTERM)
 		return
 	}

@@ -16,8 +16,8 @@ type step struct {
 	why   string
 }
 
-// do does a step and says how it went. It is tried again, with the console offered
-// once it has taken too long.
+// do does a step and says how it went. One that may go otherwise the next time is tried again.
+// The console is offered when that takes too long, and at once where there is no next time.
 func (n *node) do(ctx context.Context, name string, f func(context.Context) error) error {
 	s := &step{name: name, state: "begun", since: time.Now()}
 	n.mu.Lock()
@@ -37,6 +37,7 @@ func (n *node) do(ctx context.Context, name string, f func(context.Context) erro
 		var again errAgain
 		if !errors.As(err, &again) {
 			n.log.Printf("init: %s: %v", name, err)
+			n.offerConsole(ctx, fmt.Sprintf("%s: %v", name, err))
 			return err
 		}
 		if s.took > n.params.Wait {

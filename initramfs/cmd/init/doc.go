@@ -109,7 +109,7 @@ initramfs, cpud, up
 # DIAGNOSTICS
 
 All that it has to say begins "init:" and is on the console and in log. A step that
-fails says so and the others go on.
+fails says so and the others go on, with a shell on the console.
 
 # BUGS
 

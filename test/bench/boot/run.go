@@ -66,7 +66,7 @@ func (b *bench) run(ctx context.Context, match *regexp.Regexp, report func(round
 	row(figure("boot", "the same, 8 s", 60./8), 1, func() (float64, error) { return boots.Median(), nil }, none)
 	row(figure("init", "to cpud, but for modules, .7 s", 60/.7), 1, func() (float64, error) { return 60 / b.own.Median(), nil }, none)
 	row(ratio("boot", "cpu, at 250 M instructions/s; bare", 1/1.2), 1, b.countNine, b.countBare)
-	row(ratio("boot", "the same; u-root: dhclient, netcat answers", 0), 1, b.countNine, b.countUroot)
+	row(ratio("boot", "the same; u-root: netcat answers", 0), 1, b.countNine, b.countUroot)
 	row(figure("init", "to cpud, at 250 M instructions/s, .7 s", 60/.7), 1, b.countOwn, none)
 	row(figure("memory", "in use, 64 MiB", 1024./64), 1, func() (float64, error) { return 1024 / b.used.Median(), nil }, none)
 	row(figure("boot", "in 128 MiB", 0), 1, func() (float64, error) { return b.perMinute(b.bootNine, 128) }, none)
