@@ -51,6 +51,9 @@
 //	keepalive [ms]                    tcp: ask an idle peer whether it is there
 //	nodelay [on|off]                  tcp: send what is written at once; on, if not said
 //	headers                           udp: before announce: see below
+//	addmulti ifc-addr group           udp: hear what is sent to a group, by an interface of ours
+//	remmulti group                    udp: no longer
+//	ignoreadvice                      udp: be told nothing of what ICMP says
 //
 // Of the others:
 //

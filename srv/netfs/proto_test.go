@@ -2,11 +2,13 @@ package netfs
 
 import (
 	"encoding/binary"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -171,6 +173,78 @@ func TestStats(t *testing.T) {
 			lines := strings.Split(strings.TrimSuffix(x.Text(name+"/stats"), "\n"), "\n")
 			if len(lines) < least || !strings.Contains(lines[0], ": ") {
 				x.Errorf("%s: %d lines, %q", name, len(lines), lines)
+			}
+		}
+	})
+}
+
+// TestUDPGroups has two conversations in a group hear what is said to it, until they have left.
+func TestUDPGroups(t *testing.T) {
+	if !srvtest.Netns(t, time.Minute) {
+		return
+	}
+	f, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	f.Close()
+	x := served(t)
+	x.say(x.Open(x.ifc("lo")+"/ctl", p9.ORDWR), "up")
+	x.say(x.Open("ipifc/clone", p9.ORDWR), "bind pkt d0\nup\nadd 10.1.0.1 /120\nadd fd00::1 /64\n")
+	x.say(x.Open("iproute", p9.OWRITE), "add 239.0.0.0 /104 0.0.0.0 d0")
+	for near, group := range map[string]string{"10.1.0.1": "239.1.2.3", "fd00::1": "ff0e::7"} {
+		s := x.clone("udp")
+		s.must("headers\naddmulti " + near + " " + group)
+		s.must("announce *!0")
+		sd := s.data()
+		c := x.clone("udp")
+		c.must("bind " + near + "!0")
+		c.must("connect " + group + "!" + port(s.file("local")))
+		cd := c.data()
+		x.Write(cd, "all")
+		got := x.Read(sd)
+		to := netip.MustParseAddr(group).As16()
+		if len(got) != 52+3 || got[52:] != "all" || got[16:32] != string(to[:]) {
+			t.Fatalf("%q", got)
+		}
+		for _, bad := range []string{"addmulti", "addmulti 10.9.9.9 " + group, "addmulti " + near + " " + near, "remmulti 239.9.9.9", "remmulti x"} {
+			if err := s.cmd(bad); err == nil {
+				t.Errorf("%s: no error", bad)
+			}
+		}
+		s.must("remmulti " + group)
+		x.Write(cd, "nobody")
+		c2 := x.clone("udp")
+		c2.must("connect " + near + "!" + port(s.file("local")))
+		x.Write(c2.data(), "one")
+		if got := x.Read(sd); got[52:] != "one" {
+			t.Errorf("after remmulti: %q", got)
+		}
+		x.Write(sd, got[:52]+"answer to a group is ours")
+	}
+}
+
+// TestUDPAdvice speaks to a port where nobody is, which ICMP says.
+func TestUDPAdvice(t *testing.T) {
+	each(t, Config{}, func(x tree) {
+		closed, err := net.ListenPacket("udp", "127.0.0.1:0")
+		if err != nil {
+			x.Fatal(err)
+		}
+		nobody := strings.Replace(closed.LocalAddr().String(), ":", "!", 1)
+		closed.Close()
+		for _, deaf := range []bool{false, true} {
+			c := x.clone("udp")
+			c.must("bind 127.0.0.1!0")
+			if deaf {
+				c.must("ignoreadvice")
+			}
+			c.must("connect " + nobody)
+			d := c.data()
+			x.Write(d, "ask")
+			_, err := d.Write(x.Context(), []byte("ask"), 0)
+			if deaf && err != nil || !deaf && err == nil {
+				x.Errorf("ignored %v: %v", deaf, err)
 			}
 		}
 	})

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -25,11 +26,13 @@ type sock struct {
 	fd     int
 	stream bool // bytes without boundaries
 	rd, wr chan struct{}
-	path   string // of a Unix socket that was announced, to remove
+	path   string      // of a Unix socket that was announced, to remove
+	deaf   atomic.Bool // to what ICMP says
 
-	mu    sync.Mutex
-	werr  error    // why what a write has left behind was not sent
-	first [][]byte // datagrams that a caller came with
+	mu     sync.Mutex
+	werr   error    // why what a write has left behind was not sent
+	first  [][]byte // datagrams that a caller came with
+	groups []member
 }
 
 var errHungup = &p9.Error{Ename: "i/o on hungup channel", Errno: syscall.EPIPE}
@@ -174,7 +177,7 @@ func (s *sock) recv(ctx context.Context, get func() (int, error)) (n int, err er
 	defer func() { <-s.rd }()
 	try := func() bool {
 		for {
-			if n, err = get(); err != unix.EINTR {
+			if n, err = get(); err != unix.EINTR && !s.advised(err) {
 				return err != unix.EAGAIN
 			}
 		}
@@ -256,9 +259,13 @@ func (s *sock) send(ctx context.Context, put func() (int, error)) (n int, err er
 		return 0, err
 	}
 	defer func() { <-s.wr }()
+	told := false // of one before; what is said again is of this
 	try := func() bool {
 		for {
-			if n, err = put(); err != unix.EINTR {
+			switch n, err = put(); {
+			case s.advised(err) && !told:
+				told = true
+			case err != unix.EINTR:
 				return err != unix.EAGAIN
 			}
 		}

@@ -17,8 +17,8 @@ func newUDP(f *FS) {
 		{"announce", " [addr!]port", 1, 1, udpAnnounce},
 		{"bind", " [addr!]port", 1, 1, udpSocket.bind},
 		{"headers", "", 0, 0, headers},
-	}, inetVerbs...)
-	p := newProto(f, "udp", append(verbs, allVerbs...))
+	}, multiVerbs...)
+	p := newProto(f, "udp", append(append(verbs, inetVerbs...), allVerbs...))
 	p.status = openStatus
 	p.Add("stats", statsFile("Udp"))
 }
@@ -221,7 +221,7 @@ func (e *udpEnd) write(ctx context.Context, p []byte) (int, error) {
 	}
 	var oob []byte
 	switch near := addr(1); {
-	case near.IsUnspecified():
+	case near.IsUnspecified(), near.IsMulticast(): // as of who answers what came to a group
 	case near.Is4() && far.Addr().Is4():
 		oob = unix.PktInfo4(&unix.Inet4Pktinfo{Spec_dst: near.As4()})
 	case near.Is6() && far.Addr().Is6():

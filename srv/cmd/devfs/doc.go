@@ -106,6 +106,9 @@ set: f of bintime is refused.
 
 Gpio is what sysfs has, which is pins that were exported there.
 
+Of sd(3) there are no led, smart and sdctl, and ctl knows no dma, rwm and standby: raw takes the
+commands of disks that have such, for Linux's own drivers see to the rest.
+
 Raw has been tried on qemu's SCSI disks only.
 */
 package devfs

@@ -132,6 +132,8 @@ the writer, the text is in status, behind err.
 
 Nothing outlives ipcfs.
 
+A segment has no type: none is fixed, as memory for hardware is the kernel's, nor sticky.
+
 Linux has writers of one file wait for each other: while a write to a full queue waits,
 so does everybody else's write to it, and cannot be interrupted.
 

@@ -57,6 +57,9 @@ Written to ctl, each command a line, or one write:
 	keepalive [ms], nodelay [on|off]    of tcp
 	headers                             of udp, before announce: each datagram of data begins
 	                                    with 52 bytes of addresses, as ip(3) has them
+	addmulti ifc-addr group             of udp: hear what is sent to a group, by the interface
+	                                    of this address; remmulti group ends that
+	ignoreadvice                        of udp: ICMP's errors are not told
 
 The addresses of unix are paths, those of vsock cid!port, with host and local for cids,
 those of icmp have no port. Addresses are numbers; cs translates names. Without headers
@@ -152,6 +155,11 @@ alone, and -l on a network address has no authentication.
 There is no way to say that no more will be written: as in Plan 9, hangup ends both ways.
 
 A write is answered when netfs has it: what of it could not be sent is the next write's error.
+
+Of ip(3) there are no esp, gre, ipmux, rudp and il, which Linux has no sockets for that a
+user may open, and no bootp, which is dhclient's; icmpv6 is icmp connected to such an address. An
+interface's ctl has no speed, delay, reflect, reassemble, promiscuous, add6 and ra6, which are tc(8)'s
+and sysctl(8)'s; tcp's has no checksum and tcpporthogdefense.
 
 Announcing * takes any port that is free, not all of them. Icmp is for the groups of
 net.ipv4.ping_group_range.

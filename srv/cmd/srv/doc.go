@@ -65,6 +65,7 @@ that is mounted.
 
 A descriptor is posted in one session's /srv; 9p and other programs of the host's
 reach only sockets. Files in /srv are regular ones to Linux, and have no offsets: head complains
-of that after it has printed what it was asked for. Linux has no removal on close.
+of that after it has printed what it was asked for. Linux has no removal on close. There is
+no clone and so no directory of services: each session has its own.
 */
 package srv
