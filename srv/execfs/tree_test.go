@@ -54,7 +54,7 @@ func each(t *testing.T, cfg Config, f func(x *tree)) {
 			}
 			unignore() // by its first use too, where the tests were started with nohup
 			before := held()
-			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			ctx, cancel := context.WithCancel(t.Context()) // no limit: TestThrough takes a slow machine more than a minute
 			fs := New(cfg)
 			x := &tree{T: t, ctx: ctx, fs: fs}
 			stop := func() {}
