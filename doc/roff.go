@@ -41,6 +41,11 @@ func (c Command) Roff() string {
 		case (blank || code && !indented) && !first:
 			b.WriteString(".PP\n")
 		}
+		if code && heading == "SYNOPSIS" {
+			b.WriteString(c.synopsis(line[1:]))
+			first, blank = true, false
+			continue
+		}
 		if code && !indented {
 			b.WriteString(".RS 4\n.EX\n")
 			indented = true
@@ -57,6 +62,31 @@ func (c Command) Roff() string {
 		b.WriteString(".EE\n.RE\n")
 	}
 	return b.String()
+}
+
+// synopsis gives a line of usage, which is broken where there is no room, but not in brackets.
+// One that is indented goes on with the line before.
+func (c Command) synopsis(line string) string {
+	depth, begin := 0, ".HP 4\n"
+	if more := strings.TrimLeft(line, " \t"); more != line {
+		line, begin = more, ""
+	}
+	line = strings.Map(func(r rune) rune {
+		switch {
+		case r == '[':
+			depth++
+		case r == ']':
+			depth--
+		case r == ' ' && depth > 0:
+			return '\x00'
+		}
+		return r
+	}, line)
+	line = strings.NewReplacer(" ", ` \%`, "\x00", `\~\%`).Replace(roffText(line)) // no word is broken
+	if rest, ok := strings.CutPrefix(line, "nine "+c.Name); ok {
+		line = `\fBnine ` + c.Name + `\fR` + rest
+	}
+	return begin + ".ad l\n" + line + "\n.ad b\n"
 }
 
 // seeAlso gives a line of references: those that are a word, of which commas and semicolons

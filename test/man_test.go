@@ -68,6 +68,32 @@ func TestRoff(t *testing.T) {
 	}
 }
 
+// TestSynopsis: a long usage is broken at 80 columns, between words.
+func TestSynopsis(t *testing.T) {
+	if _, err := exec.LookPath("groff"); err != nil {
+		t.Skip("no groff: Debian's man-db is not installed")
+	}
+	for _, name := range []string{"cpu", "exportfs", "netboot"} {
+		cmd := exec.Command("groff", "-k", "-man", "-Tascii", "-P-c", "-P-b", "-P-u", "-rLL=80n")
+		cmd.Stdin = strings.NewReader(nineOut(t, "man", "-r", name))
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, usage, _ := strings.Cut(string(out), "SYNOPSIS\n")
+		usage, _, found := strings.Cut(usage, "\nDESCRIPTION\n")
+		lines := strings.Split(strings.TrimSpace(usage), "\n")
+		if !found || len(lines) < 2 {
+			t.Errorf("%s: %d lines", name, len(lines))
+		}
+		for _, l := range lines {
+			if len(l) > 80 || strings.HasSuffix(l, "-") {
+				t.Errorf("%s: %s", name, l)
+			}
+		}
+	}
+}
+
 // TestMandoc has the other formatter of manual pages read each, too. It misses the date that
 // only a release has.
 func TestMandoc(t *testing.T) {

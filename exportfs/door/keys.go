@@ -75,6 +75,9 @@ func findKeys(ctx context.Context, want string, host bool) (keys []key, done fun
 	if refused != nil {
 		return nil, func() {}, refused
 	}
+	if host && os.Geteuid() == 0 {
+		return nil, func() {}, errors.New("the machine has no Ed25519 or ECDSA key, in factotum or /etc/ssh: ssh-keygen -A makes it")
+	}
 	return nil, func() {}, errNoKey
 }
 

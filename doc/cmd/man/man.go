@@ -24,12 +24,17 @@ func Main(t doc.Table) func(context.Context, [3]*os.File, []string) error {
 	return func(_ context.Context, std [3]*os.File, args []string) error {
 		fs := flag.NewFlagSet("man", flag.ContinueOnError)
 		roff := fs.Bool("r", false, "for man(1)")
+		if len(args) > 0 && args[0] == "-k" {
+			return elsewhere(std, args, fmt.Errorf("%w: -k: nine lookman WORD finds pages by what is in them", flag.ErrHelp))
+		}
 		if err := srv.Parse(fs, args); err != nil {
 			return elsewhere(std, args, err)
 		}
 		switch {
 		case fs.NArg() == 0 && !*roff:
 			return t.List(std[1])
+		case fs.NArg() == 2 && fs.Arg(0) >= "1" && fs.Arg(0) < ":":
+			return elsewhere(std, args, fmt.Errorf("%w: %s: pages are of no section: nine man %s", flag.ErrHelp, fs.Arg(0), fs.Arg(1)))
 		case fs.NArg() != 1:
 			return elsewhere(std, args, flag.ErrHelp)
 		}

@@ -76,7 +76,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	if f.NArg() < 2 {
 		c, ok := <-sessions
 		if !ok {
-			return ctx.Err()
+			return context.Cause(ctx) // which signal it was
 		}
 		return carry(ctx, c, std)
 	}

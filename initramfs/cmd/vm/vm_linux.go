@@ -37,6 +37,9 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	if strings.ContainsAny(c.Name, "/ ") || c.Name == "" {
 		return fmt.Errorf("%s: not a name", srv.Quote(c.Name))
 	}
+	if c.Memory != 0 && c.Memory < least {
+		return fmt.Errorf("%w: -m %d: a node needs %d MiB", flag.ErrHelp, c.Memory, least)
+	}
 	if (c.Kernel == "") != (c.Modules == "") {
 		return errors.New("-k and -M go together")
 	}
@@ -48,3 +51,6 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	defer stop()
 	return vm.Run(ctx, c)
 }
+
+// least is the memory, in MiB, in which a node is known to boot.
+const least = 128

@@ -228,7 +228,11 @@ func namespaceDir() (string, error) {
 	if u, err := user.Current(); err == nil {
 		name = u.Username
 	}
-	return os.MkdirTemp("", "ns."+strings.ReplaceAll(name, "/", "_")+".")
+	dir, err := os.MkdirTemp("", "ns."+strings.ReplaceAll(name, "/", "_")+".")
+	if err != nil && os.Getenv("TMPDIR") != "" {
+		err = fmt.Errorf("$TMPDIR, where its sockets are to be: %w", err)
+	}
+	return dir, err
 }
 
 // removeSockets removes a directory of sockets. What else somebody has put there
