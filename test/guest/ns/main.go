@@ -68,7 +68,7 @@ func guest(line io.Writer) error {
 }
 
 // result is how a test ended, in the output of go test -v.
-var result = regexp.MustCompile(`^ *--- (PASS|FAIL|SKIP): (\S+)`)
+var result = regexp.MustCompile(`^ *--- (PASS|FAIL|SKIP): (\S+)(.*)`)
 
 // tests runs the tests that match and passes on what they say.
 func tests(line io.Writer, pattern string) error {
@@ -88,6 +88,7 @@ func tests(line io.Writer, pattern string) error {
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		text := lines.Text()
 		if m := result.FindStringSubmatch(text); m != nil {
+			fmt.Fprintln(line, "log", m[2], "took"+m[3])
 			fmt.Fprintln(line, strings.ToLower(m[1]), m[2])
 			name = "tests"
 			continue
