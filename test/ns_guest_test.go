@@ -30,7 +30,7 @@ var (
 		"devfs:^TestSCSI$",
 	}, " "), "the tests that the guest runs, each a package's name and a pattern, blanks between; none: none")
 	nsGuestBench = flag.Bool("nsguest.bench", false, "measure name spaces beside v9fs there")
-	nsGuestTime  = flag.Duration("nsguest.time", 5*time.Minute, "when to give the guest up")
+	nsGuestTime  = flag.Duration("nsguest.time", 10*time.Minute, "when to give the guest up")
 )
 
 // TestNsGuest runs, in a guest with Debian's kernel, the rules of name spaces as root

@@ -74,7 +74,7 @@ var result = regexp.MustCompile(`^ *--- (PASS|FAIL|SKIP): (\S+)(.*)`)
 func tests(line io.Writer, pattern string) error {
 	begun := time.Now()
 	pkg, run, _ := strings.Cut(pattern, ":")
-	cmd := exec.Command("/tests/"+pkg, "-test.v", "-test.timeout", "4m", "-test.run", run)
+	cmd := exec.Command("/tests/"+pkg, "-test.v", "-test.timeout", "8m", "-test.run", run)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
