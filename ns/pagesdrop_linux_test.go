@@ -74,6 +74,9 @@ func mappedSlow() error {
 // TestPagesThreads has a server that tells of changes of a file again and again, and does not
 // answer a read of it, not have more than a few threads of the engine wait for that.
 func TestPagesThreads(t *testing.T) {
+	if linuxBefore(6, 6) {
+		t.Skip("Linux before 6.6 asks for attributes before it reads, which hangs here too")
+	}
 	s := srv.New(ramfs.New())
 	hung, quick := srvtest.NewLink(t, s, 0), srvtest.NewLink(t, s, 0)
 	m := mountGroup(t, "mount -c "+hung.Addr+" /n/x\nmount -c "+quick.Addr+" /n/y")
@@ -98,9 +101,7 @@ func TestPagesThreads(t *testing.T) {
 	m.requests(t)
 	fmt.Fprintln(w)
 	if !srvtest.Until(func() bool { return strings.Contains(m.requests(t), "read:") }) {
-		hung.Go()
-		cat.Wait()
-		t.Skip("this kernel asks for attributes before it reads, which hangs here too")
+		t.Error("nothing is read")
 	}
 	n, err := strconv.Atoi(m.asked(t, "forget 300"))
 	if err != nil || n > 100 {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -20,14 +21,22 @@ import (
 )
 
 var (
-	nsGuestRun   = flag.String("nsguest", "newns:^TestV9fs$ newns:^TestTable$/^(root|user|root,v9fs)$ execfs:^TestLimit$ netfs:^TestVsock$ devfs:^TestSCSI$", "the tests that the guest runs, each a package's name and a pattern, blanks between; none: none")
+	nsGuestRun = flag.String("nsguest", strings.Join([]string{
+		"ns:^Test(Mapped|Pages$|PagesGone|PagesSlow|PagesStay|PagesThreads|PagesTruncate)|^TestPages(Locked|Open)$/^leases$",
+		"newns:^TestV9fs$",
+		"newns:^TestTable$/^(root|user|root,v9fs)$",
+		"execfs:^TestLimit$",
+		"netfs:^TestVsock$",
+		"devfs:^TestSCSI$",
+	}, " "), "the tests that the guest runs, each a package's name and a pattern, blanks between; none: none")
 	nsGuestBench = flag.Bool("nsguest.bench", false, "measure name spaces beside v9fs there")
-	nsGuestTime  = flag.Duration("nsguest.time", 5*time.Minute, "when to give the guest up")
+	nsGuestTime  = flag.Duration("nsguest.time", 10*time.Minute, "when to give the guest up")
 )
 
 // TestNsGuest runs, in a guest with Debian's kernel, the rules of name spaces as root
-// and as another user, through FUSE and, as root, with servers mounted by v9fs; and
-// what wants control groups of version 2, vsock within one machine, or a SCSI disk.
+// and as another user, through FUSE and, as root, with servers mounted by v9fs;
+// what such a kernel has in memory of files; and what wants control groups of version 2,
+// vsock within one machine, or a SCSI disk.
 func TestNsGuest(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can put together what a guest runs") // ldd of root's own programs
@@ -70,17 +79,23 @@ func TestNsGuest(t *testing.T) {
 
 // nsPrograms are the machine's own that the tests' scripts use.
 var nsPrograms = []string{"sh", "ls", "cat", "mkdir", "rm", "rmdir", "tee", "head", "mount", "unshare", "setpriv",
-	"mkfifo", "echo", "cut", "chmod", "grep", "sed", "tail", "sleep", "setsid"}
+	"mkfifo", "echo", "cut", "chmod", "grep", "sed", "tail", "sleep", "setsid", "cmp", "cp", "dd", "mv", "od", "seq", "stat", "tr",
+	"truncate", "touch", "find", "uniq", "wc"}
+
+// nsPackages have the tests, which are named by their last element.
+var nsPackages = []string{"ns", "ns/cmd/newns", "srv/execfs", "srv/netfs", "srv/devfs"}
 
 // nsImage makes the guest's initramfs.
 func nsImage(ctx context.Context, k *guest.Kernel, dir, file string) error {
-	programs := map[string]string{"init": filepath.Join(dir, "init"), "bin/nine": filepath.Join(dir, "nine"), "tests/newns": filepath.Join(dir, "newns"), "tests/execfs": filepath.Join(dir, "execfs"), "tests/netfs": filepath.Join(dir, "netfs"), "tests/devfs": filepath.Join(dir, "devfs")}
+	programs := map[string]string{"init": filepath.Join(dir, "init"), "bin/nine": filepath.Join(dir, "nine")}
 	err := errors.Join(guest.Build(ctx, "ninespace/test/guest/ns", programs["init"]), guest.Build(ctx, "ninespace", programs["bin/nine"]))
 	if err != nil {
 		return err
 	}
-	for name, pkg := range map[string]string{"tests/newns": "ninespace/ns/cmd/newns", "tests/execfs": "ninespace/srv/execfs", "tests/netfs": "ninespace/srv/netfs", "tests/devfs": "ninespace/srv/devfs"} {
-		cmd := exec.CommandContext(ctx, "go", "test", "-c", "-o", programs[name], pkg)
+	for _, pkg := range nsPackages {
+		name := "tests/" + path.Base(pkg)
+		programs[name] = filepath.Join(dir, path.Base(pkg)+".test")
+		cmd := exec.CommandContext(ctx, "go", "test", "-c", "-o", programs[name], "ninespace/"+pkg)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w\n%s", cmd, err, out)
@@ -94,14 +109,14 @@ func nsImage(ctx context.Context, k *guest.Kernel, dir, file string) error {
 	a := initramfs.NewArchive(f)
 	libs := map[string]bool{}
 	for _, name := range nsPrograms {
-		path, err := exec.LookPath(name)
+		file, err := exec.LookPath(name)
 		if err != nil {
 			return err
 		}
-		programs["bin/"+name] = path
-		out, err := exec.CommandContext(ctx, "ldd", path).Output()
+		programs["bin/"+name] = file
+		out, err := exec.CommandContext(ctx, "ldd", file).Output()
 		if err != nil {
-			return fmt.Errorf("ldd %s: %w", path, err)
+			return fmt.Errorf("ldd %s: %w", file, err)
 		}
 		for _, lib := range regexp.MustCompile(`(/\S+) \(0x`).FindAllStringSubmatch(string(out), -1) {
 			libs[lib[1]] = true

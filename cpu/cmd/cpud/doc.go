@@ -136,6 +136,9 @@ say who they are, and twenty-five of one address (of IPv6, of a network of 64 bi
 
 # BUGS
 
+A session that is killed (kill -9) just as Linux forgets pages of a file for it may not end, nor
+what it ran, where cpud is not root's.
+
 Without an authentication server of Plan 9's the only user of a domain is the one of
 factotum's key.
 

@@ -37,7 +37,9 @@ Why it could not start is told to the session, which prints it.
 # BUGS
 
 Linux 5.8 is needed. Before 6.2, names outside the host's own directories are
-not remembered by the kernel. Before 6.9, and for others than root, all data of the
+not remembered by the kernel. Before 6.6 a file's pages go after each write to it. Before
+6.16, what was changed in memory of a file that is closed already may come to the server
+a moment after the memory was given up. Before 6.9, and for others than root, all data of the
 host's files that are not grafted goes through nsd. From 6.9 on, a file that is
 given a set-id bit while someone else has it open for writing keeps that bit when
 he writes.

@@ -68,13 +68,13 @@ func guest(line io.Writer) error {
 }
 
 // result is how a test ended, in the output of go test -v.
-var result = regexp.MustCompile(`^ *--- (PASS|FAIL|SKIP): (\S+)`)
+var result = regexp.MustCompile(`^ *--- (PASS|FAIL|SKIP): (\S+)(.*)`)
 
 // tests runs the tests that match and passes on what they say.
 func tests(line io.Writer, pattern string) error {
 	begun := time.Now()
 	pkg, run, _ := strings.Cut(pattern, ":")
-	cmd := exec.Command("/tests/"+pkg, "-test.v", "-test.timeout", "4m", "-test.run", run)
+	cmd := exec.Command("/tests/"+pkg, "-test.v", "-test.timeout", "8m", "-test.run", run)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -88,6 +88,7 @@ func tests(line io.Writer, pattern string) error {
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		text := lines.Text()
 		if m := result.FindStringSubmatch(text); m != nil {
+			fmt.Fprintln(line, "log", m[2], "took"+m[3])
 			fmt.Fprintln(line, strings.ToLower(m[1]), m[2])
 			name = "tests"
 			continue
