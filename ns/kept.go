@@ -39,6 +39,7 @@ type cache struct {
 	fetched []*kept       // those that have them, or had
 
 	libraries map[string][]string // where programs look for them (keptexec.go)
+	asking    int                 // bytes of what they need that is asked for
 
 	lease lease
 	tell  func(paths []uint64, all bool) // tells the kernel of files that others change, by their qid.path, or of all

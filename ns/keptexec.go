@@ -208,10 +208,15 @@ func (p *program) fetch(ctx context.Context, name string, do func(k *kept, b []b
 	p.c.mu.Lock()
 	var buf []byte
 	came := k.coming
-	if k.worthFetching(fetchProgram) {
+	if k.worthFetching(min(fetchProgram, uint64(fetchBytes-p.c.asking))) {
 		buf = make([]byte, k.st.Length)
+		p.c.asking += len(buf)
 		came = p.c.fetch(k, func(ctx context.Context) {
-			if !k.fetchData(ctx, buf) {
+			ok := k.fetchData(ctx, buf)
+			p.c.mu.Lock()
+			p.c.asking -= len(buf)
+			p.c.mu.Unlock()
+			if !ok {
 				buf = nil
 			}
 		})
