@@ -72,7 +72,8 @@ attributes of its files. Files that are read or written in order are so by many 
 at once, 4 MiB of them. Under a lease what is likely to be used next is asked for as well:
 listings for who enters one directory after another, small files for who reads them in
 turn, programs as a whole, and of a server that is far away (3 ms and more) each directory
-in which a name is looked up. What has no version, as all files that are made up as they are
+in which a name is looked up, and what a program needs to run: the interpreter of a script,
+the loader and the libraries. What has no version, as all files that are made up as they are
 read, is asked for each time, and so are clone files, ctl files and streams.
 
 Processes enter a name space by a small program between fork and exec, `nine

@@ -38,6 +38,9 @@ type cache struct {
 	ahead   int           // bytes of files that came so and were not opened
 	fetched []*kept       // those that have them, or had
 
+	libraries map[string][]string // where programs look for them (keptexec.go)
+	asking    int                 // bytes of what they need that is asked for
+
 	lease lease
 	tell  func(paths []uint64, all bool) // tells the kernel of files that others change, by their qid.path, or of all
 }
@@ -78,7 +81,8 @@ type kept struct {
 	misses int              // names that were not known since it was last read
 	lapses int              // listings that did not last
 	guess  *guess
-	inside bool // somebody has entered it since
+	inside bool   // somebody has entered it since
+	ran    uint32 // the version of which it was asked what it needs to run
 
 	coming chan struct{} // closed when what is asked for ahead has come; nil: nothing is
 	data   []byte        // all that it has, read ahead and opened by nobody yet

@@ -16,7 +16,7 @@ import (
 const (
 	fetchUnder  = 128      // requests under way
 	fetchFile   = 64 << 10 // bytes of a file, at most
-	fetchBytes  = 8 << 20  // of files that nobody has opened yet
+	fetchBytes  = 16 << 20 // of files that nobody has opened yet
 	fetchLapses = 3        // of a directory that changes all the time the listing is not asked for
 )
 
@@ -38,7 +38,7 @@ func (c *cache) fetchDir(k *kept) {
 // fetchFiles asks for what small files in this directory have. c.mu is held.
 func (k *kept) fetchFiles(names []string) {
 	for _, name := range names {
-		if f := k.names[name].k; f != nil && f.worthFetching() {
+		if f := k.names[name].k; f != nil && f.worthFetching(fetchFile) {
 			buf := make([]byte, f.st.Length)
 			k.c.fetch(f, func(ctx context.Context) { f.fetchData(ctx, buf) })
 		}
@@ -46,18 +46,19 @@ func (k *kept) fetchFiles(names []string) {
 }
 
 // worthFetching tells whether what a file has is not known here, is to be believed when it
-// comes, and is little. c.mu is held.
-func (k *kept) worthFetching() bool {
+// comes, and is no more than most. c.mu is held.
+func (k *kept) worthFetching(most uint64) bool {
 	st := &k.st
 	return k.coming == nil && k.c.fetches < fetchUnder &&
 		!k.read && k.seen != st.Qid.Vers+1 && k.opens == 0 &&
 		k.c.good(k.at) && k.at.leased && st.Qid.Vers != 0 && st.Qid.Type == 0 &&
-		st.Mode.IsRegular() && st.Length > 0 && st.Length <= fetchFile
+		st.Mode.IsRegular() && st.Length > 0 && st.Length <= most
 }
 
-// fetch does what asks for a file ahead. c.mu is held.
-func (c *cache) fetch(k *kept, ask func(context.Context)) {
-	came := make(chan struct{})
+// fetch does what asks for a file ahead, and gives what is closed when that has come. c.mu is
+// held.
+func (c *cache) fetch(k *kept, ask func(context.Context)) (came chan struct{}) {
+	came = make(chan struct{})
 	k.coming = came
 	k.hold()
 	c.fetches++
@@ -70,28 +71,34 @@ func (c *cache) fetch(k *kept, ask func(context.Context)) {
 		close(came)
 		k.Clunk()
 	}()
+	return came
 }
 
 // fetchData reads all of a file, of which that is as much as there is room for, and keeps it
-// if the file is still the one that was known. c.mu is not held.
-func (k *kept) fetchData(ctx context.Context, buf []byte) {
+// if the file is still the one that was known, which it tells. c.mu is not held.
+func (k *kept) fetchData(ctx context.Context, buf []byte) bool {
 	c := k.c
 	t := c.begin()
 	from, names, of := k.way()
 	defer of.Clunk()
 	g, first, err := from.WalkOpenStat(ctx, p9.OREAD, buf, names...)
 	if err != nil {
-		return
+		return false
+	}
+	if n := first.N; n > 0 && n < len(buf) && first.ReadErr == nil { // more than one message brings
+		n, first.ReadErr = g.ReadAt(ctx, buf[n:], int64(n))
+		first.N += n
 	}
 	g.Drop()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !k.isWhole(&first, len(buf)) || !t.leased || !t.holds(k) || k.never {
-		return
+		return false
 	}
 	k.take(&first.Stat, t)
 	k.read = true
 	c.put(k, buf)
+	return true
 }
 
 // isWhole tells whether an opening has brought this file and all of it.

@@ -95,6 +95,7 @@ func (k *kept) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
 			if first.ReadErr == nil && first.N > 0 {
 				h.first, h.whole = buf[:first.N], uint64(first.N) == first.Stat.Length
 				h.ahead.end = int64(first.N)
+				k.runs(mode, h.first)
 			}
 		}
 	}

@@ -1,0 +1,274 @@
+package ns
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"io/fs"
+	"path"
+	"strings"
+	"sync"
+
+	"ninespace/srv/client"
+	"ninespace/srv/p9"
+)
+
+// Programs: when one is opened to be run, or a library to be loaded, on a server that is far
+// away, what it needs is asked for before the loader comes to it: the interpreter of a script,
+// what loads a program of ELF, the list by which that finds libraries, and these, and what they
+// need. All are looked for in the server's tree as if that were the root: where a session has
+// its caller's root it is.
+
+const (
+	fetchProgram = 8 << 20 // bytes of a file that a program needs, at most
+	maxNeeds     = 256     // files that one program needs
+
+	ldCache   = "/etc/ld.so.cache"
+	ldPreload = "/etc/ld.so.preload"
+)
+
+// isProgram tells whether a file that begins so needs others to be run. c.mu is held.
+func (k *kept) isProgram(mode p9.Mode, head []byte) bool {
+	switch runs := mode&p9.OEXEC == p9.OEXEC; {
+	case bytes.HasPrefix(head, []byte(elfMagic)):
+		return runs || strings.Contains(k.name, ".so")
+	default:
+		return runs && bytes.HasPrefix(head, []byte("#!"))
+	}
+}
+
+// runs asks for what a program needs that was opened now. c.mu is held.
+func (k *kept) runs(mode p9.Mode, head []byte) {
+	c := k.c
+	if !c.far || !k.at.leased || c.fetches >= fetchUnder || k.ran == k.st.Qid.Vers || !k.isProgram(mode, head) {
+		return
+	}
+	k.ran = k.st.Qid.Vers
+	k.hold()
+	c.fetches++
+	go func() {
+		p := &program{c: c, asked: map[string]bool{}}
+		p.of(context.Background(), k, bytes.Clone(head))
+		p.all.Wait()
+		c.mu.Lock()
+		c.fetches--
+		c.mu.Unlock()
+		k.Clunk()
+	}()
+}
+
+// A program is one whose needs are asked for.
+type program struct {
+	c   *cache
+	all sync.WaitGroup
+
+	mu    sync.Mutex
+	asked map[string]bool // paths
+	list  chan struct{}   // closed when the list of libraries has come; nil: it was not asked for
+}
+
+// A beginning is a file of which the first bytes are known, and others come from the server.
+type beginning struct {
+	ctx   context.Context
+	first []byte
+	open  func() *client.Fid
+}
+
+// ReadAt is io.ReaderAt's.
+func (b *beginning) ReadAt(p []byte, off int64) (int, error) {
+	if off >= 0 && off+int64(len(p)) <= int64(len(b.first)) {
+		return copy(p, b.first[off:]), nil
+	}
+	fid := b.open()
+	if fid == nil {
+		return 0, io.ErrUnexpectedEOF
+	}
+	return fid.ReadAt(b.ctx, p, off)
+}
+
+// of asks for what a file needs that begins so.
+func (p *program) of(ctx context.Context, k *kept, head []byte) {
+	if line, ok := bytes.CutPrefix(head, []byte("#!")); ok {
+		line, _, _ = bytes.Cut(line, []byte("\n"))
+		if words := strings.Fields(string(line)); len(words) > 0 {
+			p.want(ctx, words[0])
+		}
+		return
+	}
+	var fid *client.Fid
+	open := sync.OnceValue(func() *client.Fid {
+		from, names, of := k.way()
+		defer of.Clunk()
+		g, err := from.WalkOpen(ctx, p9.OREAD, names...)
+		switch {
+		case err != nil:
+			return nil
+		case g.Qid().Path != k.path:
+			g.Drop()
+			return nil
+		}
+		fid = g
+		return g
+	})
+	n := elfNeeds(&beginning{ctx, head, open})
+	if fid != nil {
+		fid.Drop()
+	}
+	p.needs(ctx, n, path.Dir(k.place()))
+}
+
+// place is the file's path in the server's tree, as far as it is known.
+func (k *kept) place() (name string) {
+	k.c.mu.Lock()
+	defer k.c.mu.Unlock()
+	for i := 0; k.dir != nil && i < 64; k, i = k.dir, i+1 {
+		name = "/" + k.name + name
+	}
+	return name
+}
+
+// needs asks for what a file needs that is in the directory dir.
+func (p *program) needs(ctx context.Context, n needs, dir string) {
+	if n.interp != "" {
+		p.want(ctx, n.interp)
+		p.want(ctx, ldPreload)
+	}
+	if len(n.libs) == 0 {
+		return
+	}
+	for _, d := range n.dirs {
+		d = strings.NewReplacer("$ORIGIN", dir, "${ORIGIN}", dir).Replace(d)
+		for _, name := range n.libs {
+			p.want(ctx, path.Join(d, name))
+		}
+	}
+	p.all.Go(func() {
+		list := p.libraries(ctx)
+		for _, name := range n.libs {
+			switch places := list[name]; {
+			case strings.Contains(name, "/"):
+				p.want(ctx, name)
+			case list == nil:
+				p.want(ctx, "/lib/"+name)
+				p.want(ctx, "/usr/lib/"+name)
+			default:
+				for _, place := range places {
+					p.want(ctx, place)
+				}
+			}
+		}
+	})
+}
+
+// libraries gives ld.so's list, which is kept for the next program.
+func (p *program) libraries(ctx context.Context) map[string][]string {
+	p.mu.Lock()
+	first := p.list == nil
+	if first {
+		p.list = make(chan struct{})
+	}
+	p.mu.Unlock()
+	if first {
+		p.fetch(ctx, ldCache, func(_ *kept, b []byte) {
+			list := ldList(b)
+			p.c.mu.Lock()
+			p.c.libraries = list
+			p.c.mu.Unlock()
+		})
+		close(p.list)
+	}
+	<-p.list
+	p.c.mu.Lock()
+	defer p.c.mu.Unlock()
+	return p.c.libraries
+}
+
+// want asks for a file, and for what it needs itself.
+func (p *program) want(ctx context.Context, name string) {
+	p.mu.Lock()
+	new := !p.asked[name] && len(p.asked) < maxNeeds
+	if new {
+		p.asked[name] = true
+	}
+	p.mu.Unlock()
+	if new {
+		p.all.Go(func() {
+			p.fetch(ctx, name, func(k *kept, b []byte) { p.of(ctx, k, b) })
+		})
+	}
+}
+
+// fetch reads a file for who opens it next, unless it is known here, and hands on what it has.
+func (p *program) fetch(ctx context.Context, name string, do func(k *kept, b []byte)) {
+	k := p.c.root.follow(ctx, name)
+	if k == nil {
+		return
+	}
+	defer k.Clunk()
+	p.c.mu.Lock()
+	var buf []byte
+	came := k.coming
+	if k.worthFetching(min(fetchProgram, uint64(fetchBytes-p.c.asking))) {
+		buf = make([]byte, k.st.Length)
+		p.c.asking += len(buf)
+		came = p.c.fetch(k, func(ctx context.Context) {
+			ok := k.fetchData(ctx, buf)
+			p.c.mu.Lock()
+			p.c.asking -= len(buf)
+			p.c.mu.Unlock()
+			if !ok {
+				buf = nil
+			}
+		})
+	}
+	p.c.mu.Unlock()
+	if came != nil {
+		<-came
+	}
+	if buf != nil {
+		do(k, buf)
+	}
+}
+
+// follow finds a file by its path from here, held; nil if there is none.
+func (k *kept) follow(ctx context.Context, name string) *kept {
+	way := []*kept{k} // all that is gone through, the last the present one
+	links, todo := 0, strings.Split(name, "/")
+	var held []*kept
+	defer func() {
+		for _, h := range held {
+			h.Clunk()
+		}
+	}()
+	for len(todo) > 0 {
+		name, todo = todo[0], todo[1:]
+		switch name {
+		case "", ".":
+			continue
+		case "..":
+			way = way[:max(1, len(way)-1)]
+			continue
+		}
+		f, st, err := way[len(way)-1].WalkStat(ctx, name)
+		if err != nil {
+			return nil
+		}
+		n := f.(*kept)
+		held = append(held, n)
+		if st.Mode.Type() != fs.ModeSymlink {
+			way = append(way, n)
+			continue
+		}
+		target, err := n.Readlink(ctx)
+		if links++; err != nil || links > maxLinks {
+			return nil
+		}
+		if strings.HasPrefix(target, "/") {
+			way = way[:1]
+		}
+		todo = append(strings.Split(target, "/"), todo...)
+	}
+	k.c.mu.Lock()
+	defer k.c.mu.Unlock()
+	return way[len(way)-1].hold()
+}
