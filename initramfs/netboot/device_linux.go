@@ -46,7 +46,7 @@ func device(name string, want6 bool) (found *net.Interface, four, six netip.Pref
 	case !want6:
 		six = netip.Prefix{}
 	case !six.IsValid():
-		return nil, four, six, fmt.Errorf("%s: no address of IPv6 but those of the link, fe80::", found.Name)
+		return nil, four, six, fmt.Errorf("%s: the only IPv6 addresses are those of the link (fe80::)", found.Name)
 	case len(found.HardwareAddr) != 6:
 		return nil, four, six, errors.New(found.Name + ": IPv6 is served on Ethernet alone")
 	}
