@@ -12,6 +12,7 @@ var packages = []debian{
 	{"libc6-dev", "/usr/include/stdlib.h", "go test -race links with it"},
 	{"diod", "/usr/sbin/diod", "the foreign 9P2000.L server and client"},
 	{"qemu-system-x86", "/usr/bin/qemu-system-x86_64", "the guest in which Linux mounts our servers"},
+	{"qemu-system-arm", "/usr/bin/qemu-system-aarch64", "a guest of the other kind"},
 	{"ipxe-qemu", "/usr/lib/ipxe/qemu/pxe-virtio.rom", "the firmware of the card that a guest boots from"},
 	{"swtpm", "/usr/bin/swtpm", "the TPM of a guest"},
 	{"tpm2-tools", "/usr/bin/tpm2_createek", "the foreign user of such a one"},

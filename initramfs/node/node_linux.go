@@ -60,7 +60,9 @@ func Run(ctx context.Context, cfg Config) error {
 	defer cancel(nil)
 	n := &node{cfg: cfg, log: NewLog(os.Stderr), begun: time.Duration(first), cancel: cancel}
 	if n.params, err = ParseParams(strings.TrimSpace(string(line))); err != nil {
-		n.log.Printf("init: kernel's command line: %v", err)
+		for line := range strings.Lines(err.Error()) {
+			n.log.Printf("init: kernel's command line: %s", strings.TrimSpace(line))
+		}
 	}
 	go n.signals(ctx)
 	for _, c := range cfg.Services {

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -46,7 +47,7 @@ const defaultWait = 20 * time.Second
 // ParseParams reads a kernel's command line. Words are quoted as in a shell, which is what
 // those who write boot loaders' entries are used to; a word that begins with nine. and that
 // there is not is an error, others are other programs'. What is right is returned with
-// the error.
+// the errors of all that is wrong, a line each.
 func ParseParams(line string) (Params, error) {
 	p := Params{IP: IP{DHCP: true}, Wait: defaultWait}
 	words, err := shlex.Split(line)
@@ -54,17 +55,15 @@ func ParseParams(line string) (Params, error) {
 		return p, fmt.Errorf("command line %q: %w", line, err)
 	}
 	p.words = words
-	var first error
+	var wrong []error
 	for _, w := range words {
 		key, value, given := strings.Cut(w, "=")
-		if err := p.set(key, value, given); err != nil && first == nil {
-			first = fmt.Errorf("%s: %w", w, err)
+		if err := p.set(key, value, given); err != nil {
+			wrong = append(wrong, fmt.Errorf("%s: %w", w, err))
 		}
 	}
-	if err := p.setUname(); err != nil && first == nil {
-		first = err
-	}
-	return p, first
+	wrong = append(wrong, p.setUname())
+	return p, errors.Join(wrong...)
 }
 
 // setUname sees to it that a root has somebody as whom it is had. Who lets a key in as a user

@@ -62,6 +62,9 @@ func TestParams(t *testing.T) {
 	if p, err := ParseParams("nine.wat nine.name=a"); err == nil || p.Name != "a" {
 		t.Errorf("%v, %v", p, err)
 	}
+	if _, err := ParseParams("ip=x nine.wat nine.wait=y"); err == nil || !strings.Contains(err.Error(), "ip=x: ") || !strings.Contains(err.Error(), "nine.wat: ") || !strings.Contains(err.Error(), "nine.wait=y: ") {
+		t.Errorf("of three that are wrong it says: %v", err)
+	}
 }
 
 func show(p Params) string {

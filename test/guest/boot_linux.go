@@ -23,6 +23,7 @@ type Machine struct {
 	Memory  int      // MiB
 	Console string   // the file that the console's output goes to; what comes to the socket Console.typed is typed there
 	Qemu    []string // further arguments of qemu
+	Arm64   bool     // not one of this kind: its console is /dev/ttyAMA0, and it has no other
 }
 
 // Boot runs the machine, without KVM, until it powers off or reboots, which is
@@ -30,7 +31,10 @@ type Machine struct {
 // writes to its second serial port, /dev/ttyS1; the first is the console. A guest
 // with virtio_net reaches the host's 127.0.0.1 as 10.0.2.2 and is 10.0.2.15.
 func Boot(ctx context.Context, m Machine, line func(string)) error {
-	const qemu = "qemu-system-x86_64"
+	qemu, console := "qemu-system-x86_64", "console=ttyS0"
+	if m.Arm64 {
+		qemu, console = "qemu-system-aarch64", "console=ttyAMA0"
+	}
 	nic := m.Nic
 	if nic == "" {
 		nic = "user,model=virtio-net-pci"
@@ -45,13 +49,16 @@ func Boot(ctx context.Context, m Machine, line func(string)) error {
 		"-serial", "chardev:console", "-serial", "stdio",
 		"-nic", nic, "-device", "virtio-rng-pci",
 	}
+	if m.Arm64 {
+		args = append(args, "-machine", "virt", "-cpu", "cortex-a57")
+	}
 	if m.Kernel == "" {
 		args = append(args, "-boot", "n")
 	} else {
 		// On a busy machine the guest may wait too long for its timer, which it would take
 		// for a broken one.
 		args = append(args, "-kernel", m.Kernel, "-initrd", m.Initrd,
-			"-append", "console=ttyS0 panic=-1 quiet mitigations=off no_timer_check "+strings.Join(m.Params, " ")+" -- "+strings.Join(m.Args, " "))
+			"-append", console+" panic=-1 quiet mitigations=off no_timer_check "+strings.Join(m.Params, " ")+" -- "+strings.Join(m.Args, " "))
 	}
 	cmd := exec.CommandContext(ctx, qemu, append(args, m.Qemu...)...)
 	// Where this program dies, so does the guest. The kernel takes a thread's end

@@ -38,30 +38,41 @@ func DebianKernel(ctx context.Context) (*Kernel, error) {
 	if k.complete() {
 		return k, nil
 	}
+	return k, place(dir, func(tmp, made string) error {
+		name, err := newest(ctx, tmp)
+		if err != nil {
+			return err
+		}
+		deb, err := download(ctx, tmp, name)
+		if err != nil {
+			return err
+		}
+		return unpack(ctx, deb, made)
+	})
+}
+
+// place has a directory made, beside its place and moved there whole, so that what is there is
+// complete.
+func place(dir string, make func(tmp, made string) error) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
-		return nil, err
+		return err
 	}
-	// Made beside its place and moved there whole, so that what is there is complete.
 	tmp, err := os.MkdirTemp(filepath.Dir(dir), "new.")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer os.RemoveAll(tmp)
-	deb, err := download(ctx, tmp)
-	if err != nil {
-		return nil, err
-	}
-	made := filepath.Join(tmp, "kernel")
-	if err := unpack(ctx, deb, made); err != nil {
-		return nil, fmt.Errorf("unpack %s: %w", filepath.Base(deb), err)
+	made := filepath.Join(tmp, "made")
+	if err := make(tmp, made); err != nil {
+		return err
 	}
 	if err := os.Rename(dir, filepath.Join(tmp, "old")); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
+		return err
 	}
 	if err := os.Rename(made, dir); err != nil && !errors.Is(err, os.ErrExist) { // another has been quicker
-		return nil, err
+		return err
 	}
-	return k, nil
+	return nil
 }
 
 // complete tells whether all is there: what an older program left may have less.
@@ -91,27 +102,24 @@ func (k *Kernel) AddModules(a *initramfs.Archive, names ...string) error {
 // image is the package of one kernel, as linux-image-amd64 names it.
 var image = regexp.MustCompile(`linux-image-[0-9][-+.0-9a-z]*-amd64`)
 
-// download has apt put the kernel's package into dir, once more with newer lists
-// where the first try fails and this user may fetch them, and returns its path.
-func download(ctx context.Context, dir string) (string, error) {
-	try := func() error {
+// newest is the package that linux-image-amd64 depends on.
+func newest(ctx context.Context, dir string) (name string, err error) {
+	err = twice(ctx, dir, func() error {
 		out, err := run(ctx, dir, "apt-cache", "depends", "linux-image-amd64")
-		if err != nil {
-			return err
+		if name = image.FindString(out); err == nil && name == "" {
+			err = errors.New("apt knows no kernel: linux-image-amd64 depends on none")
 		}
-		name := image.FindString(out)
-		if name == "" {
-			return errors.New("apt knows no kernel: linux-image-amd64 depends on none")
-		}
-		_, err = run(ctx, dir, "apt-get", "download", "-q", name)
 		return err
-	}
-	err := try()
-	if err != nil && os.Geteuid() == 0 {
-		if _, err = run(ctx, dir, "apt-get", "update", "-q"); err == nil {
-			err = try()
-		}
-	}
+	})
+	return name, err
+}
+
+// download has apt put a package into dir, and returns its path.
+func download(ctx context.Context, dir, name string) (string, error) {
+	err := twice(ctx, dir, func() error {
+		_, err := run(ctx, dir, "apt-get", "download", "-q", name)
+		return err
+	})
 	if err != nil {
 		return "", err
 	}
@@ -120,6 +128,18 @@ func download(ctx context.Context, dir string) (string, error) {
 		return "", fmt.Errorf("apt-get download left %d packages", len(debs))
 	}
 	return debs[0], nil
+}
+
+// twice does what needs apt's lists, once more with newer ones where the first try fails and this user
+// may fetch them.
+func twice(ctx context.Context, dir string, try func() error) error {
+	err := try()
+	if err != nil && os.Geteuid() == 0 {
+		if _, err = run(ctx, dir, "apt-get", "update", "-q"); err == nil {
+			err = try()
+		}
+	}
+	return err
 }
 
 func run(ctx context.Context, dir, name string, args ...string) (string, error) {
