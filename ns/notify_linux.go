@@ -21,7 +21,8 @@ type toldName struct {
 // file on which something else is mounted now, or through it; for all where at is
 // nil. Names that are about to be asked for anyway, by a request that is on its
 // way in the same directory, are left out: the kernel has that directory locked,
-// and a server that does not answer must not stop a bind.
+// and a server that does not answer must not stop a bind. It returns when the kernel knows, or
+// asks by itself, as names are not trusted for longer than nameTimeout.
 func (f *fuseFS) changed(g *Group, at *Chan) {
 	if !f.exp {
 		return
@@ -29,7 +30,7 @@ func (f *fuseFS) changed(g *Group, at *Chan) {
 	f.mu.RLock()
 	dirs, names := f.stale(g, at)
 	f.mu.RUnlock()
-	f.expire(dirs, names)
+	f.expire(dirs, names, nameTimeout)
 }
 
 // forgotten has the kernel ask again for files of a device that others change, and for
@@ -73,7 +74,7 @@ func (f *fuseFS) forgotten(dev uint64, paths []uint64, all bool) {
 		}
 	}
 	f.mu.RUnlock()
-	f.expire(ids, names)
+	f.expire(ids, names, tellPatience)
 	if f.conn != nil {
 		f.dropAll(files)
 	}
@@ -112,12 +113,13 @@ func (n *node) toldNames() (names []toldName) {
 	return names
 }
 
-// expire has the kernel ask again for attributes of files and for names.
-func (f *fuseFS) expire(ids []uint64, names []toldName) {
+// expire has the kernel ask again for attributes of files and for names, and waits for that as
+// long as patience.
+func (f *fuseFS) expire(ids []uint64, names []toldName, patience time.Duration) {
 	if len(ids)+len(names) == 0 || f.conn == nil {
 		return
 	}
-	f.wait(func() {
+	wait(patience, func() {
 		for _, id := range ids {
 			f.expireAttr(id)
 		}
@@ -129,14 +131,14 @@ func (f *fuseFS) expire(ids []uint64, names []toldName) {
 	})
 }
 
-// wait waits a moment for the kernel to be told something.
-func (f *fuseFS) wait(do func()) {
+// wait waits for the kernel to be told something.
+func wait(patience time.Duration, do func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		do()
 	}()
-	doneIn(done, tellPatience)
+	doneIn(done, patience)
 }
 
 // hidden has the kernel forget what nobody uses of the trees of servers that are mounted in
@@ -160,7 +162,7 @@ func (f *fuseFS) hidden(g *Group, devs []*Dev) {
 		}
 	}
 	f.mu.RUnlock()
-	f.wait(func() {
+	wait(tellPatience, func() {
 		for _, n := range dirs {
 			if n.dir.busy.Load() == 0 {
 				f.conn.DropName(n.id, n.name)
