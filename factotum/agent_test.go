@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
@@ -62,9 +61,7 @@ func (x *agentTest) run(ok bool, name string, args ...string) string {
 	if err != nil {
 		x.Skipf("%s is not here: Debian's packages openssh-client, openssh-server, git", name)
 	}
-	ctx, cancel := context.WithTimeout(x.Context(), 30*time.Second)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, path, args...)
+	cmd := exec.CommandContext(x.Context(), path, args...)
 	cmd.Dir = x.dir
 	cmd.Env = append(os.Environ(), "SSH_AUTH_SOCK="+x.sock, "HOME="+x.dir, "SSH_ASKPASS_REQUIRE=never", "GIT_CONFIG_NOSYSTEM=1")
 	out, err := cmd.CombinedOutput()

@@ -43,7 +43,7 @@ func files(t testing.TB, n int) srv.File {
 // TestTrips counts the round trips of a few commands, one after the other, by a link
 // that is slow: at most so many, as the machine's own slowness has the kernel ask twice.
 func TestTrips(t *testing.T) {
-	t.Setenv("NINE_TEST_KEEP", "1m") // not to end in the middle of it, on a slow machine
+	t.Setenv("NINE_TEST_KEEP", "1h") // not to end in the middle of it, on a slow machine
 	for _, c := range []struct {
 		mount string
 		cmds  []tripCase

@@ -177,7 +177,7 @@ func TestKeygen(t *testing.T) {
 	for _, typ := range []string{"ed25519", "ecdsa -b 256", "ecdsa -b 384", "ecdsa -b 521", "rsa -b 2048"} {
 		for _, pass := range []string{"", "open sesame"} {
 			file := filepath.Join(t.TempDir(), "id")
-			args := append([]string{"-q", "-N", pass, "-C", "a comment", "-f", file, "-t"}, strings.Fields(typ)...)
+			args := append([]string{"-q", "-a", "2", "-N", pass, "-C", "a comment", "-f", file, "-t"}, strings.Fields(typ)...)
 			if out, err := exec.Command(keygen, args...).CombinedOutput(); err != nil {
 				t.Fatalf("%s: %s", err, out)
 			}

@@ -2,7 +2,6 @@ package netboot
 
 import (
 	"bytes"
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -57,9 +56,7 @@ func TestTFTP(t *testing.T) {
 	srvtest.CheckFiles(t)
 	s, addr := servedTFTP(t)
 	get := func(name string, args ...string) string {
-		ctx, cancel := context.WithTimeout(t.Context(), srvtest.Patience)
-		defer cancel()
-		cmd := exec.CommandContext(ctx, curl, append(args, "-s", "--path-as-is", "tftp://"+addr.String()+"/"+name)...)
+		cmd := exec.CommandContext(t.Context(), curl, append(args, "-s", "--path-as-is", "tftp://"+addr.String()+"/"+name)...)
 		out, err := cmd.Output()
 		if err != nil {
 			return err.Error()

@@ -260,5 +260,6 @@ func TestMain(m *testing.M) {
 	for os.Getenv(waitEnv) != "" { // any signal ends a pause
 		syscall.Pause()
 	}
+	srvtest.Heed()
 	os.Exit(m.Run())
 }

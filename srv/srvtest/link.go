@@ -2,6 +2,7 @@ package srvtest
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -128,7 +129,8 @@ func (l *Link) Cut() {
 
 // Traffic tells what was sent since it was last asked. A request counts as one round
 // trip after all those whose replies had come when it was sent; what ends a fid or
-// a request, for which nobody waits, counts as none.
+// a request, for which nobody waits, counts as none. What a lease is renewed by is not
+// counted at all: when it is sent is a matter of time.
 func (l *Link) Traffic() Traffic {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -144,21 +146,31 @@ func (l *Link) join(c net.Conn) {
 	l.conns[c] = true
 	l.mu.Unlock()
 	rounds := make([]int, 1<<16) // by tag
+	lease := int64(-1)           // the fid of its lease
 	l.wg.Go(func() { l.srv.ServeConn(l.ctx, far) })
 	l.wg.Go(func() {
-		l.carry(near, c, nil, func(typ p9.Type, tag uint16) {
+		l.carry(near, c, nil, func(typ p9.Type, tag uint16, body []byte) {
 			l.mu.Lock()
 			defer l.mu.Unlock()
+			rounds[tag] = 0
+			switch {
+			case typ == p9.Tattach && bytes.Contains(body, []byte(p9.LeaseTree)):
+				lease = fidOf(body)
+			case typ == p9.Tread && fidOf(body) == lease:
+				return
+			case typ == p9.Tclunk && fidOf(body) == lease:
+				lease = -1
+			}
 			l.msgs++
 			l.types[typ]++
-			if rounds[tag] = 0; typ != p9.Tclunk && typ != p9.Tflush {
+			if typ != p9.Tclunk && typ != p9.Tflush {
 				rounds[tag] = l.seen + 1
 				l.last = max(l.last, l.seen+1)
 			}
 		})
 	})
 	l.wg.Go(func() {
-		l.carry(c, near, func(_ p9.Type, tag uint16) {
+		l.carry(c, near, func(_ p9.Type, tag uint16, _ []byte) {
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			l.seen = max(l.seen, rounds[tag])
@@ -169,9 +181,12 @@ func (l *Link) join(c net.Conn) {
 	})
 }
 
+// fidOf gives the fid that a request is of, which comes first in it.
+func fidOf(body []byte) int64 { return int64(binary.LittleEndian.Uint32(body)) }
+
 // carry takes messages from one end to the other, telling of each when it is taken and
 // when it is given.
-func (l *Link) carry(to io.WriteCloser, from io.ReadCloser, given, taken func(p9.Type, uint16)) {
+func (l *Link) carry(to io.WriteCloser, from io.ReadCloser, given, taken func(typ p9.Type, tag uint16, body []byte)) {
 	type parcel struct {
 		frame []byte
 		at    time.Time
@@ -185,7 +200,7 @@ func (l *Link) carry(to io.WriteCloser, from io.ReadCloser, given, taken func(p9
 			}
 			l.moving()
 			if given != nil {
-				given(p9.Type(p.frame[4]), binary.LittleEndian.Uint16(p.frame[5:]))
+				given(p9.Type(p.frame[4]), binary.LittleEndian.Uint16(p.frame[5:]), p.frame[p9.HdrSz:])
 			}
 			if _, err := to.Write(p.frame); err != nil {
 				from.Close()
@@ -203,7 +218,7 @@ func (l *Link) carry(to io.WriteCloser, from io.ReadCloser, given, taken func(p9
 			return
 		}
 		if taken != nil {
-			taken(p9.Type(frame[4]), binary.LittleEndian.Uint16(frame[5:]))
+			taken(p9.Type(frame[4]), binary.LittleEndian.Uint16(frame[5:]), frame[p9.HdrSz:])
 		}
 		parcels <- parcel{frame, time.Now().Add(l.delay)}
 	}

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"ninespace/srv/srvtest"
 )
 
 // The test binary is rc itself when it is called by that name.
@@ -23,6 +25,7 @@ func TestMain(m *testing.M) {
 	if race { // each rc would wait a second at its end
 		os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0")
 	}
+	srvtest.Heed()
 	os.Exit(m.Run())
 }
 
