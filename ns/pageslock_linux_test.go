@@ -53,21 +53,7 @@ func TestPagesCount(t *testing.T) {
 			t.Run(w.name+"/"+how, func(t *testing.T) {
 				nodes := w.mount(t, ramfs.New())
 				nodes[0].sh(t, "/n/x", "head -c 4096 /dev/zero >n")
-				var cmds []*exec.Cmd
-				for _, m := range nodes {
-					cmd := m.command("/n/x", `exec "$TEST"`)
-					cmd.Env = append(os.Environ(), mappedEnv+"=count", "TEST="+os.Args[0], "NINE_TEST_HOW="+how, "NINE_TEST_N="+strconv.Itoa(n))
-					cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
-					if err := cmd.Start(); err != nil {
-						t.Fatal(err)
-					}
-					cmds = append(cmds, cmd)
-				}
-				for _, cmd := range cmds {
-					if err := cmd.Wait(); err != nil {
-						t.Error(err)
-					}
-				}
+				bothDo(t, nodes, "count", how, n)
 				for _, m := range nodes {
 					if got, want := strings.Fields(m.sh(t, "/n/x", "od -v -w8 -An -t u8 -N 32 n")), slices.Repeat([]string{fmt.Sprint(2 * n / 4)}, 4); !slices.Equal(got, want) {
 						t.Errorf("counted to %s, not %s", got, want)
@@ -76,6 +62,71 @@ func TestPagesCount(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestLockedNames has two nodes make and remove a file under a lock, as data bases do with
+// their journals, and look whether it is there without: under the lock it never is.
+func TestLockedNames(t *testing.T) {
+	for _, w := range pageWays {
+		t.Run(w.name, func(t *testing.T) {
+			nodes := w.mount(t, ramfs.New())
+			nodes[0].sh(t, "/n/x", "echo >n")
+			bothDo(t, nodes, "names", "fcntl", 100)
+		})
+	}
+}
+
+// bothDo has a process in the mounted directory of each node do one of mappings n times.
+func bothDo(t *testing.T, nodes [2]*mounted, name, how string, n int) {
+	t.Helper()
+	var cmds []*exec.Cmd
+	for _, m := range nodes {
+		cmd := m.command("/n/x", `exec "$TEST"`)
+		cmd.Env = append(os.Environ(), mappedEnv+"="+name, "TEST="+os.Args[0], "NINE_TEST_HOW="+how, "NINE_TEST_N="+strconv.Itoa(n))
+		cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		cmds = append(cmds, cmd)
+	}
+	for _, cmd := range cmds {
+		if err := cmd.Wait(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func mappedNames() error {
+	n, err := strconv.Atoi(os.Getenv("NINE_TEST_N"))
+	if err != nil {
+		return err
+	}
+	return withFile("n", os.O_RDWR, func(f *os.File) error {
+		seen := 0
+		for i := range n {
+			os.Stat("j")
+			unlock, err := lockBy(f, os.Getenv("NINE_TEST_HOW"), unix.F_WRLCK, 0, 1)
+			if err != nil {
+				return err
+			}
+			if _, err := os.Stat("j"); err == nil {
+				seen++
+			}
+			if err := os.WriteFile("j", []byte(strconv.Itoa(i)), 0o644); err != nil {
+				return err
+			}
+			if err := os.Remove("j"); err != nil {
+				return err
+			}
+			if err := unlock(); err != nil {
+				return err
+			}
+		}
+		if seen > 0 {
+			return fmt.Errorf("%d of %d times a file was there that is not", seen, n)
+		}
+		return nil
+	})
 }
 
 func mappedCount() error {
