@@ -3,6 +3,7 @@ package ns
 import (
 	"context"
 	"io/fs"
+	"sync"
 	"sync/atomic"
 
 	"ninespace/srv"
@@ -24,6 +25,8 @@ type Dev struct {
 	hangup  func() // called when the last Chan is closed
 	refs    atomic.Int32
 	slow    atomic.Int32 // how slow it has been of late
+	locks   atomic.Bool  // somebody has had a lock of a file in it
+	locking sync.Once    // before the first
 }
 
 // A server is quick unless it is slow again and again: what takes long counts as so many

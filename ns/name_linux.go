@@ -107,8 +107,8 @@ func (f *fuseFS) entry(r *dirReq, name string, c *Chan, st *p9.Stat, out *devfus
 	default:
 		out.SetAttrTimeout(fileTimeout) // for the open that comes next
 	}
-	if !f.exp && !c.dev.host {
-		out.SetEntryTimeout(0) // a bind could not take it back
+	if !f.exp && !c.dev.host || !c.isDir() && c.dev.locks.Load() {
+		out.SetEntryTimeout(0) // a bind could not take it back, nor who gets a lock
 	}
 	f.attr(st, t, &out.Attr)
 	n := f.enter(r.n, name, c)

@@ -35,7 +35,16 @@ func (c *Chan) assured() bool {
 
 // locked looks at a file of which a lock was got, so that what is read under the lock is what
 // was written under the one before. The lock is there, so an interrupt does not end that.
+//
+// Nor must a name be found that was removed under the one before, as data bases do with their
+// journals. So from the first lock on the kernel asks what the names of files mean whenever
+// they are used; those that it was told before it believes for a moment still.
 func (f *fuseFS) locked(ctx context.Context, h *fileHandle) {
+	d := h.c.dev
+	d.locking.Do(func() {
+		d.locks.Store(true)
+		time.Sleep(2 * fileTimeout) // the kernel counts in ticks
+	})
 	if h.direct || f.conn == nil || h.n.backing.lent() {
 		return
 	}
