@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/insomniacslk/dhcp/dhcpv6"
 	"github.com/insomniacslk/dhcp/iana"
 )
@@ -74,5 +75,47 @@ func TestForgotten6(t *testing.T) {
 	}
 	if script := s.scriptFor(t, node1, "fd00:9::11"); !strings.Contains(script, "nine.token") {
 		t.Error(script)
+	}
+}
+
+// TestTokenIsFor: a token goes to the addresses that ndb has for the machine, or if there is none to
+// those that DHCP gives it, and to nobody else, whatever others have asked in the machine's name.
+func TestTokenIsFor(t *testing.T) {
+	const leased = "525400000005"
+	for _, c := range []struct {
+		ip, ether, from string
+		given           bool
+	}{
+		{"ip=10.9.0.11", node1, "10.9.0.11", true},
+		{"ip=10.9.0.11", node1, "10.9.0.12", false},
+		{"ip=10.9.0.11", node1, "fd00:9::5054:ff:fe12:3456", false}, // which a stranger has asked for
+		{"ip=10.9.0.11 ip=fd00:9::11", node1, "fd00:9::11", true},
+		{"ip=10.9.0.11 ip=fd00:9::11", node1, "10.9.0.11", true},
+		{"ip=10.9.0.11 ip=fd00:9::11", node1, "10.9.0.100", false},
+		{"", leased, "fd00:9::5054:ff:fe00:5", true},
+		{"", leased, "fd00:9::77", false},
+		{"", leased, "fd00:8::5054:ff:fe00:5", false},
+		{"", leased, "10.9.0.100", false}, // which nobody has
+	} {
+		s := waiting(t, c.ip, c.ether)
+		s.strange6(t, c.ether, dhcpv6.WithIAID([4]byte{}))
+		if got := strings.Contains(s.scriptFor(t, c.ether, c.from), " nine.token="); got != c.given {
+			t.Errorf("%s: of %q to %s: %v", c.ether, c.ip, c.from, got)
+		}
+		if !c.given {
+			s.says(t, c.ether+" join: "+c.from+" is none of its addresses: its token waits")
+		}
+	}
+	s := waiting(t, "", leased)
+	if r := s.ask(t, discover, leased); r == nil || s.ask(t, request, leased, dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress(r.YourIPAddr))) == nil {
+		t.Fatal("no lease\n", s.logText(""))
+	}
+	if err := s.reload(); err != nil { // which takes no lease away
+		t.Fatal(err)
+	}
+	for _, from := range []string{"10.9.0.12", "10.9.0.100"} {
+		if got := strings.Contains(s.scriptFor(t, leased, from), " nine.token="); got != (from == "10.9.0.100") {
+			t.Errorf("to %s, who has 10.9.0.100: %v", from, got)
+		}
 	}
 }
