@@ -17,10 +17,6 @@ func TestSNTP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stamp := func(b []byte, at time.Time) {
-		binary.BigEndian.PutUint32(b, uint32(at.Unix()+since1900))
-		binary.BigEndian.PutUint32(b[4:], uint32(int64(at.Nanosecond())<<32/1e9))
-	}
 	var stratum byte = 2
 	done := make(chan struct{})
 	go func() {
@@ -58,4 +54,40 @@ func TestSNTP(t *testing.T) {
 	if got := ntpTime(b[:]).UTC().Format(time.DateTime); got != "2036-02-07 06:28:17" {
 		t.Error(got)
 	}
+}
+
+// timeServer is a server of SNTP whose time is this clock's, and that loses the first questions.
+func timeServer(t *testing.T, loses int) string {
+	c, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	t.Cleanup(func() { c.Close(); <-done })
+	go func() {
+		defer close(done)
+		b := make([]byte, 100)
+		for i := 0; ; i++ {
+			_, from, err := c.ReadFrom(b)
+			if err != nil {
+				return
+			}
+			if i < loses {
+				continue
+			}
+			answer := make([]byte, 48)
+			answer[0], answer[1] = 4<<3|4, 2
+			copy(answer[24:32], b[40:48])
+			stamp(answer[32:], time.Now())
+			stamp(answer[40:], time.Now())
+			c.WriteTo(answer, from)
+		}
+	}()
+	return c.LocalAddr().String()
+}
+
+// stamp writes a time as NTP has it.
+func stamp(b []byte, at time.Time) {
+	binary.BigEndian.PutUint32(b, uint32(at.Unix()+since1900))
+	binary.BigEndian.PutUint32(b[4:], uint32(int64(at.Nanosecond())<<32/1e9))
 }
