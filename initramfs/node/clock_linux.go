@@ -24,12 +24,14 @@ func (n *node) clock(ctx context.Context) error {
 			failed = errors.Join(failed, fmt.Errorf("%s: %w", server, err))
 			continue
 		}
-		return n.setClock(server, off)
+		err = n.setClock(server, off)
+		n.timed = err == nil
+		return err
 	}
 	return failed
 }
 
-// setClock sets the clock forward, by what somebody says.
+// setClock sets the clock, forward or back, by what somebody says.
 func (n *node) setClock(by string, off time.Duration) error {
 	now := unix.NsecToTimeval(time.Now().Add(off).UnixNano())
 	if err := settimeofday(&now); err != nil {
