@@ -2,10 +2,13 @@ package node
 
 import (
 	"encoding/binary"
+	"io"
 	"net"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"ninespace/srv/srvtest"
 )
@@ -53,6 +56,24 @@ func TestSNTP(t *testing.T) {
 	binary.BigEndian.PutUint32(b[:], 1) // a second after 2036 has begun anew
 	if got := ntpTime(b[:]).UTC().Format(time.DateTime); got != "2036-02-07 06:28:17" {
 		t.Error(got)
+	}
+}
+
+// TestClock: a question may be lost. Where there is no answer at all the step
+// has failed, which is said, but opens no console: anybody of the network may see to that.
+func TestClock(t *testing.T) {
+	srvtest.CheckGoroutines(t)
+	defer func(f func(*unix.Timeval) error) { settimeofday = f }(settimeofday)
+	sets := 0
+	settimeofday = func(*unix.Timeval) error { sets++; return nil }
+	n := &node{cfg: Config{Console: []string{"rc"}}, log: NewLog(io.Discard), params: Params{NTP: timeServer(t, 1)}}
+	if err := n.do(t.Context(), "clock", n.clock); err != nil || sets != 1 {
+		t.Errorf("a question is lost: %v, %d times set", err, sets)
+	}
+	n.params.NTP = "127.0.0.1:1,127.0.0.1:2"
+	err := n.do(t.Context(), "clock", n.clock)
+	if log := n.log.String(); err == nil || !strings.Contains(log, "init: clock: 127.0.0.1:1: ") || !strings.Contains(log, "127.0.0.1:2: ") || strings.Contains(log, "console") || n.steps[1].state != "failed" {
+		t.Errorf("no answer: %v, %s\n%s", err, n.steps[1].state, log)
 	}
 }
 
