@@ -15,10 +15,10 @@ import (
 
 // lan6 is lan with addresses of both kinds, a server of both there, and a socket for the machine's
 // messages about routers; nil where this process is not the one that tests.
-func lan6(t *testing.T, change func(*Config)) (*clientNet, *net.IPConn) {
+func lan6(t *testing.T, change func(*Config)) (*clientNet, *Server, *net.IPConn) {
 	t.Helper()
 	if !inNetns(t) {
-		return nil, nil
+		return nil, nil, nil
 	}
 	noDAD := func() {
 		if err := os.WriteFile("/proc/sys/net/ipv6/conf/default/accept_dad", []byte("0"), 0); err != nil {
@@ -51,7 +51,7 @@ func lan6(t *testing.T, change func(*Config)) (*clientNet, *net.IPConn) {
 	if err := s.Start(); err != nil {
 		t.Fatal(err)
 	}
-	return c, icmp
+	return c, s, icmp
 }
 
 // nextAdvertised is the next advertisement that the machine gets within a time, nil for none.
@@ -72,7 +72,7 @@ func nextAdvertised(c *net.IPConn, wait time.Duration) []byte {
 // TestProxyAdvertises: beside another DHCP server nothing says that addresses are had by DHCPv6, nor
 // which network is on the link, when one asks by DHCPv4.
 func TestProxyAdvertises(t *testing.T) {
-	c, icmp := lan6(t, func(cfg *Config) { cfg.Proxy = true })
+	c, _, icmp := lan6(t, func(cfg *Config) { cfg.Proxy = true })
 	if c == nil {
 		return
 	}
@@ -98,7 +98,7 @@ func TestProxyAdvertises(t *testing.T) {
 
 // TestSolicited: who asks for a router is answered if he is of the link: no router has sent that on.
 func TestSolicited(t *testing.T) {
-	c, icmp := lan6(t, func(*Config) {})
+	c, _, icmp := lan6(t, func(*Config) {})
 	if c == nil {
 		return
 	}

@@ -9,7 +9,7 @@ import (
 // TestStrangers6: files are for who is of the network, or of one that ndb has. Everybody else has more
 // addresses than there are transfers, and may have written another's into what he sends.
 func TestStrangers6(t *testing.T) {
-	c, _ := lan6(t, func(cfg *Config) {
+	c, s, _ := lan6(t, func(cfg *Config) {
 		put(t, cfg.Dir+"/..", "ndb", testNdb+"ipnet=far ip=fd00:7:: ipmask=/64\nether=020000000077 ip=fd00:6::77\n")
 	})
 	if c == nil {
@@ -41,4 +41,5 @@ func TestStrangers6(t *testing.T) {
 			t.Errorf("%s: %.200q by HTTP", own.addr, got)
 		}
 	}
+	s.says(t, "http: from 2001:db8::1: of no network here", "tftp: from 2001:db8::1: of no network here")
 }

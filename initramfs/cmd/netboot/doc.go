@@ -54,7 +54,8 @@ With -6 the network's IPv6 is served as well, or alone if the interface has no I
 DHCPv6, of which firmware and iPXE have the URL of what they load, and the files at the
 interface's first address that is not fe80::. Router advertisements say that addresses
 are had by DHCPv6 and which network is on the link, not that there is a router: one that there is
-says so itself. A machine without an ip of IPv6 has the address that its Ethernet address makes in
+says so itself. The files are then for addresses of IPv6 of that network, or of an ipnet or ip of
+ndb, alone. A machine without an ip of IPv6 has the address that its Ethernet address makes in
 the network (modified EUI-64), if that is a /64. Another DHCPv6 server gives the URL itself, as option 59:
 with -p this one says nothing, and serves the files. To iPXE that is
 
