@@ -15,7 +15,7 @@ import (
 // waits for one, for seconds, before it uses what DHCP gave it; and with a network of IPv6 they
 // say that its addresses are had by DHCPv6, which nobody asks for otherwise.
 type advertiser struct {
-	c   net.PacketConn
+	c   *net.IPConn
 	to  *net.IPAddr
 	msg []byte
 
@@ -38,7 +38,7 @@ func newAdvertiser(ifc *net.Interface, prefix netip.Prefix) (*advertiser, error)
 		if err := unix.SetsockoptICMPv6Filter(fd, unix.IPPROTO_ICMPV6, 1, &filter); err != nil {
 			return err
 		}
-		for _, o := range []struct{ opt, val int }{{unix.IPV6_MULTICAST_HOPS, 255}, {unix.IPV6_MULTICAST_IF, ifc.Index}, {unix.IPV6_MULTICAST_LOOP, 0}} {
+		for _, o := range []struct{ opt, val int }{{unix.IPV6_MULTICAST_HOPS, 255}, {unix.IPV6_MULTICAST_IF, ifc.Index}, {unix.IPV6_MULTICAST_LOOP, 0}, {unix.IPV6_RECVHOPLIMIT, 1}} {
 			if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, o.opt, o.val); err != nil {
 				return err
 			}
@@ -50,7 +50,7 @@ func newAdvertiser(ifc *net.Interface, prefix netip.Prefix) (*advertiser, error)
 		return nil, err
 	}
 	// All of the link; the checksum is the kernel's.
-	return &advertiser{c: c, to: &net.IPAddr{IP: net.IPv6linklocalallnodes, Zone: ifc.Name}, msg: advertisement(prefix)}, nil
+	return &advertiser{c: c.(*net.IPConn), to: &net.IPAddr{IP: net.IPv6linklocalallnodes, Zone: ifc.Name}, msg: advertisement(prefix)}, nil
 }
 
 // Types of ICMPv6.
@@ -86,7 +86,7 @@ func (a *advertiser) send() {
 
 // serve sends one to who asks for it, and from time to time, until the socket is closed.
 func (a *advertiser) serve(ctx context.Context) {
-	p := make([]byte, 128)
+	p, oob := make([]byte, 128), make([]byte, unix.CmsgSpace(4))
 	for ctx.Err() == nil {
 		a.mu.Lock()
 		wait := raLeast - time.Since(a.last)
@@ -100,6 +100,22 @@ func (a *advertiser) serve(ctx context.Context) {
 		}
 		a.send()
 		a.c.SetReadDeadline(time.Now().Add(raMost))
-		a.c.ReadFrom(p)
+		for !a.asked(p, oob) {
+		}
 	}
+}
+
+// asked waits for a message and tells whether it is to be answered, or none is to be waited for any more.
+func (a *advertiser) asked(p, oob []byte) bool {
+	_, n, _, _, err := a.c.ReadMsgIP(p, oob)
+	if err != nil {
+		return true
+	}
+	all, _ := unix.ParseSocketControlMessage(oob[:n])
+	for _, m := range all {
+		if m.Header.Level == unix.IPPROTO_IPV6 && m.Header.Type == unix.IPV6_HOPLIMIT && len(m.Data) >= 4 {
+			return binary.NativeEndian.Uint32(m.Data) == 255 // else a router has sent it on: RFC 4861, 6.1.1
+		}
+	}
+	return false
 }

@@ -124,12 +124,14 @@ func (d *db) find(m machine) (p plan, ok bool) {
 	return planOf(e, class), true
 }
 
-// own is the address by which others may know the machine.
-func (p plan) own() netip.Addr {
-	if p.addr.IsValid() {
-		return p.addr
+// addrs are the addresses that ndb has for the machine; others may know it by the first.
+func (p plan) addrs() (list []netip.Addr) {
+	for _, a := range []netip.Addr{p.addr, p.addr6} {
+		if a.IsValid() {
+			list = append(list, a)
+		}
 	}
-	return p.addr6
+	return list
 }
 
 // classOf is the class that an entry names, nil for none.

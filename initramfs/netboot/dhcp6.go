@@ -60,8 +60,8 @@ func (s *Server) act6(a *asking6, n *node, p plan) []byte {
 		kind, word, n.state = dhcp6.Advertise, "offer", "discover"
 		s.count.offers++
 	case dhcp6.Request, dhcp6.Renew, dhcp6.Rebind:
-		if n.addr6 = addr; len(a.wants) == 0 {
-			n.addr6 = netip.Addr{}
+		if len(a.wants) > 0 {
+			n.addr6 = addr
 		}
 	case dhcp6.Inform:
 		a.wants = nil

@@ -48,6 +48,11 @@ func (s *Server) serveHTTP(l net.Listener, secure *tls.Config) {
 			continue
 		}
 		from := c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap()
+		if !s.serves(from) {
+			c.Close()
+			s.sayFrom(from, "http: from %s: of no network here: refused", from)
+			continue
+		}
 		s.mu.Lock()
 		ok := s.http.enter(from, maxConns)
 		s.mu.Unlock()

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,8 +39,8 @@ type token struct {
 
 	// Whom it is made for: what a machine says of itself later makes it nobody else.
 	sys   string
-	names []string   // for the certificate
-	addr  netip.Addr // not valid for one that is leased
+	names []string     // for the certificate
+	addrs []netip.Addr // none for one that is leased
 }
 
 func (t *token) state() string {
@@ -79,7 +80,7 @@ func (s *Server) arm(n *node, life time.Duration) error {
 	}
 	text := rand.Text()
 	p, _ := s.db.find(n.machine)
-	n.token = &token{text: text, key: sha256.Sum256([]byte(text)), until: now().Add(life), sys: p.sys, names: n.names(p), addr: p.own()}
+	n.token = &token{text: text, key: sha256.Sum256([]byte(text)), until: now().Add(life), sys: p.sys, names: n.names(p), addrs: p.addrs()}
 	s.sayLocked(n, "join: a token waits for it, for %s, as %s", life, strings.Join(n.token.names, ","))
 	return nil
 }
@@ -90,10 +91,8 @@ func (n *node) names(p plan) []string {
 	if p.sys != "" {
 		names[0] = p.sys
 	}
-	for _, a := range []netip.Addr{p.addr, p.addr6} {
-		if a.IsValid() { // one that is leased will be another's, long before the certificate ends
-			names = append(names, a.String())
-		}
+	for _, a := range p.addrs() { // one that is leased will be another's, long before the certificate ends
+		names = append(names, a.String())
 	}
 	return names
 }
@@ -112,6 +111,24 @@ func (s *Server) tokenOf(n *node, take bool) string {
 		s.sayLocked(n, "join: its token is in the script")
 	}
 	return text
+}
+
+// mayTell tells whether the token that waits for a node may go to an address. It is for the machine
+// alone, as far as an address tells: one that ndb had for it when the token was made or, where there
+// was none, one that DHCP gives it. s.mu is held.
+func (s *Server) mayTell(n *node, a netip.Addr) bool {
+	if n.token == nil || n.token.state() != "waits" {
+		return false
+	}
+	own := slices.Contains(n.token.addrs, a)
+	if len(n.token.addrs) == 0 {
+		l := s.leases[a]
+		own = l != nil && l.ether == n.ether || s.net6.Contains(a) && a == s.address6(n, plan{})
+	}
+	if !own {
+		s.sayLocked(n, "join: %s is none of its addresses: its token waits", a)
+	}
+	return own
 }
 
 // joinArgs is what the command line of a node says of joining, at our own address; with give its
@@ -163,8 +180,8 @@ func (s *Server) join(request string, addr netip.Addr) (string, error) {
 	tok.used, tok.text, tok.key = true, "", [32]byte{} // no other gets in by it meanwhile
 	n.ek = tok.ek
 	sys, names := tok.sys, tok.names
-	if tok.addr.IsValid() {
-		addr = tok.addr // else the one that the proof came from
+	if len(tok.addrs) > 0 {
+		addr = tok.addrs[0] // else the one that the proof came from
 	}
 	s.mu.Unlock()
 	c := sshkey.Cert{Serial: uint64(now().UnixNano()), Kind: sshkey.HostCert, ID: names[0], Principals: names,

@@ -79,9 +79,10 @@ func TestJoin(t *testing.T) {
 		cfg.Joined = list
 	})
 	root := srvtest.Mount(t, s.Root(), true)
-	s.mu.Lock()
-	s.nodes[node1].addr = netip.MustParseAddr("127.0.0.1") // else it asks from elsewhere
-	s.mu.Unlock()
+	put(t, filepath.Dir(s.cfg.Ndb), "ndb", strings.Replace(testNdb, "ip=10.9.0.11", "ip=127.0.0.1", 1)) // else it asks from elsewhere
+	if err := s.reload(); err != nil {
+		t.Fatal(err)
+	}
 	if err := tell(t, root, "ctl", "token "+node1+" 1h"); err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +112,7 @@ func TestJoin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !ca.Equal(s.cfg.CA) || cert.Cert.Kind != sshkey.HostCert || !slices.Equal(cert.Cert.Principals, []string{"node1", "node1.lab.example", "10.9.0.11"}) {
+	if !ca.Equal(s.cfg.CA) || cert.Cert.Kind != sshkey.HostCert || !slices.Equal(cert.Cert.Principals, []string{"node1", "node1.lab.example", "127.0.0.1"}) {
 		t.Errorf("%+v by %s", cert.Cert, ca.Fingerprint())
 	}
 	if keygen, err := exec.LookPath("ssh-keygen"); err == nil {
@@ -125,7 +126,7 @@ func TestJoin(t *testing.T) {
 		}
 	}
 	// Its address is the plan's, and not that of whoever has asked for something in its name.
-	entry := "node=" + node1 + " sys=node1 ip=10.9.0.11\n\thostkey=\"" + KeyText(&key.Public) + "\" joined="
+	entry := "node=" + node1 + " sys=node1 ip=127.0.0.1\n\thostkey=\"" + KeyText(&key.Public) + "\" joined="
 	text, err := os.ReadFile(list)
 	if want := "sys=other\nsys=another\n" + entry; !strings.HasPrefix(string(text), want) || err != nil {
 		t.Errorf("listed: %s, %v", text, err)
@@ -139,7 +140,7 @@ func TestJoin(t *testing.T) {
 		}
 	}
 	s.says(t, node1+" join: from 127.0.0.1: refused: wrong token", "525400000002 join: from 127.0.0.1: refused: no token was made for it",
-		node1+" join: from 127.0.0.1: refused: its token was used before", "node1,node1.lab.example,10.9.0.11 has the key SHA256:")
+		node1+" join: from 127.0.0.1: refused: its token was used before", "node1,node1.lab.example,127.0.0.1 has the key SHA256:")
 	if log := s.logText(""); strings.Contains(log, token) {
 		t.Error("the token is in the log")
 	}

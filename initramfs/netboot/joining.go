@@ -21,7 +21,7 @@ func JoinRequest(ether, token string, key *sshkey.Public) string {
 }
 
 // JoinAnswer gives the certificate of the node's key and the authority that signed it,
-// if the one who answers knew the token. A clock for which it is not valid is wrong: see Made.
+// if the one who answers knew the token. A clock for which it is not valid yet is wrong: see Made.
 func JoinAnswer(answer, token string, key *sshkey.Public) (cert, ca *sshkey.Public, err error) {
 	e := oneEntry(answer)
 	if cert, err = ParseKey(value(e, "cert")); err != nil {
@@ -37,13 +37,17 @@ func JoinAnswer(answer, token string, key *sshkey.Public) (cert, ca *sshkey.Publ
 	if cert.Cert == nil || !cert.Equal(key) || !cert.Cert.CA.Equal(ca) || len(cert.Cert.Principals) == 0 {
 		return nil, nil, errors.New("join: the certificate is not for this key")
 	}
-	return cert, ca, cert.Cert.Check(sshkey.HostCert, cert.Cert.Principals[0], Made(cert, now()))
+	is := Made(cert, now())
+	if err = cert.Cert.Check(sshkey.HostCert, cert.Cert.Principals[0], is); err != nil {
+		err = fmt.Errorf("join: %w, by a clock that says %s", err, is.UTC().Format(time.RFC3339))
+	}
+	return cert, ca, err
 }
 
-// Made gives the time by a clock, or, where a certificate that was made just now is not valid then, the
-// one from which it is: minutes ago.
+// Made gives the time by a clock, or, where a certificate that was made just now is not valid yet then, the
+// one from which it is: minutes ago. One that is not valid any more tells no time: it may be an old one.
 func Made(cert *sshkey.Public, clock time.Time) time.Time {
-	if t := uint64(max(clock.Unix(), 0)); t < cert.Cert.After || t >= cert.Cert.Before {
+	if uint64(max(clock.Unix(), 0)) < cert.Cert.After {
 		return time.Unix(int64(cert.Cert.After), 0)
 	}
 	return clock

@@ -42,6 +42,19 @@ func (b *bucket) take(rate float64) bool {
 	return true
 }
 
+// serves tells whether files are for who has an address. Of IPv6 anybody may reach ours, each with more
+// addresses of his own than there are transfers, and can have what is sent to him by UDP go to another:
+// there they are for the network, and for those that ndb has, alone.
+func (s *Server) serves(a netip.Addr) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a.Is4() || a.IsLinkLocalUnicast() || s.net6.Contains(a) || s.db.fixed[a] != "" {
+		return true
+	}
+	_, ok := s.db.network(a)
+	return ok
+}
+
 // sources counts what each address has under way.
 type sources struct {
 	from map[netip.Addr]int

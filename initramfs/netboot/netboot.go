@@ -162,7 +162,11 @@ func (s *Server) Start() error {
 
 // listen opens the sockets.
 func (s *Server) listen(ifc *net.Interface) error {
-	ra, err := newAdvertiser(ifc, s.net6)
+	network := s.net6
+	if s.cfg.Proxy { // its addresses are another's to give
+		network = netip.Prefix{}
+	}
+	ra, err := newAdvertiser(ifc, network)
 	switch {
 	case err == nil:
 		s.close = append(s.close, ra.c)

@@ -115,11 +115,10 @@ func (w *web) boot(a *ask, text string) error {
 		s.release(n)
 		n.addr, s.leases[w.from] = w.from, &lease{ether, n.last.Add(leaseTime)}
 	}
-	// A token is for the machine alone, as far as an address tells.
-	mine := !n.addr.IsValid() && !n.addr6.IsValid() || n.addr == w.from || n.addr6 == w.from
 	_, n.known = s.db.find(n.machine)
+	give := a.method == "GET" && s.mayTell(n, w.from)
 	s.mu.Unlock()
-	script, err := s.script(n, s.near(w.from), mine && a.method == "GET")
+	script, err := s.script(n, s.near(w.from), give)
 	if err != nil {
 		s.say(n, "http: script to %s: %v", w.from, err)
 		return w.text(a, 200, s.excuse(ether, s.near(w.from), err))

@@ -47,7 +47,7 @@ func (s *Server) seal(e ndb.Entry, from string) (string, error) {
 		s.sayLocked(n, "join: a token is sealed for its TPM")
 	}
 	n.sealed.until = now().Add(sealTime)
-	n.sealed.sys, n.sealed.names, n.sealed.addr = is.sys, n.names(is), is.own()
+	n.sealed.sys, n.sealed.names, n.sealed.addrs = is.sys, n.names(is), is.addrs()
 	text := n.sealed.text
 	s.mu.Unlock()
 	c, err := p.Challenge([]byte(text))

@@ -51,6 +51,10 @@ func (s *Server) serveTFTP(c *net.UDPConn) {
 			continue
 		}
 		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+		if !s.serves(from.Addr()) {
+			s.sayFrom(from.Addr(), "tftp: from %s: of no network here: not answered", from.Addr())
+			continue
+		}
 		name, opts, why := parseRead(p[:n])
 		if why == nil {
 			s.mu.Lock()

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"time"
 
@@ -20,20 +21,26 @@ func (n *node) clock(ctx context.Context) error {
 	var failed error
 	for _, server := range n.timeServers() {
 		off, err := sntp(ctx, server)
-		if err != nil {
-			failed = errors.Join(failed, fmt.Errorf("%s: %w", server, err))
-			continue
+		if err == nil {
+			err = n.setClock(server, off)
 		}
-		return n.setClock(server, off)
+		if err == nil {
+			n.timed = true
+			return nil
+		}
+		failed = errors.Join(failed, fmt.Errorf("%s: %w", server, err))
 	}
-	return failed
+	if failed != nil {
+		return errLesser{failed} // anybody of the network may see to that
+	}
+	return nil
 }
 
-// setClock sets the clock forward, by what somebody says.
+// setClock sets the clock, forward or back, by what somebody says.
 func (n *node) setClock(by string, off time.Duration) error {
 	now := unix.NsecToTimeval(time.Now().Add(off).UnixNano())
 	if err := settimeofday(&now); err != nil {
-		return fmt.Errorf("clock: %w", err)
+		return fmt.Errorf("set the clock: %w", err)
 	}
 	n.log.Printf("init: the clock is set by %s, by %v", by, off.Round(time.Millisecond))
 	return nil
@@ -52,14 +59,27 @@ func (n *node) timeServers() []string {
 	return n.ntp
 }
 
-// sntpTime is how long a server may take.
-const sntpTime = 3 * time.Second
+// A server is asked again, as a question or its answer may be lost, and then another one.
+const (
+	sntpTime  = time.Second // that one may take
+	sntpTries = 3
+)
 
 // since1900 is how much earlier than Unix's the time of NTP begins, in seconds.
 const since1900 = 2208988800
 
 // sntp asks a server, a host or host:port, how far this clock is behind.
-func sntp(ctx context.Context, server string) (time.Duration, error) {
+func sntp(ctx context.Context, server string) (off time.Duration, err error) {
+	for range sntpTries {
+		off, err = sntpOnce(ctx, server)
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			break
+		}
+	}
+	return off, err
+}
+
+func sntpOnce(ctx context.Context, server string) (time.Duration, error) {
 	if _, _, err := net.SplitHostPort(server); err != nil {
 		server = net.JoinHostPort(server, "123")
 	}

@@ -12,11 +12,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// offerConsole starts a shell on the console, and again when it ends.
+// offerConsole starts a shell on the console, unless there is to be none, and again when it ends.
 func (n *node) offerConsole(ctx context.Context, why string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.console != nil || len(n.cfg.Console) == 0 {
+	if n.console != nil || n.params.NoConsole || len(n.cfg.Console) == 0 {
 		return
 	}
 	n.log.Printf("init: a shell is on the console (%s)", why)

@@ -21,5 +21,6 @@
 //
 // A step that fails says so, and what it was about; the others go on. The console gets a shell
 // then, for which it is not necessary to log in, as whoever has the console has the machine; a
-// step that may go otherwise the next time is tried again first, and all the same.
+// step that may go otherwise the next time is tried again first, and all the same. For the clock,
+// and with nine.console=0, it gets none.
 package node

@@ -50,12 +50,16 @@ func (n *node) join(ctx context.Context) error {
 	if err == nil {
 		own, err = believe(known, cert)
 	}
+	var late time.Duration
+	if err == nil {
+		late, err = n.behind(cert)
+	}
 	if err != nil {
 		return joinAgain(err)
 	}
 	n.params.Token = ""
-	if now := time.Now(); !netboot.Made(cert, now).Equal(now) { // its battery is empty, and no server of the time was named
-		if err := n.setClock("the certificate", netboot.Made(cert, now).Sub(now)); err != nil {
+	if late > 0 { // its battery is empty, and no server of the time was named
+		if err := n.setClock("the certificate", late); err != nil {
 			n.log.Printf("init: %v", err)
 		}
 	}
@@ -72,6 +76,17 @@ func (n *node) join(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// behind is how far the clock is behind a certificate that was made just now. That is an error where
+// a server of the time has set it.
+func (n *node) behind(cert *sshkey.Public) (time.Duration, error) {
+	now := time.Now()
+	made := netboot.Made(cert, now)
+	if made.After(now) && n.timed {
+		return 0, fmt.Errorf("join: the certificate is not valid before %s, and a server of the time says %s", made.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+	}
+	return made.Sub(now), nil
 }
 
 // sealed gives the token that netboot has sealed for the machine's TPM.

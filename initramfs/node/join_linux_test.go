@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -114,7 +115,8 @@ func answersJoin(t *testing.T, key, ca *sshkey.Private, after, before time.Time)
 	}))
 }
 
-// TestWrongClock: who has a clock that is wrong by years joins all the same, by a token that is good once.
+// TestWrongClock: who has a clock that is behind by years joins all the same, by a token that is good
+// once. No certificate sets the clock back, nor one that a server of the time has set.
 func TestWrongClock(t *testing.T) {
 	dir := t.TempDir()
 	defer func(a, b string) { authority, hostCert = a, b }(authority, hostCert)
@@ -123,21 +125,42 @@ func TestWrongClock(t *testing.T) {
 	defer func(f func(*unix.Timeval) error) { settimeofday = f }(settimeofday)
 	settimeofday = func(now *unix.Timeval) error { set = time.Unix(now.Unix()); return nil }
 	ca, key := keytest.New(t), keytest.New(t)
-	for _, years := range []int{-30, 20} { // that it is later than the clock says
-		is := time.Now().AddDate(years, 0, 0)
+	for _, c := range []struct {
+		years, valid int // when the certificate is made, from now, and for how long
+		served, good bool
+		says         string
+	}{
+		{20, 1, false, true, ""},
+		{-3, 1, false, false, "expired"},
+		{-3, 4, false, true, ""},
+		{20, 1, true, false, "not valid before"},
+		{0, 1, true, true, ""},
+	} {
+		at := fmt.Sprintf("%d years, %v", c.years, c.served)
+		is := time.Now().AddDate(c.years, 0, 0)
 		os.Remove(hostCert)
 		if err := os.WriteFile(authority, []byte("@cert-authority * "+ca.Public.String()+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s := answersJoin(t, key, ca, is, is.AddDate(1, 0, 0))
+		s := answersJoin(t, key, ca, is, is.AddDate(c.valid, 0, 0))
 		n := &node{log: NewLog(io.Discard), public: key.Public.String(), params: Params{Token: "token", Join: s.URL}}
+		if c.served {
+			n.params.NTP = timeServer(t, 0)
+			if err := n.clock(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		set = time.Time{}
 		err := n.join(t.Context())
 		s.Close()
-		if err != nil {
-			t.Errorf("%d years: %v", years, err)
+		if (err == nil) != c.good || !strings.Contains(fmt.Sprint(err), c.says) {
+			t.Errorf("%s: %v", at, err)
 		}
-		if d := set.Sub(is); d < -time.Minute || d > time.Minute {
-			t.Errorf("%d years: the clock is set to %s", years, set)
+		if _, err := os.Stat(hostCert); (err == nil) != c.good {
+			t.Errorf("%s: its certificate: %v", at, err)
+		}
+		if d := set.Sub(is).Abs(); set.IsZero() == (c.years > 0 && c.good) || !set.IsZero() && d > time.Minute {
+			t.Errorf("%s: the clock is set to %s", at, set)
 		}
 	}
 }

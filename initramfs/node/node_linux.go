@@ -24,6 +24,7 @@ type node struct {
 	params Params
 	public string                  // the key that the node is known by
 	ntp    []string                // servers of the time
+	timed  bool                    // one of them has set the clock
 	ether  string                  // of the card that it has its address on
 	six    *six                    // once there was a network card
 	names  [2]names                // servers of names, as IPv4 and 6 have them

@@ -13,18 +13,21 @@ import (
 
 // Params are what the kernel's command line says to a node.
 type Params struct {
-	IP      IP
-	Name    string        // nine.name=: the host's name; "" is the network's to say
-	Console bool          // nine.console: a shell on the console
-	Wait    time.Duration // nine.wait=: how long to wait for the network, say 30s, before the console gets a shell
-	NTP     string        // nine.ntp=: hosts, with commas between, in place of the network's
-	Root    string        // nine.root=: dial string of the file server that has the root
-	Aname   string        // nine.aname=: the tree there
-	Uname   string        // nine.uname=: as whom it is had; default root, but for tls!
-	Token   string        // nine.token=: by which the node joins, once
-	Join    string        // nine.join=: the URL where it does
-	Serial  uint64        // nine.serial=: that of the manifest that was booted
-	words   []string
+	IP   IP
+	Name string // nine.name=: the host's name; "" is the network's to say
+
+	Console   bool // nine.console: a shell on the console
+	NoConsole bool // nine.console=0: none ever, whatever fails
+
+	Wait   time.Duration // nine.wait=: how long to wait for the network, say 30s, before the console gets a shell
+	NTP    string        // nine.ntp=: hosts, with commas between, in place of the network's
+	Root   string        // nine.root=: dial string of the file server that has the root
+	Aname  string        // nine.aname=: the tree there
+	Uname  string        // nine.uname=: as whom it is had; default root, but for tls!
+	Token  string        // nine.token=: by which the node joins, once
+	Join   string        // nine.join=: the URL where it does
+	Serial uint64        // nine.serial=: that of the manifest that was booted
+	words  []string
 }
 
 // IP is the kernel's ip= (its nfsroot.rst): off, dhcp, DEVICE:dhcp or
@@ -91,7 +94,7 @@ func (p *Params) set(key, value string, given bool) (err error) {
 	case "nine.name":
 		p.Name = value
 	case "nine.console":
-		p.Console = value != "0"
+		p.Console, p.NoConsole = value != "0", value == "0"
 	case "nine.wait":
 		var d time.Duration
 		if d, err = time.ParseDuration(value); err == nil {

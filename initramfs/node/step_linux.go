@@ -17,7 +17,8 @@ type step struct {
 }
 
 // do does a step and says how it went. One that may go otherwise the next time is tried again.
-// The console is offered when that takes too long, and at once where there is no next time.
+// The console is offered when that takes too long, and at once where there is no next time, but for
+// what a node may well be without.
 func (n *node) do(ctx context.Context, name string, f func(context.Context) error) error {
 	s := &step{name: name, state: "begun", since: time.Now()}
 	n.mu.Lock()
@@ -37,7 +38,9 @@ func (n *node) do(ctx context.Context, name string, f func(context.Context) erro
 		var again errAgain
 		if !errors.As(err, &again) {
 			n.log.Printf("init: %s: %v", name, err)
-			n.offerConsole(ctx, fmt.Sprintf("%s: %v", name, err))
+			if lesser := (errLesser{}); !errors.As(err, &lesser) {
+				n.offerConsole(ctx, fmt.Sprintf("%s: %v", name, err))
+			}
 			return err
 		}
 		if s.took > n.params.Wait {
@@ -56,3 +59,8 @@ func (n *node) do(ctx context.Context, name string, f func(context.Context) erro
 type errAgain struct{ error }
 
 func (e errAgain) Unwrap() error { return e.error }
+
+// errLesser wraps what nobody has to come for.
+type errLesser struct{ error }
+
+func (e errLesser) Unwrap() error { return e.error }

@@ -6,29 +6,34 @@ import (
 	"io"
 	"strings"
 	"testing"
-	"time"
 
 	"ninespace/srv/srvtest"
 )
 
 // TestStepFails: a step that fails says so and has the console offered, at once where it is not tried
-// again, and else when it has taken too long.
+// again, and else when it has taken too long; never, where that is asked for.
 func TestStepFails(t *testing.T) {
 	for name, c := range map[string]struct {
 		err  error
-		wait time.Duration
+		line string // the kernel's
 		says string
 	}{
-		"done":        {nil, 0, ""},
-		"not again":   {errors.New("wrong"), time.Hour, "init: a shell is on the console (step: wrong)"},
-		"again":       {errAgain{errors.New("not yet")}, 0, "init: a shell is on the console (step: not yet)"},
-		"again, soon": {errAgain{errors.New("not yet")}, time.Hour, ""},
+		"done":             {nil, "nine.wait=0s", ""},
+		"not again":        {errors.New("wrong"), "nine.wait=1h", "init: a shell is on the console (step: wrong)"},
+		"not again, never": {errors.New("wrong"), "nine.wait=0s nine.console nine.console=0", ""},
+		"again":            {errAgain{errors.New("not yet")}, "nine.wait=0s", "init: a shell is on the console (step: not yet)"},
+		"again, soon":      {errAgain{errors.New("not yet")}, "nine.wait=1h", ""},
+		"again, never":     {errAgain{errors.New("not yet")}, "nine.wait=0s nine.console=0", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			srvtest.CheckGoroutines(t)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			n := &node{cfg: Config{Console: []string{"rc"}}, log: NewLog(io.Discard), params: Params{Wait: c.wait}}
+			p, err := ParseParams(c.line)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := &node{cfg: Config{Console: []string{"rc"}}, log: NewLog(io.Discard), params: p}
 			done := make(chan error, 1)
 			go func() { done <- n.do(ctx, "step", func(context.Context) error { return c.err }) }()
 			var again errAgain

@@ -29,7 +29,8 @@ The kernel's command line may have, quoted as in a shell:
 	nine.name=name      the host's name; default what DHCP says
 	nine.wait=time      how long the network may take, 30s, before the console is
 	                    offered; default 20s. It is waited for all the same
-	nine.console        a shell on the console at once
+	nine.console        a shell on the console at once; nine.console=0 none ever, for a
+	                    console that others reach too
 	nine.ntp=hosts      set the clock by one of these, with commas between; default those
 	                    that the network names, or else it is the machine's own
 	nine.root=dialstring nine.aname=tree nine.uname=user
@@ -70,7 +71,9 @@ console says. Any other server is believed.
 What is written goes into memory: the root takes 30 % of it at most, /tmp 15, /dev/shm 5,
 /run 5, a layer above nine.root 15. Then there is no space left, and the node goes on.
 
-On the console nobody has to log in. The shell is nine rc in the node's name space.
+On the console nobody has to log in. The shell is nine rc in the node's name space. It is offered when
+a step has failed or takes too long, other than to set the clock, which who is on the network can
+bring about.
 
 # FILES
 

@@ -47,14 +47,15 @@ network can read all of them.
 An address that is in no entry is given out only with address n: the n addresses, at
 most 4096, from that one on are for machines without ip=, known or not. Who is unknown boots nothing.
 
-With -p another DHCP server gives the addresses, and netboot what to boot. A machine's
-address is then the one that it asks for its script from.
+With -p another DHCP server gives the addresses, and netboot what to boot. The address of a
+machine without ip= is then the one that it asks for its script from.
 
 With -6 the network's IPv6 is served as well, or alone if the interface has no IPv4 address:
 DHCPv6, of which firmware and iPXE have the URL of what they load, and the files at the
 interface's first address that is not fe80::. Router advertisements say that addresses
 are had by DHCPv6 and which network is on the link, not that there is a router: one that there is
-says so itself. A machine without an ip of IPv6 has the address that its Ethernet address makes in
+says so itself. The files are then for addresses of IPv6 of that network, or of an ipnet or ip of
+ndb, alone. A machine without an ip of IPv6 has the address that its Ethernet address makes in
 the network (modified EUI-64), if that is a /64. Another DHCPv6 server gives the URL itself, as option 59:
 with -p this one says nothing, and serves the files. To iPXE that is
 
@@ -99,7 +100,9 @@ the node's next script, in which it is an argument of the command line, nine.tok
 nine.join, where to ask. The node proves by it whose key it brings, by HTTP or the file
 join, and gets a host certificate by the authority whose key is in the file, for a year,
 for its sys, dom and ip: those of the entry that it has in ndb when the token is made, as what
-it says of itself later is not proved. The log has them then. The token is good for one join within the time, ten minutes if
+it says of itself later is not proved. The log has them then. The script has the token for who asks
+from an ip of that entry or, where it has none, from the address that DHCP gives the machine: one
+that boots now over IPv4 and now over IPv6 wants an ip of each, or none. The token is good for one join within the time, ten minutes if
 none is given; a second is refused. Neither the key nor the token can be replaced on the
 way, but who reads the script before the node does can join in its place: then the node
 is refused, and the log says so. The file token has it too until then, to carry by hand.
