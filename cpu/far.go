@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync/atomic"
 
 	"github.com/hashicorp/yamux"
 
@@ -19,6 +20,10 @@ type Far struct {
 	Addr string   // dial string of its cpud, or door.Local
 	User string   // as whom there; "" is the caller's own name
 	Tree srv.File // the caller's tree, seen at /mnt/term; nil: none
+
+	// Trips, if it is not nil, is added the round trips that Tree takes, by connections that
+	// are made here: a few more where the far side asks ahead.
+	Trips *atomic.Uint64
 
 	// Resident gives a stream to the far side's commands through a connection that is kept
 	// for the next one; nil: a connection is made for this command alone.
@@ -86,6 +91,9 @@ func (f *Far) dial(ctx context.Context) (*yamux.Session, string, error) {
 		if server == nil {
 			stream.Close()
 			return
+		}
+		if f.Trips != nil {
+			stream = &counted{Conn: stream, trips: f.Trips}
 		}
 		server.ServeConn(ctx, stream)
 	})

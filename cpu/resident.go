@@ -8,7 +8,9 @@ import (
 	"io"
 	"net"
 	"os"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/yamux"
@@ -22,8 +24,8 @@ import (
 // A connection to a far side outlives the command that made it, so that the next one need
 // not shake hands again, nor wait for a name space's engine: a process keeps it, until it has
 // been idle for a while, and gives streams of it to whoever of the same user asks on a
-// socket. Each begins with a line of hello and the far side's kind of processor, which says
-// that it is there.
+// socket. Each begins with a line of hello, the far side's kind of processor and the round trips
+// so far, which says that it is there.
 const hello = "here"
 
 // A Resident keeps one connection.
@@ -40,6 +42,9 @@ type Resident struct {
 
 // Connect makes the connection.
 func (r *Resident) Connect(ctx context.Context) error {
+	if r.Trips == nil {
+		r.Trips = new(atomic.Uint64)
+	}
 	var err error
 	r.mux, r.arch, err = r.dial(ctx)
 	return err
@@ -172,7 +177,7 @@ func (r *Resident) stream(c net.Conn, alive, alone bool) {
 		return
 	}
 	defer s.Close()
-	if _, err := fmt.Fprintf(c, "%s %s\n", hello, r.arch); err != nil {
+	if _, err := fmt.Fprintf(c, "%s %s %d\n", hello, r.arch, r.Trips.Load()); err != nil {
 		return
 	}
 	exportfs.Relay(context.Background(), c, s)
@@ -243,26 +248,28 @@ func (r *Resident) there() bool {
 	}
 }
 
-// Ask takes the stream that a Resident gives, and says which processor is at its end: c is
-// a connection to the Resident.
-func Ask(ctx context.Context, c net.Conn) (arch string, err error) {
+// Ask takes the stream that a Resident gives, and says which processor is at its end and how
+// many round trips the Resident's tree has taken: c is a connection to the Resident.
+func Ask(ctx context.Context, c net.Conn) (arch string, trips uint64, err error) {
 	if uid, ok := srv.PeerOf(c); !ok || uid != uint32(os.Geteuid()) {
-		return "", errors.New("the other end is not yours")
+		return "", 0, errors.New("the other end is not yours")
 	}
 	stop := context.AfterFunc(ctx, func() { c.Close() })
 	defer stop()
 	var line []byte
 	for b := make([]byte, 1); len(line) < 64; line = append(line, b[0]) {
 		if _, err := io.ReadFull(c, b); err != nil {
-			return "", err
+			return "", 0, err
 		}
 		if b[0] == '\n' {
 			break
 		}
 	}
-	arch, ok := strings.CutPrefix(string(line), hello+" ")
-	if !ok {
-		return "", errors.New("not a connection that is kept")
+	f := strings.Split(string(line), " ")
+	if len(f) == 3 && f[0] == hello {
+		if trips, err = strconv.ParseUint(f[2], 10, 64); err == nil {
+			return f[1], trips, nil
+		}
 	}
-	return arch, nil
+	return "", 0, errors.New("not a connection that is kept")
 }

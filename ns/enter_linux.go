@@ -236,6 +236,9 @@ func (e *Entry) exec() error {
 	} else if errors.Is(err, fs.ErrNotExist) {
 		code = 127
 	}
+	if sh := os.Getenv("SHELL"); sh == name || strings.HasPrefix(sh, name+" ") {
+		name = "$SHELL: " + name // which up, newns and rfork run where no command is given
+	}
 	return &ExitError{code, fmt.Errorf("%s: %w", name, last(err))}
 }
 

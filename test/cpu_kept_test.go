@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -33,9 +35,28 @@ func TestCpuKept(t *testing.T) {
 		}
 	}
 	wd, _ := os.Getwd()
-	if got := run("-v", "true"); got != "cpu: / is /mnt/term there; the command begins in /mnt/term"+wd+"\ncpu: by the connection that there is\n" {
-		t.Errorf("%q", got)
+	said := regexp.MustCompile(`^cpu: / is /mnt/term there; the command begins in /mnt/term` + regexp.QuoteMeta(wd) + `
+cpu: by the connection that there is
+cpu: your files took (\d+) round trips at most
+$`)
+	file := filepath.Join(n.dir, "far")
+	if err := os.WriteFile(file, nil, 0o666); err != nil {
+		t.Fatal(err)
 	}
+	for _, args := range [][]string{{"-v", "true"}, {"-v", "cat", "/mnt/term" + file}} {
+		got := run(args...)
+		m := said.FindStringSubmatch(got)
+		if m == nil {
+			t.Errorf("%q", got)
+		} else if k, _ := strconv.Atoi(m[1]); args[1] == "cat" && (k < 1 || k > 60) {
+			t.Errorf("a file read in %d round trips", k)
+		}
+	}
+	idle("0")
+	if got := run("-v", "true"); !regexp.MustCompile(`\ncpu: your files took [1-9]\d? round trips at most\n$`).MatchString(got) {
+		t.Errorf("by a connection of its own: %q", got)
+	}
+	idle("1h")
 	// The two outputs, the input and the status are each command's own.
 	var cmds []*exec.Cmd
 	var outs []*bytes.Buffer

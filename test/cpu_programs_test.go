@@ -181,7 +181,7 @@ func TestCpuSSH(t *testing.T) {
 	}
 	for range 2 { // the second finds it there
 		out, errs, code := cpu("-i", "-v", "sh", "-c", "cat; pwd; echo err >&2; exit 7")
-		if wd, _ := os.Getwd(); out != "in\n/mnt/term"+wd+"\n" || !strings.HasSuffix(errs, "err\n") || code != 7 {
+		if wd, _ := os.Getwd(); out != "in\n/mnt/term"+wd+"\n" || !strings.Contains(errs, "\nerr\n") || code != 7 {
 			t.Errorf("%q, %q, %d", out, errs, code)
 		}
 	}

@@ -37,7 +37,7 @@ var layers = []struct {
 	{"ns/devfuse", "srv/osthread"},
 	{"ns/nstest", "srv srv/p9 srv/ramfs"},
 	{"ns/cluster", "srv/osthread factotum/sshkey"},
-	{"ns/cmd/doctor", "srv srv/p9 srv/client ns initramfs/vm/kvm"},
+	{"ns/cmd/doctor", "srv srv/p9 srv/client ns factotum/auth initramfs/vm/kvm"},
 	{"ns/cmd/*", "srv srv/p9 srv/client srv/*fs ns ns/cluster rc/bin"},
 
 	{"factotum", "srv srv/p9 factotum/sshkey factotum/capfs"},

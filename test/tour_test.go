@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,6 +48,49 @@ func TestTutorials(t *testing.T) {
 		t.Run(m[1], func(t *testing.T) {
 			typeSection(t, string(text), m[1], tempDir(t), "clone="+clone, "PATH="+bin+":"+os.Getenv("PATH"))
 		})
+	}
+}
+
+// TestTutorialsEnd: a step that waits for what the one before it began ends although that failed:
+// here nothing that is waited for ever comes, and a second takes no time.
+func TestTutorialsEnd(t *testing.T) {
+	text, err := os.ReadFile("../doc/tutorials.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	seq, err := exec.LookPath("seq")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, does := range map[string]string{"sleep": "", "seq": seq + ` "$@"`, "nine": "exit 1", "cpu": "exit 1", "grep": "exit 1", "ls": "exit 1"} {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+does+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	waits := 0
+	for _, m := range regexp.MustCompile(`(?m)^## (.*)$`).FindAllStringSubmatch(string(text), -1) {
+		steps, err := typed.Steps(string(text), m[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range steps {
+			if !strings.Contains(s.Types, "sleep 1;") {
+				continue
+			}
+			waits++
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			cmd := exec.CommandContext(ctx, "/bin/sh", "-c", s.Types)
+			cmd.Env = []string{"PATH=" + bin}
+			cmd.Run()
+			if ctx.Err() != nil {
+				t.Errorf("%s: does not end: %s", m[1], s.Types)
+			}
+			cancel()
+		}
+	}
+	if waits == 0 {
+		t.Error("no step waits")
 	}
 }
 

@@ -45,7 +45,7 @@ func admitTLS(ctx context.Context, raw net.Conn, conf *tls.Config, carry *aan.Se
 	p, err := who(c, w)
 	if err != nil {
 		if errors.Is(err, auth.ErrNotAuthorized) {
-			refuse(c, "key", auth.ErrNotAuthorized.Error()) // a stranger learns nothing of who there is
+			refuse(c, "key", auth.Told(err)) // a stranger learns nothing of who there is
 		}
 		return nil, err
 	}

@@ -50,7 +50,7 @@ const (
 	answerPhase // auth.ErrPhase
 	answerShort // auth.ShortError
 	answerNo    // and why
-	answerWho   // is not let in: auth.ErrNotAuthorized
+	answerWho   // is not let in: auth.ErrNotAuthorized, or the text of an auth.Hint
 )
 
 // maxPacket is as much as is said at once.
@@ -77,6 +77,8 @@ func (d *desk) ask(word byte, data []byte) ([]byte, *os.File, error) {
 		err = auth.ErrPhase
 	case word == answerShort && len(b) == 4:
 		err = auth.ShortError(binary.BigEndian.Uint32(b))
+	case word == answerWho && len(b) > 0:
+		err = auth.Hint(b)
 	case word == answerWho:
 		err = auth.ErrNotAuthorized
 	default:

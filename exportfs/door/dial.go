@@ -106,14 +106,20 @@ func (d *Dialer) dial(ctx context.Context, network, address string, w Want) (*Co
 		return nil, err
 	}
 	defer done()
+	var told error // by a refusal that says more than that it is one
 	for i, k := range keys {
 		c, err := d.dialTLS(ctx, address, w, k)
 		var r *refusal
-		if errors.As(err, &r) && r.key && i+1 < min(len(keys), maxKeys) {
-			d.log("key %s is refused", k.pub.Fingerprint())
-			continue
+		if !errors.As(err, &r) || !r.key {
+			return c, err
 		}
-		return c, err
+		if told == nil || r.text != auth.ErrNotAuthorized.Error() {
+			told = err
+		}
+		if i+1 == min(len(keys), maxKeys) {
+			return nil, told
+		}
+		d.log("key %s is refused", k.pub.Fingerprint())
 	}
 	return nil, errNoKey
 }

@@ -270,6 +270,57 @@ func TestOptions(t *testing.T) {
 	p.fails(Dialer{}, p.addr, Want{Service: CPU}, "not authorized")
 }
 
+// TestRootTold: who has proved a key that root's own file lets in without limits is told what the
+// machine's file lacks, whichever of several keys it is; others are not.
+func TestRootTold(t *testing.T) {
+	t.Run("alone", func(t *testing.T) { rootTold(t, func(t *testing.T) *place { return newPlace(t, Options{}) }) })
+	t.Run("guarded", func(t *testing.T) { rootTold(t, func(t *testing.T) *place { return newGuarded(t, "none").place }) })
+}
+
+func rootTold(t *testing.T, made func(*testing.T) *place) {
+	if os.Geteuid() != 0 {
+		t.Skip("not root")
+	}
+	p := made(t)
+	p.uid = 0
+	k, err := fileKey(p.file(".ssh/id_ecdsa"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := os.ReadFile(p.file("authorized"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	newKey(t, p.file("other"), ed(t))
+	const stranger = "refused: key is not authorized"
+	told := stranger + ": to be " + p.me + " it needs a line in " + p.file("users") + " there: " + k.pub.Fingerprint() + " " + p.me
+	users := k.pub.Fingerprint() + " -\n"
+	for _, c := range []struct{ what, options, key, users, says string }{
+		{"its key", "", ".ssh/id_ecdsa", "", told},
+		{"another key", "", "other", "", stranger},
+		{"a key of one command", `command="date" `, ".ssh/id_ecdsa", "", stranger},
+		{"a restricted key", "restrict ", ".ssh/id_ecdsa", "", stranger},
+		{"from elsewhere", `from="10.0.0.0/8" `, ".ssh/id_ecdsa", "", stranger},
+		{"a key that is nobody's", "", ".ssh/id_ecdsa", users, stranger},
+	} {
+		p.write("authorized", c.options+string(line))
+		p.write("users", c.users)
+		_, err := (&Dialer{Key: p.file(c.key)}).Dial(t.Context(), p.addr, Want{Service: CPU})
+		if err == nil || !strings.HasSuffix(err.Error(), c.says) {
+			t.Errorf("%s: %v, not %q", c.what, err, c.says)
+		}
+	}
+	p.write("users", "")
+	p.write("authorized", string(line))
+	// A further key behind it: the last answer is not the one that says more.
+	if err := errors.Join(os.Rename(p.file(".ssh/id_ecdsa"), p.file(".ssh/id_ed25519")), os.Rename(p.file("other"), p.file(".ssh/id_ecdsa"))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := new(Dialer).Dial(t.Context(), p.addr, Want{Service: CPU}); err == nil || !strings.HasSuffix(err.Error(), told) {
+		t.Errorf("of several keys: %v", err)
+	}
+}
+
 // TestRoot: root is whom the machine's file names so.
 func TestRoot(t *testing.T) {
 	if os.Geteuid() != 0 {

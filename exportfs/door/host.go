@@ -14,8 +14,11 @@ func (d *Dialer) known() string {
 	if d.Known != "" {
 		return d.Known
 	}
-	home, _ := os.UserHomeDir()
-	return filepath.Join(home, ".ssh", "known_hosts")
+	dir, err := auth.UserDir()
+	if err != nil {
+		return "" // no file: nobody is known
+	}
+	return filepath.Join(dir, "known_hosts")
 }
 
 // checkHost checks a host's key. Whoever listens at ssh's own port is the machine itself, so

@@ -111,11 +111,11 @@ func choose(keys []key, fp string) []key {
 func keyFiles(host bool) []string {
 	dir, pre := "/etc/ssh", "ssh_host_"
 	if !host || os.Geteuid() != 0 {
-		home, err := os.UserHomeDir()
-		if err != nil {
+		var err error
+		if dir, err = auth.UserDir(); err != nil {
 			return nil
 		}
-		dir, pre = filepath.Join(home, ".ssh"), "id_"
+		pre = "id_"
 	}
 	var names []string
 	for _, typ := range [...]string{"ed25519", "ecdsa"} {

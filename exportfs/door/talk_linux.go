@@ -98,6 +98,10 @@ func (t *talk) serve(ctx context.Context, conv *net.UnixConn) error {
 		case errors.Is(err, auth.ErrNotAuthorized):
 			t.g.Log(t.addr, err)
 			out = []byte{answerWho}
+			var h auth.Hint
+			if errors.As(err, &h) {
+				out = append(out, h...)
+			}
 		default:
 			out = append([]byte{answerNo}, err.Error()...)
 		}

@@ -26,6 +26,25 @@ type Grant struct {
 // ErrNotAuthorized refuses a key, and says no more.
 var ErrNotAuthorized = errors.New("key is not authorized")
 
+// A Hint refuses a key as ErrNotAuthorized does, and says what one who has proved to have it
+// may know besides.
+type Hint string
+
+func (h Hint) Error() string { return ErrNotAuthorized.Error() + ": " + string(h) }
+
+// Is makes it one of ErrNotAuthorized.
+func (Hint) Is(err error) bool { return err == ErrNotAuthorized }
+
+// Told is the text of an error that is ErrNotAuthorized for who has proved the key: a Hint's, if
+// there is one, and no more than that it is refused otherwise.
+func Told(err error) string {
+	var h Hint
+	if errors.As(err, &h) {
+		return h.Error()
+	}
+	return ErrNotAuthorized.Error()
+}
+
 // flags are options that are understood and either change nothing here or take away what
 // we do not give anyway.
 var flags = [...]string{"agent-forwarding", "port-forwarding", "pty", "user-rc", "x11-forwarding", "no-agent-forwarding", "no-port-forwarding", "no-pty", "no-user-rc", "no-x11-forwarding", "restrict", "cert-authority"}

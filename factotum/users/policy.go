@@ -26,7 +26,7 @@ type Policy struct {
 }
 
 // Errors of a Policy are auth.ErrNotAuthorized, which a stranger may be told, and why,
-// which is for the log.
+// which is for the log. That of Key may be an auth.Hint.
 func refuse(format string, a ...any) error {
 	return fmt.Errorf("%w: %w", auth.ErrNotAuthorized, fmt.Errorf(format, a...))
 }
@@ -52,18 +52,30 @@ func (p *Policy) Key(login string, key *sshkey.Public, from netip.Addr, at time.
 			return u, &auth.Grant{Line: l.n}, nil
 		}
 	}
-	if u.Uid == 0 {
-		return nil, nil, refuse("%s: no line of %s has key %s", login, p.file(), fp)
+	g, err := p.own(u, key, from, at)
+	switch {
+	case u.Uid != 0 && err == nil:
+		return u, g, nil
+	case u.Uid != 0:
+		return nil, nil, err
+	case err == nil && g.Command == "" && !g.Restrict:
+		// For sshd who has this key is root, so nothing is given away.
+		return nil, nil, auth.Hint(fmt.Sprintf("to be %s it needs a line in %s there: %s %[1]s", login, p.file(), fp))
 	}
+	return nil, nil, refuse("%s: no line of %s has key %s", login, p.file(), fp)
+}
+
+// own says what a user's own file grants to a key.
+func (p *Policy) own(u *User, key *sshkey.Public, from netip.Addr, at time.Time) (*auth.Grant, error) {
 	text, err := u.keys(p.Keys)
 	if err != nil {
-		return nil, nil, refuse("%s: %w", login, err)
+		return nil, refuse("%s: %w", u.Name, err)
 	}
-	g, err := auth.AuthorizedKeys(text).Check(key, login, from, at)
+	g, err := auth.AuthorizedKeys(text).Check(key, u.Name, from, at)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", login, err)
+		return nil, fmt.Errorf("%s: %w", u.Name, err)
 	}
-	return u, g, nil
+	return g, nil
 }
 
 // Name says who name@dom of dp9ik is, by the machine's lines alone.

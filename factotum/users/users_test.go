@@ -130,7 +130,8 @@ func TestKey(t *testing.T) {
 	check("nobody", "mallory", k, "unknown user")
 	check("empty name", "", k, "unknown user")
 	check("a user who does not log in", "sys", k, "does not log in")
-	check("root's own file", "root", k, "no line of")
+	check("root's own file", "root", k, "needs a line in")
+	check("not in root's own file", "root", other, "no line of")
 
 	fp := k.Fingerprint()
 	write(t, p.File, "# x\n"+fp+" root # and why\n"+fp+" eve\n", 0o644, 0)

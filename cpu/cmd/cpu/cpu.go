@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -200,10 +201,28 @@ func (o *options) run(ctx context.Context, at string, std [3]*os.File) error {
 			return err
 		}
 	}
+	if o.verbose && o.Attach == "" { // whose files may be another machine's
+		c.Trips = new(atomic.Uint64)
+		defer o.tellTrips(ctx, &c)
+	}
 	if o.idle > 0 {
 		c.Resident = func(ctx context.Context) (net.Conn, string, error) { return kept(ctx, &c, o) }
 	}
 	return c.Run(ctx, std)
+}
+
+// tellTrips says how many round trips the command took, of a connection that is kept by asking
+// that: without an answer it is not known.
+func (o *options) tellTrips(ctx context.Context, c *cpu.Cmd) {
+	if c.Resident != nil {
+		conn, _, trips, err := o.there(ctx, c)
+		if err != nil {
+			return
+		}
+		conn.Close()
+		c.Trips.Add(trips)
+	}
+	o.Log("your files took %d round trips at most", c.Trips.Load())
 }
 
 // mounts says what the far side is given, and where the command begins.

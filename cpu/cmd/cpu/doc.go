@@ -101,7 +101,9 @@ The options are:
 	-l         mark lines by their node even if it is one
 	-i         at ssh!host, first put nine there, as ~/.local/lib/ninespace/nine, if it is
 	           not the same already
-	-v         say what is done: what is mounted, the door, who both ends are
+	-v         say what is done: what is mounted, the door, who both ends are, and how many
+	           round trips the far side needed for your files: what it asked ahead may
+	           count, and so does what others asked meanwhile by a connection that is kept
 
 A connection is kept for the next command: for a minute after the last one, or for as
 long as $cpuidle says, a duration such as 10m; 0 keeps none. Only commands from the

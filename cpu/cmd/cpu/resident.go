@@ -71,16 +71,31 @@ func (o *options) keptAs(c *cpu.Cmd) string {
 	return fmt.Sprintf("cpu.%.8x", h.Sum(nil))
 }
 
-// kept takes a stream of the connection that is kept, or has a process make one and keep it.
-func kept(ctx context.Context, c *cpu.Cmd, o *options) (net.Conn, string, error) {
-	if conn, err := net.Dial("unix", filepath.Join(p9.Namespace(), o.keptAs(c))); err == nil {
-		if arch, err := cpu.Ask(ctx, conn); err == nil {
-			if c.Log != nil {
-				c.Log("by the connection that there is")
-			}
-			return conn, arch, nil
-		}
+// there takes a stream of the connection that is kept, if there is one, and says which processor
+// is at its end and how many round trips it has taken.
+func (o *options) there(ctx context.Context, c *cpu.Cmd) (conn net.Conn, arch string, trips uint64, err error) {
+	conn, err = net.Dial("unix", filepath.Join(p9.Namespace(), o.keptAs(c)))
+	if err != nil {
+		return nil, "", 0, err
+	}
+	if arch, trips, err = cpu.Ask(ctx, conn); err != nil {
 		conn.Close()
+		return nil, "", 0, err
+	}
+	return conn, arch, trips, nil
+}
+
+// kept takes a stream of the connection that is kept, or has a process make one and keep it.
+// What that one has taken already is taken from c.Trips.
+func kept(ctx context.Context, c *cpu.Cmd, o *options) (net.Conn, string, error) {
+	if conn, arch, trips, err := o.there(ctx, c); err == nil {
+		if c.Log != nil {
+			c.Log("by the connection that there is")
+		}
+		if c.Trips != nil {
+			c.Trips.Store(-trips)
+		}
+		return conn, arch, nil
 	}
 	first, theirs, err := door.Pair()
 	if err != nil {
@@ -118,7 +133,7 @@ func kept(ctx context.Context, c *cpu.Cmd, o *options) (net.Conn, string, error)
 	case text != "":
 		err = errors.New(text)
 	default:
-		arch, err = cpu.Ask(ctx, first)
+		arch, _, err = cpu.Ask(ctx, first)
 	}
 	if err != nil {
 		first.Close()

@@ -130,7 +130,8 @@ cpu, execfs, factotum, newns
 # DIAGNOSTICS
 
 A caller that is turned away is told so, and standard error why. Somebody whose key is
-not let in is told no more than that. Whoever has 256 sessions already gets no more; at the door
+not let in is told no more than that, but for who wants to be root by a key that root's own
+authorized_keys lets in without limits: that one is told which line the machine's file lacks. Whoever has 256 sessions already gets no more; at the door
 of Plan 9, which has no word for that, only standard error says so. A hundred callers may be about to
 say who they are, and twenty-five of one address (of IPv6, of a network of 64 bits); further ones are hung up on.
 

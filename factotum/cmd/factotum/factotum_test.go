@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"ninespace/factotum"
 	"ninespace/srv/client"
 	"ninespace/srv/p9"
 	"ninespace/srv/srvtest"
@@ -169,6 +170,21 @@ func TestLoad(t *testing.T) {
 	}
 	if _, err := os.Lstat(filepath.Join(home, "agent")); err == nil {
 		t.Error("the socket is still there")
+	}
+}
+
+// TestLoadNoHome: where $HOME is not set the account's home has the keys.
+func TestLoadNoHome(t *testing.T) {
+	t.Setenv("HOME", "")
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	f := factotum.New(factotum.Config{})
+	defer f.Close()
+	if err := loadKeys(t.Context(), [3]*os.File{null, null, null}, f, nil); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -13,17 +13,18 @@ import (
 	"golang.org/x/term"
 
 	"ninespace/factotum"
+	"ninespace/factotum/auth"
 	"ninespace/factotum/sshkey"
 )
 
 // loadKeys gives f the user's keys of ssh, and says which it could not.
 func loadKeys(ctx context.Context, std [3]*os.File, f *factotum.Factotum, asker *askpass) error {
-	home, err := os.UserHomeDir()
+	dir, err := auth.UserDir()
 	if err != nil {
 		return err
 	}
 	for _, name := range []string{"id_ed25519", "id_ecdsa", "id_rsa"} {
-		file := filepath.Join(home, ".ssh", name)
+		file := filepath.Join(dir, name)
 		err := loadKey(ctx, std, f, asker, file)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			fmt.Fprintf(std[2], "factotum: %s: %v: left out\n", file, err)

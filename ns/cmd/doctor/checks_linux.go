@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ninespace/factotum/auth"
 	"ninespace/initramfs/vm/kvm"
 	"ninespace/srv"
 	"ninespace/srv/p9"
@@ -140,12 +141,13 @@ func keys() (string, error) {
 	if _, err := os.Stat(filepath.Join(p9.Namespace(), "factotum")); err == nil {
 		return "by the factotum that is posted", nil
 	}
-	home, _ := os.UserHomeDir()
-	for _, name := range []string{"id_ed25519", "id_ecdsa"} {
-		file := filepath.Join(home, ".ssh", name)
-		if f, err := os.Open(file); err == nil {
-			f.Close()
-			return file, nil
+	if dir, err := auth.UserDir(); err == nil {
+		for _, name := range []string{"id_ed25519", "id_ecdsa"} {
+			file := filepath.Join(dir, name)
+			if f, err := os.Open(file); err == nil {
+				f.Close()
+				return file, nil
+			}
 		}
 	}
 	if os.Getenv("SSH_AUTH_SOCK") != "" {
