@@ -112,6 +112,20 @@ func (l *Leases) Change(paths ...uint64) {
 	}
 }
 
+// ChangeBy is Change by who knows whether the Servers' process did it, or another one. What
+// that process does to a file that a holder has just changed is taken for the holder's doing,
+// of which the others were told.
+func (l *Leases) ChangeBy(self bool, paths ...uint64) {
+	for _, p := range paths {
+		l.mu.Lock()
+		told := self && l.own[p] != nil
+		l.mu.Unlock()
+		if !told {
+			l.recall(nil, []uint64{p})
+		}
+	}
+}
+
 // await waits until what holders were told is heeded, or they have no leases any more.
 func (l *Leases) await(ctx context.Context, ds []debtor) {
 	for _, d := range ds {

@@ -8,8 +8,8 @@ import (
 // Changes by holders themselves, of which what watches the files tells as well.
 
 // An ownChange is that a holder has changed a file itself, of which Watch's side will
-// say that somebody has. That it was only the holder cannot be told for sure: so it is
-// told of it too, but once, when it has left the file alone for a while.
+// say that somebody has. Where that cannot say who (Change), it is not sure that it was only
+// the holder: so it is told of it too, but once, when it has left the file alone for a while.
 type ownChange struct {
 	by        *holder
 	first, at time.Time
@@ -71,11 +71,14 @@ func (l *Leases) owns(h *holder, paths []uint64) {
 
 // settle tells those who have left files alone.
 func (l *Leases) settle() {
+	if l.Notice != nil { // what they did is known to be theirs while it is in own
+		l.Notice()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
 	for p, o := range l.own {
-		if now.Sub(o.at) < ownSettles && now.Sub(o.first) < ownMost && !o.by.gone {
+		if now.Sub(o.at) < ownSettles && !(o.pending && now.Sub(o.first) >= ownMost) && !o.by.gone {
 			continue
 		}
 		delete(l.own, p)

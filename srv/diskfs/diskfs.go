@@ -46,8 +46,13 @@
 //
 // Clients are given leases (srv.Leases) of the files of the machine's own file systems.
 // Before a client changes a file the others are told. What is changed by the machine's own
-// processes is noticed by inotify(7), some milliseconds afterwards, and what they write
-// through a mapping when that has ended and the file is closed.
+// processes is noticed by fanotify(7), some milliseconds afterwards, and what they write
+// through a mapping when that has ended and the file is closed. What the server's own process
+// does to a file by other means while a client changes it is taken for the client's doing:
+// Leases.ChangeBy tells of it. On other file systems than the root's, on those without
+// handles, and before Linux 5.13 where the server is not root's (5.1 where it is), it is
+// inotify(7), which does not say who it was: then a client that changes a file is told of it
+// too, when it has left the file alone for .2 s, and of others' changes only then.
 //
 // It needs Linux 5.8, 5.12 for walks that do not wait, and /proc mounted.
 package diskfs

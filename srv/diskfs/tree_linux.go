@@ -67,8 +67,6 @@ func (r *root) Close() error {
 
 func (x *export) open(dir string) (srv.File, error) {
 	x.began = time.Now()
-	x.watcher = newWatcher()
-	x.leases = x.watcher.leases
 	var err error
 	if x.proc, err = procDir(); err != nil {
 		return nil, err
@@ -78,6 +76,8 @@ func (x *export) open(dir string) (srv.File, error) {
 		unix.Close(x.proc)
 		return nil, &fs.PathError{Op: "open", Path: dir, Err: err}
 	}
+	x.watcher = newWatcher()
+	x.leases = x.watcher.leases
 	r := &root{branch{node: &node{t: &tree{export: x}, fd: fd}}}
 	x.root = r.node
 	var st unix.Statx_t

@@ -4,15 +4,16 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"sync"
-	"unsafe"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
 	"ninespace/srv"
 )
 
-// Leases of files on a disk that others use as well: inotify(7) tells of what is done
+// Leases of files on a disk that others use as well: the kernel tells of what is done
 // behind the server's back. It tells afterwards, by some milliseconds, and of what is
 // written through a mapping only when the mapping has ended with the file closed. A
 // file on a network has no lease, for what is done elsewhere is told by nobody.
@@ -24,24 +25,42 @@ func (r *root) Leases() *srv.Leases { return r.t.leases }
 type watcher struct {
 	leases *srv.Leases
 
-	mu    sync.Mutex
-	os    *os.File // the inotify descriptor; nil: none yet
-	fd    int
-	paths map[int32]uint64 // by watch
-	wds   map[uint64]int32
-	over  bool
+	mu      sync.Mutex
+	tellers []*teller // those to be asked first are first
+	marks   map[uint64]mark
+	over    bool
+}
 
-	reading sync.Mutex // held from the reading of what the kernel tells until it was passed on
+// A mark is a file that is watched.
+type mark struct {
+	t   *teller
+	key string
+}
+
+// watching has the watchers of the process. What one of them hears of the process, another's
+// Server may have done.
+var watching struct {
+	n   atomic.Int32
+	mu  sync.Mutex
+	all []*watcher
 }
 
 func newWatcher() *watcher {
-	w := &watcher{paths: map[int32]uint64{}, wds: map[uint64]int32{}}
+	w := &watcher{marks: map[uint64]mark{}}
+	for _, way := range []way{fanotify{int32(os.Getpid())}, inotify{}} {
+		w.tellers = append(w.tellers, &teller{w: w, way: way, paths: map[string]uint64{}})
+	}
 	w.leases = srv.NewLeases()
 	w.leases.Watch, w.leases.Unwatch, w.leases.Notice = w.watch, w.unwatch, w.notice
+	watching.mu.Lock()
+	defer watching.mu.Unlock()
+	watching.all = append(watching.all, w)
+	watching.n.Add(1)
 	return w
 }
 
-// What a file is watched for, and which of these are changes of a directory's entries.
+// What a file is watched for, and which of these are changes of a directory's entries: the
+// numbers are fanotify's too.
 const (
 	watched = ofNames | unix.IN_MODIFY | unix.IN_ATTRIB | unix.IN_CLOSE_WRITE | unix.IN_DELETE_SELF | unix.IN_MOVE_SELF
 	ofNames = unix.IN_CREATE | unix.IN_DELETE | unix.IN_MOVED_FROM | unix.IN_MOVED_TO
@@ -72,138 +91,88 @@ func (w *watcher) watch(path uint64, f srv.File) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err := w.start(); err != nil {
-		return err
-	}
-	wd, err := unix.InotifyAddWatch(w.fd, n.proc(), watched)
-	if err != nil {
-		return err
-	}
-	if old, is := w.paths[int32(wd)]; is && old != path { // another name of what was on the same number
-		delete(w.wds, old)
-	}
-	w.paths[int32(wd)], w.wds[path] = path, int32(wd)
-	return nil
-}
-
-// start opens the descriptor. w.mu is held.
-func (w *watcher) start() error {
 	if w.over {
 		return os.ErrClosed
 	}
-	if w.os != nil {
-		return nil
+	for _, t := range w.tellers {
+		var key string
+		if key, err = t.mark(n, d, kind); err == nil {
+			w.enter(path, mark{t, key})
+			return nil
+		}
 	}
-	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
-	if err != nil {
-		return err
+	return err
+}
+
+// enter notes a file's mark. w.mu is held.
+func (w *watcher) enter(path uint64, m mark) {
+	if w.marks[path] == m {
+		return
 	}
-	w.fd, w.os = fd, os.NewFile(uintptr(fd), "inotify")
-	go w.read(w.os)
-	return nil
+	w.forget(path)
+	if old, is := m.t.paths[m.key]; is && w.marks[old] == m { // another name of what was on the same number
+		delete(w.marks, old)
+		m.t.live--
+	}
+	m.t.paths[m.key], w.marks[path] = path, m
+	m.t.live++
 }
 
 // unwatch ends it. Leases calls it.
 func (w *watcher) unwatch(path uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if wd, is := w.wds[path]; is && !w.over {
-		unix.InotifyRmWatch(w.fd, uint32(wd))
-		delete(w.wds, path)
-		delete(w.paths, wd)
-		if len(w.wds) == 0 {
+	if !w.over {
+		w.forget(path)
+		if len(w.marks) == 0 {
 			w.stop()
 		}
 	}
 }
 
-// stop closes the descriptor, which is made anew when it is needed. w.mu is held.
-func (w *watcher) stop() {
-	if w.os != nil {
-		go w.os.Close() // which waits for who reads it, and he may wait for us
-		w.os, w.fd = nil, -1
-		clear(w.paths)
-		clear(w.wds)
+// forget forgets a file's mark. w.mu is held.
+func (w *watcher) forget(path uint64) {
+	m, is := w.marks[path]
+	if !is {
+		return
+	}
+	delete(w.marks, path)
+	m.t.live--
+	if m.t.way.unmark(m.t.fd, m.key) {
+		delete(m.t.paths, m.key)
 	}
 }
 
-// read passes on what the kernel tells, until the descriptor is closed.
-func (w *watcher) read(f *os.File) {
-	c, err := f.SyscallConn()
-	if err != nil {
-		return
+// stop closes the descriptors, which are made anew when they are needed. w.mu is held.
+func (w *watcher) stop() {
+	clear(w.marks)
+	for _, t := range w.tellers {
+		t.stop()
 	}
-	buf := make([]byte, 64<<10)
-	c.Read(func(fd uintptr) bool { return !w.pass(f, int(fd), buf) })
 }
 
 // notice passes on what the kernel can tell by now.
 func (w *watcher) notice() {
-	w.mu.Lock()
-	f := w.os
-	w.mu.Unlock()
-	if f == nil {
-		return
-	}
-	if c, err := f.SyscallConn(); err == nil {
-		c.Control(func(fd uintptr) { w.pass(f, int(fd), make([]byte, 4<<10)) })
-	}
-}
-
-// pass passes on all that is to be read, and tells whether there may be more some time.
-func (w *watcher) pass(f *os.File, fd int, buf []byte) bool {
-	w.reading.Lock()
-	defer w.reading.Unlock()
-	for {
-		n, err := unix.Read(fd, buf)
-		switch {
-		case err == unix.EINTR:
-			continue
-		case err == unix.EAGAIN:
-			return true
-		case err != nil || n <= 0:
-			return false
-		}
-		var changed []uint64
-		lost := false
-		w.mu.Lock()
-		if w.os != f {
-			w.mu.Unlock()
-			return false
-		}
-		for b := buf[:n]; len(b) >= unix.SizeofInotifyEvent; {
-			e := (*unix.InotifyEvent)(unsafe.Pointer(&b[0]))
-			b = b[unix.SizeofInotifyEvent+int(e.Len):]
-			if e.Mask&unix.IN_Q_OVERFLOW != 0 {
-				lost = true
-				continue
-			}
-			path, is := w.paths[e.Wd]
-			if !is || e.Len > 0 && e.Mask&ofNames == 0 { // of a file in the directory, which has a watch of its own
-				continue
-			}
-			changed = append(changed, path)
-			if e.Mask&unix.IN_IGNORED != 0 {
-				delete(w.paths, e.Wd)
-				if w.wds[path] == e.Wd {
-					delete(w.wds, path)
-				}
-			}
-		}
-		if lost { // of any of them something may not have been told
-			for _, path := range w.paths {
-				changed = append(changed, path)
-			}
-		}
-		w.mu.Unlock()
-		w.leases.Change(changed...)
+	for _, t := range w.tellers {
+		t.notice()
 	}
 }
 
 // close ends all.
 func (w *watcher) close() {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.over = true
 	w.stop()
+	w.mu.Unlock()
+	watching.mu.Lock()
+	defer watching.mu.Unlock()
+	i := slices.Index(watching.all, w)
+	if i < 0 {
+		return // closed already
+	}
+	watching.all = slices.Delete(watching.all, i, i+1)
+	for _, o := range watching.all { // of what this one's Server did, while it may have done it
+		o.notice()
+	}
+	watching.n.Add(-1)
 }
