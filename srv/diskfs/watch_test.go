@@ -15,7 +15,10 @@ import (
 // TestWatch has a client with leases be told of what this machine's processes do, by each way
 // that the kernel has.
 func TestWatch(t *testing.T) {
-	t.Run("fanotify", func(t *testing.T) { testWatch(t, fanotify{int32(os.Getpid())}) })
+	t.Run("fanotify", func(t *testing.T) {
+		needsWho(t, t.TempDir())
+		testWatch(t, fanotify{int32(os.Getpid())})
+	})
 	t.Run("inotify", func(t *testing.T) { testWatch(t, inotify{}) })
 }
 
