@@ -62,9 +62,9 @@ has a version (qid.vers is not 0) and is neither append-only nor exclusive:
     changes at once, also of what they have open and in memory, and what did not change,
     or only here, is asked of nobody. A write counts when it was closed or synced, as
     above. Who does not hear of the server for six seconds has no lease, and takes it for
-    over half a second before; who keeps a lease and is silent holds others up for as long
-    at most. What changes behind the server's back its kind of tree has to notice: of diskfs
-    see there.
+    over half a second before, until the server is heard of again, which tells what was changed
+    meanwhile; who keeps a lease and is silent holds others up for as long at most. What
+    changes behind the server's back its kind of tree has to notice: of diskfs see there.
   - Times of last access are what they were when a file was last asked about.
 
 A directory that is read, or of which several names are asked for, comes with the

@@ -157,7 +157,7 @@ func (k *kept) touch() {
 func (k *kept) put(name string, file *kept) {
 	k.touch()
 	if k.st.Qid.Vers != 0 {
-		k.know(name, file, ticket{stamp: stamp{client.SinceBoot(), k.c.lease.holds()}})
+		k.know(name, file, k.c.now())
 	}
 }
 
@@ -165,7 +165,7 @@ func (k *kept) put(name string, file *kept) {
 func (k *kept) cut(name string) {
 	k.touch()
 	if k.st.Qid.Vers != 0 {
-		k.know(name, nil, ticket{stamp: stamp{client.SinceBoot(), k.c.lease.holds()}})
+		k.know(name, nil, k.c.now())
 	}
 }
 
@@ -202,7 +202,7 @@ func (c *cache) enter(dir *kept, name string, st *p9.Stat, t ticket) *kept {
 // is gives the version that the file had when a request was made, by a lease; 0 where that
 // is not known for sure. c.mu is held.
 func (k *kept) is(t ticket) uint32 {
-	if !t.holds(k) || !k.at.leased || !k.c.good(k.at) {
+	if !t.holds(k) || !k.c.bound(k.at) {
 		return 0
 	}
 	return k.st.Qid.Vers

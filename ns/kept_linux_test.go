@@ -215,7 +215,7 @@ func TestKeptMany(t *testing.T) {
 		}
 	}
 	s := srv.New(root)
-	s.Leases = nil // a lease that ends, as it does on a slow machine, has all asked for anew
+	s.Leases = nil // while one has lapsed, as on a slow machine, what came before it did is asked for anew
 	l := srvtest.NewLink(t, s, time.Millisecond)
 	m := mountGroup(t, "mount -C "+l.Addr+" /n/x")
 	for i := range 3 {

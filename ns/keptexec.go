@@ -40,7 +40,7 @@ func (k *kept) isProgram(mode p9.Mode, head []byte) bool {
 // runs asks for what a program needs that was opened now. c.mu is held.
 func (k *kept) runs(mode p9.Mode, head []byte) {
 	c := k.c
-	if !c.far || !k.at.leased || c.fetches >= fetchUnder || k.ran == k.st.Qid.Vers || !k.isProgram(mode, head) {
+	if !c.far || !c.bound(k.at) || c.fetches >= fetchUnder || k.ran == k.st.Qid.Vers || !k.isProgram(mode, head) {
 		return
 	}
 	k.ran = k.st.Qid.Vers

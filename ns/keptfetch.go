@@ -51,7 +51,7 @@ func (k *kept) worthFetching(most uint64) bool {
 	st := &k.st
 	return k.coming == nil && k.c.fetches < fetchUnder &&
 		!k.read && k.seen != st.Qid.Vers+1 && k.opens == 0 &&
-		k.c.good(k.at) && k.at.leased && st.Qid.Vers != 0 && st.Qid.Type == 0 &&
+		k.c.bound(k.at) && st.Qid.Vers != 0 && st.Qid.Type == 0 &&
 		st.Mode.IsRegular() && st.Length > 0 && st.Length <= most
 }
 

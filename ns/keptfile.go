@@ -41,7 +41,7 @@ func (k *kept) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
 	var buf []byte
 	switch {
 	case !reads || k.told && k.st.Qid.Vers == 0:
-	case k.read && k.at.leased && k.c.good(k.at):
+	case k.read && k.c.bound(k.at):
 		defer k.c.mu.Unlock()
 		h := k.handle(nil, mode)
 		h.paged = k.seen == k.st.Qid.Vers+1
@@ -88,7 +88,7 @@ func (k *kept) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
 		h.as = k.turn
 		if first.Stat.Qid.Vers == 0 {
 			h.vers0 = true
-		} else if reads && k.at == k.stamp(t) {
+		} else if reads && k.at == k.stamp(t) && !k.c.lapsed(k.at) {
 			k.read = true
 			h.paged = k.seen == first.Stat.Qid.Vers+1
 			k.seen = first.Stat.Qid.Vers + 1

@@ -151,7 +151,7 @@ func (k *kept) small(names []string) bool {
 // row gives how the entries of a kind are used. nil: the directory's listing is not known
 // for sure, or it is too long. c.mu is held.
 func (k *kept) row(kind int) *row {
-	if k.listed.none() || !k.listed.leased || !k.c.good(k.listed) || len(k.names) > loadMost {
+	if !k.c.bound(k.listed) || len(k.names) > loadMost {
 		return nil
 	}
 	if k.guess == nil || k.guess.of != k.listed.at {

@@ -58,9 +58,19 @@ func (l *lease) end() {
 // holds tells whether the server has the duty just now.
 func (l *lease) holds() bool { return l.l.Load().Holds() }
 
-// recalled forgets what is known of files that are about to be changed.
+// given tells whether it was given, though it may have lapsed.
+func (l *lease) given() bool { return l.l.Load() != nil }
+
+// recalled forgets what is known of files that are about to be changed. At a lapse that is only
+// what is used without a look at the lease: what was read of open files, and what the kernel has.
 func (c *cache) recalled(ch client.Changes) {
 	c.mu.Lock()
+	if ch.Lapse {
+		for _, k := range c.files {
+			k.turn++
+			k.let()
+		}
+	}
 	if ch.All {
 		for _, k := range c.files {
 			k.recall()
@@ -81,7 +91,7 @@ func (c *cache) recalled(ch client.Changes) {
 		k.never = true
 	}
 	c.mu.Unlock()
-	c.tell(slices.Concat(ch.Paths, ch.None), ch.All)
+	c.tell(slices.Concat(ch.Paths, ch.None), ch.All || ch.Lapse)
 }
 
 // recall is change by another. c.mu is held.

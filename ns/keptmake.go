@@ -65,12 +65,11 @@ func (k *kept) made(ctx context.Context, fid *client.Fid, name string, err error
 func (k *kept) entered(name string, st *p9.Stat, t ticket) *kept {
 	k.c.mu.Lock()
 	defer k.c.mu.Unlock()
-	now := func() ticket { return ticket{stamp{client.SinceBoot(), k.c.lease.holds()}, k.c.clock} }
 	n := k.c.enter(k, name, st, t)
 	n.change()
 	k.put(name, n)
 	if n.recalled <= t.clock && k.c.lost <= t.clock { // nobody else has changed it since
-		n.take(st, now())
+		n.take(st, k.c.now())
 	}
 	return n.hold()
 }

@@ -8,8 +8,8 @@ import (
 
 // When what is known was asked for, and whether it can still be believed.
 
-// A stamp says when something was asked for, and whether the server then had the duty
-// to tell of changes.
+// A stamp says when something was asked for, and whether a lease was given then. The server tells
+// of changes while that has lapsed too, only it does not wait until it is heard.
 type stamp struct {
 	at     time.Duration // by client.SinceBoot; 0: never
 	leased bool
@@ -27,19 +27,34 @@ type ticket struct {
 func (c *cache) begin() ticket {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return ticket{stamp{client.SinceBoot(), c.lease.holds()}, c.clock}
+	return c.now()
+}
+
+// now is begin where c.mu is held.
+func (c *cache) now() ticket {
+	return ticket{stamp{client.SinceBoot(), c.lease.given()}, c.clock}
 }
 
 // good tells whether something can still be believed. c.mu is held.
 func (c *cache) good(s stamp) bool {
 	switch {
-	case s.none():
+	case s.none(), c.lapsed(s):
 		return false
-	case s.leased && c.lease.holds():
+	case c.bound(s):
 		return true
 	}
 	return client.SinceBoot()-s.at < keepFor
 }
+
+// lapsed tells whether the lease has lapsed since something was asked for, and does not hold
+// again: it may have changed untold.
+func (c *cache) lapsed(s stamp) bool {
+	until := c.lease.l.Load().Until()
+	return s.at < until && client.SinceBoot() >= until
+}
+
+// bound tells whether something is true until the server tells that it is not. c.mu is held.
+func (c *cache) bound(s stamp) bool { return !s.none() && s.leased && c.lease.holds() }
 
 // holds tells whether k is as it was when a request was made. c.mu is held.
 func (t ticket) holds(k *kept) bool { return k.changed <= t.clock && k.c.lost <= t.clock }

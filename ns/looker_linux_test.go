@@ -18,6 +18,7 @@ import (
 
 // A looker is a process that has a file open, and in memory.
 type looker struct {
+	pid int
 	in  io.Writer
 	out *bufio.Reader
 }
@@ -45,7 +46,7 @@ func (m *mounted) looker(t *testing.T, file string, mode int) *looker {
 			t.Error("looker: ", err)
 		}
 	})
-	l := &looker{in, bufio.NewReader(out)}
+	l := &looker{cmd.Process.Pid, in, bufio.NewReader(out)}
 	l.look(t, "look")
 	return l
 }
@@ -53,7 +54,16 @@ func (m *mounted) looker(t *testing.T, file string, mode int) *looker {
 // look has it tell what it sees, after it has got a lock or just so.
 func (l *looker) look(t *testing.T, how string) string {
 	t.Helper()
-	fmt.Fprintln(l.in, how)
+	l.ask(how)
+	return l.told(t)
+}
+
+// ask has it begin to.
+func (l *looker) ask(how string) { fmt.Fprintln(l.in, how) }
+
+// told is what it says then.
+func (l *looker) told(t *testing.T) string {
+	t.Helper()
 	s, err := l.out.ReadString('\n')
 	if err != nil {
 		t.Fatal("looker: ", err)

@@ -18,7 +18,8 @@ import (
 // all files; "-" and the path of one of which there is no lease, as changes of it could
 // not be noticed; "ok" where for a third of p9.LeaseTerm there was nothing. The next read says
 // that what the last one gave is heeded, and only then is the file changed: or when the
-// client was silent for p9.LeaseTerm, after which it has no lease, as it knows itself.
+// client was silent for p9.LeaseTerm, after which it goes by no lease, as it knows itself, until
+// a read that it made since is answered: by "all", if a file was changed without it.
 //
 // What is changed otherwise than by a connection of a Server with these Leases, who
 // changes it has to tell by Change.

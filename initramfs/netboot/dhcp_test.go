@@ -235,7 +235,7 @@ func TestFlood(t *testing.T) {
 	if got := s.count.offers - offers; got != 2*maxPackets1 {
 		t.Errorf("%d offers to one machine at once", got)
 	}
-	for i := range 2 * maxNodes {
+	for i := range maxNodes + 200 { // the last of whom have no room
 		d += time.Second / maxPackets
 		s.ask(t, discover, hex.EncodeToString([]byte{2, 0, 0, 0, byte(i >> 8), byte(i)}))
 	}

@@ -37,14 +37,16 @@ const leaseMargin = p9.LeaseTerm / 12
 // Changes are what the holder of a Lease is told: files by their qid.path.
 type Changes struct {
 	All   bool     // all that was looked at may change
+	Lapse bool     // Holds says no more, or again, that all is as it was
 	Paths []uint64 // these may
 	None  []uint64 // of these there is no lease
 }
 
 // Lease asks the server for leases, in one round trip, in which what was looked at since is
 // as it was, for as long as Holds says so, but for what changed tells of. It is not called by
-// two goroutines at once, and the server waits until it returns. That all may have changed it
-// is told too when Holds ceases to say so, and when it does so again. An error is that of a
+// two goroutines at once, and the server waits until it returns. When Holds ceases to say so
+// that is told too, as a Lapse, and when it does so again: of what was looked at before then, or
+// meanwhile, too, as the server has told what it changed without waiting. An error is that of a
 // server which gives none, or has given it to the connection already.
 func (c *Conn) Lease(ctx context.Context, changed func(Changes)) (*Lease, error) {
 	if !c.ordered { // a server that has leases keeps the order, and others are not bothered
@@ -64,14 +66,14 @@ func (c *Conn) Lease(ctx context.Context, changed func(Changes)) (*Lease, error)
 	}
 	l.lapse, err = newAlarm(func() {
 		if !l.Holds() {
-			l.tell(Changes{All: true})
+			l.tell(Changes{Lapse: true})
 		}
 	})
 	if err != nil {
 		f.let()
 		return nil, err
 	}
-	if err := l.heard(buf[:n], asked); err != nil {
+	if _, err := l.heard(buf[:n], asked); err != nil {
 		l.lapse.stop()
 		f.let()
 		return nil, err
@@ -125,26 +127,31 @@ func (l *Lease) next(ctx context.Context, f *Fid, buf []byte) error {
 	if err != nil {
 		return err
 	}
-	return l.heard(buf[:n], asked)
+	again, err := l.heard(buf[:n], asked)
+	if again { // others were given something meanwhile too
+		l.tell(Changes{Lapse: true})
+	}
+	return err
 }
 
-// heard passes on what the server has answered to what was asked at some time.
-func (l *Lease) heard(text []byte, asked time.Duration) error {
+// heard passes on what the server has answered to what was asked at some time, and tells whether
+// the lease, which was over, holds by that. An answer that has come too late says nothing of now.
+func (l *Lease) heard(text []byte, asked time.Duration) (again bool, err error) {
 	c, err := parseChanges(string(text))
 	if err != nil {
-		return err
+		return false, err
 	}
 	if c.All || len(c.Paths)+len(c.None) > 0 {
 		l.tell(c)
 	}
-	first, over := l.until.Load() == 0, !l.Holds()
 	until := asked + p9.LeaseTerm - leaseMargin
+	if SinceBoot() >= until {
+		return false, nil
+	}
+	again = !l.Holds()
 	l.until.Store(int64(until))
 	l.lapse.set(until)
-	if over && !first { // what was looked at meanwhile may have changed untold
-		l.tell(Changes{All: true})
-	}
-	return nil
+	return again, nil
 }
 
 // parseChanges reads the lines of a server.
@@ -172,8 +179,14 @@ func parseChanges(text string) (c Changes, err error) {
 }
 
 // Holds tells whether the server is bound to tell of changes just now.
-func (l *Lease) Holds() bool {
-	return l != nil && int64(SinceBoot()) < l.until.Load()
+func (l *Lease) Holds() bool { return SinceBoot() < l.Until() }
+
+// Until gives when Holds ceases to say so, or did, by SinceBoot; 0 where it never has.
+func (l *Lease) Until() time.Duration {
+	if l == nil {
+		return 0
+	}
+	return time.Duration(l.until.Load())
 }
 
 // End gives the leases back.

@@ -60,7 +60,7 @@ func TestLeaseSuspended(t *testing.T) {
 	}
 	change() // by which the server is heard of
 	for c := range told {
-		if c.All {
+		if c.Lapse {
 			break
 		}
 	}

@@ -37,14 +37,14 @@ func TestManyFiles(t *testing.T) {
 
 func manyFiles(t *testing.T, dotl bool) {
 	dir := t.TempDir()
-	const n, dirs = 1500, 5
+	const n, dirs = 500, 5
 	path := func(i int) []string { return []string{fmt.Sprint("d", i%dirs), "sub", fmt.Sprint("f", i)} }
 	for i := range n {
 		p := filepath.Join(append([]string{dir}, path(i)...)...)
 		os.MkdirAll(filepath.Dir(p), 0o777)
 		write(t, p, fmt.Sprint("text ", i))
 	}
-	few(t, 200)
+	few(t, 100)
 	root := srvtest.MountServer(t, srv.New(serve(t, dir)), dotl)
 	files := make([]*client.Fid, n)
 	for i := range files {

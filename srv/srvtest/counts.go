@@ -15,10 +15,10 @@ import (
 // Counts reads a directory of many entries by every count there is from the smallest
 // that each entry fits in, and some larger ones, in each dialect: every name comes
 // once. fill makes entries with the names in a new tree. With $NINE_LONG there are
-// 10,000 entries for each of the first 300 counts, else for every 100th; the ones
-// between have 200.
+// 3,000 entries for each of the first 300 counts, else for every 100th; the ones
+// between have 100.
 func Counts(t *testing.T, fill func(names []string) srv.File) {
-	const many, few, each = 10_000, 200, 300
+	const many, few, each = 3_000, 100, 300
 	name := func(i int) string { return fmt.Sprintf("%s%d", strings.Repeat("x", i%11), i) }
 	var names []string
 	for i := range many {
