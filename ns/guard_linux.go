@@ -1,10 +1,11 @@
 package ns
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,7 +21,7 @@ import (
 // done is closed, which is when that process has ended, calls free now and then.
 func guard(alive *os.File, done <-chan struct{}, free func()) {
 	defer alive.Close()
-	alive.Read(make([]byte, 1))
+	io.Copy(io.Discard, alive)
 	for {
 		select {
 		case <-done:
@@ -44,50 +45,6 @@ func (s *Session) guard(alive *os.File) {
 	}()
 }
 
-// Guard sees to it that the process pid, which has an engine in it (see StartHere), ends when it is
-// killed, and all that is below it, in its name spaces. It is called by the parent, which has given
-// the process the other end of the pipe alive, and returns when done is closed: the parent has
-// waited for it. Only root can do that for others than itself.
-func Guard(pid int, alive *os.File, done <-chan struct{}) {
-	guard(alive, done, func() {
-		pids := below(pid)
-		select {
-		case <-done: // and the number may be another's
-			return
-		default:
-		}
-		for _, p := range pids {
-			unix.Kill(p, unix.SIGKILL)
-			if !inside(p) {
-				continue
-			}
-			if mounts, err := os.Open(fmt.Sprintf("/proc/%d/ns/mnt", p)); err == nil {
-				abortIn(mounts, "/")
-				mounts.Close()
-			}
-		}
-	})
-}
-
-// inside tells whether a process is in a name space of an engine's.
-func inside(pid int) bool {
-	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/mountinfo", pid))
-	for line := range strings.Lines(string(b)) {
-		if f := strings.Fields(line); len(f) > 4 && f[4] == "/" && strings.Contains(line, " - fuse.nine ") {
-			return true
-		}
-	}
-	return false
-}
-
-// below gives the descendants of a process.
-func below(pid int) (pids []int) {
-	for _, p := range childrenOf(strconv.Itoa(pid)) {
-		pids = append(append(pids, p), below(p)...)
-	}
-	return pids
-}
-
 // abortIn ends the file system that is mounted at dir in a mount namespace: each request of it,
 // and whatever is asked later, gets an error.
 func abortIn(mounts *os.File, dir string) {
@@ -99,4 +56,77 @@ func abortIn(mounts *os.File, dir string) {
 		}
 	})
 	<-tried
+}
+
+// Guard sees to it that a process which has an engine in it (see StartHere) ends when it is killed.
+// It is called by the parent, which has given the process the other end of the pipe alive, by which
+// Tell tells of the engine, and done is closed when the parent has waited for the process.
+//
+// Whoever is killed may have told anything, and root must do nothing for it that is not the user's:
+// of file systems that are uid's one may be ended, and of others, and of name spaces and
+// processes, nothing is touched.
+func Guard(alive *os.File, uid int, done <-chan struct{}) {
+	told := make([]byte, 16)
+	n, _ := alive.Read(told)
+	abort, err := abortOf(string(bytes.TrimSpace(told[:n])), uid)
+	if err != nil {
+		alive.Close()
+		return
+	}
+	defer abort.Close()
+	guard(alive, done, func() { abort.Write([]byte("1")) })
+}
+
+// Tell tells a Guard of the session's engine, which is in this process, through the descriptor fd.
+// That is to stay open until the process ends, and in no other.
+func (s *Session) Tell(fd int) error {
+	_, err := unix.Write(fd, strconv.AppendUint(nil, uint64(unix.Minor(s.dev)), 10))
+	return os.NewSyscallError("write", err)
+}
+
+// abortOf opens what ends the file system of FUSE that has a number, if it is uid's, by a write. It
+// never is another's: if that one is gone, nothing happens.
+func abortOf(number string, uid int) (*os.File, error) {
+	if _, err := strconv.ParseUint(number, 10, 32); err != nil {
+		return nil, err
+	}
+	dir, err := connections()
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(dir)
+	fd, err := unix.Openat(dir, number+"/abort", unix.O_WRONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, err
+	}
+	var st unix.Stat_t
+	if err = unix.Fstat(fd, &st); err == nil && st.Uid != uint32(uid) {
+		err = unix.EPERM
+	}
+	if err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), "abort"), nil
+}
+
+// connections gives Linux's directory of its FUSE file systems: root has it where it is not mounted.
+func connections() (int, error) {
+	if dir, err := fusectl(); err == nil {
+		return dir, nil
+	}
+	return unix.Open("/sys/fs/fuse/connections", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+}
+
+// fusectl makes a mount of it that is in no name space.
+func fusectl() (int, error) {
+	ctx, err := unix.Fsopen("fusectl", unix.FSOPEN_CLOEXEC)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(ctx)
+	if err := unix.FsconfigCreate(ctx); err != nil {
+		return -1, err
+	}
+	return unix.Fsmount(ctx, unix.FSMOUNT_CLOEXEC, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC)
 }

@@ -227,7 +227,7 @@ func mountTest(dev int) (int, error) {
 		return -1, err
 	}
 	defer unix.Close(ctx)
-	for _, o := range [][2]string{{"source", "test"}, {"subtype", "nine"}, {"fd", strconv.Itoa(dev)}, {"rootmode", "40000"}, {"user_id", "0"}, {"group_id", "0"},
+	for _, o := range [][2]string{{"source", "test"}, {"fd", strconv.Itoa(dev)}, {"rootmode", "40000"}, {"user_id", "0"}, {"group_id", "0"},
 		{"max_read", strconv.Itoa(maxWrite)}} {
 		if err := unix.FsconfigSetString(ctx, o[0], o[1]); err != nil {
 			return -1, err

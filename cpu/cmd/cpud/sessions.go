@@ -3,6 +3,7 @@ package cpud
 import (
 	"os"
 	"os/exec"
+	"strconv"
 	"sync"
 	"time"
 
@@ -33,6 +34,11 @@ func (ss *sessions) start(cmd *exec.Cmd) error {
 	}
 	defer held.Close()
 	cmd.ExtraFiles = append(cmd.ExtraFiles, held)
+	cmd.Args = append(cmd.Args, "-e", strconv.Itoa(2+len(cmd.ExtraFiles)))
+	uid := os.Geteuid()
+	if a := cmd.SysProcAttr; a != nil && a.Credential != nil {
+		uid = int(a.Credential.Uid)
+	}
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	if err := cmd.Start(); err != nil {
@@ -45,7 +51,7 @@ func (ss *sessions) start(cmd *exec.Cmd) error {
 	r := &running{cmd, make(chan struct{})}
 	ss.runs[cmd.Process.Pid] = r
 	delete(ss.tried, cmd.Process.Pid) // which was another's
-	go ns.Guard(cmd.Process.Pid, alive, r.ended)
+	go ns.Guard(alive, uid, r.ended)
 	return nil
 }
 
