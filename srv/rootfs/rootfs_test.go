@@ -219,3 +219,40 @@ func TestPipe(t *testing.T) {
 		t.Errorf("%d %v", n, err)
 	}
 }
+
+// TestTrunc: OTRUNC empties what is a regular file, and is nothing to a pipe or a device.
+func TestTrunc(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mkfifo(filepath.Join(dir, "p"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, err := os.OpenFile(filepath.Join(dir, "p"), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	for _, c := range []struct {
+		dir, name string
+		mode      p9.Mode
+	}{
+		{dir, "p", p9.OWRITE}, {dir, "p", p9.OREAD}, {"/dev", "null", p9.OWRITE}, {dir, "f", p9.ORDWR}, {dir, "f", p9.OWRITE}, {dir, "f", p9.OREAD},
+	} {
+		if err := os.WriteFile(filepath.Join(dir, "f"), []byte("text"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f, err := serve(t, c.dir).(srv.Walker).Walk(bg, c.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := f.(srv.Opener).Open(bg, c.mode|p9.OTRUNC)
+		if err != nil {
+			t.Errorf("%s, mode %#x: %v", c.name, c.mode, err)
+		} else {
+			srv.Clunk(h)
+		}
+		f.(srv.Clunker).Clunk()
+		if fi, err := os.Stat(filepath.Join(dir, "f")); err != nil || c.name == "f" && fi.Size() != 0 {
+			t.Errorf("mode %#x: %d bytes, %v", c.mode, fi.Size(), err)
+		}
+	}
+}
