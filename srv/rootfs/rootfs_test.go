@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"ninespace/srv"
 	"ninespace/srv/client"
@@ -254,5 +255,44 @@ func TestTrunc(t *testing.T) {
 		if fi, err := os.Stat(filepath.Join(dir, "f")); err != nil || c.name == "f" && fi.Size() != 0 {
 			t.Errorf("mode %#x: %d bytes, %v", c.mode, fi.Size(), err)
 		}
+	}
+}
+
+// TestSwapPipe: nothing waits for the other end of a pipe that has come in the place of a file.
+func TestSwapPipe(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "f")
+	if err := os.WriteFile(name, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fi, err := os.Lstat(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := serve(t, dir).(root).own
+	if err := os.Remove(name); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(name, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	opened := make(chan error, 1)
+	go func() {
+		_, err := d.openAs(fi, "f", os.O_RDONLY)
+		opened <- err
+	}()
+	select {
+	case err := <-opened:
+		if !errors.Is(err, syscall.ESTALE) {
+			t.Error(err)
+		}
+	case <-time.After(srvtest.Patience):
+		t.Error("it waits")
+		f, err := os.OpenFile(name, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-opened
+		f.Close()
 	}
 }
