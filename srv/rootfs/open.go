@@ -75,8 +75,7 @@ func (n *node) Open(_ context.Context, mode p9.Mode) (srv.Handle, error) {
 		n.open.Store(f)
 		return &handle{f, mode&p9.OAPPEND != 0}, nil
 	}
-	// A pipe's other end, or what a device has to tell, is waited for when it is read.
-	f, err := in.openAs(fi, name, flags(mode)|syscall.O_NONBLOCK|syscall.O_NOCTTY)
+	f, err := in.openAs(fi, name, flags(mode))
 	if err != nil {
 		return nil, bare(err)
 	}
@@ -85,16 +84,31 @@ func (n *node) Open(_ context.Context, mode p9.Mode) (srv.Handle, error) {
 
 // openAs opens a file that was looked at. An [os.Root] follows symbolic links, O_NOFOLLOW or
 // not: where one has the name meanwhile, what it leads to is not opened, and not emptied.
+//
+// No open waits for a pipe's other end, or for what a device has to tell: reads and writes do. As
+// for open(2), O_TRUNC is for regular files, and for one that is read only takes the right to write.
 func (d *dir) openAs(fi fs.FileInfo, name string, flag int) (*os.File, error) {
-	f, err := d.OpenFile(name, flag&^os.O_TRUNC, 0)
+	regular, empty := fi.Mode().IsRegular(), flag&os.O_TRUNC != 0
+	flag = flag&^os.O_TRUNC | syscall.O_NONBLOCK | syscall.O_NOCTTY
+	if regular && empty && flag&syscall.O_ACCMODE == os.O_RDONLY {
+		flag |= os.O_RDWR
+	}
+	f, err := d.OpenFile(name, flag, 0)
+	for i := 0; i < 6000 && regular && errors.Is(err, syscall.EAGAIN); i++ {
+		time.Sleep(10 * time.Millisecond) // who has a lease of it has been told, fcntl(2)
+		f, err = d.OpenFile(name, flag, 0)
+	}
 	if err != nil {
 		return nil, err
 	}
 	is, err := f.Stat()
-	switch {
-	case err == nil && !os.SameFile(fi, is):
+	if err == nil && (!os.SameFile(fi, is) || fi.Mode().Type() != is.Mode().Type()) { // a number is soon another's
 		err = syscall.ESTALE
-	case err == nil && flag&os.O_TRUNC != 0:
+	}
+	if err == nil && regular {
+		err = syscall.SetNonblock(int(f.Fd()), false) // some of /proc's and /sys's wait
+	}
+	if err == nil && regular && empty {
 		err = f.Truncate(0)
 	}
 	if err != nil {
