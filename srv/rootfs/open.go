@@ -56,6 +56,11 @@ func (n *node) Open(_ context.Context, mode p9.Mode) (srv.Handle, error) {
 	if err != nil {
 		return nil, bare(err)
 	}
+	return n.openAs(fi, mode)
+}
+
+// openAs opens what is no directory and was looked at.
+func (n *node) openAs(fi fs.FileInfo, mode p9.Mode) (srv.Handle, error) {
 	if mode&3 == p9.OEXEC && fi.Mode().IsRegular() && fi.Mode().Perm()&0o111 == 0 {
 		return nil, p9.ErrPerm
 	}

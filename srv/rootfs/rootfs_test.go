@@ -296,3 +296,40 @@ func TestSwapPipe(t *testing.T) {
 		f.Close()
 	}
 }
+
+// TestReplaced: a file whose name is another's since it was looked at is there all the time.
+func TestReplaced(t *testing.T) {
+	dir := t.TempDir()
+	name, next := filepath.Join(dir, "f"), filepath.Join(dir, "next")
+	if err := os.WriteFile(name, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	top := serve(t, dir).(root)
+	f, err := top.child("f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Clunk()
+	fi, err := f.info()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(next, []byte("text"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(next, name); err != nil {
+		t.Fatal(err)
+	}
+	h, err := f.openAs(fi, p9.OREAD)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Clunk(h)
+	b := make([]byte, 8)
+	if n, err := h.(srv.Reader).Read(bg, b, 0); err != nil || string(b[:n]) != "text" {
+		t.Errorf("%q, %v", b[:n], err)
+	}
+	if err := f.truncate(fi, 1); err != nil {
+		t.Error(err)
+	}
+}
