@@ -59,32 +59,51 @@ func (n *node) Open(_ context.Context, mode p9.Mode) (srv.Handle, error) {
 	return n.openAs(fi, mode)
 }
 
-// openAs opens what is no directory and was looked at.
-func (n *node) openAs(fi fs.FileInfo, mode p9.Mode) (srv.Handle, error) {
-	if mode&3 == p9.OEXEC && fi.Mode().IsRegular() && fi.Mode().Perm()&0o111 == 0 {
-		return nil, p9.ErrPerm
-	}
+// openAs opens what is no directory and was looked at, or what has its name by now.
+func (n *node) openAs(fi fs.FileInfo, mode p9.Mode) (h srv.Handle, err error) {
 	in, name, err := n.place()
 	if err != nil {
 		return nil, err
 	}
 	defer in.release()
-	switch {
-	case fi.Mode().Type() == fs.ModeSymlink:
-		return nil, syscall.ELOOP
-	case fi.Mode().IsRegular():
-		f, err := in.openAs(fi, name, flags(mode))
-		if err != nil {
-			return nil, bare(err)
+	err = in.again(fi, name, func(fi fs.FileInfo) error {
+		switch {
+		case mode&3 == p9.OEXEC && fi.Mode().IsRegular() && fi.Mode().Perm()&0o111 == 0:
+			return p9.ErrPerm
+		case fi.Mode().Type() == fs.ModeSymlink:
+			return syscall.ELOOP
 		}
-		n.open.Store(f)
-		return &handle{f, mode&p9.OAPPEND != 0}, nil
+		f, err := in.openAs(fi, name, flags(mode))
+		switch {
+		case err != nil:
+			return bare(err)
+		case fi.Mode().IsRegular():
+			n.open.Store(f)
+			h = &handle{f, mode&p9.OAPPEND != 0}
+		default:
+			h = stream{f}
+		}
+		return nil
+	})
+	return h, err
+}
+
+// tries are how often a name is looked at where others change it between two looks.
+const tries = 100
+
+// again does something with what a name was found to have, and again if that is ESTALE, for it has
+// another file by then.
+func (d *dir) again(fi fs.FileInfo, name string, do func(fs.FileInfo) error) error {
+	for range tries {
+		err := do(fi)
+		if !errors.Is(err, syscall.ESTALE) {
+			return err
+		}
+		if fi, err = d.Lstat(name); err != nil {
+			return bare(err)
+		}
 	}
-	f, err := in.openAs(fi, name, flags(mode))
-	if err != nil {
-		return nil, bare(err)
-	}
-	return stream{f}, nil
+	return syscall.ESTALE
 }
 
 // openAs opens a file that was looked at. An [os.Root] follows symbolic links, O_NOFOLLOW or
@@ -125,7 +144,6 @@ func (d *dir) openAs(fi fs.FileInfo, name string, flag int) (*os.File, error) {
 
 // create makes a file, or opens the one that is there.
 func (d *dir) create(name string, perm fs.FileMode, mode p9.Mode) (*os.File, error) {
-	const tries = 100 // it may go between two looks
 	for range tries {
 		f, err := d.OpenFile(name, flags(mode)|os.O_CREATE|os.O_EXCL, perm)
 		if mode&p9.OEXCL != 0 || !errors.Is(err, fs.ErrExist) {
