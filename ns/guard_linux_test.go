@@ -46,6 +46,7 @@ func TestGuard(t *testing.T) {
 		if !answers() {
 			t.Error("it is ended before the process is killed")
 		}
+		close(done) // its parent may have been killed, and what was left behind is killed after
 		held.Close()
 		ended := srvtest.Until(func() bool {
 			select {
@@ -55,7 +56,6 @@ func TestGuard(t *testing.T) {
 				return !answers()
 			}
 		})
-		close(done)
 		<-over
 		return ended && !answers()
 	}
