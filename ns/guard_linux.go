@@ -1,11 +1,11 @@
 package ns
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,22 +17,8 @@ import (
 // a page that is being read, the kernel waits with the end of the file system for that thread, and
 // that for what nobody answers any more. So who starts an engine ends its file system.
 
-// guard waits for the end of alive, a pipe that the engine's process holds, and from then on, until
-// done is closed, which is when that process has ended, calls free now and then.
-func guard(alive *os.File, done <-chan struct{}, free func()) {
-	defer alive.Close()
-	io.Copy(io.Discard, alive)
-	for {
-		select {
-		case <-done:
-			return
-		case <-time.After(100 * time.Millisecond): // for threads that take their time
-		}
-		free()
-	}
-}
-
-// guard sees to it that an engine which is killed ends.
+// guard sees to it that an engine which is killed ends: its process holds the other end of the pipe
+// alive.
 func (s *Session) guard(alive *os.File) {
 	mounts, err := os.Open(fmt.Sprintf("/proc/%d/ns/mnt", s.cmd.Process.Pid))
 	if err != nil {
@@ -41,7 +27,16 @@ func (s *Session) guard(alive *os.File) {
 	}
 	go func() {
 		defer mounts.Close()
-		guard(alive, s.done, func() { abortIn(mounts, engineDir) })
+		defer alive.Close()
+		io.Copy(io.Discard, alive)
+		for {
+			select {
+			case <-s.done:
+				return
+			case <-time.After(100 * time.Millisecond): // for threads that take their time
+			}
+			abortIn(mounts, engineDir)
+		}
 	}()
 }
 
@@ -59,28 +54,30 @@ func abortIn(mounts *os.File, dir string) {
 }
 
 // Guard sees to it that a process which has an engine in it (see StartHere) ends when it is killed.
-// It is called by the parent, which has given the process the other end of the pipe alive, by which
-// Tell tells of the engine, and done is closed when the parent has waited for the process.
+// The process has, and no other, the other end of the pipe alive, by which Tell tells of the engine.
+// Guard returns when that has its end.
 //
 // Whoever is killed may have told anything, and root must do nothing for it that is not the user's:
-// of file systems that are uid's one may be ended, and of others, and of name spaces and
-// processes, nothing is touched.
-func Guard(alive *os.File, uid int, done <-chan struct{}) {
+// of file systems that are uid's one is ended, and of others, and of name spaces and processes,
+// nothing is touched.
+func Guard(alive *os.File, uid int) {
+	defer alive.Close()
 	told := make([]byte, 16)
 	n, _ := alive.Read(told)
-	abort, err := abortOf(string(bytes.TrimSpace(told[:n])), uid)
+	number, _, _ := strings.Cut(string(told[:n]), "\n")
+	abort, err := abortOf(number, uid)
 	if err != nil {
-		alive.Close()
 		return
 	}
 	defer abort.Close()
-	guard(alive, done, func() { abort.Write([]byte("1")) })
+	io.Copy(io.Discard, alive)
+	abort.Write([]byte("1")) // nobody serves it any more, however the process has ended
 }
 
 // Tell tells a Guard of the session's engine, which is in this process, through the descriptor fd.
 // That is to stay open until the process ends, and in no other.
 func (s *Session) Tell(fd int) error {
-	_, err := unix.Write(fd, strconv.AppendUint(nil, uint64(unix.Minor(s.dev)), 10))
+	_, err := unix.Write(fd, fmt.Appendln(nil, unix.Minor(s.dev)))
 	return os.NewSyscallError("write", err)
 }
 

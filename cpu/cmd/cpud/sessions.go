@@ -16,14 +16,8 @@ import (
 // that was killed.
 type sessions struct {
 	mu    sync.Mutex
-	runs  map[int]*running
+	runs  map[int]*exec.Cmd
 	tried map[int]time.Time // since when what was left behind, and is there still, is being killed
-}
-
-// A running is a session that runs.
-type running struct {
-	cmd   *exec.Cmd
-	ended chan struct{} // closed when it has been waited for
 }
 
 // start starts a session. It has one end of a pipe, by which we hear when it is killed.
@@ -46,12 +40,11 @@ func (ss *sessions) start(cmd *exec.Cmd) error {
 		return err
 	}
 	if ss.runs == nil {
-		ss.runs = map[int]*running{}
+		ss.runs = map[int]*exec.Cmd{}
 	}
-	r := &running{cmd, make(chan struct{})}
-	ss.runs[cmd.Process.Pid] = r
+	ss.runs[cmd.Process.Pid] = cmd
 	delete(ss.tried, cmd.Process.Pid) // which was another's
-	go ns.Guard(alive, uid, r.ended)
+	go ns.Guard(alive, uid)
 	return nil
 }
 
@@ -65,13 +58,9 @@ var kill = ns.Kill
 
 // wait waits for a session's end and ends what it left behind. Others may begin and end meanwhile.
 func (ss *sessions) wait(cmd *exec.Cmd) error {
-	ss.mu.Lock()
-	r := ss.runs[cmd.Process.Pid]
-	ss.mu.Unlock()
 	err := cmd.Wait()
-	close(r.ended)
 	ss.mu.Lock()
-	if pid := cmd.Process.Pid; ss.runs[pid] == r { // and not another one by now
+	if pid := cmd.Process.Pid; ss.runs[pid] == cmd { // and not another one by now
 		delete(ss.runs, pid)
 	}
 	ss.mu.Unlock()
