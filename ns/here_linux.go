@@ -38,7 +38,7 @@ func StartHere(o EngineOptions, host func() (srv.File, error)) (*Session, error)
 		h.end()
 		return nil, fmt.Errorf("nsd: %w", err)
 	}
-	s := &Session{exe: "/proc/self/exe", control: ours, done: make(chan struct{})}
+	s := &Session{exe: "/proc/self/exe", dev: h.dev, control: ours, done: make(chan struct{})}
 	go func() {
 		defer close(s.done)
 		defer h.end()

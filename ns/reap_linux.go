@@ -61,12 +61,9 @@ func Kill(spare func(pid int) bool) {
 	}
 }
 
-// Children gives the pids of this process's children.
-func Children() []int { return childrenOf("self") }
-
-// childrenOf gives the pids of the children of a process, those of all its threads.
-func childrenOf(pid string) []int {
-	dir := "/proc/" + pid + "/task/"
+// Children gives the pids of this process's children, those of all its threads.
+func Children() []int {
+	const dir = "/proc/self/task/"
 	tasks, err := os.ReadDir(dir)
 	if err != nil {
 		return nil

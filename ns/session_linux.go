@@ -30,6 +30,7 @@ type Options struct {
 type Session struct {
 	exe     string
 	cmd     *exec.Cmd // nil: the engine is here
+	dev     uint64    // then: of its file system
 	mu      sync.Mutex
 	control *os.File
 	lent    []*os.File // to commands that are about to start

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,20 +20,23 @@ import (
 
 // TestCpuKillDrop has a session killed while its engine has the kernel forget a file's pages,
 // for which the kernel waits until a read of them is answered, as TestKillDrop in ns/cmd/newns
-// has it of an engine on its own. Nothing is left of what ran.
+// has it of an engine on its own. Nothing is left of what ran. A session of another user's has a
+// process that waits for it, which may be what is killed.
 func TestCpuKillDrop(t *testing.T) {
 	t.Run("root", func(t *testing.T) {
 		n := newNode(t)
-		testKillDrop(t, n, n.cpud())
+		testKillDrop(t, n, n.cpud(), false)
 	})
-	t.Run("user", func(t *testing.T) {
-		f := newFleet(t)
-		f.authorize("")
-		testKillDrop(t, f.node, f.serve(), "-u", "glenda")
-	})
+	for _, name := range []string{"user", "parent"} {
+		t.Run(name, func(t *testing.T) {
+			f := newFleet(t)
+			f.authorize("")
+			testKillDrop(t, f.node, f.serve(), name == "parent", "-u", "glenda")
+		})
+	}
 }
 
-func testKillDrop(t *testing.T, n *node, cpud *exec.Cmd, args ...string) {
+func testKillDrop(t *testing.T, n *node, cpud *exec.Cmd, parent bool, args ...string) {
 	pit := nstest.NewPit()
 	l, err := net.Listen("tcp", "127.0.0.1:0") // for any user
 	if err != nil {
@@ -81,6 +86,16 @@ func testKillDrop(t *testing.T, n *node, cpud *exec.Cmd, args ...string) {
 		}
 		return false
 	})
+	if parent {
+		b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", session))
+		fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+		if len(fields) < 2 {
+			t.Fatalf("%s", b)
+		}
+		if session, err = strconv.Atoi(fields[1]); err != nil || session == cpud.Process.Pid {
+			t.Fatal(session, err)
+		}
+	}
 	syscall.Kill(session, syscall.SIGKILL)
 	cmd.Wait()
 	n.gone(cpud.Process.Pid)

@@ -16,7 +16,14 @@ import (
 // is stopped, does the call, and goes on with what it did.
 func (f *file) inject(ctx context.Context, number uint64, args ...uint64) error {
 	return f.traced(ctx, func(t *tracer) error {
-		n, err := t.call(ctx, number, args)
+		// Once the thread is stopped: an exec may have made the process another's before.
+		may := func() error {
+			if err := f.allowed(ctx, p9.OWRITE); err != nil {
+				return err
+			}
+			return f.p.check()
+		}
+		n, err := t.call(ctx, may, number, args)
 		if err == nil && n < 0 && n > -4096 {
 			err = syscall.Errno(-n)
 		}
@@ -24,12 +31,8 @@ func (f *file) inject(ctx context.Context, number uint64, args ...uint64) error 
 	})
 }
 
-// call has the process's first thread do a system call.
-func (t *tracer) call(ctx context.Context, number uint64, args []uint64) (int64, error) {
-	at, err := t.p.callAddress()
-	if err != nil {
-		return 0, err
-	}
+// call has the process's first thread do a system call, if that may be done to what it has become.
+func (t *tracer) call(ctx context.Context, may func() error, number uint64, args []uint64) (result int64, err error) {
 	tid := t.p.pid
 	if err := unix.PtraceInterrupt(tid); err != nil {
 		return 0, t.p.cause(err)
@@ -38,23 +41,46 @@ func (t *tracer) call(ctx context.Context, number uint64, args []uint64) (int64,
 	if err != nil {
 		return 0, err
 	}
-	stopped := ws.StopSignal() != unix.SIGTRAP
+	defer func() {
+		if err == errExited {
+			return // what has its number has gone on already
+		}
+		if ws.StopSignal() != unix.SIGTRAP { // it was stopped before: it has to be told again
+			unix.PtraceInterrupt(tid)
+		}
+		ptrace(unix.PTRACE_CONT, tid, 0, 0)
+	}()
+	if err := may(); err != nil {
+		return 0, err
+	}
+	at, err := t.p.callAddress()
+	if err != nil {
+		return 0, err
+	}
 	var old unix.PtraceRegs
 	if err := unix.PtraceGetRegs(tid, &old); err != nil {
 		return 0, t.p.cause(err)
 	}
 	const user64 = 0x33 // the code segment of a 64-bit program
-	var result int64
-	if old.Cs == user64 {
-		result, err = t.step(ctx, tid, old, at, number, args)
-	} else {
-		err = p9.NewError(syscall.EOPNOTSUPP, "not a 64-bit program")
+	if old.Cs != user64 {
+		return 0, p9.NewError(syscall.EOPNOTSUPP, "not a 64-bit program")
 	}
-	if stopped { // it has to be told again that it is
-		unix.PtraceInterrupt(tid)
+	return t.step(ctx, tid, old, at, number, args)
+}
+
+// put gives the first thread registers. An exec by another thread ends it, and gives that its tid:
+// what then has these registers may be another's program, and does not go on.
+func (t *tracer) put(tid int, regs *unix.PtraceRegs) error {
+	if err := unix.PtraceSetRegs(tid, regs); err != nil {
+		return err
 	}
-	ptrace(unix.PTRACE_CONT, tid, 0, 0)
-	return result, err
+	var ws unix.WaitStatus
+	if n, _ := unix.Wait4(tid, &ws, unix.WNOHANG|unix.WALL|unix.WNOTHREAD, nil); n != tid {
+		return nil // it is the one that was stopped
+	}
+	unix.Kill(tid, unix.SIGKILL)
+	t.came(tid, ws)
+	return errExited
 }
 
 // step does one instruction, a system call. With another call's number out of the way
@@ -66,7 +92,7 @@ func (t *tracer) step(ctx context.Context, tid int, old unix.PtraceRegs, at, num
 	for i, to := range []*uint64{&regs.Rdi, &regs.Rsi, &regs.Rdx}[:len(args)] {
 		*to = args[i]
 	}
-	if err := unix.PtraceSetRegs(tid, &regs); err != nil {
+	if err := t.put(tid, &regs); err != nil {
 		return 0, t.p.cause(err)
 	}
 	var late []unix.Signal // what came meanwhile
@@ -75,6 +101,10 @@ func (t *tracer) step(ctx context.Context, tid int, old unix.PtraceRegs, at, num
 		var ws unix.WaitStatus
 		if ws, err = t.halt(context.WithoutCancel(ctx), tid, func(unix.WaitStatus) bool { return true }); err != nil {
 			return 0, err
+		}
+		if uint32(ws)>>16 == unix.PTRACE_EVENT_EXEC { // of another thread: it is no more
+			t.came(tid, ws)
+			return 0, errExited
 		}
 		if uint32(ws)>>16 == 0 && ws.StopSignal() == unix.SIGTRAP {
 			break
@@ -86,7 +116,7 @@ func (t *tracer) step(ctx context.Context, tid int, old unix.PtraceRegs, at, num
 	if err == nil {
 		err = unix.PtraceGetRegs(tid, &regs)
 	}
-	if serr := unix.PtraceSetRegs(tid, &old); err == nil {
+	if serr := t.put(tid, &old); err == nil {
 		err = serr
 	}
 	for _, sig := range late {

@@ -2,6 +2,7 @@ package procfs
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -158,5 +159,33 @@ func TestVerbRights(t *testing.T) {
 		if _, err := h.(srv.Writer).Write(ctx, []byte(c.cmd), 0); (err == nil) != (c.ok && (limits || !strings.HasPrefix(c.cmd, "limit"))) {
 			t.Errorf("%s: %v", c.cmd, err)
 		}
+	}
+}
+
+// TestOwnRights: a process that has become another's since ctl looked is made to do nothing.
+func TestOwnRights(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("running as another user needs root")
+	}
+	cmd := start(t, exec.Command("sleep", "1000"))
+	ctx := srv.WithUser(t.Context(), srv.NewUser("", 65534))
+	d, err := srv.Walk(ctx, newTree(t), strconv.Itoa(cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctl, err := srv.Walk(ctx, d, "ctl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := ctl.(*file)
+	for name, verb := range map[string]func(*file, context.Context, []string) error{
+		"close": (*file).closeFd, "noswap": (*file).noswap, "private": (*file).private, "closefiles": (*file).closeFiles,
+	} {
+		if err := verb(f, ctx, []string{"0"}); err != p9.ErrPerm && err != p9.ErrNotSup {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := os.Lstat("/proc/" + strconv.Itoa(cmd.Process.Pid) + "/fd/0"); err != nil {
+		t.Error(err)
 	}
 }

@@ -280,10 +280,12 @@ func (n *node) truncate(fi fs.FileInfo, length int64) error {
 		return err
 	}
 	defer in.release()
-	f, err := in.openAs(fi, name, os.O_WRONLY)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return f.Truncate(length)
+	return in.again(fi, name, func(fi fs.FileInfo) error {
+		f, err := in.openAs(fi, name, os.O_WRONLY)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		return f.Truncate(length)
+	})
 }

@@ -56,45 +56,83 @@ func (n *node) Open(_ context.Context, mode p9.Mode) (srv.Handle, error) {
 	if err != nil {
 		return nil, bare(err)
 	}
-	if mode&3 == p9.OEXEC && fi.Mode().IsRegular() && fi.Mode().Perm()&0o111 == 0 {
-		return nil, p9.ErrPerm
-	}
+	return n.openAs(fi, mode)
+}
+
+// openAs opens what is no directory and was looked at, or what has its name by now.
+func (n *node) openAs(fi fs.FileInfo, mode p9.Mode) (h srv.Handle, err error) {
 	in, name, err := n.place()
 	if err != nil {
 		return nil, err
 	}
 	defer in.release()
-	switch {
-	case fi.Mode().Type() == fs.ModeSymlink:
-		return nil, syscall.ELOOP
-	case fi.Mode().IsRegular():
-		f, err := in.openAs(fi, name, flags(mode))
-		if err != nil {
-			return nil, bare(err)
+	err = in.again(fi, name, func(fi fs.FileInfo) error {
+		switch {
+		case mode&3 == p9.OEXEC && fi.Mode().IsRegular() && fi.Mode().Perm()&0o111 == 0:
+			return p9.ErrPerm
+		case fi.Mode().Type() == fs.ModeSymlink:
+			return syscall.ELOOP
 		}
-		n.open.Store(f)
-		return &handle{f, mode&p9.OAPPEND != 0}, nil
+		f, err := in.openAs(fi, name, flags(mode))
+		switch {
+		case err != nil:
+			return bare(err)
+		case fi.Mode().IsRegular():
+			n.open.Store(f)
+			h = &handle{f, mode&p9.OAPPEND != 0}
+		default:
+			h = stream{f}
+		}
+		return nil
+	})
+	return h, err
+}
+
+// tries are how often a name is looked at where others change it between two looks.
+const tries = 100
+
+// again does something with what a name was found to have, and again if that is ESTALE, for it has
+// another file by then.
+func (d *dir) again(fi fs.FileInfo, name string, do func(fs.FileInfo) error) error {
+	for range tries {
+		err := do(fi)
+		if !errors.Is(err, syscall.ESTALE) {
+			return err
+		}
+		if fi, err = d.Lstat(name); err != nil {
+			return bare(err)
+		}
 	}
-	// A pipe's other end, or what a device has to tell, is waited for when it is read.
-	f, err := in.openAs(fi, name, flags(mode)|syscall.O_NONBLOCK|syscall.O_NOCTTY)
-	if err != nil {
-		return nil, bare(err)
-	}
-	return stream{f}, nil
+	return syscall.ESTALE
 }
 
 // openAs opens a file that was looked at. An [os.Root] follows symbolic links, O_NOFOLLOW or
 // not: where one has the name meanwhile, what it leads to is not opened, and not emptied.
+//
+// No open waits for a pipe's other end, or for what a device has to tell: reads and writes do. As
+// for open(2), O_TRUNC is for regular files, and for one that is read only takes the right to write.
 func (d *dir) openAs(fi fs.FileInfo, name string, flag int) (*os.File, error) {
-	f, err := d.OpenFile(name, flag&^os.O_TRUNC, 0)
+	regular, empty := fi.Mode().IsRegular(), flag&os.O_TRUNC != 0
+	flag = flag&^os.O_TRUNC | syscall.O_NONBLOCK | syscall.O_NOCTTY
+	if regular && empty && flag&syscall.O_ACCMODE == os.O_RDONLY {
+		flag |= os.O_RDWR
+	}
+	f, err := d.OpenFile(name, flag, 0)
+	for i := 0; i < 6000 && regular && errors.Is(err, syscall.EAGAIN); i++ {
+		time.Sleep(10 * time.Millisecond) // who has a lease of it has been told, fcntl(2)
+		f, err = d.OpenFile(name, flag, 0)
+	}
 	if err != nil {
 		return nil, err
 	}
 	is, err := f.Stat()
-	switch {
-	case err == nil && !os.SameFile(fi, is):
+	if err == nil && (!os.SameFile(fi, is) || fi.Mode().Type() != is.Mode().Type()) { // a number is soon another's
 		err = syscall.ESTALE
-	case err == nil && flag&os.O_TRUNC != 0:
+	}
+	if err == nil && regular {
+		err = syscall.SetNonblock(int(f.Fd()), false) // some of /proc's and /sys's wait
+	}
+	if err == nil && regular && empty {
 		err = f.Truncate(0)
 	}
 	if err != nil {
@@ -106,7 +144,6 @@ func (d *dir) openAs(fi fs.FileInfo, name string, flag int) (*os.File, error) {
 
 // create makes a file, or opens the one that is there.
 func (d *dir) create(name string, perm fs.FileMode, mode p9.Mode) (*os.File, error) {
-	const tries = 100 // it may go between two looks
 	for range tries {
 		f, err := d.OpenFile(name, flags(mode)|os.O_CREATE|os.O_EXCL, perm)
 		if mode&p9.OEXCL != 0 || !errors.Is(err, fs.ErrExist) {

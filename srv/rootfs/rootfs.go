@@ -227,16 +227,23 @@ func (n *node) child(name string) (*node, error) {
 	if n.path != "" {
 		c.path = path.Join(n.path, name)
 	}
-	if fi.IsDir() {
+	err = n.own.again(fi, name, func(fi fs.FileInfo) error {
+		if !fi.IsDir() {
+			return nil
+		}
 		r, err := n.own.OpenRoot(name)
 		if err != nil {
-			return nil, bare(err)
+			return bare(err)
 		}
-		c.own = newDir(r)
 		if is, err := r.Stat("."); err != nil || !os.SameFile(fi, is) { // see openAs
 			r.Close()
-			return nil, syscall.ESTALE
+			return syscall.ESTALE
 		}
+		c.own = newDir(r)
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	c.in = n.own.retain()
 	n.t.nodes[c] = true

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"ninespace/srv"
 	"ninespace/srv/client"
@@ -217,5 +218,118 @@ func TestPipe(t *testing.T) {
 	b := make([]byte, 8)
 	if n, err := h.(srv.Reader).Read(bg, b, 0); n != 1 || err != nil {
 		t.Errorf("%d %v", n, err)
+	}
+}
+
+// TestTrunc: OTRUNC empties what is a regular file, and is nothing to a pipe or a device.
+func TestTrunc(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mkfifo(filepath.Join(dir, "p"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, err := os.OpenFile(filepath.Join(dir, "p"), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	for _, c := range []struct {
+		dir, name string
+		mode      p9.Mode
+	}{
+		{dir, "p", p9.OWRITE}, {dir, "p", p9.OREAD}, {"/dev", "null", p9.OWRITE}, {dir, "f", p9.ORDWR}, {dir, "f", p9.OWRITE}, {dir, "f", p9.OREAD},
+	} {
+		if err := os.WriteFile(filepath.Join(dir, "f"), []byte("text"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f, err := serve(t, c.dir).(srv.Walker).Walk(bg, c.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := f.(srv.Opener).Open(bg, c.mode|p9.OTRUNC)
+		if err != nil {
+			t.Errorf("%s, mode %#x: %v", c.name, c.mode, err)
+		} else {
+			srv.Clunk(h)
+		}
+		f.(srv.Clunker).Clunk()
+		if fi, err := os.Stat(filepath.Join(dir, "f")); err != nil || c.name == "f" && fi.Size() != 0 {
+			t.Errorf("mode %#x: %d bytes, %v", c.mode, fi.Size(), err)
+		}
+	}
+}
+
+// TestSwapPipe: nothing waits for the other end of a pipe that has come in the place of a file.
+func TestSwapPipe(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "f")
+	if err := os.WriteFile(name, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fi, err := os.Lstat(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := serve(t, dir).(root).own
+	if err := os.Remove(name); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(name, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	opened := make(chan error, 1)
+	go func() {
+		_, err := d.openAs(fi, "f", os.O_RDONLY)
+		opened <- err
+	}()
+	select {
+	case err := <-opened:
+		if !errors.Is(err, syscall.ESTALE) {
+			t.Error(err)
+		}
+	case <-time.After(srvtest.Patience):
+		t.Error("it waits")
+		f, err := os.OpenFile(name, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-opened
+		f.Close()
+	}
+}
+
+// TestReplaced: a file whose name is another's since it was looked at is there all the time.
+func TestReplaced(t *testing.T) {
+	dir := t.TempDir()
+	name, next := filepath.Join(dir, "f"), filepath.Join(dir, "next")
+	if err := os.WriteFile(name, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	top := serve(t, dir).(root)
+	f, err := top.child("f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Clunk()
+	fi, err := f.info()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(next, []byte("text"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(next, name); err != nil {
+		t.Fatal(err)
+	}
+	h, err := f.openAs(fi, p9.OREAD)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Clunk(h)
+	b := make([]byte, 8)
+	if n, err := h.(srv.Reader).Read(bg, b, 0); err != nil || string(b[:n]) != "text" {
+		t.Errorf("%q, %v", b[:n], err)
+	}
+	if err := f.truncate(fi, 1); err != nil {
+		t.Error(err)
 	}
 }

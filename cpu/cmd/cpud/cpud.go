@@ -54,6 +54,7 @@ func run(ctx context.Context, std [3]*os.File, args []string, names func() []str
 	one := fs.Bool("i", false, "serve standard input and output")
 	listener := fs.Bool("D", false, "have the callers' connections, for cpud")
 	want := fs.String("w", "", "what the caller wants, a `line`")
+	alive := fs.Int("e", -1, "pipe to cpud, a `descriptor`")
 	cfg := cpu.Config{Stderr: std[2]}
 	fs.StringVar(&cfg.Command, "c", "", "run this `command` only")
 	fs.BoolVar(&cfg.Restrict, "R", false, "no terminal")
@@ -87,9 +88,13 @@ func run(ctx context.Context, std [3]*os.File, args []string, names func() []str
 			if err := o.Bin(names(), bin.All()); err != nil {
 				return nil, err
 			}
-			return ns.StartHere(o, func() (srv.File, error) { return diskfs.New("/") })
+			s, err := ns.StartHere(o, func() (srv.File, error) { return diskfs.New("/") })
+			if err == nil && *alive >= 0 {
+				err = s.Tell(*alive)
+			}
+			return s, err
 		}
-		return session(ctx, std, d.nsfile, *want, cfg)
+		return session(ctx, std, d.nsfile, *want, *alive, cfg)
 	}
 	var doors []*door.Listener
 	open := func(l *door.Listener, err error) error {

@@ -97,9 +97,9 @@ The options are:
 	-i             serve one session on standard input and output, for whoever
 	               started it, and end. This is what cpu -h ssh!host has sshd run
 
-The flags -w, -c, -R and -D are for cpud itself, which starts sessions with them: what the
-caller wants, the only command, and no terminals; and the process that has the callers'
-connections.
+The flags -w, -c, -R, -e and -D are for cpud itself, which starts sessions with them: what the
+caller wants, the only command, no terminals, and a pipe by which cpud hears of the session's end;
+and the process that has the callers' connections.
 
 # EXAMPLES
 
@@ -138,7 +138,7 @@ say who they are, and twenty-five of one address (of IPv6, of a network of 64 bi
 # BUGS
 
 A session that is killed (kill -9) just as Linux forgets pages of a file for it may not end, nor
-what it ran, where cpud is not root's.
+what it ran, where cpud is not root's and /sys/fs/fuse/connections is not mounted.
 
 Without an authentication server of Plan 9's the only user of a domain is the one of
 factotum's key.

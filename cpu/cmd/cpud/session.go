@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"math"
 	"net"
 	"os"
 	"os/exec"
@@ -23,11 +22,13 @@ import (
 )
 
 // session serves one caller on standard input and output.
-func session(ctx context.Context, std [3]*os.File, nsfile, want string, cfg cpu.Config) error {
+func session(ctx context.Context, std [3]*os.File, nsfile, want string, alive int, cfg cpu.Config) error {
 	if done, err := ns.Privileged(std); done {
 		return err // it ran, to its end, in a process that may mount
 	}
-	unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) // the daemon's pipe is for no command
+	if alive >= 0 {
+		unix.CloseOnExec(alive) // the daemon's pipe is for no command
+	}
 	var err error
 	if cfg.NS, err = ns.File(nsfile); err != nil {
 		return err

@@ -3,6 +3,7 @@ package cpud
 import (
 	"os"
 	"os/exec"
+	"strconv"
 	"sync"
 	"time"
 
@@ -15,14 +16,8 @@ import (
 // that was killed.
 type sessions struct {
 	mu    sync.Mutex
-	runs  map[int]*running
+	runs  map[int]*exec.Cmd
 	tried map[int]time.Time // since when what was left behind, and is there still, is being killed
-}
-
-// A running is a session that runs.
-type running struct {
-	cmd   *exec.Cmd
-	ended chan struct{} // closed when it has been waited for
 }
 
 // start starts a session. It has one end of a pipe, by which we hear when it is killed.
@@ -33,6 +28,11 @@ func (ss *sessions) start(cmd *exec.Cmd) error {
 	}
 	defer held.Close()
 	cmd.ExtraFiles = append(cmd.ExtraFiles, held)
+	cmd.Args = append(cmd.Args, "-e", strconv.Itoa(2+len(cmd.ExtraFiles)))
+	uid := os.Geteuid()
+	if a := cmd.SysProcAttr; a != nil && a.Credential != nil {
+		uid = int(a.Credential.Uid)
+	}
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	if err := cmd.Start(); err != nil {
@@ -40,12 +40,11 @@ func (ss *sessions) start(cmd *exec.Cmd) error {
 		return err
 	}
 	if ss.runs == nil {
-		ss.runs = map[int]*running{}
+		ss.runs = map[int]*exec.Cmd{}
 	}
-	r := &running{cmd, make(chan struct{})}
-	ss.runs[cmd.Process.Pid] = r
+	ss.runs[cmd.Process.Pid] = cmd
 	delete(ss.tried, cmd.Process.Pid) // which was another's
-	go ns.Guard(cmd.Process.Pid, alive, r.ended)
+	go ns.Guard(alive, uid)
 	return nil
 }
 
@@ -59,13 +58,9 @@ var kill = ns.Kill
 
 // wait waits for a session's end and ends what it left behind. Others may begin and end meanwhile.
 func (ss *sessions) wait(cmd *exec.Cmd) error {
-	ss.mu.Lock()
-	r := ss.runs[cmd.Process.Pid]
-	ss.mu.Unlock()
 	err := cmd.Wait()
-	close(r.ended)
 	ss.mu.Lock()
-	if pid := cmd.Process.Pid; ss.runs[pid] == r { // and not another one by now
+	if pid := cmd.Process.Pid; ss.runs[pid] == cmd { // and not another one by now
 		delete(ss.runs, pid)
 	}
 	ss.mu.Unlock()

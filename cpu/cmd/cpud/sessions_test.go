@@ -44,7 +44,6 @@ func TestReapStuck(t *testing.T) {
 	if err := second.Wait(); err != nil {
 		t.Error(err)
 	}
-	close(ss.runs[second.Process.Pid].ended)
 	select {
 	case err := <-ended:
 		if err != nil {
