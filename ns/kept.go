@@ -40,6 +40,7 @@ type cache struct {
 
 	libraries map[string][]string // where programs look for them (keptexec.go)
 	asking    int                 // bytes of what they need that is asked for
+	programs  int                 // of which what they need is being asked for
 
 	lease lease
 	tell  func(paths []uint64, all bool) // tells the kernel of files that others change, by their qid.path, or of all

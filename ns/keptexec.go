@@ -22,6 +22,8 @@ import (
 const (
 	fetchProgram = 8 << 20 // bytes of a file that a program needs, at most
 	maxNeeds     = 256     // files that one program needs
+	maxPrograms  = 16      // programs at once
+	maxSteps     = 64      // names in a path, with those of the symbolic links in it
 
 	ldCache   = "/etc/ld.so.cache"
 	ldPreload = "/etc/ld.so.preload"
@@ -40,18 +42,22 @@ func (k *kept) isProgram(mode p9.Mode, head []byte) bool {
 // runs asks for what a program needs that was opened now. c.mu is held.
 func (k *kept) runs(mode p9.Mode, head []byte) {
 	c := k.c
-	if !c.far || !k.at.leased || c.fetches >= fetchUnder || k.ran == k.st.Qid.Vers || !k.isProgram(mode, head) {
+	if !c.far || !k.at.leased || c.programs >= maxPrograms || k.ran == k.st.Qid.Vers || !k.isProgram(mode, head) {
 		return
 	}
 	k.ran = k.st.Qid.Vers
 	k.hold()
-	c.fetches++
+	c.programs++
 	go func() {
 		p := &program{c: c, asked: map[string]bool{}}
-		p.of(context.Background(), k, bytes.Clone(head))
+		b := &beginning{ctx: context.Background(), k: k, first: bytes.Clone(head)}
+		p.of(b.ctx, k, b.first, b)
+		if b.fid != nil {
+			b.fid.Drop()
+		}
 		p.all.Wait()
 		c.mu.Lock()
-		c.fetches--
+		c.programs--
 		c.mu.Unlock()
 		k.Clunk()
 	}()
@@ -70,8 +76,9 @@ type program struct {
 // A beginning is a file of which the first bytes are known, and others come from the server.
 type beginning struct {
 	ctx   context.Context
+	k     *kept
 	first []byte
-	open  func() *client.Fid
+	fid   *client.Fid // nil: not opened yet
 }
 
 // ReadAt is io.ReaderAt's.
@@ -79,49 +86,39 @@ func (b *beginning) ReadAt(p []byte, off int64) (int, error) {
 	if off >= 0 && off+int64(len(p)) <= int64(len(b.first)) {
 		return copy(p, b.first[off:]), nil
 	}
-	fid := b.open()
-	if fid == nil {
+	if b.fid == nil {
+		from, names, of := b.k.way()
+		defer of.Clunk()
+		g, err := from.WalkOpen(b.ctx, p9.OREAD, names...)
+		if err != nil {
+			return 0, err
+		}
+		b.fid = g
+	}
+	if b.fid.Qid().Path != b.k.path {
 		return 0, io.ErrUnexpectedEOF
 	}
-	return fid.ReadAt(b.ctx, p, off)
+	return b.fid.ReadAt(b.ctx, p, off)
 }
 
 // of asks for what a file needs that begins so.
-func (p *program) of(ctx context.Context, k *kept, head []byte) {
+func (p *program) of(ctx context.Context, k *kept, head []byte, file io.ReaderAt) {
 	if line, ok := bytes.CutPrefix(head, []byte("#!")); ok {
 		line, _, _ = bytes.Cut(line, []byte("\n"))
-		if words := strings.Fields(string(line)); len(words) > 0 {
+		if words := strings.Fields(string(line[:min(len(line), pathMost)])); len(words) > 0 {
 			p.want(ctx, words[0])
 		}
 		return
 	}
-	var fid *client.Fid
-	open := sync.OnceValue(func() *client.Fid {
-		from, names, of := k.way()
-		defer of.Clunk()
-		g, err := from.WalkOpen(ctx, p9.OREAD, names...)
-		switch {
-		case err != nil:
-			return nil
-		case g.Qid().Path != k.path:
-			g.Drop()
-			return nil
-		}
-		fid = g
-		return g
-	})
-	n := elfNeeds(&beginning{ctx, head, open})
-	if fid != nil {
-		fid.Drop()
-	}
-	p.needs(ctx, n, path.Dir(k.place()))
+	p.needs(ctx, elfNeeds(file), path.Dir(k.place()))
 }
 
-// place is the file's path in the server's tree, as far as it is known.
+// place is the file's path in the server's tree, as far as it is known, and not much longer than
+// a path may be.
 func (k *kept) place() (name string) {
 	k.c.mu.Lock()
 	defer k.c.mu.Unlock()
-	for i := 0; k.dir != nil && i < 64; k, i = k.dir, i+1 {
+	for i := 0; k.dir != nil && i < maxSteps && len(name) < pathMost; k, i = k.dir, i+1 {
 		name = "/" + k.name + name
 	}
 	return name
@@ -137,9 +134,18 @@ func (p *program) needs(ctx context.Context, n needs, dir string) {
 		return
 	}
 	for _, d := range n.dirs {
-		d = strings.NewReplacer("$ORIGIN", dir, "${ORIGIN}", dir).Replace(d)
+		for _, origin := range []string{"$ORIGIN", "${ORIGIN}"} {
+			if rest, ok := strings.CutPrefix(d, origin); ok {
+				d = dir + rest
+			}
+		}
+		if !strings.HasPrefix(d, "/") || len(d) > pathMost {
+			continue
+		}
 		for _, name := range n.libs {
-			p.want(ctx, path.Join(d, name))
+			if !p.want(ctx, path.Join(d, name)) {
+				return
+			}
 		}
 	}
 	p.all.Go(func() {
@@ -183,19 +189,20 @@ func (p *program) libraries(ctx context.Context) map[string][]string {
 	return p.c.libraries
 }
 
-// want asks for a file, and for what it needs itself.
-func (p *program) want(ctx context.Context, name string) {
+// want asks for a file, and for what it needs itself. It tells whether more may be asked for.
+func (p *program) want(ctx context.Context, name string) bool {
 	p.mu.Lock()
-	new := !p.asked[name] && len(p.asked) < maxNeeds
-	if new {
-		p.asked[name] = true
+	defer p.mu.Unlock()
+	if len(p.asked) >= maxNeeds {
+		return false
 	}
-	p.mu.Unlock()
-	if new {
+	if !p.asked[name] {
+		p.asked[name] = true
 		p.all.Go(func() {
-			p.fetch(ctx, name, func(k *kept, b []byte) { p.of(ctx, k, b) })
+			p.fetch(ctx, name, func(k *kept, b []byte) { p.of(ctx, k, b, bytes.NewReader(b)) })
 		})
 	}
+	return true
 }
 
 // fetch reads a file for who opens it next, unless it is known here, and hands on what it has.
@@ -230,10 +237,10 @@ func (p *program) fetch(ctx context.Context, name string, do func(k *kept, b []b
 	}
 }
 
-// follow finds a file by its path from here, held; nil if there is none.
+// follow finds a file by its path from here, held; nil if there is none, or it is too far.
 func (k *kept) follow(ctx context.Context, name string) *kept {
 	way := []*kept{k} // all that is gone through, the last the present one
-	links, todo := 0, strings.Split(name, "/")
+	steps, links, todo := 0, 0, strings.Split(name, "/")
 	var held []*kept
 	defer func() {
 		for _, h := range held {
@@ -242,6 +249,9 @@ func (k *kept) follow(ctx context.Context, name string) *kept {
 	}()
 	for len(todo) > 0 {
 		name, todo = todo[0], todo[1:]
+		if steps++; steps > maxSteps {
+			return nil
+		}
 		switch name {
 		case "", ".":
 			continue
@@ -260,7 +270,7 @@ func (k *kept) follow(ctx context.Context, name string) *kept {
 			continue
 		}
 		target, err := n.Readlink(ctx)
-		if links++; err != nil || links > maxLinks {
+		if links++; err != nil || links > maxLinks || len(target) > pathMost {
 			return nil
 		}
 		if strings.HasPrefix(target, "/") {
