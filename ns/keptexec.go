@@ -70,7 +70,9 @@ type program struct {
 
 	mu    sync.Mutex
 	asked map[string]bool // paths
-	list  chan struct{}   // closed when the list of libraries has come; nil: it was not asked for
+
+	listed chan struct{} // closed when list is there; nil: it was not asked for
+	list   map[string][]string
 }
 
 // A beginning is a file of which the first bytes are known, and others come from the server.
@@ -166,27 +168,45 @@ func (p *program) needs(ctx context.Context, n needs, dir string) {
 	})
 }
 
-// libraries gives ld.so's list, which is kept for the next program.
+// libraries gives ld.so's list; nil: there is none, or it can't be had.
 func (p *program) libraries(ctx context.Context) map[string][]string {
 	p.mu.Lock()
-	first := p.list == nil
+	first := p.listed == nil
 	if first {
-		p.list = make(chan struct{})
+		p.listed = make(chan struct{})
 	}
 	p.mu.Unlock()
 	if first {
-		p.fetch(ctx, ldCache, func(_ *kept, b []byte) {
-			list := ldList(b)
-			p.c.mu.Lock()
-			p.c.libraries = list
-			p.c.mu.Unlock()
-		})
-		close(p.list)
+		p.list = p.c.libraries(ctx)
+		close(p.listed)
 	}
-	<-p.list
-	p.c.mu.Lock()
-	defer p.c.mu.Unlock()
-	return p.c.libraries
+	<-p.listed
+	return p.list
+}
+
+// libraries gives ld.so's list, which is kept for the next program.
+func (c *cache) libraries(ctx context.Context) map[string][]string {
+	k := c.root.follow(ctx, ldCache)
+	if k == nil {
+		return nil
+	}
+	defer k.Clunk()
+	c.mu.Lock()
+	of, list := k.st.Qid, c.list
+	known := of == c.listOf && k.at.leased && c.good(k.at)
+	c.mu.Unlock()
+	if known {
+		return list
+	}
+	b := c.read(ctx, k, true)
+	if b == nil {
+		return nil
+	}
+	list = ldList(b)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.list, c.listOf = list, of
+	return list
 }
 
 // want asks for a file, and for what it needs itself. It tells whether more may be asked for.
@@ -199,42 +219,41 @@ func (p *program) want(ctx context.Context, name string) bool {
 	if !p.asked[name] {
 		p.asked[name] = true
 		p.all.Go(func() {
-			p.fetch(ctx, name, func(k *kept, b []byte) { p.of(ctx, k, b, bytes.NewReader(b)) })
+			k := p.c.root.follow(ctx, name)
+			if k == nil {
+				return
+			}
+			defer k.Clunk()
+			if b := p.c.read(ctx, k, false); b != nil {
+				p.of(ctx, k, b, bytes.NewReader(b))
+			}
 		})
 	}
 	return true
 }
 
-// fetch reads a file for who opens it next, unless it is known here, and hands on what it has.
-func (p *program) fetch(ctx context.Context, name string, do func(k *kept, b []byte)) {
-	k := p.c.root.follow(ctx, name)
-	if k == nil {
-		return
+// read reads all of a file for who opens it next, and gives it; nil if it can't be had, or was
+// opened before, unless it is to be read again.
+func (c *cache) read(ctx context.Context, k *kept, again bool) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if k.await(ctx) != nil || k.data != nil {
+		return k.data
 	}
-	defer k.Clunk()
-	p.c.mu.Lock()
-	var buf []byte
-	came := k.coming
-	if k.worthFetching(min(fetchProgram, uint64(fetchBytes-p.c.asking))) {
-		buf = make([]byte, k.st.Length)
-		p.c.asking += len(buf)
-		came = p.c.fetch(k, func(ctx context.Context) {
-			ok := k.fetchData(ctx, buf)
-			p.c.mu.Lock()
-			p.c.asking -= len(buf)
-			p.c.mu.Unlock()
-			if !ok {
-				buf = nil
-			}
-		})
+	most := min(fetchProgram, uint64(fetchBytes-c.asking))
+	if again && !k.fetchable(most) || !again && !k.worthFetching(most) {
+		return nil
 	}
-	p.c.mu.Unlock()
-	if came != nil {
-		<-came
+	buf, ok := make([]byte, k.st.Length), false
+	c.asking += len(buf)
+	came := c.fetch(k, func(ctx context.Context) { ok = k.fetchData(ctx, buf) })
+	c.mu.Unlock()
+	<-came
+	c.mu.Lock()
+	if c.asking -= len(buf); !ok {
+		return nil
 	}
-	if buf != nil {
-		do(k, buf)
-	}
+	return buf
 }
 
 // follow finds a file by its path from here, held; nil if there is none, or it is too far.
