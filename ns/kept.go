@@ -38,8 +38,10 @@ type cache struct {
 	ahead   int           // bytes of files that came so and were not opened
 	fetched []*kept       // those that have them, or had
 
-	libraries map[string][]string // where programs look for them (keptexec.go)
-	asking    int                 // bytes of what they need that is asked for
+	programs int                 // of which what they need is being asked for (keptexec.go)
+	asking   int                 // bytes of that
+	list     map[string][]string // where libraries are ...
+	listOf   p9.Qid              // ... by that file
 
 	lease lease
 	tell  func(paths []uint64, all bool) // tells the kernel of files that others change, by their qid.path, or of all

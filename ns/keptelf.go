@@ -20,7 +20,7 @@ type needs struct {
 const elfMagic = "\x7fELF\x02\x01"
 
 // Of the file: how long its head is, and what is where in it; of segments and of dynamic
-// entries: how long they are, and which count. None of these parts is longer than elfMost.
+// entries: how long they are, and which count.
 const (
 	elfHead    = 64
 	elfSegs    = 32
@@ -34,7 +34,17 @@ const (
 	dynNeeded  = 1
 	dynStrings = 5
 	dynRunpath = 29
-	elfMost    = 1 << 20
+)
+
+// What is read and made of a file is bounded, as another may have made it up: the tables, and
+// what there is of names in it; a name, as Linux has it for a path; all the names that a program
+// needs; the directories in which it looks for libraries.
+const (
+	tableMost = 64 << 10
+	namesMost = 1 << 20
+	pathMost  = 4096
+	needsMost = 16 << 10
+	dirsMost  = 16
 )
 
 // A segment is a piece of the file.
@@ -52,42 +62,53 @@ func elfNeeds(r io.ReaderAt) (n needs) {
 	}
 	table := elfPart(r, le.Uint64(head[elfSegs:]), segSize*uint64(le.Uint16(head[elfSegMany:])))
 	var segs []segment
-	var dynamic []byte
+	var interp, dynamic segment
 	for ; len(table) >= segSize; table = table[segSize:] {
 		s := segment{le.Uint32(table), le.Uint64(table[8:]), le.Uint64(table[16:]), le.Uint64(table[32:])}
 		switch segs = append(segs, s); s.kind {
 		case segInterp:
-			n.interp = elfString(elfPart(r, s.off, s.size), 0)
+			interp = s
 		case segDynamic:
-			dynamic = elfPart(r, s.off, s.size)
+			dynamic = s
 		}
 	}
+	n.interp = elfString(elfPart(r, interp.off, interp.size), 0)
 	var libs, dirs []uint64
-	var strs []byte
-	for ; len(dynamic) >= dynSize; dynamic = dynamic[dynSize:] {
-		switch v := le.Uint64(dynamic[8:]); le.Uint64(dynamic) {
+	var strs uint64
+	for d := elfPart(r, dynamic.off, dynamic.size); len(d) >= dynSize; d = d[dynSize:] {
+		switch v := le.Uint64(d[8:]); le.Uint64(d) {
 		case dynNeeded:
 			libs = append(libs, v)
 		case dynRunpath:
 			dirs = append(dirs, v)
 		case dynStrings:
-			strs = elfAt(r, segs, v)
+			strs = v
 		}
 	}
-	for _, at := range libs {
-		if name := elfString(strs, at); name != "" {
+	if len(libs) == 0 {
+		return n
+	}
+	names, room := elfAt(r, segs, strs), needsMost
+	for _, at := range dirs[:min(len(dirs), 1)] {
+		n.dirs = strings.SplitN(elfString(names, at), ":", dirsMost+1)
+		n.dirs = n.dirs[:min(len(n.dirs), dirsMost)]
+		room -= len(elfString(names, at))
+	}
+	for _, at := range libs[:min(len(libs), maxNeeds)] {
+		name := elfString(names, at)
+		if room -= len(name); room < 0 {
+			break
+		}
+		if name != "" {
 			n.libs = append(n.libs, name)
 		}
-	}
-	for _, at := range dirs {
-		n.dirs = append(n.dirs, strings.Split(elfString(strs, at), ":")...)
 	}
 	return n
 }
 
 // elfPart reads a part of the file; nil if it is not there, or too long.
 func elfPart(r io.ReaderAt, off, size uint64) []byte {
-	if size > elfMost || off > 1<<62 {
+	if size > tableMost || off > 1<<62 {
 		return nil
 	}
 	b := make([]byte, size)
@@ -98,11 +119,11 @@ func elfPart(r io.ReaderAt, off, size uint64) []byte {
 }
 
 // elfAt reads what is loaded at an address, to the end of the first segment that has it, or
-// as much as a part may be.
+// as much of it as may be read.
 func elfAt(r io.ReaderAt, segs []segment, addr uint64) []byte {
 	for _, s := range segs {
 		if s.kind == segLoad && addr >= s.addr && addr-s.addr < s.size && s.off < 1<<62 {
-			b := make([]byte, min(s.size-(addr-s.addr), elfMost))
+			b := make([]byte, min(s.size-(addr-s.addr), namesMost))
 			n, _ := r.ReadAt(b, int64(s.off+addr-s.addr))
 			return b[:n]
 		}
@@ -110,12 +131,16 @@ func elfAt(r io.ReaderAt, segs []segment, addr uint64) []byte {
 	return nil
 }
 
-// elfString gives the string at a place, "" for none.
+// elfString gives the string at a place, "" for none, or for what no path is as long as.
 func elfString(b []byte, at uint64) string {
 	if at >= uint64(len(b)) {
 		return ""
 	}
-	s, _, _ := bytes.Cut(b[at:], []byte{0})
+	b = b[at:]
+	s, _, ok := bytes.Cut(b[:min(len(b), pathMost)], []byte{0})
+	if !ok {
+		return ""
+	}
 	return string(s)
 }
 
@@ -130,18 +155,23 @@ const (
 	listKey    = 4
 	listValue  = 8
 	listOnlyBy = 16
+	listMost   = 1 << 20 // bytes
+	placesMost = 8       // of one library
 )
 
-// ldList gives of ld.so's list, /etc/ld.so.cache, the paths of each library.
+// ldList gives of ld.so's list, /etc/ld.so.cache, the paths of each library. No two of the paths
+// are the same one, and a name is the end of its path, so in all they are no longer than twice
+// the list: where they are, the rest is left out.
 func ldList(b []byte) map[string][]string {
 	if i := bytes.Index(b, []byte(listName)); i >= 0 { // behind an older one, in old systems
 		b = b[i:]
 	}
-	if len(b) < listHead || !bytes.HasPrefix(b, []byte(listName)) {
+	if len(b) < listHead || len(b) > listMost || !bytes.HasPrefix(b, []byte(listName)) {
 		return nil
 	}
 	le := binary.LittleEndian
 	list := map[string][]string{}
+	room := 2 * len(b)
 	n := min(int(le.Uint32(b[listMany:])), (len(b)-listHead)/listSize)
 	for i := range n {
 		e := b[listHead+i*listSize:]
@@ -149,7 +179,12 @@ func ldList(b []byte) map[string][]string {
 			continue
 		}
 		name, path := elfString(b, uint64(le.Uint32(e[listKey:]))), elfString(b, uint64(le.Uint32(e[listValue:])))
-		list[name] = append(list[name], path)
+		if room -= len(name) + len(path); room < 0 {
+			break
+		}
+		if name != "" && path != "" && len(list[name]) < placesMost {
+			list[name] = append(list[name], path)
+		}
 	}
 	return list
 }

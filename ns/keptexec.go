@@ -22,6 +22,8 @@ import (
 const (
 	fetchProgram = 8 << 20 // bytes of a file that a program needs, at most
 	maxNeeds     = 256     // files that one program needs
+	maxPrograms  = 16      // programs at once
+	maxSteps     = 64      // names in a path, with those of the symbolic links in it
 
 	ldCache   = "/etc/ld.so.cache"
 	ldPreload = "/etc/ld.so.preload"
@@ -40,18 +42,22 @@ func (k *kept) isProgram(mode p9.Mode, head []byte) bool {
 // runs asks for what a program needs that was opened now. c.mu is held.
 func (k *kept) runs(mode p9.Mode, head []byte) {
 	c := k.c
-	if !c.far || !c.bound(k.at) || c.fetches >= fetchUnder || k.ran == k.st.Qid.Vers || !k.isProgram(mode, head) {
+	if !c.far || !c.bound(k.at) || c.programs >= maxPrograms || k.ran == k.st.Qid.Vers || !k.isProgram(mode, head) {
 		return
 	}
 	k.ran = k.st.Qid.Vers
 	k.hold()
-	c.fetches++
+	c.programs++
 	go func() {
 		p := &program{c: c, asked: map[string]bool{}}
-		p.of(context.Background(), k, bytes.Clone(head))
+		b := &beginning{ctx: context.Background(), k: k, first: bytes.Clone(head)}
+		p.of(b.ctx, k, b.first, b)
+		if b.fid != nil {
+			b.fid.Drop()
+		}
 		p.all.Wait()
 		c.mu.Lock()
-		c.fetches--
+		c.programs--
 		c.mu.Unlock()
 		k.Clunk()
 	}()
@@ -64,14 +70,17 @@ type program struct {
 
 	mu    sync.Mutex
 	asked map[string]bool // paths
-	list  chan struct{}   // closed when the list of libraries has come; nil: it was not asked for
+
+	listed chan struct{} // closed when list is there; nil: it was not asked for
+	list   map[string][]string
 }
 
 // A beginning is a file of which the first bytes are known, and others come from the server.
 type beginning struct {
 	ctx   context.Context
+	k     *kept
 	first []byte
-	open  func() *client.Fid
+	fid   *client.Fid // nil: not opened yet
 }
 
 // ReadAt is io.ReaderAt's.
@@ -79,49 +88,39 @@ func (b *beginning) ReadAt(p []byte, off int64) (int, error) {
 	if off >= 0 && off+int64(len(p)) <= int64(len(b.first)) {
 		return copy(p, b.first[off:]), nil
 	}
-	fid := b.open()
-	if fid == nil {
+	if b.fid == nil {
+		from, names, of := b.k.way()
+		defer of.Clunk()
+		g, err := from.WalkOpen(b.ctx, p9.OREAD, names...)
+		if err != nil {
+			return 0, err
+		}
+		b.fid = g
+	}
+	if b.fid.Qid().Path != b.k.path {
 		return 0, io.ErrUnexpectedEOF
 	}
-	return fid.ReadAt(b.ctx, p, off)
+	return b.fid.ReadAt(b.ctx, p, off)
 }
 
 // of asks for what a file needs that begins so.
-func (p *program) of(ctx context.Context, k *kept, head []byte) {
+func (p *program) of(ctx context.Context, k *kept, head []byte, file io.ReaderAt) {
 	if line, ok := bytes.CutPrefix(head, []byte("#!")); ok {
 		line, _, _ = bytes.Cut(line, []byte("\n"))
-		if words := strings.Fields(string(line)); len(words) > 0 {
+		if words := strings.Fields(string(line[:min(len(line), pathMost)])); len(words) > 0 {
 			p.want(ctx, words[0])
 		}
 		return
 	}
-	var fid *client.Fid
-	open := sync.OnceValue(func() *client.Fid {
-		from, names, of := k.way()
-		defer of.Clunk()
-		g, err := from.WalkOpen(ctx, p9.OREAD, names...)
-		switch {
-		case err != nil:
-			return nil
-		case g.Qid().Path != k.path:
-			g.Drop()
-			return nil
-		}
-		fid = g
-		return g
-	})
-	n := elfNeeds(&beginning{ctx, head, open})
-	if fid != nil {
-		fid.Drop()
-	}
-	p.needs(ctx, n, path.Dir(k.place()))
+	p.needs(ctx, elfNeeds(file), path.Dir(k.place()))
 }
 
-// place is the file's path in the server's tree, as far as it is known.
+// place is the file's path in the server's tree, as far as it is known, and not much longer than
+// a path may be.
 func (k *kept) place() (name string) {
 	k.c.mu.Lock()
 	defer k.c.mu.Unlock()
-	for i := 0; k.dir != nil && i < 64; k, i = k.dir, i+1 {
+	for i := 0; k.dir != nil && i < maxSteps && len(name) < pathMost; k, i = k.dir, i+1 {
 		name = "/" + k.name + name
 	}
 	return name
@@ -137,9 +136,18 @@ func (p *program) needs(ctx context.Context, n needs, dir string) {
 		return
 	}
 	for _, d := range n.dirs {
-		d = strings.NewReplacer("$ORIGIN", dir, "${ORIGIN}", dir).Replace(d)
+		for _, origin := range []string{"$ORIGIN", "${ORIGIN}"} {
+			if rest, ok := strings.CutPrefix(d, origin); ok {
+				d = dir + rest
+			}
+		}
+		if !strings.HasPrefix(d, "/") || len(d) > pathMost {
+			continue
+		}
 		for _, name := range n.libs {
-			p.want(ctx, path.Join(d, name))
+			if !p.want(ctx, path.Join(d, name)) {
+				return
+			}
 		}
 	}
 	p.all.Go(func() {
@@ -160,80 +168,98 @@ func (p *program) needs(ctx context.Context, n needs, dir string) {
 	})
 }
 
-// libraries gives ld.so's list, which is kept for the next program.
+// libraries gives ld.so's list; nil: there is none, or it can't be had.
 func (p *program) libraries(ctx context.Context) map[string][]string {
 	p.mu.Lock()
-	first := p.list == nil
+	first := p.listed == nil
 	if first {
-		p.list = make(chan struct{})
+		p.listed = make(chan struct{})
 	}
 	p.mu.Unlock()
 	if first {
-		p.fetch(ctx, ldCache, func(_ *kept, b []byte) {
-			list := ldList(b)
-			p.c.mu.Lock()
-			p.c.libraries = list
-			p.c.mu.Unlock()
-		})
-		close(p.list)
+		p.list = p.c.libraries(ctx)
+		close(p.listed)
 	}
-	<-p.list
-	p.c.mu.Lock()
-	defer p.c.mu.Unlock()
-	return p.c.libraries
+	<-p.listed
+	return p.list
 }
 
-// want asks for a file, and for what it needs itself.
-func (p *program) want(ctx context.Context, name string) {
-	p.mu.Lock()
-	new := !p.asked[name] && len(p.asked) < maxNeeds
-	if new {
-		p.asked[name] = true
-	}
-	p.mu.Unlock()
-	if new {
-		p.all.Go(func() {
-			p.fetch(ctx, name, func(k *kept, b []byte) { p.of(ctx, k, b) })
-		})
-	}
-}
-
-// fetch reads a file for who opens it next, unless it is known here, and hands on what it has.
-func (p *program) fetch(ctx context.Context, name string, do func(k *kept, b []byte)) {
-	k := p.c.root.follow(ctx, name)
+// libraries gives ld.so's list, which is kept for the next program.
+func (c *cache) libraries(ctx context.Context) map[string][]string {
+	k := c.root.follow(ctx, ldCache)
 	if k == nil {
-		return
+		return nil
 	}
 	defer k.Clunk()
-	p.c.mu.Lock()
-	var buf []byte
-	came := k.coming
-	if k.worthFetching(min(fetchProgram, uint64(fetchBytes-p.c.asking))) {
-		buf = make([]byte, k.st.Length)
-		p.c.asking += len(buf)
-		came = p.c.fetch(k, func(ctx context.Context) {
-			ok := k.fetchData(ctx, buf)
-			p.c.mu.Lock()
-			p.c.asking -= len(buf)
-			p.c.mu.Unlock()
-			if !ok {
-				buf = nil
+	c.mu.Lock()
+	of, list := k.st.Qid, c.list
+	known := of == c.listOf && k.at.leased && c.good(k.at)
+	c.mu.Unlock()
+	if known {
+		return list
+	}
+	b := c.read(ctx, k, true)
+	if b == nil {
+		return nil
+	}
+	list = ldList(b)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.list, c.listOf = list, of
+	return list
+}
+
+// want asks for a file, and for what it needs itself. It tells whether more may be asked for.
+func (p *program) want(ctx context.Context, name string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.asked) >= maxNeeds {
+		return false
+	}
+	if !p.asked[name] {
+		p.asked[name] = true
+		p.all.Go(func() {
+			k := p.c.root.follow(ctx, name)
+			if k == nil {
+				return
+			}
+			defer k.Clunk()
+			if b := p.c.read(ctx, k, false); b != nil {
+				p.of(ctx, k, b, bytes.NewReader(b))
 			}
 		})
 	}
-	p.c.mu.Unlock()
-	if came != nil {
-		<-came
-	}
-	if buf != nil {
-		do(k, buf)
-	}
+	return true
 }
 
-// follow finds a file by its path from here, held; nil if there is none.
+// read reads all of a file for who opens it next, and gives it; nil if it can't be had, or was
+// opened before, unless it is to be read again.
+func (c *cache) read(ctx context.Context, k *kept, again bool) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if k.await(ctx) != nil || k.data != nil {
+		return k.data
+	}
+	most := min(fetchProgram, uint64(fetchBytes-c.asking))
+	if again && !k.fetchable(most) || !again && !k.worthFetching(most) {
+		return nil
+	}
+	buf, ok := make([]byte, k.st.Length), false
+	c.asking += len(buf)
+	came := c.fetch(k, func(ctx context.Context) { ok = k.fetchData(ctx, buf) })
+	c.mu.Unlock()
+	<-came
+	c.mu.Lock()
+	if c.asking -= len(buf); !ok {
+		return nil
+	}
+	return buf
+}
+
+// follow finds a file by its path from here, held; nil if there is none, or it is too far.
 func (k *kept) follow(ctx context.Context, name string) *kept {
 	way := []*kept{k} // all that is gone through, the last the present one
-	links, todo := 0, strings.Split(name, "/")
+	steps, links, todo := 0, 0, strings.Split(name, "/")
 	var held []*kept
 	defer func() {
 		for _, h := range held {
@@ -242,6 +268,9 @@ func (k *kept) follow(ctx context.Context, name string) *kept {
 	}()
 	for len(todo) > 0 {
 		name, todo = todo[0], todo[1:]
+		if steps++; steps > maxSteps {
+			return nil
+		}
 		switch name {
 		case "", ".":
 			continue
@@ -260,7 +289,7 @@ func (k *kept) follow(ctx context.Context, name string) *kept {
 			continue
 		}
 		target, err := n.Readlink(ctx)
-		if links++; err != nil || links > maxLinks {
+		if links++; err != nil || links > maxLinks || len(target) > pathMost {
 			return nil
 		}
 		if strings.HasPrefix(target, "/") {

@@ -45,12 +45,16 @@ func (k *kept) fetchFiles(names []string) {
 	}
 }
 
-// worthFetching tells whether what a file has is not known here, is to be believed when it
-// comes, and is no more than most. c.mu is held.
+// worthFetching tells whether what a file has is not known here, and is fetchable. c.mu is held.
 func (k *kept) worthFetching(most uint64) bool {
+	return !k.read && k.seen != k.st.Qid.Vers+1 && k.opens == 0 && k.fetchable(most)
+}
+
+// fetchable tells whether what a file has is to be believed when it comes, and is no more than
+// most. c.mu is held.
+func (k *kept) fetchable(most uint64) bool {
 	st := &k.st
 	return k.coming == nil && k.c.fetches < fetchUnder &&
-		!k.read && k.seen != st.Qid.Vers+1 && k.opens == 0 &&
 		k.c.bound(k.at) && st.Qid.Vers != 0 && st.Qid.Type == 0 &&
 		st.Mode.IsRegular() && st.Length > 0 && st.Length <= most
 }

@@ -21,8 +21,8 @@ type toldName struct {
 // file on which something else is mounted now, or through it; for all where at is
 // nil. Names that are about to be asked for anyway, by a request that is on its
 // way in the same directory, are left out: the kernel has that directory locked,
-// and a server that does not answer must not stop a bind. It returns when the kernel knows, or
-// asks by itself, as names are not trusted for longer than nameTimeout.
+// and a server that does not answer must not stop a bind; they may mean what they did for
+// as long as nameTimeout. Of the others the kernel knows when this returns, or asks by itself.
 func (f *fuseFS) changed(g *Group, at *Chan) {
 	if !f.exp {
 		return
