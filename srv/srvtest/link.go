@@ -147,12 +147,16 @@ func (l *Link) join(c net.Conn) {
 	l.mu.Unlock()
 	rounds := make([]int, 1<<16) // by tag
 	lease := int64(-1)           // the fid of its lease
+	seen := 0                    // l.seen when the latest requests came that were sent together
 	l.wg.Go(func() { l.srv.ServeConn(l.ctx, far) })
 	l.wg.Go(func() {
-		l.carry(near, c, nil, func(typ p9.Type, tag uint16, body []byte) {
+		l.carry(near, c, nil, func(typ p9.Type, tag uint16, body []byte, with bool) {
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			rounds[tag] = 0
+			if !with {
+				seen = l.seen
+			}
 			switch {
 			case typ == p9.Tattach && bytes.Contains(body, []byte(p9.LeaseTree)):
 				lease = fidOf(body)
@@ -164,8 +168,8 @@ func (l *Link) join(c net.Conn) {
 			l.msgs++
 			l.types[typ]++
 			if typ != p9.Tclunk && typ != p9.Tflush {
-				rounds[tag] = l.seen + 1
-				l.last = max(l.last, l.seen+1)
+				rounds[tag] = seen + 1
+				l.last = max(l.last, seen+1)
 			}
 		})
 	})
@@ -184,9 +188,9 @@ func (l *Link) join(c net.Conn) {
 // fidOf gives the fid that a request is of, which comes first in it.
 func fidOf(body []byte) int64 { return int64(binary.LittleEndian.Uint32(body)) }
 
-// carry takes messages from one end to the other, telling of each when it is taken and
-// when it is given.
-func (l *Link) carry(to io.WriteCloser, from io.ReadCloser, given, taken func(typ p9.Type, tag uint16, body []byte)) {
+// carry takes messages from one end to the other, telling of each when it is taken, and whether
+// it had come with the one before, and when it is given.
+func (l *Link) carry(to io.WriteCloser, from io.ReadCloser, given func(typ p9.Type, tag uint16, body []byte), taken func(typ p9.Type, tag uint16, body []byte, with bool)) {
 	type parcel struct {
 		frame []byte
 		at    time.Time
@@ -209,6 +213,7 @@ func (l *Link) carry(to io.WriteCloser, from io.ReadCloser, given, taken func(ty
 	})
 	defer close(parcels)
 	for in := bufio.NewReaderSize(from, 64<<10); ; {
+		with := in.Buffered() > 0
 		h, err := in.Peek(p9.HdrSz)
 		if err != nil {
 			return
@@ -218,7 +223,7 @@ func (l *Link) carry(to io.WriteCloser, from io.ReadCloser, given, taken func(ty
 			return
 		}
 		if taken != nil {
-			taken(p9.Type(frame[4]), binary.LittleEndian.Uint16(frame[5:]), frame[p9.HdrSz:])
+			taken(p9.Type(frame[4]), binary.LittleEndian.Uint16(frame[5:]), frame[p9.HdrSz:], with)
 		}
 		parcels <- parcel{frame, time.Now().Add(l.delay)}
 	}
