@@ -130,12 +130,21 @@ func (k *kept) Unlink(ctx context.Context, name string, isDir bool) error {
 		was := k.is(t)
 		k.cut(name)
 		k.became(was, now, t)
+		n.gone()
 	}
 	k.c.mu.Unlock()
 	if n != nil {
 		n.Clunk()
 	}
 	return err
+}
+
+// gone says that the file has lost a name, perhaps its last: what the server makes next may have
+// its number, and is another file. c.mu is held.
+func (k *kept) gone() {
+	if k != nil && k.opens == 0 && k.st.Nlink <= 1 && k.c.files[k.path] == k {
+		delete(k.c.files, k.path)
+	}
 }
 
 // Rename moves a name.
@@ -162,6 +171,9 @@ func (k *kept) Rename(ctx context.Context, old string, newdir srv.File, newname 
 	}
 	if err == nil {
 		k.cut(old)
+		if over != n {
+			over.gone()
+		}
 		if n != nil {
 			n.dir, n.name = d, newname
 			d.put(newname, n)
