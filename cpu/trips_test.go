@@ -25,7 +25,9 @@ func TestCounted(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		go io.WriteString(far, step.asks)
+		if step.asks != "" { // a pipe has somebody read of nothing, too
+			go io.WriteString(far, step.asks)
+		}
 		for range step.asks {
 			if _, err := c.Read(b); err != nil {
 				t.Fatal(err)
