@@ -40,7 +40,10 @@ func TestRedraw(t *testing.T) {
 	w.keys("sh -c 'echo later'&", "Enter")
 	w.until("first\n%")
 	w.keys("C-l")
-	if !srvtest.Until(func() bool { w.keys("Enter"); return strings.Contains(w.shown(), "stopped (it writes to the terminal") }) {
+	if !srvtest.Until(func() bool { // with what has left the screen by then
+		w.keys("Enter")
+		return strings.Contains(w.capture("-S", "-"), "stopped (it writes to the terminal")
+	}) {
 		t.Fatal("it was not stopped")
 	}
 	w.keys("C-l", "fg", "Enter")

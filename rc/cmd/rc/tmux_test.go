@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -69,8 +70,12 @@ func (w *window) keys(keys ...string) {
 }
 
 // shown gives the screen, without empty lines at the end.
-func (w *window) shown() string {
-	out, _ := exec.Command(w.tmux[0], append(w.tmux[1:], "capture-pane", "-p")...).Output()
+func (w *window) shown() string { return w.capture() }
+
+// capture gives the screen as flags of tmux(1)'s capture-pane have it.
+func (w *window) capture(flags ...string) string {
+	args := slices.Concat(w.tmux[1:], []string{"capture-pane", "-p"}, flags)
+	out, _ := exec.Command(w.tmux[0], args...).Output()
 	return strings.TrimRight(string(out), "\n ")
 }
 
