@@ -97,7 +97,7 @@ const forTests = "srv srv/p9 srv/client srv/srvtest"
 
 // forTestsOf is what the tests of one package may import besides: the trees that
 // an adapter is tried on.
-var forTestsOf = map[string]string{"srv/client": "srv/ramfs", "srv/p9file": "srv/ramfs srv/diskfs", "factotum": "factotum/authtest", "initramfs/node": "factotum/keytest", "initramfs/netboot": "factotum/keytest initramfs/tpm/tpmtest", "initramfs/tpm": "initramfs/tpm/tpmtest", "initramfs/cmd/netboot": "factotum factotum/keytest", "factotum/auth": "factotum factotum/authtest", "exportfs/door": "factotum/keytest", "factotum/capfs": "factotum/users", "ns": "srv/ramfs srv/diskfs ns/nstest",
+var forTestsOf = map[string]string{"srv/client": "srv/ramfs", "srv/p9file": "srv/ramfs srv/diskfs", "factotum": "factotum/authtest", "initramfs/node": "factotum/keytest", "initramfs/netboot": "factotum/keytest initramfs/tpm/tpmtest", "initramfs/tpm": "initramfs/tpm/tpmtest", "initramfs/cmd/netboot": "factotum factotum/keytest", "factotum/auth": "factotum factotum/authtest", "exportfs/door": "factotum/keytest", "factotum/capfs": "factotum/users", "ns": "srv/ramfs srv/diskfs srv/rootfs ns/nstest",
 	"cpu": "srv/diskfs", "exportfs": "exportfs/trees exportfs/aan", "ns/cmd/newns": "ns/nstest", "rc": "rc/rcgen", "rc/bin": "rc/syntax", "rc/cmd/rc": "rc/rcgen"}
 
 func TestLayers(t *testing.T) {
