@@ -49,8 +49,8 @@ func (k *kept) runs(mode p9.Mode, head []byte) {
 	k.hold()
 	c.programs++
 	go func() {
-		p := &program{c: c, asked: map[string]bool{}}
 		b := &beginning{ctx: context.Background(), k: k, first: bytes.Clone(head)}
+		p := c.newProgram(b.ctx)
 		p.of(b.ctx, k, b.first, b)
 		if b.fid != nil {
 			b.fid.Drop()
@@ -71,8 +71,11 @@ type program struct {
 	mu    sync.Mutex
 	asked map[string]bool // paths
 
-	listed chan struct{} // closed when list is there; nil: it was not asked for
-	list   map[string][]string
+	libraries func() map[string][]string // the cache's, looked for once
+}
+
+func (c *cache) newProgram(ctx context.Context) *program {
+	return &program{c: c, asked: map[string]bool{}, libraries: sync.OnceValue(func() map[string][]string { return c.libraries(ctx) })}
 }
 
 // A beginning is a file of which the first bytes are known, and others come from the server.
@@ -151,7 +154,7 @@ func (p *program) needs(ctx context.Context, n needs, dir string) {
 		}
 	}
 	p.all.Go(func() {
-		list := p.libraries(ctx)
+		list := p.libraries()
 		for _, name := range n.libs {
 			switch places := list[name]; {
 			case strings.Contains(name, "/"):
@@ -168,23 +171,8 @@ func (p *program) needs(ctx context.Context, n needs, dir string) {
 	})
 }
 
-// libraries gives ld.so's list; nil: there is none, or it can't be had.
-func (p *program) libraries(ctx context.Context) map[string][]string {
-	p.mu.Lock()
-	first := p.listed == nil
-	if first {
-		p.listed = make(chan struct{})
-	}
-	p.mu.Unlock()
-	if first {
-		p.list = p.c.libraries(ctx)
-		close(p.listed)
-	}
-	<-p.listed
-	return p.list
-}
-
-// libraries gives ld.so's list, which is kept for the next program.
+// libraries gives ld.so's list, which is kept for the next program; nil: there is none, or it
+// can't be had.
 func (c *cache) libraries(ctx context.Context) map[string][]string {
 	k := c.root.follow(ctx, ldCache)
 	if k == nil {

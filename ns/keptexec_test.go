@@ -84,8 +84,7 @@ func TestKeptLibraries(t *testing.T) {
 		if i == 2 {
 			writeFar(t, l, oneListed(step.place))
 		}
-		p := &program{c: c, asked: map[string]bool{}}
-		if got := p.libraries(ctx)["libx.so"]; !slices.Equal(got, []string{step.place}) {
+		if got := c.newProgram(ctx).libraries()["libx.so"]; !slices.Equal(got, []string{step.place}) {
 			t.Errorf("%d: %q, not %s", i, got, step.place)
 		}
 		if n := l.Traffic(); n.Of[p9.Tread] != step.reads {
