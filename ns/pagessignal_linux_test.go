@@ -97,16 +97,7 @@ func TestPagesSignal(t *testing.T) {
 	d.f.File = f
 	s := srv.New(d)
 	s.Leases = nil
-	c, err := client.New(ctx, srvtest.Serve(t, s), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	root, err := c.Attach(ctx, nil, "", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	other, err := client.Fsys{Root: root}.Open(ctx, "f", p9.ORDWR)
+	other, err := client.Fsys{Root: srvtest.MountServer(t, s, true)}.Open(ctx, "f", p9.ORDWR)
 	if err != nil {
 		t.Fatal(err)
 	}

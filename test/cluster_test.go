@@ -36,17 +36,7 @@ func TestClusterEnds(t *testing.T) {
 			up.Env = append(os.Environ(), "SHELL=/bin/sh", "TMPDIR="+dir, "HOME="+dir)
 			up.Stderr = os.Stderr
 			up.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-			in, err := up.StdinPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			out, err := up.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := up.Start(); err != nil {
-				t.Fatal(err)
-			}
+			in, out := piped(t, up)
 			said, err := bufio.NewReader(out).ReadString('\n')
 			if err != nil {
 				t.Fatal(err)

@@ -73,18 +73,8 @@ func TestCpuCacheCut(t *testing.T) {
 	f.write("f", "")
 	cmd := f.command("cpu", "-h", "tcp!127.0.0.1!"+port, "-u", "glenda", "-d", "/mnt/term"+f.dir, "sh", "-c",
 		`while read want; do until test "$(cat f)" = "$want"; do sleep .01; done; cat noise >/dev/null; echo $want; done`)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
 	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	in, out := piped(t, cmd)
 	lines := bufio.NewReader(out)
 	for i := range 40 {
 		rand.Read(noise)

@@ -53,17 +53,7 @@ func testKillDrop(t *testing.T, n *node, cpud *exec.Cmd, parent bool, args ...st
 	cmd := n.command(append(append([]string{"cpu"}, args...), "sh", "-c", "mount 'tcp!"+strings.Replace(l.Addr().String(), ":", "!", 1)+"' /n/pit || exit; exec 3</n/pit/f; "+dd+"; "+
 		dd+"skip=600 2>/dev/null & read x; timeout 5 stat -L /proc/self/fd/3 >/dev/null; echo told; wait")...)
 	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	in, out := piped(t, cmd)
 	waitFor(t, n.ctx, func() bool {
 		select {
 		case <-pit.Asked:

@@ -112,18 +112,8 @@ func TestCpuKilled(t *testing.T) {
 			cmd := n.command("cpu", "sh", "-c", leavers)
 			var stderr bytes.Buffer
 			cmd.Stderr = &stderr
-			in, err := cmd.StdinPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
+			in, out := piped(t, cmd)
 			defer in.Close()
-			out, err := cmd.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
 			if _, err := io.ReadFull(out, make([]byte, len("ready\n"))); err != nil {
 				t.Fatal(err, &stderr)
 			}
@@ -132,7 +122,7 @@ func TestCpuKilled(t *testing.T) {
 				pid = n.find("nine " + who)
 			}
 			syscall.Kill(pid, syscall.SIGKILL)
-			err = cmd.Wait()
+			err := cmd.Wait()
 			if who != "cpu" && (err == nil || err.Error() != "exit status 1" ||
 				!strings.HasPrefix(stderr.String(), "cpu: local: connection lost: ") || strings.Count(stderr.String(), "\n") != 1) {
 				t.Errorf("%v: %q", err, &stderr)
@@ -283,18 +273,8 @@ func TestUpKilled(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			n := newNode(t)
 			up := n.command("up", "-c", "echo $PPID; "+c.script)
-			in, err := up.StdinPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
+			in, out := piped(t, up)
 			defer in.Close()
-			out, err := up.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := up.Start(); err != nil {
-				t.Fatal(err)
-			}
 			var pid int
 			var word string
 			if _, err := fmt.Fscan(out, &pid, &word); err != nil || word != "ready" {

@@ -73,17 +73,7 @@ func TestCpuKeptGone(t *testing.T) {
 	f.env = append(f.env, "cpuidle=100ms")
 	addr := "tcp!127.0.0.1!" + port
 	cmd := f.command("cpu", "-h", addr, "-u", "glenda", "sh", "-c", "echo begun; cat >/dev/null")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	in, out := piped(t, cmd)
 	if _, err := io.ReadFull(out, make([]byte, 6)); err != nil {
 		t.Fatal(err)
 	}

@@ -20,17 +20,7 @@ func TestCpuLeave(t *testing.T) {
 		t.Fatalf("%q, %v", out, err)
 	}
 	first := n.command("cpu", "-a", number)
-	in, err := first.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	said, err := first.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := first.Start(); err != nil {
-		t.Fatal(err)
-	}
+	in, said := piped(t, first)
 	io.WriteString(in, "one\n")
 	b := make([]byte, len("got one\n"))
 	if _, err := io.ReadFull(said, b); err != nil || string(b) != "got one\n" {

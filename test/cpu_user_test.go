@@ -174,17 +174,7 @@ func TestCpuUser(t *testing.T) {
 		t.Errorf("%q, %q, %d", out, errs, code)
 	}
 	cmd := f.command("cpu", "-u", "glenda", "sh", "-c", "echo $PPID; cat")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	said, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	in, said := piped(t, cmd)
 	var pid int
 	fmt.Fscan(said, &pid)
 	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)) // whose numbers are this machine's

@@ -156,17 +156,7 @@ func startActor(t *testing.T, env, args []string) *lockActor {
 	t.Helper()
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env, cmd.Stderr = env, os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	in, out := piped(t, cmd)
 	return &lockActor{cmd, in, bufio.NewReader(out)}
 }
 

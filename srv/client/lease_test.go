@@ -20,19 +20,11 @@ func TestLeaseSuspended(t *testing.T) {
 	var lease *client.Lease
 	told := make(chan client.Changes, 10)
 	for i := range roots {
-		c, err := client.New(ctx, srvtest.Serve(t, s), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { c.Close() })
-		root, err := c.Attach(ctx, nil, "", "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if roots[i].Root = root; i == 0 {
+		if roots[i].Root = srvtest.MountServer(t, s, true); i == 0 {
 			continue
 		}
-		if lease, err = c.Lease(ctx, func(c client.Changes) { told <- c }); err != nil {
+		var err error
+		if lease, err = roots[i].Root.Conn().Lease(ctx, func(c client.Changes) { told <- c }); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { lease.End(); close(told) })

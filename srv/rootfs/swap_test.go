@@ -23,23 +23,12 @@ func TestSwap(t *testing.T) {
 	}
 	put("secret", "secret")
 	put("x", "plain")
-	end := make(chan struct{})
-	var swaps sync.WaitGroup
-	swaps.Go(func() {
-		for {
-			select {
-			case <-end:
-				return
-			default:
-			}
-			os.Symlink("secret", at("link"))
-			os.Rename(at("link"), at("x"))
-			os.WriteFile(at("file"), []byte("plain"), 0o644)
-			os.Rename(at("file"), at("x"))
-		}
-	})
-	defer swaps.Wait()
-	defer close(end)
+	defer always(func() {
+		os.Symlink("secret", at("link"))
+		os.Rename(at("link"), at("x"))
+		os.WriteFile(at("file"), []byte("plain"), 0o644)
+		os.Rename(at("file"), at("x"))
+	})()
 	top := serve(t, dir).(root)
 	for opened := 0; opened < 2000 && !t.Failed(); {
 		if f, err := top.Walk(bg, "x"); err == nil {
@@ -81,23 +70,12 @@ func TestSwapDir(t *testing.T) {
 	if err := os.WriteFile(at("hidden/secret"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	end := make(chan struct{})
-	var swaps sync.WaitGroup
-	swaps.Go(func() {
-		for {
-			select {
-			case <-end:
-				return
-			default:
-			}
-			os.Rename(at("d"), at("aside"))
-			os.Symlink("hidden", at("d"))
-			os.Remove(at("d"))
-			os.Rename(at("aside"), at("d"))
-		}
-	})
-	defer swaps.Wait()
-	defer close(end)
+	defer always(func() {
+		os.Rename(at("d"), at("aside"))
+		os.Symlink("hidden", at("d"))
+		os.Remove(at("d"))
+		os.Rename(at("aside"), at("d"))
+	})()
 	top := serve(t, dir).(root)
 	for entered := 0; entered < 2000 && !t.Failed(); {
 		f, err := top.Walk(bg, "d")
@@ -112,5 +90,25 @@ func TestSwapDir(t *testing.T) {
 			}
 		}
 		f.(srv.Clunker).Clunk()
+	}
+}
+
+// always does something again and again beside the test, until end is called.
+func always(do func()) (end func()) {
+	over := make(chan struct{})
+	var doing sync.WaitGroup
+	doing.Go(func() {
+		for {
+			select {
+			case <-over:
+				return
+			default:
+				do()
+			}
+		}
+	})
+	return func() {
+		close(over)
+		doing.Wait()
 	}
 }

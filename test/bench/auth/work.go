@@ -161,18 +161,11 @@ func sshMemory(key crypto.Signer) (do, error) {
 
 // ssh is sshHandshake by a key in the daemon, an ssh-agent.
 func (d *daemon) ssh(key crypto.Signer) (do, error) {
-	if err := d.add(key); err != nil {
-		return nil, err
-	}
-	pub, err := ssh.NewPublicKey(key.Public())
+	client, pub, err := d.holder(key)
 	if err != nil {
 		return nil, err
 	}
-	c, err := net.Dial("unix", d.agent)
-	if err != nil {
-		return nil, err
-	}
-	all, err := agent.NewClient(c).Signers() // until the program ends
+	all, err := client.Signers()
 	if err != nil {
 		return nil, err
 	}
@@ -224,20 +217,28 @@ func (d *daemon) add(key crypto.Signer) error {
 	return agent.NewClient(c).Add(agent.AddedKey{PrivateKey: key})
 }
 
-// signature asks the daemon, as an ssh-agent, for one of what a login signs.
-func (d *daemon) signature(key crypto.Signer) (do, error) {
+// holder gives the daemon a key and connects to it as an ssh-agent, until the program ends.
+func (d *daemon) holder(key crypto.Signer) (agent.ExtendedAgent, ssh.PublicKey, error) {
 	if err := d.add(key); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	pub, err := ssh.NewPublicKey(key.Public())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	c, err := net.Dial("unix", d.agent)
 	if err != nil {
+		return nil, nil, err
+	}
+	return agent.NewClient(c), pub, nil
+}
+
+// signature asks the daemon, as an ssh-agent, for one of what a login signs.
+func (d *daemon) signature(key crypto.Signer) (do, error) {
+	client, pub, err := d.holder(key)
+	if err != nil {
 		return nil, err
 	}
-	client := agent.NewClient(c) // until the program ends
 	data := make([]byte, 200)
 	rand.Read(data)
 	return func(context.Context) (time.Duration, error) {
