@@ -88,9 +88,17 @@ func TestConn(t *testing.T) {
 	}
 	for _, n := range []int{1, 1000, maxPlain, 3*maxPlain + 7} {
 		text := bytes.Repeat([]byte("0123456789"), n/10+1)[:n]
-		go c.Write(text)
+		// Its return is waited for: a Close beside a Write does not say goodbye.
+		wrote := make(chan error, 1)
+		go func() {
+			_, err := c.Write(text)
+			wrote <- err
+		}()
 		got := make([]byte, n)
 		if _, err := io.ReadFull(s, got); err != nil || !bytes.Equal(got, text) {
+			t.Fatalf("%d bytes: %v", n, err)
+		}
+		if err := <-wrote; err != nil {
 			t.Fatalf("%d bytes: %v", n, err)
 		}
 	}
