@@ -16,6 +16,7 @@ type Dev struct {
 	id      uint64 // unique in this process, never 0
 	name    string // as ns prints it: #U, #s/ram, tcp!host!port
 	spec    string // the aname of a server's tree
+	auth    Auth   // how it was attached to
 	bare    bool   // names in it need no mount: #U/tmp
 	root    srv.File
 	host    bool   // the host's own tree, which the kernel can bind as well

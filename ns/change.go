@@ -92,7 +92,7 @@ func (g *Group) mount(ctx context.Context, op Op, to *Chan, pid int) error {
 		return fmt.Errorf("%s: %w", what, mountPoint(err))
 	}
 	defer old.close()
-	if err := g.join(Mount{to: to, name: to.dev.name, spec: op.Spec, srv: true, flag: op.Flag}, nil, old, pid); err != nil {
+	if err := g.join(Mount{to: to, name: to.dev.name, spec: op.Spec, auth: op.Auth, srv: true, flag: op.Flag}, nil, old, pid); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil

@@ -28,6 +28,7 @@ type Engine struct {
 	noGraft, v9fs bool
 	kernel        kernel
 	near          func(pid int, root uint64) (srv.File, func())
+	attach        attacher
 	forgotten     atomic.Pointer[func(dev uint64, paths []uint64, all bool)] // tells the kernel of changed files
 
 	mu     sync.Mutex
@@ -79,6 +80,9 @@ type EngineOptions struct {
 	// Near, which may be nil, gives a tree that is the same as what the process pid serves by a
 	// root with that qid path, and what lets go of it; nil where it has none. See nearFile.
 	Near func(pid int, root uint64) (tree srv.File, end func())
+
+	// Attach attaches to a mount's server, and proves who does so where that asks. Nil: nothing is proved.
+	Attach attacher
 }
 
 // Bin has /mnt/bin show the commands of the program that runs, by their names, and scripts.
@@ -98,7 +102,7 @@ func (o *EngineOptions) Bin(commands []string, scripts map[string]string) error 
 
 // NewEngine makes an engine without groups.
 func NewEngine(o EngineOptions) *Engine {
-	e := &Engine{namespace: o.Namespace, baseDirs: o.Bases, noGraft: o.NoGraft, v9fs: o.V9fs, near: o.Near, groups: map[int]*Group{}}
+	e := &Engine{namespace: o.Namespace, baseDirs: o.Bases, noGraft: o.NoGraft, v9fs: o.V9fs, near: o.Near, attach: o.Attach, groups: map[int]*Group{}}
 	e.rootDev = NewDev("#/", newRoot(o.Exe, o.Commands, o.Scripts), nil)
 	e.rootDev.byGroup, e.rootDev.bare = true, true
 	e.host = NewDev("#U", o.Host, nil)

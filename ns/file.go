@@ -151,7 +151,7 @@ func usage(verb string) string {
 	case "bind":
 		return "bind [-abcC] new old"
 	case "mount":
-		return "mount [-abcC] server old [aname]"
+		return "mount [-abcCn] [-k key] server old [aname]"
 	case "unmount":
 		return "unmount [new] old"
 	case "cd":
@@ -173,12 +173,16 @@ func opOf(words []string) (Op, error) {
 	args := words[1:]
 	if op.Verb == "bind" || op.Verb == "mount" {
 		for len(args) > 0 && len(args[0]) > 1 && args[0][0] == '-' {
-			f, err := ParseFlag(args[0][1:])
+			letters := args[0][1:]
+			args = args[1:]
+			if op.Verb == "mount" {
+				letters, args = op.Auth.parse(letters, args)
+			}
+			f, err := ParseFlag(letters)
 			if err != nil {
 				return op, fmt.Errorf("%q: %w", strings.Join(words, " "), err)
 			}
 			op.Flag |= f
-			args = args[1:]
 		}
 		if op.Flag&order == order {
 			return op, fmt.Errorf("%q: both -a and -b", strings.Join(words, " "))

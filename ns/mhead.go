@@ -48,6 +48,7 @@ type Mount struct {
 	to   *Chan
 	name string // what new was called when it was bound, or the server's name
 	spec string // aname of a mount
+	auth Auth   // of a mount
 	srv  bool   // it is a mount, not a bind
 	base bool   // it was there from the group's start and stays: ns leaves it out
 	self bool   // the place itself, in which a union began: ns leaves it out too

@@ -263,13 +263,12 @@ func ofTree(aname string, err error) error {
 
 // attach makes a device of a connection, which ends with it.
 func attach(ctx context.Context, conn *client.Conn, name, aname string) (*Dev, error) {
-	using(ctx, conn)
-	root, err := conn.Attach(ctx, nil, "", aname)
+	root, a, err := attachTo(ctx, conn, aname)
 	if err != nil {
 		conn.Close()
 		return nil, ofTree(aname, err)
 	}
 	d := NewDev(name, &mntFile{fid: root}, func() { conn.Close() })
-	d.spec = aname
+	d.spec, d.auth = aname, a
 	return d, nil
 }

@@ -49,7 +49,7 @@ func (nm Mount) members(umh *Mhead, ord Flag) []*Mount {
 	}
 	if umh != nil {
 		for _, m := range umh.mount[1:] {
-			add = append(add, &Mount{to: m.to, name: m.name, spec: m.spec, srv: m.srv, flag: rest, on: nm.on})
+			add = append(add, &Mount{to: m.to, name: m.name, spec: m.spec, auth: m.auth, srv: m.srv, flag: rest, on: nm.on})
 		}
 	}
 	for i := range add {

@@ -12,6 +12,7 @@ type Op struct {
 	Flag     Flag
 	New, Old string // unmount: New may be empty; cd: Old
 	Spec     string // aname of a mount
+	Auth     Auth
 	Optional bool   // it may fail
 	Place    string // file:line, for errors
 }
@@ -22,6 +23,7 @@ func (o Op) String() string {
 	if f := o.Flag.String(); f != "" {
 		words = append(words, f)
 	}
+	words = append(words, o.Auth.words()...)
 	for _, w := range []string{o.New, o.Old, o.Spec} {
 		if w != "" {
 			words = append(words, quote(w))

@@ -30,7 +30,7 @@ func (g *Group) dial(ctx context.Context, op Op) (*Chan, error) {
 		return nil, fmt.Errorf("%s: %w", what, mountPoint(err))
 	}
 	old.close()
-	dev, err := g.server(ctx, op.New, op.Spec)
+	dev, err := g.server(g.eng.proving(ctx, op.Auth), op.New, op.Spec)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}

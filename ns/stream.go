@@ -103,8 +103,7 @@ func (s *stream) attach(ctx context.Context, name, aname string) (*Dev, error) {
 	if err := s.speak(ctx, name); err != nil {
 		return nil, err
 	}
-	using(ctx, s.conn)
-	root, err := s.conn.Attach(ctx, nil, "", aname)
+	root, a, err := attachTo(ctx, s.conn, aname)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, ofTree(aname, err))
 	}
@@ -114,7 +113,7 @@ func (s *stream) attach(ctx context.Context, name, aname string) (*Dev, error) {
 		f.Clunk()
 		s.release()
 	})
-	d.spec = aname
+	d.spec, d.auth = aname, a
 	if s.keep != nil {
 		s.keep(d)
 		d.refs.Add(1)

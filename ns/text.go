@@ -72,7 +72,7 @@ func (t *texter) line(l line) {
 	_, away := t.away[l.to.dev]
 	switch {
 	case l.srv && l.of == 0 && !away:
-		op.Verb, op.Spec = "mount", l.spec
+		op.Verb, op.Spec, op.Auth = "mount", l.spec, l.auth
 	case l.of != 0 || !t.whole(l.Mount) || away && (l.srv || l.name[0] == '#'):
 		op.New = t.inDevice(l.to)
 	}
@@ -105,7 +105,7 @@ func (t *texter) inDevice(c *Chan) string {
 	if !ok {
 		at = fmt.Sprintf("/n/.%d", len(t.away))
 		t.away[d] = at
-		op := Op{Verb: "mount", New: d.name, Old: "#" + at, Spec: d.spec}
+		op := Op{Verb: "mount", New: d.name, Old: "#" + at, Spec: d.spec, Auth: d.auth}
 		if d.name[0] == '#' && d.name[1:2] != "s" && d.name[1:2] != "d" {
 			op.Verb = "bind"
 		}

@@ -105,7 +105,7 @@ func zshCompletes(t *testing.T, home, script string) {
 
 // notTyped are flags that a program gives to another one of ours, or that belong to a word behind
 // the command: 9p ls, and rc's own bind.
-var notTyped = map[string]string{"cpu": "M", "cpud": "DRcew", "exportfs": "Diw", "import": "B", "newns": "aeirs", "rc": "aq", "9p": "d"}
+var notTyped = map[string]string{"cpu": "M", "cpud": "DRcew", "exportfs": "Diw", "import": "B", "newns": "aeirs", "rc": "akq", "9p": "d"}
 
 // TestCompletionFlags wants each shell's completion to have the flags that each command takes,
 // and no others.

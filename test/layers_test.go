@@ -31,6 +31,7 @@ var layers = []struct {
 	{"srv/p9file", "srv srv/p9"},
 	{"srv/ndb", ""},
 	{"srv/*fs", "srv srv/p9 srv/ndb srv/osthread"},
+	{"srv/cmd/9p", "srv srv/p9 srv/client srv/ramfs factotum/auth"},
 	{"srv/cmd/*", "srv srv/p9 srv/client srv/*fs ns"},
 
 	{"ns", "srv srv/p9 srv/client srv/osthread ns/devfuse"},
@@ -38,6 +39,7 @@ var layers = []struct {
 	{"ns/nstest", "srv srv/p9 srv/ramfs"},
 	{"ns/cluster", "srv/osthread factotum/sshkey"},
 	{"ns/cmd/doctor", "srv srv/p9 srv/client ns factotum/auth initramfs/vm/kvm"},
+	{"ns/cmd/nsd", "srv srv/p9 srv/*fs ns rc/bin factotum/auth"},
 	{"ns/cmd/*", "srv srv/p9 srv/client srv/*fs ns ns/cluster rc/bin"},
 
 	{"factotum", "srv srv/p9 factotum/sshkey factotum/capfs"},

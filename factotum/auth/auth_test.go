@@ -72,20 +72,24 @@ func TestAttach(t *testing.T) {
 	}
 	for _, version := range []string{p9.Version9P2000, p9.Version9P2000L} {
 		for name, v := range map[string]struct {
-			key, uname string
-			ok         bool
+			key, uname, attrs string
+			ok                bool
 		}{
-			"right":    {dpKey, "glenda", true},
-			"user":     {dpKey, "eve", false},
-			"password": {strings.Replace(dpKey, "hole", "whole", 1), "glenda", false},
-			"none":     {"proto=pass user=x !password=x", "glenda", false},
+			"right":      {dpKey, "glenda", "", true},
+			"another":    {dpKey, "eve", "", true}, // who comes in is the key's user
+			"named":      {dpKey, "eve", "dom=burrow user=glenda", true},
+			"user":       {dpKey, "eve", "user=eve", false},
+			"domain":     {dpKey, "glenda", "dom=warren", false},
+			"password":   {strings.Replace(dpKey, "hole", "whole", 1), "glenda", "", false},
+			"other user": {strings.Replace(dpKey, "glenda", "eve", 1), "eve", "", false},
+			"none":       {"proto=pass user=x !password=x", "glenda", "", false},
 		} {
 			_, mine := serve(t, v.key)
 			c, err := client.New(t.Context(), srvtest.Serve(t, s), &client.Options{Version: version})
 			if err != nil {
 				t.Fatal(err)
 			}
-			root, err := mine.Attach(t.Context(), c, v.uname, "", "")
+			root, err := mine.Attach(t.Context(), c, v.uname, "", v.attrs)
 			if (err == nil) != v.ok {
 				t.Errorf("%s, %s: %v", version, name, err)
 			}

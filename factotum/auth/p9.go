@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"ninespace/srv"
 	"ninespace/srv/client"
 	"ninespace/srv/p9"
 )
@@ -109,22 +110,60 @@ func (a *Afid) Check(ctx context.Context, uname, _ string) error {
 // Clunk ends the conversation.
 func (a *Afid) Clunk() { a.rpc.Close() }
 
+// Attach attaches to a server, as Conn.Attach does where it asks for no proof, and else by the
+// posted factotum, as Factotum.Attach does: mount(1)'s auth_proxy. It is for ns.EngineOptions.
+func Attach(ctx context.Context, c *client.Conn, uname, aname, attrs string) (*client.Fid, error) {
+	root, refused := c.Attach(ctx, nil, uname, aname)
+	if refused == nil || ctx.Err() != nil {
+		return root, refused
+	}
+	f, missing := Dial(ctx, "")
+	if missing == nil {
+		defer f.Close()
+		return f.Attach(ctx, c, uname, aname, attrs)
+	}
+	afid, err := c.Auth(ctx, uname, aname)
+	if err != nil {
+		return nil, refused // not for want of a proof
+	}
+	afid.Clunk(context.WithoutCancel(ctx))
+	return nil, fmt.Errorf("the server asks who you are: %w", missing)
+}
+
 // Attach attaches to a server as Conn.Attach does, after having authenticated where
 // the server asks for it. attrs are further attributes for the key, such as user= or dom=.
+// Where that is asked for, who attaches is the key's user: uname is who is tried first.
 func (f *Factotum) Attach(ctx context.Context, c *client.Conn, uname, aname, attrs string) (*client.Fid, error) {
+	if u := attr(attrs, "user"); u != "" {
+		uname = u
+	}
+	root, user, err := f.attach(ctx, c, uname, aname, attrs)
+	if err == nil || user == "" || user == uname {
+		return root, err
+	}
+	// The server was told another name before there was a word of the key.
+	root, _, err = f.attach(ctx, c, user, aname, attrs+" user="+srv.Quote(user))
+	return root, err
+}
+
+// attach is Attach as uname, and says whose the key was.
+func (f *Factotum) attach(ctx context.Context, c *client.Conn, uname, aname, attrs string) (root *client.Fid, user string, err error) {
 	afid, err := c.Auth(ctx, uname, aname)
 	// A number in 9P2000.L, and words in 9P2000.
 	if err != nil && (errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), "authentication not required")) {
-		return c.Attach(ctx, nil, uname, aname)
+		root, err = c.Attach(ctx, nil, uname, aname)
+		return root, "", err
 	}
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer afid.Clunk(context.WithoutCancel(ctx))
-	if _, err := f.Proxy(ctx, stream{ctx, afid}, "proto=p9any role=client "+attrs); err != nil {
-		return nil, err
+	info, err := f.Proxy(ctx, stream{ctx, afid}, "proto=p9any role=client "+attrs)
+	if err != nil {
+		return nil, "", err
 	}
-	return c.Attach(ctx, afid, uname, aname)
+	root, err = c.Attach(ctx, afid, uname, aname)
+	return root, info.Cuid, err
 }
 
 // stream is an afid.

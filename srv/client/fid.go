@@ -2,11 +2,13 @@ package client
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/user"
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"ninespace/srv/p9"
 )
@@ -158,6 +160,9 @@ func (c *Conn) attach(ctx context.Context, t p9.Type, afid *Fid, uname, aname st
 	}
 	if err := c.do(ctx, k); err != nil {
 		c.settle(ctx, f.num)
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			err = p9.ErrNoAuth // what the number means here is not what Linux says of it
+		}
 		return nil, err
 	}
 	f.qid = k.Qid

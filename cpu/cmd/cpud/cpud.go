@@ -20,6 +20,7 @@ import (
 
 	"ninespace/cpu"
 	"ninespace/exportfs/door"
+	"ninespace/factotum/auth"
 	"ninespace/factotum/users"
 	"ninespace/ns"
 	"ninespace/rc/bin"
@@ -84,7 +85,7 @@ func run(ctx context.Context, std [3]*os.File, args []string, names func() []str
 	}
 	if *one {
 		cfg.Engine = func(streams ...io.ReadWriteCloser) (*ns.Session, error) {
-			o := ns.EngineOptions{Namespace: p9.Namespace(), Streams: streams, Near: procfs.Near}
+			o := ns.EngineOptions{Namespace: p9.Namespace(), Streams: streams, Near: procfs.Near, Attach: auth.Attach}
 			if err := o.Bin(names(), bin.All()); err != nil {
 				return nil, err
 			}

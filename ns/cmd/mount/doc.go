@@ -7,7 +7,7 @@ mount - put the tree of a file server into the name space
 
 # SYNOPSIS
 
-	nine mount [-abcCnq] server old [aname]
+	nine mount [-abcCnq] [-k key] server old [aname]
 
 # DESCRIPTION
 
@@ -33,12 +33,17 @@ It is the name space's engine that connects, from where it was started: a path o
 a socket is one of the host's.
 
 The flags -a, -b, -c and -q are those of bind: after or before what is there, new files
-go there, quietly; -n, not to authenticate, is always so. With -C, for servers that are far away, what the server said is kept: names,
+go there, quietly. With -C, for servers that are far away, what the server said is kept: names,
 attributes and listings for three seconds, or, if the server gives leases (ramfs and
 diskfs do), until another changes them; an open sees what was there when the last
 one to write the file closed it; close and fsync wait for what was written and tell
 what went wrong with it. Files are read ahead. Old must be there, but for names right in /n and /mnt,
 which appear with the mount and go with the unmount.
+
+Where the server asks who its user is, factotum proves it by p9any and dp9ik, as 9front's
+servers want it; -k has further attributes for the key, as in -k 'user=glenda dom=burrow'. Who
+attaches is the key's user, whatever the name here is. With -n nothing is proved. Only the
+attach is proved: what follows goes over the connection as it is.
 
 When the server ends, every use of the tree is an error, until it is unmounted.
 
@@ -46,6 +51,7 @@ When the server ends, every use of the tree is an error, until it is unmounted.
 
 	mount ram /n/ram
 	mount -a 'tcp!fs!564' /n/tools tools
+	mount -k user=glenda 'tcp!burrow!564' /n/burrow
 	mount '/net.alt/tcp!fs!564' /n/fs
 
 # FILES
@@ -55,16 +61,14 @@ When the server ends, every use of the tree is an error, until it is unmounted.
 
 # SEE ALSO
 
-bind, unmount, ns, srv, 9p
+bind, factotum, unmount, ns, srv, 9p
 
 # DIAGNOSTICS
 
 "Connection refused", "file does not exist": nobody serves there. "mount point
 not there": old does not exist. A server that does not answer within 10 seconds
-is an error. "mount/attach disallowed": the group mounts no more (see rfork).
-
-# BUGS
-
-There is no authentication yet.
+is an error, and so is it where factotum has to ask for the key and that takes longer; the next mount
+has it. "The server asks who you are", "factotum has no key": start one, or give it the key that
+is named. "mount/attach disallowed": the group mounts no more (see rfork).
 */
 package mount

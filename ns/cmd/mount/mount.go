@@ -24,7 +24,9 @@ func Main(_ context.Context, _ [3]*os.File, args []string) error {
 	create := fs.Bool("c", false, "new files go there")
 	cache := fs.Bool("C", false, "cache")
 	quiet := fs.Bool("q", false, "say nothing if it fails")
-	fs.Bool("n", false, "without authentication, as always")
+	var a ns.Auth
+	fs.BoolVar(&a.None, "n", false, "without authentication")
+	fs.StringVar(&a.Key, "k", "", "`attributes` of the key to authenticate with")
 	if err := srv.Parse(fs, args); err != nil {
 		return err
 	}
@@ -37,7 +39,7 @@ func Main(_ context.Context, _ [3]*os.File, args []string) error {
 	}
 	name, err := ns.ServerOf(fs.Arg(0), func(n int) (int, error) { return n, nil })
 	if err == nil {
-		err = ns.Do(ns.Op{Verb: "mount", Flag: ns.Flags(*after, *before, *create, *cache),
+		err = ns.Do(ns.Op{Verb: "mount", Flag: ns.Flags(*after, *before, *create, *cache), Auth: a,
 			New: server(dir, name), Old: ns.Abs(dir, fs.Arg(1)), Spec: fs.Arg(2)})
 	}
 	if *quiet {

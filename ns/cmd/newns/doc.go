@@ -45,7 +45,7 @@ command is given for itself.
 A line is one of
 
 	bind [-abcC] new old
-	mount [-abcC] server old [aname]
+	mount [-abcCn] [-k key] server old [aname]
 	unmount [new] old
 	cd directory
 	clear

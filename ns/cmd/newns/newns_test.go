@@ -266,7 +266,7 @@ func TestBind(t *testing.T) {
 			{"mount and unmount by name", "mount ram /n/r2; ls /n; unmount /srv/ram /n/r2; ls /n", "r2\nram\nram\n"},
 			{"usage", "bind a; bind -x a b; mount; unmount; ns x; newns -y 2>&1 | sed 1q; bind -ab a b",
 				"usage: nine bind [-abcCq] new old\nbind: flag provided but not defined: -x\nusage: nine bind [-abcCq] new old\n" +
-					"usage: nine mount [-abcCnq] server old [aname]\nusage: nine unmount [new] old\nns: \"x\": no process id\nusage: nine ns [pid]\n" +
+					"usage: nine mount [-abcCnq] [-k key] server old [aname]\nusage: nine unmount [new] old\nns: \"x\": no process id\nusage: nine ns [pid]\n" +
 					"newns: flag provided but not defined: -y\nusage: nine bind [-abcCq] new old\n"},
 			{"path", "echo $PATH | sed 's/:.*//'; readlink /mnt/bin/bind", "/mnt/bin\n" + "N\n"},
 			{"kernel's own", "test -e /proc/self/exe && test -c /dev/null && ls /sys >/dev/null && echo yes >/dev/null && readlink /proc/self/cwd", "D\n"},

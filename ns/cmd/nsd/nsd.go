@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"ninespace/factotum/auth"
 	"ninespace/ns"
 	"ninespace/rc/bin"
 	"ninespace/srv"
@@ -34,7 +35,7 @@ func serve(ctx context.Context, names, args []string) error {
 	control := fs.Int("e", -1, "session's `descriptor`")
 	noGraft := fs.Bool("G", false, "no grafts")
 	v9fs := fs.Bool("9", false, "servers by the kernel")
-	o := ns.EngineOptions{Namespace: p9.Namespace(), Near: procfs.Near}
+	o := ns.EngineOptions{Namespace: p9.Namespace(), Near: procfs.Near, Attach: auth.Attach}
 	if err := srv.Parse(fs, args); err != nil {
 		return err
 	}

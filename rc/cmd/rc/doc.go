@@ -63,7 +63,7 @@ The builtins are
 	ulimit, umask		as the system calls
 	wait [pid]		waits for what & started
 	whatis name ...		shows variables, functions, builtins and programs as text to be read again
-	bind, mount	as the commands of those names, with their flags -a, -b, -c, -C and -q; /fd/N is
+	bind, mount	as the commands of those names, with their flags -a, -b, -c, -C, -k, -n and -q; /fd/N is
 		the script's descriptor
 	unmount, ns, srv	as the commands of those names
 

@@ -57,26 +57,27 @@ func env() string {
 }
 
 // flags parses the flags of bind and mount.
-func flags(c *rc.Call) (fs *flag.FlagSet, f ns.Flag, quiet bool, err error) {
+func flags(c *rc.Call) (fs *flag.FlagSet, f ns.Flag, a ns.Auth, quiet bool, err error) {
 	fs = flag.NewFlagSet(c.Args[0], flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.Usage = func() {}
-	var a, b, create, cache bool
+	var after, before, create, cache bool
 	if c.Args[0] == "bind" || c.Args[0] == "mount" {
-		fs.BoolVar(&a, "a", false, "")
-		fs.BoolVar(&b, "b", false, "")
+		fs.BoolVar(&after, "a", false, "")
+		fs.BoolVar(&before, "b", false, "")
 		fs.BoolVar(&create, "c", false, "")
 		fs.BoolVar(&cache, "C", false, "")
 		fs.BoolVar(&quiet, "q", false, "")
 	}
 	if c.Args[0] == "mount" {
-		fs.Bool("n", false, "") // without authentication, as always
+		fs.BoolVar(&a.None, "n", false, "")
+		fs.StringVar(&a.Key, "k", "", "")
 	}
 	err = fs.Parse(srv.Letters(fs, c.Args[1:]))
-	if err == nil && a && b {
+	if err == nil && after && before {
 		err = errors.New("-a and -b")
 	}
-	return fs, ns.Flags(a, b, create, cache), quiet, err
+	return fs, ns.Flags(after, before, create, cache), a, quiet, err
 }
 
 // unless gives an error, but not to who wants none.
@@ -88,7 +89,7 @@ func unless(quiet bool, err error) error {
 }
 
 func bind(c *rc.Call) error {
-	fs, f, quiet, err := flags(c)
+	fs, f, _, quiet, err := flags(c)
 	if err != nil || fs.NArg() != 2 {
 		return errors.New("usage: bind [-abcCq] new old")
 	}
@@ -96,9 +97,9 @@ func bind(c *rc.Call) error {
 }
 
 func mount(c *rc.Call) error {
-	fs, f, quiet, err := flags(c)
+	fs, f, a, quiet, err := flags(c)
 	if err != nil || fs.NArg() < 2 || fs.NArg() > 3 {
-		return errors.New("usage: mount [-abcCnq] server old [spec]")
+		return errors.New("usage: mount [-abcCnq] [-k key] server old [spec]")
 	}
 	server, err := ns.ServerOf(fs.Arg(0), c.Descriptor)
 	if err != nil {
@@ -109,11 +110,11 @@ func mount(c *rc.Call) error {
 	} else if strings.HasPrefix(server, "./") || strings.HasPrefix(server, "../") {
 		server = "unix!" + ns.Abs(c.Dir, server)
 	}
-	return unless(quiet, ns.Do(ns.Op{Verb: "mount", Flag: f, New: server, Old: ns.Abs(c.Dir, fs.Arg(1)), Spec: fs.Arg(2)}))
+	return unless(quiet, ns.Do(ns.Op{Verb: "mount", Flag: f, Auth: a, New: server, Old: ns.Abs(c.Dir, fs.Arg(1)), Spec: fs.Arg(2)}))
 }
 
 func unmount(c *rc.Call) error {
-	fs, _, _, err := flags(c)
+	fs, _, _, _, err := flags(c)
 	if err != nil || fs.NArg() < 1 || fs.NArg() > 2 {
 		return errors.New("usage: unmount [new] old")
 	}
@@ -136,7 +137,7 @@ func post(c *rc.Call) error {
 }
 
 func namespace(c *rc.Call) error {
-	fs, _, _, err := flags(c)
+	fs, _, _, _, err := flags(c)
 	pid := 0
 	if err == nil && fs.NArg() == 1 {
 		pid, err = strconv.Atoi(fs.Arg(0))

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 
+	"ninespace/factotum/auth"
 	"ninespace/srv"
 	"ninespace/srv/client"
 	"ninespace/srv/p9"
@@ -184,7 +185,11 @@ func (s *session) tree(path string) (client.Fsys, string, error) {
 	if err != nil {
 		return client.Fsys{}, "", err
 	}
-	root, err := c.Attach(s.ctx, nil, s.uname, s.aname)
+	key := "" // any
+	if s.uname != "" {
+		key = "user=" + srv.Quote(s.uname)
+	}
+	root, err := auth.Attach(s.ctx, c, s.uname, s.aname, key)
 	if err != nil {
 		c.Close()
 		return client.Fsys{}, "", fmt.Errorf("attach %s: %w", strings.TrimSpace(dial+" "+s.aname), err)

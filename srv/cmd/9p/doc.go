@@ -29,7 +29,8 @@ tree of the server at dialstring. The options are
 	    name of a posted server; the port of 9P is 564. /net/tcp!host!port
 	    goes by the files of the network that is mounted there
 	-A  attach to the tree called aname; default the empty name
-	-u  attach as uname; default the user who runs 9p
+	-u  attach as uname; default the user who runs 9p. A server that asks for a
+	    proof is given it by factotum, with a key of uname's or, by default, any
 	-l  speak 9P2000.L; default is 9P2000
 	-D  print the messages to standard error
 
@@ -76,7 +77,7 @@ $NAMESPACE, or /tmp/ns.$USER.$DISPLAY: where servers are posted.
 
 # SEE ALSO
 
-plan9port's 9p(1), intro(5) of the Plan 9 manual
+factotum, plan9port's 9p(1), intro(5) of the Plan 9 manual
 
 # DIAGNOSTICS
 

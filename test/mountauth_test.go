@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"ninespace/factotum"
+	"ninespace/factotum/auth"
+	"ninespace/srv"
+	"ninespace/srv/client"
+	"ninespace/srv/srvtest"
+)
+
+// TestMountAuth: mount and 9p prove to a server of Plan 9's who they are, by the user's own
+// factotum, and the user there is the key's.
+func TestMountAuth(t *testing.T) {
+	srvtest.CheckGoroutines(t)
+	nine := binary(t)
+	dir := tempDir(t)
+	const key = "key proto=dp9ik dom=burrow user=glenda !password=rabbit"
+	keeper := factotum.New(factotum.Config{})
+	defer keeper.Close()
+	if err := keeper.Ctl(key); err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := auth.Dial(t.Context(), serveAt(t, "unix!"+filepath.Join(dir, "theirs"), srv.New(keeper)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer theirs.Close()
+	s := srv.New(srv.NewDir().Add("hole", srv.Const("carrots\n")))
+	s.Auth = func(ctx context.Context, uname, aname string) (srv.AuthFile, error) {
+		return theirs.Auth(ctx, uname, aname)
+	}
+	to := serveAt(t, "tcp!127.0.0.1!0", s)
+
+	env := []string{"NAMESPACE=" + filepath.Join(dir, "ns"), "HOME=" + dir, "DISPLAY=", "nine=" + nine, "to=" + to}
+	run := func(words ...string) string {
+		cmd := exec.Command(nine, words...)
+		cmd.Env = append(cmd.Environ(), env...)
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			out = append(out, err.Error()...)
+		}
+		return string(out)
+	}
+	want := func(got string, parts ...string) {
+		t.Helper()
+		for _, p := range parts {
+			if !strings.Contains(got, p) {
+				t.Errorf("%q says nothing of %q", got, p)
+			}
+		}
+	}
+	want(run("9p", "-a", to, "read", "hole"), "the server asks who you are", "nine factotum posts one")
+
+	f := exec.Command(nine, "factotum")
+	f.Env = append(f.Environ(), env...)
+	start(t, f)
+	sock := "unix!" + filepath.Join(dir, "ns/factotum")
+	if !srvtest.Until(func() bool {
+		c, err := client.Dial(t.Context(), sock, nil)
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	}) {
+		t.Fatal("factotum does not come")
+	}
+	want(run("9p", "-a", to, "read", "hole"), "factotum has no key", "burrow")
+	want(run("rc", "-c", "echo '"+key+"' | $nine 9p write factotum/ctl"), "")
+	want(run("9p", "-a", to, "read", "hole"), "carrots")
+	want(run("9p", "-u", "eve", "-a", to, "read", "hole"), "factotum has no key", "user=eve")
+	const script = `
+mount $to /n/hole; cat /n/hole/hole; unmount /n/hole
+mount -k user=glenda $to /n/hole; cat /n/hole/hole
+ns | grep glenda
+$nine ns >lines; rfork n; unmount /n/hole; . <{grep glenda lines}; cat /n/hole/hole; unmount /n/hole
+mount -k user=eve $to /n/hole || echo eve: $status
+mount -n $to /n/hole || echo none: $status
+$nine mount -n $to /n/hole
+$nine mount -k 'user=glenda dom=burrow' $to /n/hole && cat /n/hole/hole
+`
+	got := run("newns", nine, "rc", "-c", script)
+	if n := strings.Count(got, "carrots\n"); n != 4 {
+		t.Errorf("%d of 4 mounts: %s", n, got)
+	}
+	want(got, "mount -k 'user=glenda' "+to+" /n/hole", "eve: mount /n/hole", "factotum has no key", "none: mount /n/hole: "+to+": authentication failed", "\nmount: mount /n/hole: "+to+": authentication failed")
+}
+
+// serveAt serves until the test ends, and gives the dial string.
+func serveAt(t *testing.T, at string, s *srv.Server) string {
+	t.Helper()
+	l, err := srv.Announce(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.Serve(ctx, l)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-done
+	})
+	if host, port, ok := strings.Cut(l.Addr().String(), ":"); ok && l.Addr().Network() == "tcp" {
+		return "tcp!" + host + "!" + port
+	}
+	return at
+}
