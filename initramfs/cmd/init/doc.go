@@ -43,7 +43,9 @@ The kernel's command line may have, quoted as in a shell:
 
 A node that was given a token has its key certified by it, once it has a network. The
 token is on the kernel's command line, where everybody can read it, and worth nothing by
-then; one that was used before is refused, and the console says so.
+then; one that was used before is refused, and the console says so. Whoever is on the network can say
+that it is: the node asks again, at growing intervals up to 30 seconds, until it has joined, and the
+owner can come in meanwhile.
 
 A node with a TPM 2.0 needs no token: who it is its endorsement key shows, by the hash ek that the
 console has until netboot knows it.
