@@ -55,7 +55,7 @@ func Made(cert *sshkey.Public, clock time.Time) time.Time {
 
 // Join has a node join by HTTP, at the address that came with the token (nine.join=).
 // It asks once, and for half a minute at most: a token is good for one answer. The error is
-// ErrJoin if the server will have none of it, which it will not another time either.
+// ErrJoin if the server will have none of it; who says that has not shown that he is the server.
 func Join(ctx context.Context, at, ether, token string, key *sshkey.Public) (cert, ca *sshkey.Public, err error) {
 	answer, err := post(ctx, at, JoinRequest(ether, token, key))
 	if err != nil {

@@ -55,7 +55,7 @@ func (n *node) join(ctx context.Context) error {
 		late, err = n.behind(cert)
 	}
 	if err != nil {
-		return joinAgain(err)
+		return n.joinAgain(ctx, err)
 	}
 	n.params.Token = ""
 	if late > 0 { // its battery is empty, and no server of the time was named
@@ -101,16 +101,15 @@ func (n *node) sealed(ctx context.Context, ether string) (string, error) {
 	defer t.Close()
 	token, err := netboot.Token(ctx, n.params.Join, ether, t)
 	if err != nil {
-		err = joinAgain(fmt.Errorf("ek=%s: %w", t.Hash(), err))
+		err = n.joinAgain(ctx, fmt.Errorf("ek=%s: %w", t.Hash(), err))
 	}
 	return token, err
 }
 
-// joinAgain marks what is worth another try: all but a refusal.
-func joinAgain(err error) error {
-	if errors.Is(err, netboot.ErrJoin) {
-		return err
-	}
+// joinAgain has what the network said be asked again, a refusal too: anybody there can give that. The owner
+// may come in meanwhile and look at what is wrong.
+func (n *node) joinAgain(ctx context.Context, err error) error {
+	n.startServices(ctx)
 	return errAgain{err}
 }
 

@@ -97,6 +97,34 @@ func TestImagesAuthority(t *testing.T) {
 	}
 }
 
+// TestRefused: a refusal is an answer of nobody in particular, so who is refused asks again, as who has no answer
+// does, and has the console offered no sooner.
+func TestRefused(t *testing.T) {
+	dir := t.TempDir()
+	defer func(a, b string) { authority, hostCert = a, b }(authority, hostCert)
+	authority, hostCert = filepath.Join(dir, "known"), filepath.Join(dir, "cert")
+	ca, key := keytest.New(t), keytest.New(t)
+	honest := answersJoin(t, key, ca, time.Time{}, time.Now().Add(time.Hour))
+	defer honest.Close()
+	asked := 0
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if asked++; asked == 1 {
+			http.Error(w, "forged", http.StatusForbidden)
+			return
+		}
+		honest.Config.Handler.ServeHTTP(w, r)
+	}))
+	defer s.Close()
+	n := &node{cfg: Config{Console: []string{"rc"}}, log: NewLog(io.Discard), public: key.Public.String(), params: Params{Token: "token", Join: s.URL, Wait: time.Hour}}
+	err := n.do(t.Context(), "join", n.join)
+	if log := n.log.String(); err != nil || !strings.Contains(log, "join refused") || !strings.Contains(log, "again in 1s") || strings.Contains(log, "shell") {
+		t.Errorf("%v; it says:\n%s", err, log)
+	}
+	if _, err := os.Stat(hostCert); err != nil {
+		t.Error(err)
+	}
+}
+
 // answersJoin is a server that gives who joins with the token a certificate, by ca and for a time.
 func answersJoin(t *testing.T, key, ca *sshkey.Private, after, before time.Time) *httptest.Server {
 	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

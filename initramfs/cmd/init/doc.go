@@ -43,7 +43,9 @@ The kernel's command line may have, quoted as in a shell:
 
 A node that was given a token has its key certified by it, once it has a network. The
 token is on the kernel's command line, where everybody can read it, and worth nothing by
-then; one that was used before is refused, and the console says so.
+then; one that was used before is refused, and the console says so. Whoever is on the network can say
+that it is: the node asks again, at growing intervals up to 30 seconds, until it has joined, and the
+owner can come in meanwhile.
 
 A node with a TPM 2.0 needs no token: who it is its endorsement key shows, by the hash ek that the
 console has until netboot knows it.
@@ -69,7 +71,10 @@ that the node has joined; the node's own has to let in as nine.uname there. A se
 console says. Any other server is believed.
 
 What is written goes into memory: the root takes 30 % of it at most, /tmp 15, /dev/shm 5,
-/run 5, a layer above nine.root 15. Then there is no space left, and the node goes on.
+/run 5, a layer above nine.root 15. Then there is no space left, and the node goes on. It is gone when
+the power is or the node boots again, whether it was synced or not: what is to stay is written to the
+caller's files, at /mnt/term, or to a server's. There fsync(2) of a file returns when the server's machine
+has done it. The server's tree of nine.root is as it was, as no node writes there.
 
 On the console nobody has to log in. The shell is nine rc in the node's name space. It is offered when
 a step has failed or takes too long, other than to set the clock, which who is on the network can

@@ -71,6 +71,7 @@ func (b *bench) run(ctx context.Context, match *regexp.Regexp, report func(round
 	row(figure("memory", "in use, 64 MiB", 1024./64), 1, func() (float64, error) { return 1024 / b.used.Median(), nil }, none)
 	row(figure("boot", "in 128 MiB", 0), 1, func() (float64, error) { return b.perMinute(b.bootNine, 128) }, none)
 	row(figure("size", "minimal image, zstd, 9 MB; bare", 100./9), 1, b.size("small.cpio.zst"), b.size("bare.cpio.zst"))
+	row(figure("size", "full image, u-root's core too, 13 MB", 100./13), 1, b.fullSize, none)
 	row(ratio("size", "minimal image; u-root's core, no cpud", 0), 1, b.size("small.cpio.zst"), b.urootSize)
 	row(figure("make", "an image, zstd, 15 s", 60./15), b.rounds, func() (float64, error) { return b.perMinute(b.build, 0) }, none)
 	return ctx.Err()

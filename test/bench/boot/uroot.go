@@ -31,27 +31,34 @@ while true; do
 done
 `
 
-// uroot makes an image of u-root's, of its core commands, unless that has been done. The commands
-// are kept in the user's cache directory, below ninespace/uroot.
+// core gives the archive of u-root's core commands. It is made once and kept in the user's cache
+// directory, below ninespace/uroot.
+func (b *bench) core() (file string, err error) {
+	if b.commands != "" {
+		return b.commands, nil
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	file = filepath.Join(cache, "ninespace/uroot/core.cpio")
+	if _, err := os.Stat(file); err != nil && b.quick {
+		return "", errLater
+	} else if err != nil {
+		return file, makeCommands(b.ctx, file)
+	}
+	return file, nil
+}
+
+// uroot makes an image of u-root's, of its core commands, unless that has been done.
 func (b *bench) uroot() error {
 	image := filepath.Join(b.dir, "uroot.cpio")
 	if _, err := os.Stat(image); err == nil {
 		return nil
 	}
-	commands := b.commands
-	if commands == "" {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			return err
-		}
-		commands = filepath.Join(cache, "ninespace/uroot/core.cpio")
-		if _, err := os.Stat(commands); err != nil && b.quick {
-			return errLater
-		} else if err != nil {
-			if err := makeCommands(b.ctx, commands); err != nil {
-				return err
-			}
-		}
+	commands, err := b.core()
+	if err != nil {
+		return err
 	}
 	core, err := os.ReadFile(commands)
 	if err != nil {
@@ -106,4 +113,16 @@ func (b *bench) urootSize() (float64, error) {
 		return 0, err
 	}
 	return b.size("uroot.cpio.zst")()
+}
+
+// fullSize is how many images with nine and u-root's core commands are in 100 MB.
+func (b *bench) fullSize() (float64, error) {
+	commands, err := b.core()
+	if err != nil {
+		return 0, err
+	}
+	if err := b.image("full.cpio.zst", b.nine, "-c", commands); err != nil {
+		return 0, err
+	}
+	return b.size("full.cpio.zst")()
 }
