@@ -9,7 +9,9 @@ of its own, with reads and writes of the size that the row says. With some ahead
 sent that many messages before the first one's answer is waited for; else each is answered
 before the next. All of it is on one machine, by loopback, so that three processes share
 what else two have. In the last rows that many conversations at once, by one connection to
-netfs, have their messages echoed. The rounds go from one way to the
+netfs, have their messages echoed. "floor" is the least that a process between can do: not
+netfs but a relay, of a Unix socket to each conversation, that speaks no 9P and moves bytes
+by splice. The rounds go from one way to the
 other with another one first each time.
 
 -q makes the rounds short, and ends within 40 s. -only does the rows whose "work, config"

@@ -29,11 +29,17 @@ type row struct {
 	size  int  // of each read or write
 	bytes int64
 	conns int // at once
-	ahead int // requests of netfs that are on their way; 0: by package client, one
+	ahead int // requests of netfs that are on their way; 0: by package client, one; or relayed
 }
+
+// relayed has a relay be what netfs is in other rows.
+const relayed = -1
 
 func rows() []row {
 	return []row{
+		{ratio("floor", "write, 128 KiB", 0), sink, 128 << 10, 2 << 30, 1, relayed},
+		{ratio("floor", "read, 128 KiB", 0), source, 128 << 10, 2 << 30, 1, relayed},
+		{ratio("floor", "1,000 at once, 128 KiB", 0), echo, 128 << 10, 1 << 30, 1000, relayed},
 		{ratio("write", "128 KiB, 4 ahead", .6), sink, 128 << 10, 2 << 30, 1, 4},
 		{ratio("read", "128 KiB, 4 ahead", .6), source, 128 << 10, 2 << 30, 1, 4},
 		{ratio("write", "128 KiB", 0), sink, 128 << 10, 2 << 30, 1, 0},
@@ -67,13 +73,22 @@ func (b *bench) run(ctx context.Context, match *regexp.Regexp, report func(round
 		return err
 	}
 	defer stop(fs.cmd)
+	socket := filepath.Join(tmp, "relay")
+	between, err := startRelay(ctx, addr, socket)
+	if err != nil {
+		return err
+	}
+	defer stop(between)
 	byNetfs := func(r *row) (io.ReadWriteCloser, error) {
-		if r.ahead > 0 {
+		switch {
+		case r.ahead == relayed:
+			return dialSocket(ctx, "unix", socket)
+		case r.ahead > 0:
 			return fs.dialAhead(addr, r.ahead, r.size)
 		}
 		return fs.dial(ctx, addr)
 	}
-	bySocket := func(*row) (io.ReadWriteCloser, error) { return dialSocket(ctx, addr) }
+	bySocket := func(*row) (io.ReadWriteCloser, error) { return dialSocket(ctx, "tcp", addr) }
 	for _, r := range rows() {
 		if !match.MatchString(r.Name()) {
 			continue
