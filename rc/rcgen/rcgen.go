@@ -1,10 +1,11 @@
 // Package rcgen makes random programs of rc for tests that run them in two
-// shells. A program ends, in some tenths of a second; it makes files f0 to f3 in
-// its directory, reads a standard input that may be empty, and runs only echo, cat,
-// tr, sort, sh, true and false. What rcs are known to differ in does not occur: statuses of
-// pipelines of more than two commands, = in arguments, here documents in
-// other commands, `sep{...}, $status as a local variable, a pattern for the value of
-// one (9base leaves it one, 9front and ours match files), whatis, &, messages.
+// shells. A program ends, in some tenths of a second; it makes files f0 to f3, and one
+// for each block that writes to a file, in its directory, reads a standard input that may
+// be empty, and runs only echo, cat, tr, sort, sh, true and false. What rcs are known to
+// differ in does not occur: statuses of pipelines of more than two commands, = in
+// arguments, here documents in other commands, `sep{...}, $status as a local variable, a
+// pattern for the value of one (9base leaves it one, 9front and ours match files), whatis,
+// &, messages.
 package rcgen
 
 import (
@@ -43,6 +44,7 @@ type gen struct {
 	fns    int // functions that are there to be called: f0 ...
 	loops  int // that are around what is made
 	whiles int // all that were made
+	blocks int // that write to a file
 	inFn   bool
 }
 
@@ -156,7 +158,8 @@ func (g *gen) cmd(depth int) syntax.Cmd {
 		return &syntax.Not{Cmd: g.cond(depth)}
 	case 12:
 		b := block(append(g.cmds(depth), g.leaf())...)
-		b.Redirs = []*syntax.Redir{redir(syntax.RedirWrite, g.file())}
+		g.blocks++ // nobody else opens its file, as one side of a pipeline in it might too early
+		b.Redirs = []*syntax.Redir{redir(syntax.RedirWrite, "block"+strconv.Itoa(g.blocks))}
 		return b
 	case 13:
 		b := block(append(g.cmds(depth), simple(lit("cat")))...)

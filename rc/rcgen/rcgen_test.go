@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"os/exec"
+	"regexp"
 	"testing"
 	"time"
 
@@ -27,6 +28,28 @@ func TestProgram(t *testing.T) {
 		if f, err := syntax.Format("p", text); err != nil || f == "" {
 			t.Fatalf("%d: %v", seed, err)
 		}
+	}
+}
+
+// TestOwn wants a file that a block writes to be of nobody else: what is read of it, or is
+// written over it, by one side of a pipeline depends on how far the other one is.
+func TestOwn(t *testing.T) {
+	blocks, opens := regexp.MustCompile(`(?m)^\t*\} >(\w+)`), regexp.MustCompile(`[<>](\w+)`)
+	seen := 0
+	for seed := range uint64(300) {
+		text := Program(seed)
+		times := map[string]int{}
+		for _, m := range opens.FindAllStringSubmatch(text, -1) {
+			times[m[1]]++
+		}
+		for _, m := range blocks.FindAllStringSubmatch(text, -1) {
+			if seen++; times[m[1]] != 1 {
+				t.Fatalf("%d: %s is opened in %d places of\n%s", seed, m[1], times[m[1]], text)
+			}
+		}
+	}
+	if seen == 0 {
+		t.Error("no block writes to a file")
 	}
 }
 

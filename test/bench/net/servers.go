@@ -19,18 +19,22 @@ import (
 	"ninespace/srv/p9"
 )
 
-// serveEnv in the environment has this program be another process: the far one, or netfs at
-// a dial string.
+// serveEnv in the environment has this program be another process: the far one, a relay to
+// an address at a Unix socket, or netfs at a dial string.
 const serveEnv = "NINE_BENCH_NET"
 
 // served is the other processes.
 func served() bool {
 	var err error
-	switch what := os.Getenv(serveEnv); what {
-	case "":
+	what := os.Getenv(serveEnv)
+	addr, socket, isRelay := strings.Cut(what, " ")
+	switch {
+	case what == "":
 		return false
-	case "far":
+	case what == "far":
 		err = far()
+	case isRelay:
+		err = relay(addr, socket)
 	default:
 		var l net.Listener
 		if l, err = srv.Announce(what); err == nil {
@@ -165,9 +169,9 @@ func startNetfs(ctx context.Context, socket string) (*netfsServer, error) {
 	}
 }
 
-func dialSocket(ctx context.Context, addr string) (io.ReadWriteCloser, error) {
+func dialSocket(ctx context.Context, network, addr string) (io.ReadWriteCloser, error) {
 	var d net.Dialer
-	return d.DialContext(ctx, "tcp", addr)
+	return d.DialContext(ctx, network, addr)
 }
 
 // dial makes a conversation of netfs.
