@@ -123,6 +123,15 @@ func TestPairs(t *testing.T) {
 	if x, ok := floor(r, results); x != .5 || !ok { // 1/2, 3/4, 1/2
 		t.Errorf("sys to null %v, %v", x, ok)
 	}
+	for g, want := range map[goal]string{{"null", .5}: "ok", {"null", .6}: "FLOOR", {"sys", 2}: "BELOW", {"diod", 2}: "n/a"} {
+		if word := verdict(r, results, g); word != want {
+			t.Errorf("%v: %q, want %q", g, word, want)
+		}
+	}
+	null.beside.values = rounds.Values{3, 60, 4} // of 10, 400, 20; sys to null is .3, .45, .2
+	if word := verdict(r, results, goal{"null", .25}); word != "BELOW" {
+		t.Errorf("not the floor's, but %q", word)
+	}
 }
 
 // TestGoals wants each goal to be of a row, and of a peer that the row has.

@@ -27,7 +27,7 @@ higher is better for us; =x is what a peer itself takes. sys is null with the sy
 a server of files can't do without. "x time": the same by the time that the servers' processes ran.
 Goals: a ratio to reach, to a peer or to base (ours where there is little of it), or a limit.
 In brackets what no engine can change: sys to null, null to its own base, or the kernel's without
-a server. ± is (max-min)/median of our rounds. 1 MiB is msize less 24 bytes; a peer of a smaller
+a server. A goal missed is BELOW, or FLOOR where that is below the goal, too. ± is (max-min)/median of our rounds. 1 MiB is msize less 24 bytes; a peer of a smaller
 msize sends several messages for it.
 
 `
@@ -168,6 +168,12 @@ func reached(r *row, results map[string]*result, g goal) (x float64, ok, known b
 	return x, ok, ours.err == nil && len(ours.values) > 0
 }
 
+// floored reports whether the row's floor is below the goal too, which then nobody reaches.
+func (g goal) floored(r *row, results map[string]*result) bool {
+	x, ok := floor(r, results)
+	return ok && x < g.ratio && (g.peer == base || g.peer == r.floorBase())
+}
+
 func verdict(r *row, results map[string]*result, g goal) string {
 	x, ok, known := reached(r, results, g)
 	word := "BELOW"
@@ -176,6 +182,8 @@ func verdict(r *row, results map[string]*result, g goal) string {
 		return "n/a"
 	case ok:
 		word = "ok"
+	case g.floored(r, results):
+		word = "FLOOR"
 	}
 	if g.peer == base {
 		word += fmt.Sprintf(" (%.2f)", x)
