@@ -23,7 +23,9 @@ says which directory beneath tree it wants, or none for tree itself. Without -r,
 as name, and /net and /mnt/proc, where the machine has no such directories, are
 netfs's and procfs's trees.
 
-Else it posts a server in $NAMESPACE that gives tree to its own user over 9P.
+Without -l and -s, where its standard input and output are one connection, exportfs serves whoever is
+at the other end, as Plan 9's: so it is called by 9front's rimport, by way of cpud -9. Else it
+posts a server in $NAMESPACE that gives tree to its own user over 9P.
 
 	-r tree         only this directory; default /
 	-R              read only: all changes are refused
@@ -33,7 +35,7 @@ Else it posts a server in $NAMESPACE that gives tree to its own user over 9P.
 	                directory cannot be renamed
 	-S srvname      what this posted server (or one at a dial string) serves, whole,
 	                without a mount of it here
-	-s srvname      post as srvname; default exportfs
+	-s srvname      post as srvname; default exportfs, or no name, as said above
 	-l dialstring   listen here instead: tcp!*!17011, unix!/path
 	-k key          the machine's key, a file or a fingerprint; default as sshd's
 	-a file         who is whom, instead of /etc/ninespace/users

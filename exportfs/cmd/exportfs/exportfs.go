@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -46,7 +47,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	f.BoolVar(&o.ReadOnly, "R", false, "read only")
 	f.StringVar(&o.patterns, "P", "", "give only what `patternfile` says")
 	f.StringVar(&o.Server, "S", "", "give what `srvname` serves")
-	f.StringVar(&o.post, "s", "exportfs", "post as `srvname`")
+	f.StringVar(&o.post, "s", "", "post as `srvname`")
 	f.StringVar(&o.listen, "l", "", "listen at `dialstring`")
 	f.StringVar(&o.door.Key, "k", "", "`key` of this machine")
 	f.StringVar(&o.door.Users.File, "a", users.File, "who is whom, a `file`")
@@ -91,7 +92,52 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	case o.listen != "":
 		return o.doors(ctx, std[2])
 	}
+	if o.post == "" {
+		if c := stream(std); c != nil {
+			return o.serve(ctx, c)
+		}
+		o.post = "exportfs"
+	}
 	return o.posted(ctx)
+}
+
+// stream gives the connection that is both standard input and output, nil where none is.
+func stream(std [3]*os.File) net.Conn {
+	in, err := std[0].Stat()
+	if err != nil {
+		return nil
+	}
+	if out, err := std[1].Stat(); err != nil || !os.SameFile(in, out) {
+		return nil
+	}
+	c, err := net.FileConn(std[0])
+	if err != nil {
+		return nil
+	}
+	return c
+}
+
+// serve gives the tree to whoever is at the other end, as exportfs(4) does.
+func (o *options) serve(ctx context.Context, c net.Conn) error {
+	e := o.Export()
+	to, err := e.Dial(ctx, "")
+	if err != nil {
+		c.Close()
+		return err
+	}
+	if to != nil {
+		exportfs.Relay(ctx, c, to)
+		return nil
+	}
+	tree, err := e.Open(ctx, "")
+	if err != nil {
+		c.Close()
+		return err
+	}
+	if c, ok := tree.(io.Closer); ok {
+		defer c.Close()
+	}
+	return srv.New(tree).ServeConn(ctx, c)
 }
 
 // posted gives the tree to whoever may connect to a socket of ours, without ceremony.
@@ -106,7 +152,7 @@ func (o *options) posted(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if c, ok := tree.(interface{ Close() error }); ok {
+		if c, ok := tree.(io.Closer); ok {
 			defer c.Close()
 		}
 		l, err := srv.Post(o.post)

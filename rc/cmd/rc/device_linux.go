@@ -58,8 +58,12 @@ func reached(name string, f func(name string) error) error {
 }
 
 // plan9Name gives the name that a file of Plan 9's has here: what Linux has not in /dev and
-// /proc is devfs's and procfs's, which have their places in /mnt.
+// /proc is devfs's and procfs's, which have their places in /mnt, and what it has not in
+// /bin, as exportfs, which 9front's rimport calls so, is nine's.
 func plan9Name(name string) string {
+	if rest, ok := strings.CutPrefix(name, "/bin/"); ok {
+		return elsewhere(name, "/mnt/bin/"+rest)
+	}
 	rest, ok := strings.CutPrefix(name, "/dev/")
 	if ok && (rest == "cons" || rest == "consctl") {
 		return elsewhere(name, "/mnt/dev/"+rest)
