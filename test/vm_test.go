@@ -10,12 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rogpeppe/go-internal/txtar"
-
 	"ninespace/test/guest"
 )
 
-// TestUpVM types the tutorial: up starts two nodes in qemu, which cpu reaches and whose roots
+// TestUpVM types the tutorial, doc/diskless.md: up starts two nodes in qemu, which cpu reaches and whose roots
 // are in the name space. With NINE_LONG it is three, of which one is killed: the others go on, and it comes
 // back under its name, with its root where that was.
 func TestUpVM(t *testing.T) {
@@ -31,20 +29,16 @@ func TestUpVM(t *testing.T) {
 	if err := guest.Build(ctx, "ninespace", nine); err != nil {
 		t.Fatal(err)
 	}
-	tutorial, err := txtar.ParseFile("testdata/vm/tutvm.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := ""
-	for _, f := range tutorial.Files {
-		if f.Name == "out" {
-			out = string(f.Data)
-		}
-		if err := os.WriteFile(filepath.Join(dir, f.Name), f.Data, 0o644); err != nil {
+	for _, name := range []string{"try", "news"} {
+		if err := copyFile("testdata/vm/"+name, filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	script, n, want := "sh -e ./try", "2", out
+	out, err := os.ReadFile("testdata/vm/out")
+	if err != nil {
+		t.Fatal(err)
+	}
+	script, n, want := "sh -e ./try", "2", string(out)
 	if os.Getenv("NINE_LONG") != "" {
 		script += `
 each() { for vm; do cpu -h $vm rc -c 'nine 9p read dev/sysname; echo'; cat /n/$vm/proc/sys/kernel/hostname; done; }
