@@ -133,7 +133,8 @@ func (k *keeper) sweep() {
 
 const sweepLeast = 32
 
-// read reads one of keptFiles of a process, owner asks for the owner of one in /proc/N.
+// read reads one of keptFiles of a process, owner asks for the owner of one in /proc/N,
+// or of that itself.
 // Both report whether that could be done by a descriptor that is kept.
 func (k *keeper) read(p proc, file int, buf []byte) (n int, ok bool, err error) {
 	h := k.hold(p)
@@ -152,7 +153,11 @@ func (k *keeper) owner(p proc, name string) (uid, gid uint32, ok bool, err error
 		return 0, 0, false, nil
 	}
 	var st unix.Stat_t
-	err = unix.Fstatat(h.dir, name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	if name != "" {
+		err = unix.Fstatat(h.dir, name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	} else if err = unix.Fstat(h.dir, &st); err == nil && !answers(h.fd) { // it seems to be root's then
+		err = unix.ESRCH
+	}
 	return st.Uid, st.Gid, true, err
 }
 

@@ -67,11 +67,11 @@ func (p proc) cause(err error) error {
 
 func (p proc) path(name string) string { return "/proc/" + strconv.Itoa(p.pid) + name }
 
-// The names in /proc/N that are asked for an owner: of task it is whom the process runs
-// as, of fd who may look into it.
+// The names in /proc/N that are asked for an owner: of the directory it is whom the process
+// runs as, of what else is there who may look into it.
 const (
-	ofProcess = "task"
-	ofFiles   = "fd"
+	ofProcess = ""
+	ofFiles   = "stat"
 )
 
 // owner is whose a file of the process is.

@@ -114,6 +114,7 @@ func (b *bench) run(ctx context.Context, match *regexp.Regexp, report func(round
 		return fs.dial(ctx, addr)
 	}
 	bySocket := func(*row) (io.ReadWriteCloser, error) { return dialSocket(ctx, "tcp", addr) }
+	floors := map[[3]int]float64{}
 	for _, r := range rows() {
 		if !match.MatchString(r.Name()) {
 			continue
@@ -121,10 +122,17 @@ func (b *bench) run(ctx context.Context, match *regexp.Regexp, report func(round
 		if b.most > 0 {
 			r.conns = min(r.conns, b.most)
 		}
-		report(r.Row, rounds.Alternate(ctx, &b.turn, b.rounds, [2]func() (float64, error){
+		results := rounds.Alternate(ctx, &b.turn, b.rounds, [2]func() (float64, error){
 			func() (float64, error) { return b.round(&r, byNetfs) },
 			func() (float64, error) { return b.round(&r, bySocket) },
-		}))
+		})
+		kind := [3]int{int(r.role), r.size, r.conns}
+		if r.ahead == relayed {
+			floors[kind], _ = results[0].Values.Over(results[1].Values)
+		} else {
+			r.Floor = floors[kind]
+		}
+		report(r.Row, results)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

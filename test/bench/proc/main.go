@@ -4,14 +4,15 @@ status files are read in a second, and how many of /proc/N/stat, by the same pro
 
 	go run ./test/bench/proc [-q] [-json] [-only regexp]
 
-Each read is an open, a read and a close by names. "served" is what the server itself
-does for it: the walk, open and read that a client asks for, by calls in one process. "9P"
-is through a client and a Unix socket, procfs being a process of its own; "mount" is the files
-as any program sees them in a name space, with the engine nsd between. "floor" is the
-least that FUSE can do of that: a server that answers at once, from memory, by one thread,
-and is asked for nothing that the kernel can know. "listed" is mount with a listing of the
-processes before, as of who looks at all. With 8 at once so many goroutines read, of both.
-The rounds go from one to the other.
+Each read is an open, a read and a close by names. "served" is what the server itself does for
+it: the walk, open and read that a client asks for, by calls in one process. "9P" is through a
+client and a Unix socket, procfs being a process of its own; "mount" is the files as any
+program sees them in a name space, with the engine nsd between. "floor" is the least that FUSE
+can do of that: a server that answers at once, from memory, by one thread, and is asked for
+nothing that the kernel can know: a goal of mount's that it does not reach is out of reach for
+any file system of FUSE, and the line says so. "listed" is mount with a listing of the
+processes before, as of who looks at all. With 8 at once so many goroutines read, of both. The
+rounds go from one to the other.
 
 -q makes fewer rounds, and ends within 40 s. -only does the rows whose "work, config"
 match. -json prints an object for each row instead of the table.

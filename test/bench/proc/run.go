@@ -55,12 +55,19 @@ func (b *bench) run(ctx context.Context, match *regexp.Regexp, report func(round
 		return err
 	}
 	defer server()
+	floors := map[int]float64{} // by how many at once
 	for _, r := range rows() {
 		if !match.MatchString(r.Name()) {
 			continue
 		}
 		w := work{Way: r.way, At: r.at, Rounds: b.rounds, Pids: pids, Socket: tmp + "/proc"}
 		m, err := w.start(ctx, tmp)
+		if r.way == "floor" {
+			floors[r.at], _ = m.Ours.Over(m.Direct)
+		}
+		if r.way == "mount" {
+			r.Floor = floors[r.at]
+		}
 		report(r.Row, [2]rounds.Result{{Values: m.Ours, Err: err}, {Values: m.Direct}})
 		if ctx.Err() != nil {
 			return ctx.Err()

@@ -18,6 +18,7 @@ type Row struct {
 	Work, Config string
 	Goal         float64 // what the ratio is to reach, or with Rate our own figure; 0: none is set
 	Rate         bool
+	Floor        float64 // the ratio of what does the least of it, in the same run; 0: none did
 }
 
 // Name is what -only is matched with.
@@ -96,8 +97,11 @@ func (t *Table) line(w io.Writer, r Row, results [2]Result) {
 			x = results[0].Values.Median()
 		}
 		word := "BELOW"
-		if x >= r.Goal {
+		switch {
+		case x >= r.Goal:
 			word = "ok"
+		case r.Floor > 0 && r.Floor < r.Goal:
+			word = fmt.Sprintf("BELOW, as is the floor: %.2f of it", x/r.Floor)
 		}
 		fmt.Fprintf(w, "  "+t.Goal+" %s", r.Goal, word)
 	}
@@ -113,17 +117,18 @@ func (t *Table) line(w io.Writer, r Row, results [2]Result) {
 type Object struct {
 	Work   string   `json:"work"`
 	Config string   `json:"config"`
-	Peer   string   `json:"peer"`  // "limit" for a goal that is a rate
-	Ratio  *float64 `json:"ratio"` // ours to the peer's, higher is better; null: note says why
-	Goal   *float64 `json:"goal"`  // what ratio should reach; null: none is set
-	Rate   float64  `json:"rate"`  // of ours, so much a second
+	Peer   string   `json:"peer"`            // "limit" for a goal that is a rate
+	Ratio  *float64 `json:"ratio"`           // ours to the peer's, higher is better; null: note says why
+	Goal   *float64 `json:"goal"`            // what ratio should reach; null: none is set
+	Floor  float64  `json:"floor,omitempty"` // the ratio of what does the least of it, if something did
+	Rate   float64  `json:"rate"`            // of ours, so much a second
 	Spread float64  `json:"spread"`
 	Note   string   `json:"note,omitempty"`
 }
 
 func (t *Table) objects(r Row, results [2]Result) (list []Object) {
 	ours := results[0]
-	o := Object{Work: r.Work, Config: r.Config, Peer: t.Ways[1], Rate: ours.Values.Median(), Spread: ours.Values.Spread()}
+	o := Object{Work: r.Work, Config: r.Config, Peer: t.Ways[1], Floor: r.Floor, Rate: ours.Values.Median(), Spread: ours.Values.Spread()}
 	for i, res := range results {
 		if res.Err != nil {
 			o.Note = t.Ways[i] + ": " + res.Err.Error()
