@@ -22,7 +22,7 @@ import (
 const mappedEnv = "NINE_TEST_MAPPED"
 
 var mappings = map[string]func() error{"end": mappedEnd, "append": mappedAppend, "unmap": mappedUnmap,
-	"look": mappedLook, "poke": mappedPoke, "count": mappedCount, "names": mappedNames, "turns": mappedTurns, "gone": mappedGone, "copy": mappedCopy, "truncate": mappedTruncate,
+	"look": mappedLook, "poke": mappedPoke, "count": mappedCount, "names": mappedNames, "files": mappedFiles, "turns": mappedTurns, "gone": mappedGone, "copy": mappedCopy, "truncate": mappedTruncate,
 	"slow": mappedSlow}
 
 // mapped has a process do one of mappings.

@@ -1,0 +1,115 @@
+package ns
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"ninespace/srv/ramfs"
+)
+
+// lockings are how programs lock by files that only one of them can make: each makes the file
+// "lock", or fails with fs.ErrExist, and gives what lets go.
+var lockings = map[string]func() (unlock func() error, err error){
+	"excl": func() (func() error, error) { // lockfile(1)
+		f, err := os.OpenFile("lock", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o444)
+		if err != nil {
+			return nil, err
+		}
+		return func() error { return os.Remove("lock") }, f.Close()
+	},
+	"link": func() (func() error, error) { // dotlockfile(1)
+		own := "own." + strconv.Itoa(os.Getpid())
+		if err := os.WriteFile(own, nil, 0o644); err != nil {
+			return nil, err
+		}
+		defer os.Remove(own)
+		return func() error { return os.Remove("lock") }, os.Link(own, "lock")
+	},
+	"mkdir": func() (func() error, error) { // scripts
+		return func() error { return os.Remove("lock") }, os.Mkdir("lock", 0o755)
+	},
+	"rename": func() (func() error, error) { // git's index.lock, which becomes the index
+		b, err := os.OpenFile("lock", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if err != nil {
+			return nil, err
+		}
+		return func() error { return os.Rename("lock", "n") }, b.Close()
+	},
+}
+
+// TestLockFiles has two nodes count in a file that each replaces by another while it has a
+// lock. With -C and a server without leases names may be older than that.
+func TestLockFiles(t *testing.T) {
+	for _, w := range pageWays {
+		if w.name == "kept" {
+			continue
+		}
+		for how := range lockings {
+			t.Run(w.name+"/"+how, func(t *testing.T) {
+				n := 200
+				if s := os.Getenv("NINE_TEST_N"); s != "" {
+					n, _ = strconv.Atoi(s)
+				}
+				nodes := w.mount(t, ramfs.New())
+				nodes[0].sh(t, "/n/x", "echo 0 >n")
+				bothDo(t, nodes, "files", how, n)
+				if got, want := strings.TrimSpace(nodes[0].sh(t, "/n/x", "sleep 0.1; cat n")), strconv.Itoa(2*n); got != want {
+					t.Errorf("counted to %s, not %s", got, want)
+				}
+			})
+		}
+	}
+}
+
+func mappedFiles() error {
+	n, err := strconv.Atoi(os.Getenv("NINE_TEST_N"))
+	if err != nil {
+		return err
+	}
+	how := os.Getenv("NINE_TEST_HOW")
+	for i := range n {
+		if err := countLocked(lockings[how], how == "rename"); err != nil {
+			return fmt.Errorf("count %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// countLocked adds 1 to the number in n, by a file that takes its place: the lock itself, where
+// that becomes it.
+func countLocked(lock func() (func() error, error), becomes bool) error {
+	unlock, err := lock()
+	for end := time.Now().Add(time.Minute); errors.Is(err, fs.ErrExist) && time.Now().Before(end); unlock, err = lock() {
+		time.Sleep(100 * time.Microsecond)
+	}
+	if err != nil {
+		return err
+	}
+	b, err := os.ReadFile("n")
+	if err != nil {
+		return err
+	}
+	was, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil {
+		return err
+	}
+	to := "new"
+	if becomes {
+		to = "lock"
+	}
+	if err := os.WriteFile(to, fmt.Appendln(nil, was+1), 0o644); err != nil {
+		return err
+	}
+	if !becomes {
+		if err := os.Rename(to, "n"); err != nil {
+			return err
+		}
+	}
+	return unlock()
+}
