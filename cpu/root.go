@@ -44,7 +44,11 @@ func (r *Root) lines(arch string) (string, error) {
 		if err != nil || !fi.IsDir() || stays(e.Name()) || other && programs(e.Name()) {
 			continue
 		}
-		b.WriteString("bind " + srv.Quote("/mnt/term/"+e.Name()) + " " + srv.Quote("/"+e.Name()) + "\n")
+		flag := ""
+		if programs(e.Name()) { // which are seldom changed, and so worth keeping over there
+			flag = "-C "
+		}
+		b.WriteString("bind " + flag + srv.Quote("/mnt/term/"+e.Name()) + " " + srv.Quote("/"+e.Name()) + "\n")
 	}
 	if fi, err := os.Stat(filepath.Join(r.Tree, arch, "bin")); other && err == nil && fi.IsDir() {
 		b.WriteString("bind -b /mnt/term/" + arch + "/bin /bin\n")

@@ -82,6 +82,9 @@ func (g *Group) bind(ctx context.Context, op Op, pid int) error {
 	if err := g.join(Mount{to: to, name: new.name, via: via, flag: op.Flag}, umh, old, pid); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
+	if k, ok := to.file.(*kept); ok && op.Flag&MCACHE != 0 {
+		k.declare()
+	}
 	return nil
 }
 

@@ -73,8 +73,16 @@ at once, 4 MiB of them. Under a lease what is likely to be used next is asked fo
 listings for who enters one directory after another, small files for who reads them in
 turn, programs as a whole, and of a server that is far away (3 ms and more) each directory
 in which a name is looked up, and what a program needs to run: the interpreter of a script,
-the loader and the libraries. What has no version, as all files that are made up as they are
-read, is asked for each time, and so are clone files, ctl files and streams.
+the loader and the libraries.
+
+What is bound with MCACHE out of such a tree (bind -C) is constant, by the word of who binds it. If
+the server is far away what was read there is kept in a store of the user's on disk,
+by the SHA-256 of what it is, and it is written down what was used. A later bind -C asks
+the server at once about all that: attributes, names, and the sums of what the files have
+(p9.SumXattr), which are under the lease as all else. What has another sum is read anew.
+
+What has no version, as all files that are made up as they are read, is asked for each time,
+and so are clone files, ctl files and streams.
 
 Processes enter a name space by a small program between fork and exec, `nine
 newns`; [Session] starts an engine and makes such commands.

@@ -66,6 +66,7 @@ func startApart(o EngineOptions, tree func() (srv.File, error)) (h *host, err er
 
 // end ends an engine in a process that goes on, once nobody asks for groups any more.
 func (h *host) end() {
+	h.eng.settle()
 	h.abort()
 	go func() {
 		<-h.served // the kernel asks nothing any more, nor does anybody by it

@@ -43,6 +43,8 @@ type cache struct {
 	list     map[string][]string // where libraries are ...
 	listOf   p9.Qid              // ... by that file
 
+	constant *constants // what was declared to be; nil: nothing
+
 	lease lease
 	tell  func(paths []uint64, all bool) // tells the kernel of files that others change, by their qid.path, or of all
 }
@@ -86,6 +88,10 @@ type kept struct {
 	inside bool   // somebody has entered it since
 	ran    uint32 // the version of which it was asked what it needs to run
 
+	constant bool   // it was declared to be, with all in it
+	sum      *sum   // of what it has, which is in the store ...
+	sumAs    uint64 // ... if this is its turn
+
 	coming chan struct{} // closed when what is asked for ahead has come; nil: nothing is
 	data   []byte        // all that it has, read ahead and opened by nobody yet
 }
@@ -113,6 +119,7 @@ func (e *Engine) keep(d *Dev) {
 	d.hangup = func() {
 		c.lease.end()
 		hangup()
+		c.endStore()
 	}
 	// The kernel is told of what others change.
 	c.tell = func(paths []uint64, all bool) {

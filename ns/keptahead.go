@@ -35,13 +35,14 @@ type readAhead struct {
 
 // A block is a piece that was asked for.
 type block struct {
-	off  int64
-	buf  []byte
-	n    int
-	read int // bytes that were wanted
-	err  error
-	as   uint64 // the file's turn then
-	done chan struct{}
+	off    int64
+	buf    []byte
+	pooled bool // buf is one of blocks
+	n      int
+	read   int // bytes that were wanted
+	err    error
+	as     uint64 // the file's turn then
+	done   chan struct{}
 }
 
 // read reads what was asked for ahead, and sees to what is to be asked for now. ok is
@@ -52,6 +53,7 @@ func (a *readAhead) read(ctx context.Context, h *keptHandle, fid *client.Fid, p 
 	if !h.c.good(h.at) { // it may be longer, or shorter, by now
 		length = 0
 	}
+	keep := length <= aheadWhole && !h.paged && h.isConstant()
 	h.c.mu.Unlock()
 	a.mu.Lock()
 	stale := slices.ContainsFunc(a.blocks, func(b *block) bool { return b.as != as })
@@ -67,9 +69,9 @@ func (a *readAhead) read(ctx context.Context, h *keptHandle, fid *client.Fid, p 
 	}
 	switch {
 	case a.whole:
-	case here && length > 0 && (length <= aheadSlack || a.jumps > 1 && length <= aheadWhole) && !h.mode.Writable(): // a program, or a library
+	case length > 0 && !h.mode.Writable() && (keep || here && (length <= aheadSlack || a.jumps > 1 && length <= aheadWhole)): // a program, or a library
 		a.whole, a.blocks = true, nil
-		a.askWhole(fid, as, off, length)
+		a.askWhole(h.kept, fid, as, off, length, keep)
 	case off > a.end+aheadSlack || off < a.end-aheadSlack || stale:
 		a.runs, a.window, a.blocks = 0, 0, nil
 	}
@@ -117,32 +119,48 @@ var blocks = sync.Pool{New: func() any { return new([aheadBlock]byte) }}
 func (b *block) free() {
 	select {
 	case <-b.done:
-		blocks.Put((*[aheadBlock]byte)(b.buf[:aheadBlock]))
+		if b.pooled {
+			blocks.Put((*[aheadBlock]byte)(b.buf[:aheadBlock]))
+		}
 		b.buf = nil
 	default:
 	}
 }
 
-// askWhole asks for all of the file, beginning where it is read. a.mu is held.
-func (a *readAhead) askWhole(fid *client.Fid, as uint64, off, length int64) {
+// askWhole asks for all of the file, beginning where it is read, and, if it is to be kept, gives
+// the store what has come. a.mu is held.
+func (a *readAhead) askWhole(k *kept, fid *client.Fid, as uint64, off, length int64, keep bool) {
 	first := off / aheadBlock
 	n := (length + aheadBlock - 1) / aheadBlock
+	var all []byte
+	if keep {
+		all = make([]byte, length)
+	}
 	for i := range n {
 		at := (first + i) % n * aheadBlock
-		a.add(fid, as, at, min(aheadBlock, length-at))
+		if end := min(at+aheadBlock, length); keep {
+			a.add(fid, as, at, all[at:end], false)
+		} else {
+			a.add(fid, as, at, blocks.Get().(*[aheadBlock]byte)[:end-at], true)
+		}
+	}
+	if keep {
+		disk := k.c.constant.disk
+		disk.begin()
+		go k.storeBlocks(disk, slices.Clone(a.blocks), all)
 	}
 }
 
 // add asks for a block. a.mu is held.
-func (a *readAhead) add(fid *client.Fid, as uint64, off, n int64) {
+func (a *readAhead) add(fid *client.Fid, as uint64, off int64, buf []byte, pooled bool) {
 	if a.ctx == nil {
 		a.ctx, a.cancel = context.WithCancel(context.Background())
 	}
-	b := &block{off: off, buf: blocks.Get().(*[aheadBlock]byte)[:n], as: as, done: make(chan struct{})}
+	b := &block{off: off, buf: buf, pooled: pooled, as: as, done: make(chan struct{})}
 	a.blocks = append(a.blocks, b)
 	go func() {
 		defer close(b.done)
-		if b.n, b.err = fid.ReadAt(a.ctx, b.buf, b.off); b.err == io.EOF {
+		if b.n, b.err = fid.ReadAt(a.ctx, buf, b.off); b.err == io.EOF {
 			b.err = nil
 		}
 	}()
@@ -170,7 +188,7 @@ func (a *readAhead) ask(fid *client.Fid, as uint64, length int64) {
 	}
 	for ; ahead < a.window && next < length; ahead++ {
 		n := min(aheadBlock, length-next)
-		a.add(fid, as, next, n)
+		a.add(fid, as, next, blocks.Get().(*[aheadBlock]byte)[:n], true)
 		next += n
 	}
 }

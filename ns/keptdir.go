@@ -83,7 +83,10 @@ func (k *kept) WalkStat(ctx context.Context, name string) (srv.File, p9.Stat, er
 	}
 	ahead := k.ahead()
 	n, ok, many := k.find(name)
-	if !ok && ahead != nil {
+	for _, ahead := range []chan struct{}{k.askedOf(name), ahead} {
+		if ok || ahead == nil {
+			continue
+		}
 		select {
 		case <-ahead:
 		case <-ctx.Done():
@@ -181,10 +184,15 @@ func (k *kept) find(name string) (n *kept, ok, many bool) {
 	switch {
 	case is && !k.c.good(e.at), is && !e.none && e.k == nil:
 	case e.none, !is && all:
+		k.usesList()
 		return nil, true, false
 	case is && (all || k.c.good(e.k.at)): // else the name is asked for with the attributes
+		if all {
+			k.usesList()
+		}
 		return e.k.hold(), true, false
 	}
+	k.usesList()
 	if k.misses++; k.st.Qid.Vers == 0 || !k.c.conn.Ordered() {
 		return nil, false, false
 	}

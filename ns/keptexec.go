@@ -120,9 +120,14 @@ func (p *program) of(ctx context.Context, k *kept, head []byte, file io.ReaderAt
 
 // place is the file's path in the server's tree, as far as it is known, and not much longer than
 // a path may be.
-func (k *kept) place() (name string) {
+func (k *kept) place() string {
 	k.c.mu.Lock()
 	defer k.c.mu.Unlock()
+	return k.placeNow()
+}
+
+// placeNow is place where c.mu is held.
+func (k *kept) placeNow() (name string) {
 	for i := 0; k.dir != nil && i < maxSteps && len(name) < pathMost; k, i = k.dir, i+1 {
 		name = "/" + k.name + name
 	}

@@ -102,6 +102,7 @@ func (k *kept) fetchData(ctx context.Context, buf []byte) bool {
 	k.take(&first.Stat, t)
 	k.read = true
 	c.put(k, buf)
+	k.keepConstant(buf)
 	return true
 }
 

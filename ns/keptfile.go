@@ -36,6 +36,10 @@ func (k *kept) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
 			k.c.mu.Unlock()
 			return nil, err
 		}
+		if err := k.opensConstant(ctx); err != nil {
+			k.c.mu.Unlock()
+			return nil, err
+		}
 		k.opensInTurn()
 	}
 	var buf []byte
@@ -47,6 +51,8 @@ func (k *kept) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
 		h.paged = k.seen == k.st.Qid.Vers+1
 		if b := k.let(); b != nil {
 			h.first, h.whole, k.seen = b, true, k.st.Qid.Vers+1
+		} else if k.sumAs == k.turn && k.sum != nil {
+			h.sum, k.seen = k.sum, k.st.Qid.Vers+1
 		}
 		return h, nil
 	case k.told && k.seen == k.st.Qid.Vers+1: // the kernel may have its pages
@@ -95,6 +101,9 @@ func (k *kept) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
 			if first.ReadErr == nil && first.N > 0 {
 				h.first, h.whole = buf[:first.N], uint64(first.N) == first.Stat.Length
 				h.ahead.end = int64(first.N)
+				if h.whole {
+					k.keepConstant(h.first)
+				}
 				k.runs(mode, h.first)
 			}
 		}
@@ -139,6 +148,9 @@ func (k *kept) wstat(ctx context.Context, fid *client.Fid, w p9.Wstat) (err erro
 func (k *kept) Readlink(ctx context.Context) (string, error) {
 	k.c.mu.Lock()
 	target, ok := k.target, k.target != "" && k.c.good(k.at)
+	if k.isConstant() {
+		k.c.use(k, false)
+	}
 	k.c.mu.Unlock()
 	if ok {
 		return target, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"sync"
 
@@ -24,6 +25,8 @@ type keptHandle struct {
 	whole bool        // that is all of it
 	paged bool        // the kernel may have all of it
 	as    uint64      // the file's turn then
+	sum   *sum        // what it has is in the store by this name; nil: it is not
+	here  *os.File    // that, when it was opened
 
 	ahead  readAhead
 	behind writeBehind
@@ -86,6 +89,12 @@ func (h *keptHandle) open(ctx context.Context) (*client.Fid, error) {
 
 func (h *keptHandle) Read(ctx context.Context, p []byte, off int64) (int, error) {
 	if n, ok := h.readFirst(p, off); ok {
+		if n == 0 {
+			return 0, io.EOF
+		}
+		return n, nil
+	}
+	if n, ok := h.readStored(p, off); ok {
 		if n == 0 {
 			return 0, io.EOF
 		}
@@ -275,6 +284,7 @@ func (h *keptHandle) Clunk() {
 	h.ahead.drop()
 	h.mu.Lock()
 	fid := h.fid
+	h.unstore()
 	h.mu.Unlock()
 	if h.behind.busy() { // who closed it did not want to wait
 		go func() {

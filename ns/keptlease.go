@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"ninespace/srv/client"
 )
@@ -13,6 +14,7 @@ import (
 // told of them as well, before the server hears that they are heeded.
 type lease struct {
 	l    atomic.Pointer[client.Lease]
+	had  chan struct{} // closed when the server has given it, or said that it gives none
 	ends sync.Mutex
 	over bool
 	stop context.CancelFunc
@@ -22,13 +24,16 @@ type lease struct {
 // what is asked is believed as if there were none.
 func (l *lease) begin(c *cache) {
 	ctx, cancel := context.WithTimeout(context.Background(), DialTimeout)
-	l.stop = cancel
+	l.stop, l.had = cancel, make(chan struct{})
 	go func() {
+		defer close(l.had)
 		defer cancel()
+		began := time.Now()
 		got, err := c.conn.Lease(ctx, c.recalled)
 		if err != nil {
 			return
 		}
+		c.took(time.Since(began))
 		l.ends.Lock()
 		over := l.over
 		if !over {

@@ -51,8 +51,13 @@ func (k *kept) load(ctx context.Context, anew bool) ([]p9.Dirent, error) {
 	}
 	k.c.mu.Lock()
 	defer k.c.mu.Unlock()
+	return k.listing(ents, t, xattrs), nil
+}
+
+// listing takes a listing. c.mu is held.
+func (k *kept) listing(ents []client.Entry, t ticket, xattrs bool) []p9.Dirent {
 	k.misses, k.inside = 0, false
-	holds := t.holds(k)
+	holds, before := t.holds(k), k.names
 	if holds {
 		k.names, k.listed, k.xlists = make(map[string]known, len(ents)), k.stamp(t), xattrs
 	}
@@ -70,13 +75,15 @@ func (k *kept) load(ctx context.Context, anew bool) ([]p9.Dirent, error) {
 			if e.Xattrs == 0 && t.holds(n) && n.st.Qid.Vers != 0 {
 				n.xattrs, n.xat = nil, n.stamp(t)
 			}
+		} else if was := before[e.Name]; was.k != nil && was.k.path == e.Qid.Path && k.c.good(was.k.at) {
+			n = was.k // asked for alone
 		}
 		if holds && t.holds(k) { // and all was not forgotten meanwhile
 			k.order++
 			k.names[e.Name] = known{k: n, at: k.stamp(t), ent: e.Dirent, order: k.order}
 		}
 	}
-	return list, nil
+	return list
 }
 
 // entries gives the names in their order. c.mu is held.
@@ -111,6 +118,7 @@ func (k *kept) openDir(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
 	case err == nil:
 		k.c.mu.Lock()
 		defer k.c.mu.Unlock()
+		k.usesList()
 		k.enters()
 		return &keptDir{k.hold(), list}, nil
 	case ctx.Err() != nil || errors.Is(err, fs.ErrPermission):

@@ -84,10 +84,29 @@ func serveTest(lines string) error {
 				fmt.Println(c.forget(times))
 				continue
 			}
+			if name, ok := strings.CutPrefix(in.Text(), "store "); ok { // of what is mounted there
+				fmt.Println(settleAt(g, name))
+				continue
+			}
 			fmt.Println(c.requests())
 		}
 	}()
 	c.conn.Serve()
+	return nil
+}
+
+// settleAt has what a tree has kept written down.
+func settleAt(g *Group, name string) error {
+	c, err := g.lookup(context.Background(), name, false)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	k, ok := c.file.(*kept)
+	if !ok {
+		return p9.ErrNotSup
+	}
+	k.c.settleStore(time.Minute)
 	return nil
 }
 

@@ -31,12 +31,19 @@ type xattr struct {
 // names, each ended by a NUL, where the name is empty.
 func (r *req) xattrWalk(ctx context.Context, f *fid) (uint64, error) {
 	x, ok := f.node.file.(Xattrer)
-	if !ok {
+	if !ok && r.t.Name != p9.SumXattr {
 		return 0, p9.ErrNotSup
 	}
 	nf := r.need[1]
 	val := &xattr{}
-	if r.t.Name == "" {
+	switch r.t.Name {
+	case p9.SumXattr:
+		v, err := f.sum(ctx)
+		if err != nil {
+			return 0, err
+		}
+		val.value = v
+	case "":
 		names, err := x.Listxattr(ctx)
 		if err != nil {
 			return 0, err
@@ -44,7 +51,7 @@ func (r *req) xattrWalk(ctx context.Context, f *fid) (uint64, error) {
 		if len(names) > 0 {
 			val.value = []byte(strings.Join(names, "\x00") + "\x00")
 		}
-	} else {
+	default:
 		v, err := x.Getxattr(ctx, r.t.Name)
 		if err != nil {
 			return 0, err

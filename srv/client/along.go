@@ -278,11 +278,6 @@ func (f *Fid) statAll(ctx context.Context, g *Fid, ents []Entry, xattrs bool, mo
 	as := make([]asked, len(ents))
 	ks := append(make([]*call, 0, 5*len(ents)+1), more)
 	wait := append(make([]*call, 0, 3*len(ents)+1), more)
-	end := func(fid uint32) *call { // nobody waits for it, and the number is free with its reply
-		k := newCall(p9.Tclunk)
-		k.Fid, k.orphan = fid, true
-		return k
-	}
 	for i := range ents {
 		to := g.next()
 		a := asked{walk: g.walkCall(to, []string{ents[i].Name}), stat: newCall(statType(true))}
@@ -296,9 +291,9 @@ func (f *Fid) statAll(ctx context.Context, g *Fid, ents []Entry, xattrs bool, mo
 		if xattrs {
 			a.xattr = newCall(p9.Txattrwalk)
 			a.xattr.Fid, a.xattr.Newfid = to.num, f.c.newFid()
-			ks, wait = append(ks, a.xattr, end(a.xattr.Newfid)), append(wait, a.xattr)
+			ks, wait = append(ks, a.xattr, endCall(a.xattr.Newfid)), append(wait, a.xattr)
 		}
-		ks = append(ks, end(to.num))
+		ks = append(ks, endCall(to.num))
 		as[i] = a
 	}
 	f.c.send(ctx, ks...)

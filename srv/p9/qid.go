@@ -31,6 +31,15 @@ const LeaseTree = "#lease"
 // LeaseTerm is for how long a lease holds whose holder is not heard of.
 const LeaseTerm = 6 * time.Second
 
+// SumXattr is the extended attribute of 9P2000.L by which the engine of package srv tells the
+// SHA-256 of what a regular file has, to who may read it. There is none of a file that is longer
+// than SumMost bytes or has no version. It is not among the names that are listed, and nothing
+// but what the file is read for it makes it: what it says is of the time when it is asked for.
+const (
+	SumXattr = "ninespace.sha256"
+	SumMost  = 64 << 20
+)
+
 // Protocol constants of version(5), attach(5) and walk(5).
 const (
 	NoTag    = 0xFFFF     // tag of Tversion

@@ -31,6 +31,7 @@ type Link struct {
 	last  int // the latest round of a request
 	base  int
 	msgs  int
+	bytes int
 	types map[p9.Type]int
 	conns map[net.Conn]bool
 	stall chan struct{} // nothing arrives before it is closed
@@ -42,6 +43,7 @@ type Link struct {
 type Traffic struct {
 	Messages int             // requests
 	Trips    int             // how many of them were sent one after another's reply
+	Bytes    int             // that reads brought
 	Of       map[p9.Type]int // requests, by type
 }
 
@@ -51,7 +53,7 @@ func (t Traffic) String() string {
 		of = append(of, fmt.Sprintf("%d %s", n, k))
 	}
 	slices.Sort(of)
-	return fmt.Sprintf("%d messages, %d round trips (%s)", t.Messages, t.Trips, strings.Join(of, ", "))
+	return fmt.Sprintf("%d messages, %d round trips, %d bytes read (%s)", t.Messages, t.Trips, t.Bytes, strings.Join(of, ", "))
 }
 
 // NewLink serves s at the far end of a Link. delay is how long what is sent is under
@@ -134,8 +136,8 @@ func (l *Link) Cut() {
 func (l *Link) Traffic() Traffic {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	t := Traffic{l.msgs, l.last - l.base, l.types}
-	l.base, l.seen, l.msgs, l.types = l.last, l.last, 0, map[p9.Type]int{}
+	t := Traffic{l.msgs, l.last - l.base, l.bytes, l.types}
+	l.base, l.seen, l.msgs, l.bytes, l.types = l.last, l.last, 0, 0, map[p9.Type]int{}
 	return t
 }
 
@@ -174,9 +176,12 @@ func (l *Link) join(c net.Conn) {
 		})
 	})
 	l.wg.Go(func() {
-		l.carry(c, near, func(_ p9.Type, tag uint16, _ []byte) {
+		l.carry(c, near, func(typ p9.Type, tag uint16, body []byte) {
 			l.mu.Lock()
 			defer l.mu.Unlock()
+			if typ == p9.Rread {
+				l.bytes += len(body) - 4
+			}
 			l.seen = max(l.seen, rounds[tag])
 		}, nil)
 		l.mu.Lock()

@@ -24,7 +24,8 @@ one after the other.
 	-b	new comes before what is there
 	-c	files made in old are made in new; without it a union's member
 		takes no new files
-	-C	as for mount, which alone heeds it
+	-C	new, which is in a tree mounted with -C, is constant: what is read of it is
+		kept on this machine's disk, for later name spaces too
 	-q	if it cannot be done, say nothing and succeed
 
 A name that begins with # is one in a device, with nothing bound: #U is the host's
@@ -37,6 +38,12 @@ A pipe has two files, data and data1: what is written to one is read from the
 other, each read giving bytes of one write. When all have closed one of them,
 readers of the other see the end, and its writers an error.
 
+Of a constant tree on a server that is far away (3 ms and more) what was read comes over
+the network once. When new is bound again later, by anybody with the same cache, the server
+is asked at once about all that was used of it lately, and only what has
+changed since is read. Nothing depends on new being constant: what is kept is believed
+only as long as the server says that it is what the file has now.
+
 # EXAMPLES
 
 	bind /n/ram/etc/hosts /etc/hosts
@@ -46,6 +53,10 @@ readers of the other see the end, and its writers an error.
 # FILES
 
 	/mnt/ns/ctl	takes the line
+	$XDG_CACHE_HOME/ninespace/constant
+			what is kept, 256 MiB at most, by its SHA-256; ~/.cache if the variable
+			is not set. It must be the user's, and closed to others. It may be
+			removed at any time
 
 # SEE ALSO
 

@@ -1,0 +1,189 @@
+package ns
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"ninespace/srv"
+	"ninespace/srv/p9"
+	"ninespace/srv/ramfs"
+	"ninespace/srv/srvtest"
+)
+
+// A constant tree's server, and what is in it.
+type constantTree struct {
+	*srvtest.Link
+	files map[string][]byte
+}
+
+// newConstant makes one that is far away.
+func newConstant(t *testing.T) *constantTree {
+	t.Helper()
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	c := &constantTree{files: map[string][]byte{"small": []byte("small\n"), "large": bytes.Repeat([]byte("0123456789abcde\n"), 40<<10)}}
+	root := ramfs.New()
+	for name, text := range c.files {
+		_, h, err := srv.Create(t.Context(), root, name, 0o666, p9.OWRITE)
+		if err == nil {
+			_, err = h.(srv.Writer).Write(t.Context(), text, 0)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.Link = srvtest.NewLink(t, srv.New(root), 2*time.Millisecond)
+	return c
+}
+
+// session reads all files, tells how many bytes came over the wire, and has what is to be kept
+// written down.
+func (c *constantTree) session(t *testing.T, midway func()) (came int) {
+	t.Helper()
+	c.Traffic()
+	root := keptTree(t, c.Link)
+	root.declare()
+	for name, want := range c.files {
+		if got := root.text(t, name); !bytes.Equal(got, want) {
+			t.Errorf("%s: %d bytes, not what the server has", name, len(got))
+		}
+	}
+	came = c.Traffic().Bytes
+	if midway != nil {
+		midway()
+		for name, want := range c.files {
+			if got := root.text(t, name); !bytes.Equal(got, want) {
+				t.Errorf("%s: %d bytes, not what the server has now", name, len(got))
+			}
+		}
+	}
+	root.c.settleStore(srvtest.Patience)
+	return came
+}
+
+// text reads a file.
+func (k *kept) text(t *testing.T, name string) (all []byte) {
+	t.Helper()
+	f, _, err := k.WalkStat(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Clunk(f)
+	h, err := f.(*kept).Open(t.Context(), p9.OREAD)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Clunk(h)
+	for buf := make([]byte, 128<<10); ; {
+		n, err := h.(srv.Reader).Read(t.Context(), buf, int64(len(all)))
+		if all = append(all, buf[:n]...); err == io.EOF || err == nil && n == 0 {
+			return all
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// change has another client of the server change a file, which stays as long as it is.
+func (c *constantTree) change(t *testing.T, name string) {
+	t.Helper()
+	f, err := linkRoot(t, c.Link).WalkOpen(t.Context(), p9.OWRITE, name)
+	if err == nil {
+		_, err = f.Write(t.Context(), []byte("X"), 2)
+	}
+	if err == nil {
+		err = f.Clunk(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.files[name][2] = 'X'
+}
+
+const fewBytesCame = 4 << 10 // sums, and what the lease says
+
+// TestConstant: what was read in one session is not read again in the next one, but for what
+// was changed, or is damaged in the store.
+func TestConstant(t *testing.T) {
+	c := newConstant(t)
+	large := len(c.files["large"])
+	if n := c.session(t, nil); n < large {
+		t.Fatalf("%d bytes came of %d", n, large)
+	}
+	if n := c.session(t, nil); n > fewBytesCame {
+		t.Errorf("%d bytes came again", n)
+	}
+	c.change(t, "large")
+	if n := c.session(t, nil); n < large {
+		t.Errorf("%d bytes came of a file that was changed, of %d", n, large)
+	}
+	if n := c.session(t, func() { c.change(t, "small"); c.change(t, "large") }); n > fewBytesCame {
+		t.Errorf("%d bytes came again of a file that was changed before", n)
+	}
+	c.session(t, nil)
+	dir := filepath.Join(os.Getenv("XDG_CACHE_HOME"), "ninespace", "constant")
+	ents, err := os.ReadDir(dir)
+	if err != nil || len(ents) < 3 {
+		t.Fatal(ents, err)
+	}
+	for _, e := range ents {
+		b, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err == nil {
+			b[0]++
+			err = os.WriteFile(filepath.Join(dir, e.Name()), b, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.session(t, nil)
+	c.session(t, nil)
+	if n := c.session(t, nil); n > fewBytesCame {
+		t.Errorf("%d bytes came after the store was mended", n)
+	}
+}
+
+// TestConstantTwo: sessions at once have the same store.
+func TestConstantTwo(t *testing.T) {
+	c := newConstant(t)
+	var roots [2]*kept
+	for i := range roots {
+		roots[i] = keptTree(t, c.Link)
+	}
+	var all sync.WaitGroup
+	for _, root := range roots {
+		all.Go(func() {
+			root.declare()
+			for name, want := range c.files {
+				if got := root.text(t, name); !bytes.Equal(got, want) {
+					t.Errorf("%s: %d bytes, not what the server has", name, len(got))
+				}
+			}
+			root.c.settleStore(srvtest.Patience)
+		})
+	}
+	all.Wait()
+	if n := c.session(t, nil); n > fewBytesCame {
+		t.Errorf("%d bytes came again", n)
+	}
+}
+
+// TestConstantWithout: without a store all is read as ever.
+func TestConstantWithout(t *testing.T) {
+	c := newConstant(t)
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("XDG_CACHE_HOME", file)
+	for range 2 {
+		if n := c.session(t, nil); n < len(c.files["large"]) {
+			t.Errorf("%d bytes came", n)
+		}
+	}
+}
