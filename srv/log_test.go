@@ -110,6 +110,12 @@ func TestServerLog(t *testing.T) {
 		t.Errorf("attach: %v", err)
 	}
 	said(`to "nosuch" refused: no such tree: nosuch`)
+	for _, name := range []string{"ann\nconnection of user 0", strings.Repeat("\x00", 1<<16-1)} {
+		root.Conn().Attach(t.Context(), nil, name, name)
+		if got := <-lines; len(got) > 1<<10 || strings.ContainsAny(got, "\n\x00") {
+			t.Errorf("said %d bytes, %.80q", len(got), got)
+		}
+	}
 	var err error
 	for range 10 {
 		if _, err = root.WalkOpen(t.Context(), p9.OREAD, "f"); err != nil {

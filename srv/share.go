@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"syscall"
+	"unicode"
 )
 
 // What the connections have in common, and one of them could use up for all, is
@@ -89,7 +91,11 @@ func (c *conn) over(s stock, why syscall.Errno) error {
 	return why
 }
 
-// say tells the log of the connection.
+// mostSaid is how many bytes of what there is to say the log is told: names are a
+// client's to choose, of 64 KiB and with newlines.
+const mostSaid = 512
+
+// say tells the log of the connection, in a line.
 func (c *conn) say(format string, args ...any) {
 	if c.srv.Log == nil {
 		return
@@ -100,7 +106,18 @@ func (c *conn) say(format string, args ...any) {
 	} else if nc, ok := c.rwc.(net.Conn); ok {
 		who += " from " + nc.RemoteAddr().String()
 	}
-	c.srv.Log(who + ": " + fmt.Sprintf(format, args...))
+	text := fmt.Sprintf(format, args...)
+	if len(text) > mostSaid {
+		text = text[:mostSaid] + "..."
+	}
+	c.srv.Log(who + ": " + strings.Map(printable, text))
+}
+
+func printable(r rune) rune {
+	if !unicode.IsPrint(r) {
+		return '?'
+	}
+	return r
 }
 
 // count counts files that are walked to.

@@ -37,11 +37,15 @@ const varCost = 256
 
 // charge takes n bytes of the user's limit, or gives them back if n is negative.
 func (g *group) charge(n int64) error {
-	if g.used.Add(n) > g.fs.limit && n > 0 {
-		g.used.Add(-n)
-		return syscall.ENOSPC
+	for {
+		used := g.used.Load()
+		if n > 0 && n > g.fs.limit-used { // not used+n, which may be past what an int64 holds
+			return syscall.ENOSPC
+		}
+		if g.used.CompareAndSwap(used, used+n) {
+			return nil
+		}
 	}
-	return nil
 }
 
 // fill copies another group's variables to a new one.

@@ -3,6 +3,8 @@ package envfs
 import (
 	"errors"
 	"io/fs"
+	"math"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -112,8 +114,13 @@ func TestLimit(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer w.Clunk(t.Context())
-		if _, err := w.Write(t.Context(), []byte("x"), 1<<62); !errors.Is(err, syscall.ENOSPC) {
-			t.Errorf("far away: %v", err)
+		for _, off := range []int64{1 << 62, math.MaxInt64 - 1} {
+			if _, err := w.Write(t.Context(), []byte("x"), off); !errors.Is(err, syscall.ENOSPC) {
+				t.Errorf("write at %d: %v", off, err)
+			}
+			if err := w.Wstat(t.Context(), p9.Wstat{Valid: p9.WLength, Length: uint64(off) + 1}); !errors.Is(err, syscall.ENOSPC) {
+				t.Errorf("length %d: %v", uint64(off)+1, err)
+			}
 		}
 		if err := put(root, "x", big+big[:200]); err != nil {
 			t.Errorf("in place of what was there: %v", err)
@@ -127,6 +134,37 @@ func TestLimit(t *testing.T) {
 			if n := u.Load(); n != 0 {
 				t.Errorf("%d bytes counted of nothing", n)
 			}
+		}
+	})
+}
+
+// TestLimitCut has what was cut off a value be in nobody's memory.
+func TestLimitCut(t *testing.T) {
+	const size, most = 1 << 20, 64
+	srvtest.Each(t, func() srv.File { return New(Config{Limit: 2 * size}) }, func(t *testing.T, root *client.Fid) {
+		heap := func() uint64 {
+			runtime.GC()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			return m.HeapAlloc
+		}
+		before := heap()
+		for i := range most {
+			name := strconv.Itoa(i)
+			if err := put(root, name, strings.Repeat("x", size)); err != nil {
+				t.Fatal(err)
+			}
+			v, err := root.Walk(t.Context(), name)
+			if err == nil {
+				err = v.Wstat(t.Context(), p9.Wstat{Valid: p9.WLength, Length: 1})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			v.Clunk(t.Context())
+		}
+		if after := heap(); after > before+most*size/2 {
+			t.Errorf("%d values of a byte have %d KiB", most, (after-before)>>10)
 		}
 	})
 }

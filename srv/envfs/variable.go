@@ -69,7 +69,7 @@ func (v *variable) Wstat(_ context.Context, w p9.Wstat) error {
 		return err
 	}
 	if n < have {
-		v.value = slices.Clip(v.value[:n])
+		v.value = slices.Clone(v.value[:n]) // the rest is no longer counted
 	} else {
 		v.value = append(v.value, make([]byte, n-have)...)
 	}
