@@ -128,10 +128,18 @@ func TestPlan9(t *testing.T) {
 			if info.Suid != "glenda" {
 				t.Errorf("%+v", info)
 			}
-			go c.Write([]byte("echo"))
+			// Its return is waited for: a Close beside a Write does not say goodbye.
+			wrote := make(chan error, 1)
+			go func() {
+				_, err := c.Write([]byte("echo"))
+				wrote <- err
+			}()
 			p := make([]byte, 4)
 			if _, err := io.ReadFull(c, p); err != nil || string(p) != "echo" {
 				t.Errorf("%q, %v", p, err)
+			}
+			if err := <-wrote; err != nil {
+				t.Error(err)
 			}
 			c.Close()
 		case err == nil:

@@ -18,10 +18,10 @@ const (
 	longCommand = 32 << 10 // of more bytes are not kept
 	longFile    = 8 << 20  // of more bytes only the last are read
 	fullFile    = 2 << 20  // one of more bytes is made anew, with the last commands
-
-	// patience is how long files and functions may keep a person waiting.
-	patience = 300 * time.Millisecond
 )
+
+// patience is how long files and functions may keep a person waiting.
+var patience = 300 * time.Millisecond
 
 // A history is what was typed, in a file that shells share: a command a line, with \n for a
 // newline within and \\ for \. A command that is typed again goes to the end. Nothing

@@ -10,7 +10,15 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"ninespace/srv/srvtest"
 )
+
+// The files of these tests hang nobody, however long the machine takes to get to them.
+func TestMain(m *testing.M) {
+	patience = srvtest.Patience
+	os.Exit(m.Run())
+}
 
 func TestHistoryShared(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "lib", "history")
