@@ -20,7 +20,7 @@ import (
 // boots anew what is signed, and nothing else.
 func TestBoot(t *testing.T) {
 	program(t, "swtpm", "swtpm")
-	if !labPrograms(t, 9*time.Minute) {
+	if !labPrograms(t, 14*time.Minute) {
 		return
 	}
 	begun := time.Now()

@@ -18,7 +18,7 @@ func TestBootUEFI(t *testing.T) {
 	if _, err := os.Stat(code); err != nil {
 		t.Skip("Debian's ovmf is missing: ", err)
 	}
-	if !labPrograms(t, 10*time.Minute) {
+	if !labPrograms(t, 14*time.Minute) {
 		return
 	}
 	l := newLab(t)

@@ -38,7 +38,7 @@ func newLab(t *testing.T, files ...string) *lab {
 	l := &lab{T: t, dir: tempDir(t), kernel: debianKernel(t)}
 	l.home = filepath.Join(l.dir, "home")
 	var cancel func()
-	l.ctx, cancel = context.WithTimeout(context.Background(), 8*time.Minute)
+	l.ctx, cancel = context.WithTimeout(context.Background(), 12*time.Minute)
 	t.Cleanup(cancel)
 	for _, dir := range []string{l.home, l.home + "/.ssh", l.dir + "/boot"} {
 		if err := os.Mkdir(dir, 0o700); err != nil {

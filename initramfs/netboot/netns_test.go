@@ -32,7 +32,7 @@ func inNetns(t *testing.T) bool {
 			t.Skip("missing: ", err)
 		}
 	}
-	return srvtest.Netns(t, time.Minute)
+	return srvtest.Netns(t, 5*time.Minute)
 }
 
 func ip(t *testing.T, lines ...string) {

@@ -57,7 +57,16 @@ func (b *bench) boot(image string, memory int, ready func(ctx context.Context, p
 
 // bootBare boots the bare init until it answers a connection.
 func (b *bench) bootBare(memory int) (time.Duration, error) {
-	return b.boot("bare.cpio", memory, answers, nil)
+	return b.boot("bare.cpio", memory, b.once(bareLine, answers), nil)
+}
+
+// once has nobody call the guest before it has said a line: qemu's network takes the call at once, and tries it
+// again only after seconds.
+func (b *bench) once(line *regexp.Regexp, ready func(ctx context.Context, port string) bool) func(context.Context, string) bool {
+	return func(ctx context.Context, port string) bool {
+		_, err := b.said(line)
+		return err == nil && ready(ctx, port)
+	}
 }
 
 // answers tells whether a guest answers a connection.
@@ -74,10 +83,10 @@ func answers(ctx context.Context, port string) bool {
 
 // bootNine boots a node until cpu has run a command on it, and asks it how it went.
 func (b *bench) bootNine(memory int) (time.Duration, error) {
-	return b.boot("node.cpio", memory, func(ctx context.Context, port string) bool {
+	return b.boot("node.cpio", memory, b.once(readyLine, func(ctx context.Context, port string) bool {
 		out, err := b.cpu(ctx, port, "rc", "-c", "echo here")
 		return err == nil && out == "here\n"
-	}, func(ctx context.Context, port string) error {
+	}), func(ctx context.Context, port string) error {
 		out, err := b.cpu(ctx, port, "rc", "-c", "{while(read) ~ 1 1} </proc/meminfo; nine 9p read node/log")
 		if err != nil {
 			return err

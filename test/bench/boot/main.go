@@ -6,7 +6,7 @@ Boot measures how soon a machine without a disk is a node, and what that takes:
 Each boot is a guest of qemu without the processor's help, of 256 MiB and with qemu's own
 network, that starts Debian's vmlinux and an image that is not compressed. Nine is ready when
 a command has run there by cpu; the bare init, which loads the same modules and asks by DHCP, when
-it has answered a first connection. What is better when less is shown as how many there are
+it has answered a first connection. Neither is called before its console says that it listens. What is better when less is shown as how many there are
 of it: boots in a minute, images in 100 MB, nodes in a GiB. The rounds go from one way to
 the other with another one first each time.
 
