@@ -108,32 +108,51 @@ func (k *kept) opensConstant(ctx context.Context) error {
 		return nil
 	}
 	k.c.use(k, false)
-	a := k.c.constant.asked[k.inTree()]
+	return k.c.awaitAnswer(ctx, k.inTree())
+}
+
+// answerMost is how long who needs a file waits for what was asked ahead about it, as a sum takes
+// the server longer than an open does, and may never come.
+var answerMost = 2 * time.Second
+
+// awaitAnswer waits for what the server was asked ahead about a file, if it was. c.mu is held, but
+// for while it waits.
+func (c *cache) awaitAnswer(ctx context.Context, path string) error {
+	if c.constant == nil {
+		return nil
+	}
+	a := c.constant.asked[path]
 	if a == nil {
 		return nil
 	}
-	k.c.mu.Unlock()
-	defer k.c.mu.Lock()
+	c.mu.Unlock()
+	defer c.mu.Lock()
 	select {
 	case <-a.done:
 		return nil
+	default:
+	}
+	limit := time.NewTimer(max(0, answerMost-time.Since(a.at)))
+	defer limit.Stop()
+	select {
+	case <-a.done:
+	case <-limit.C:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	return nil
 }
 
-// askedOf gives what is closed when the server has said what it was asked ahead about a name in
-// the directory; nil: it was not asked.
-func (k *kept) askedOf(name string) chan struct{} {
+// awaitName does so for a name in the directory, and tells whether it was asked about. c.mu is
+// not held.
+func (k *kept) awaitName(ctx context.Context, name string) (asked bool, err error) {
 	k.c.mu.Lock()
 	defer k.c.mu.Unlock()
 	if k.c.constant == nil {
-		return nil
+		return false, nil
 	}
-	if a := k.c.constant.asked[strings.TrimPrefix(k.placeNow()+"/"+name, "/")]; a != nil {
-		return a.done
-	}
-	return nil
+	path := strings.TrimPrefix(k.placeNow()+"/"+name, "/")
+	return k.c.constant.asked[path] != nil, k.c.awaitAnswer(ctx, path)
 }
 
 // inTree is the file's path in the server's tree, without a slash before it. c.mu is held.

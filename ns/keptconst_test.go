@@ -2,6 +2,8 @@ package ns
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -9,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"ninespace/ns/nstest"
 	"ninespace/srv"
 	"ninespace/srv/p9"
 	"ninespace/srv/ramfs"
@@ -185,5 +188,48 @@ func TestConstantWithout(t *testing.T) {
 		if n := c.session(t, nil); n < len(c.files["large"]) {
 			t.Errorf("%d bytes came", n)
 		}
+	}
+}
+
+// TestConstantStuck: who needs a file does not wait for ever for sums that do not come, of it or of
+// others.
+func TestConstantStuck(t *testing.T) {
+	defer func(d time.Duration) { answerMost = d }(answerMost)
+	answerMost = 50 * time.Millisecond
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	s, err := openStore()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, uses := srv.NewDir(), []use{{path: "ok"}}
+	for i := range 8 { // more than a server sums at once
+		name := fmt.Sprint("pit", i)
+		dir.Add(name, nstest.NewPit())
+		uses = append(uses, use{path: name})
+	}
+	ok := nstest.NewPit()
+	dir.Add("ok", ok)
+	if err := errors.Join(s.setUses(uses, nil), s.root.Close()); err != nil {
+		t.Fatal(err)
+	}
+	server := srv.New(dir)
+	server.Leases = srv.NewLeases()
+	root := keptTree(t, srvtest.NewLink(t, server, 2*time.Millisecond))
+	root.declare()
+
+	for _, name := range []string{"ok", "pit0"} {
+		f, _, err := root.WalkStat(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := f.(*kept).Open(t.Context(), p9.OREAD)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := h.(srv.Reader).Read(t.Context(), make([]byte, 4096), 0); n != 4096 || err != nil {
+			t.Error(name, n, err)
+		}
+		srv.Clunk(h)
+		srv.Clunk(f)
 	}
 }

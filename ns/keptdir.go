@@ -83,10 +83,16 @@ func (k *kept) WalkStat(ctx context.Context, name string) (srv.File, p9.Stat, er
 	}
 	ahead := k.ahead()
 	n, ok, many := k.find(name)
-	for _, ahead := range []chan struct{}{k.askedOf(name), ahead} {
-		if ok || ahead == nil {
-			continue
+	if !ok {
+		asked, err := k.awaitName(ctx, name)
+		if err != nil {
+			return nil, p9.Stat{}, err
 		}
+		if asked {
+			n, ok, many = k.find(name)
+		}
+	}
+	if !ok && ahead != nil {
 		select {
 		case <-ahead:
 		case <-ctx.Done():

@@ -8,16 +8,24 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"ninespace/srv/client"
 	"ninespace/srv/p9"
+)
+
+// Whoever the server is, no more is asked of it at once than there is room for.
+const (
+	inquireLists = fetchUnder
+	inquireMost  = 4 << 10 // entries of each
 )
 
 // An inquiry is what the server is asked about one file that was used before.
 type inquiry struct {
 	use
 	names []string
-	in    *inquiry // its directory; nil: that of the tree
+	in    *inquiry // its directory
+	at    time.Time
 
 	done chan struct{} // closed when the answer is known; then
 	file *kept         // the file, held; nil: there is none
@@ -34,8 +42,10 @@ func (c *cache) revalidate(top *inquiry) {
 	all := c.inquiries(top)
 	t, ctx, root := c.begin(), context.Background(), c.root.fid
 	var asked sync.WaitGroup
+	lists := 0
 	for _, a := range all {
-		if a.list {
+		if a.list && lists < inquireLists {
+			lists++
 			a.come = make(chan struct{})
 		}
 		asked.Go(func() {
@@ -48,7 +58,7 @@ func (c *cache) revalidate(top *inquiry) {
 		})
 		if a.come != nil {
 			asked.Go(func() {
-				a.dir, a.entries, _ = root.ListStat(ctx, client.Listing{Most: loadMost, Stats: largeDir}, a.names...)
+				a.dir, a.entries, _ = root.ListStat(ctx, client.Listing{Most: inquireMost, Stats: largeDir}, a.names...)
 				close(a.come)
 			})
 		}
@@ -84,7 +94,7 @@ func (c *cache) inquire(all []*inquiry, top *inquiry, u use) []*inquiry {
 		a.list = a.list || u.list && slices.Contains(all, a)
 		return all
 	}
-	a := &inquiry{use: u, names: strings.Split(u.path, "/"), in: top, done: make(chan struct{})}
+	a := &inquiry{use: u, names: strings.Split(u.path, "/"), in: top, at: time.Now(), done: make(chan struct{})}
 	if up := path.Dir(u.path); up != "." && up != top.path {
 		all = c.inquire(all, top, use{path: up})
 		a.in = c.constant.asked[up]

@@ -92,7 +92,7 @@ func (p *place) left() (pids []int) {
 func (p *place) env(idle string) []string {
 	var env []string
 	for _, v := range os.Environ() {
-		if name, _, _ := strings.Cut(v, "="); name != "HOME" && name != "NAMESPACE" && name != "SSH_AUTH_SOCK" && name != "cpu" {
+		if name, _, _ := strings.Cut(v, "="); name != "HOME" && name != "XDG_CACHE_HOME" && name != "NAMESPACE" && name != "SSH_AUTH_SOCK" && name != "cpu" {
 			env = append(env, v)
 		}
 	}
