@@ -541,6 +541,7 @@ func TestWindow(t *testing.T) {
 	p := newPlace(t, Config{}, nil)
 	near, far := p.session(Config{})
 	n := 0
+	late := time.Now().Add(srvtest.Patience)
 	for {
 		near.SetWriteDeadline(time.Now().Add(time.Second)) // enough for a write that need not wait
 		k, err := near.Write(make([]byte, 10_000))
@@ -548,6 +549,8 @@ func TestWindow(t *testing.T) {
 		if err != nil {
 			if !errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Error(err)
+			} else if n < window/2 && time.Now().Before(late) {
+				continue // but on a starved machine
 			}
 			break
 		}
