@@ -52,7 +52,7 @@ func mappedSlow() error {
 				other <- err
 			}()
 			var got [1]byte
-			for deadline := time.Now().Add(10 * time.Second); got[0] != i+1; {
+			for deadline := time.Now().Add(srvtest.Patience); got[0] != i+1; {
 				if time.Now().After(deadline) {
 					return fmt.Errorf("change %d is not seen", i)
 				}

@@ -40,7 +40,6 @@ func (w *wire) hello(dotl bool) {
 
 func (w *wire) version(dotl bool, msize uint32) {
 	w.Helper()
-	w.c.SetDeadline(time.Now().Add(2 * srvtest.Patience))
 	version := p9.Version9P2000
 	if dotl {
 		version = p9.Version9P2000L
@@ -58,13 +57,18 @@ func (w *wire) send(fs ...*p9.Fcall) {
 			w.Fatal(err)
 		}
 	}
+	w.patient()
 	if _, err := w.c.Write(b); err != nil {
 		w.Fatal(err)
 	}
 }
 
+// patient bounds what comes next: a test of many messages may take as long as it does.
+func (w *wire) patient() { w.c.SetDeadline(time.Now().Add(2 * srvtest.Patience)) }
+
 func (w *wire) recv() *p9.Fcall {
 	w.Helper()
+	w.patient()
 	f, err := srvtest.Recv(w.c, w.dotl)
 	if err != nil {
 		w.Fatal(err)

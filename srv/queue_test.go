@@ -2,7 +2,6 @@ package srv_test
 
 import (
 	"testing"
-	"time"
 
 	"ninespace/srv"
 	"ninespace/srv/p9"
@@ -40,7 +39,6 @@ func TestFlushQueued(t *testing.T) {
 			}
 			w.send(all...)
 			for last := n; last > 0; last -= together {
-				w.c.SetDeadline(time.Now().Add(2 * srvtest.Patience))
 				flushes := make([]*p9.Fcall, together)
 				for i := range flushes {
 					flushes[i] = &p9.Fcall{Type: p9.Tflush, Tag: uint16(n + 1 + i), Oldtag: uint16(last - 1 - i)}

@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -89,7 +88,6 @@ func TestSplice(t *testing.T) {
 			w.rpc(&p9.Fcall{Type: p9.Tattach, Afid: p9.NoFid, Uname: "glenda", Nuname: p9.NoUid})
 			w.open("f", p9.OREAD)
 			const ahead = 100
-			w.c.SetDeadline(time.Now().Add(srvtest.Patience))
 			var got []byte
 			// A worker that has answered may not be done writing, and then the reader does not
 			// splice. While nothing else is asked for, it comes to that.

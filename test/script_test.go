@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"ninespace/srv/srvtest"
 )
 
 // TestScripts runs testdata/*.txt, each a txtar archive: the comment is the
@@ -79,7 +81,7 @@ var verbs = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 		if neg || len(args) == 0 {
 			ts.Fatalf("usage: waitfile file ...")
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), srvtest.Patience)
 		defer cancel()
 		tick := time.NewTicker(2 * time.Millisecond)
 		defer tick.Stop()
@@ -91,7 +93,7 @@ var verbs = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 				select {
 				case <-tick.C:
 				case <-ctx.Done():
-					ts.Fatalf("%s: not there after 10 s", file)
+					ts.Fatalf("%s: not there after %v", file, srvtest.Patience)
 				}
 			}
 		}

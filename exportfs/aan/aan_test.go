@@ -541,6 +541,7 @@ func TestWindow(t *testing.T) {
 	p := newPlace(t, Config{}, nil)
 	near, far := p.session(Config{})
 	n := 0
+	late := time.Now().Add(srvtest.Patience)
 	for {
 		near.SetWriteDeadline(time.Now().Add(time.Second)) // enough for a write that need not wait
 		k, err := near.Write(make([]byte, 10_000))
@@ -548,6 +549,8 @@ func TestWindow(t *testing.T) {
 		if err != nil {
 			if !errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Error(err)
+			} else if n < window/2 && time.Now().Before(late) {
+				continue // but on a starved machine
 			}
 			break
 		}
@@ -698,33 +701,45 @@ func TestClose(t *testing.T) {
 func TestStranger(t *testing.T) {
 	const every = 20 * time.Millisecond
 	p := newPlace(t, Config{Every: every, Keep: time.Hour, Gone: 100 * time.Millisecond}, nil)
-	var far [2]*Conn
-	for i := range far {
+	// call is a link that is silent, after its one message if it speaks.
+	call := func(speaks bool) *Conn {
 		link, err := p.link(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer link.Close()
+		t.Cleanup(func() { link.Close() })
 		id := newID()
 		if err := (hello{every: every}).send(link, id[:]); err != nil {
 			t.Fatal(err)
 		}
-		if i == 0 {
+		if speaks {
 			m := newMessage(0)
 			m.header(noNumber, 0)
 			if _, err := link.Write(m.b); err != nil {
 				t.Fatal(err)
 			}
 		}
-		far[i] = <-p.got
-		if !srvtest.Until(func() bool { _, up := far[i].Links(); return !up }) {
+		far := <-p.got
+		if !srvtest.Until(func() bool { _, up := far.Links(); return !up }) {
 			t.Fatal("its silence is not noticed")
 		}
+		return far
 	}
+	var far *Conn
+	heard := func() bool { // in time: a starved machine finds it silent first
+		far = call(true)
+		far.mu.Lock()
+		defer far.mu.Unlock()
+		return far.spoke
+	}
+	if !srvtest.Until(heard) {
+		t.Fatal("its message is not heard")
+	}
+	call(false)
 	if !srvtest.Until(func() bool { return p.s.Sessions() == 1 }) {
 		t.Fatalf("%d sessions", p.s.Sessions())
 	}
-	if err := far[0].broken(); err != nil {
+	if err := far.broken(); err != nil {
 		t.Error(err)
 	}
 }

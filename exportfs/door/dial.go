@@ -244,7 +244,7 @@ func (d *Dialer) link(ctx context.Context, address string, w Want, k key) (*aske
 			return nil, nil, p9.Fact(err)
 		}
 		c := tls.Client(raw, conf)
-		deadline(raw, greetLimit)
+		deadline(raw, dialLimit)
 		err = c.HandshakeContext(ctx)
 		if err == nil {
 			d.log("host %s has the key %s; yours is %s", host, shown.Fingerprint(), k.pub.Fingerprint())

@@ -23,9 +23,12 @@ const (
 // Port is where a node listens unless told otherwise.
 const Port = "17011"
 
+// dialLimit is for who dials: to connect, and for a handshake.
+const dialLimit = 10 * time.Second
+
 // Limits of time. They are variables for the tests.
 var (
-	greetLimit  = 10 * time.Second // for a handshake and for saying what is wanted
+	greetLimit  = 10 * time.Second // for who calls: for a handshake and for saying what is wanted
 	answerLimit = 30 * time.Second // for the answer, before which a session is made
 )
 

@@ -20,7 +20,7 @@ func (d *Dialer) stream(ctx context.Context, address string) (net.Conn, error) {
 		return client.DialStream(ctx, d.net+"/tcp!"+host+"!"+port, "")
 	}
 	if d.Jump == "" {
-		nd := net.Dialer{Timeout: greetLimit}
+		nd := net.Dialer{Timeout: dialLimit}
 		return nd.DialContext(ctx, "tcp", address)
 	}
 	over := *d
