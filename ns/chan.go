@@ -28,6 +28,7 @@ type Dev struct {
 	slow    atomic.Int32 // how slow it has been of late
 	locks   atomic.Bool  // somebody has had a lock of a file in it
 	locking sync.Once    // before the first
+	takes   takes
 }
 
 // A server is quick unless it is slow again and again: what takes long counts as so many

@@ -107,7 +107,7 @@ func (f *fuseFS) entry(r *dirReq, name string, c *Chan, st *p9.Stat, out *devfus
 	default:
 		out.SetAttrTimeout(fileTimeout) // for the open that comes next
 	}
-	if !f.exp && !c.dev.host || !c.isDir() && c.dev.locks.Load() {
+	if !f.exp && !c.dev.host || !c.isDir() && (c.dev.locks.Load() || c.dev.takes.taking()) {
 		out.SetEntryTimeout(0) // a bind could not take it back, nor who gets a lock
 	}
 	f.attr(st, t, &out.Attr)

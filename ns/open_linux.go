@@ -246,6 +246,9 @@ func (f *fuseFS) Create(cancel *devfuse.Cancel, in *devfuse.CreateIn, name strin
 	if err != nil {
 		return status(err)
 	}
+	if mode&p9.OEXCL != 0 {
+		d.dev.takes.took(d.qid.Path, name, 2*fileTimeout) // the kernel counts in ticks
+	}
 	return f.madeOpen(r, d, file, h, name, in, out)
 }
 
