@@ -14,8 +14,8 @@ import (
 	"ninespace/srv/p9"
 )
 
-// Patience is how long a condition that must come about is waited for.
-const Patience = 20 * time.Second
+// Patience is how long a condition that must come about is waited for. It costs nothing where it does.
+const Patience = time.Minute
 
 // Until waits until a condition holds and reports whether it came to that.
 func Until(cond func() bool) bool {

@@ -24,7 +24,8 @@ as name, and /net and /mnt/proc, where the machine has no such directories, are
 netfs's and procfs's trees.
 
 Without -l and -s, where its standard input and output are one connection, exportfs serves whoever is
-at the other end, as Plan 9's: so it is called by 9front's rimport, by way of cpud -9. Else it
+at the other end, as Plan 9's, and asks him nothing: so it is called by 9front's rimport, by way of
+cpud -9, where he has shown who he is. A super-server such as inetd(8) would let in everybody. Else it
 posts a server in $NAMESPACE that gives tree to its own user over 9P.
 
 	-r tree         only this directory; default /

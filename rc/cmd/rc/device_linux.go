@@ -61,7 +61,7 @@ func reached(name string, f func(name string) error) error {
 // /proc is devfs's and procfs's, which have their places in /mnt, and what it has not in
 // /bin, as exportfs, which 9front's rimport calls so, is nine's.
 func plan9Name(name string) string {
-	if rest, ok := strings.CutPrefix(name, "/bin/"); ok {
+	if rest, ok := strings.CutPrefix(name, "/bin/"); ok && ns.Inside() {
 		return elsewhere(name, "/mnt/bin/"+rest)
 	}
 	rest, ok := strings.CutPrefix(name, "/dev/")
