@@ -233,3 +233,36 @@ func TestConstantStuck(t *testing.T) {
 		srv.Clunk(f)
 	}
 }
+
+// TestConstantApart: what one server's tree had, and what was used of it, is nothing to another
+// server: it is asked about nothing, and what it says that its files have is read of it.
+func TestConstantApart(t *testing.T) {
+	one := newConstant(t)
+	dir := os.Getenv("XDG_CACHE_HOME")
+	one.session(t, nil)
+	other := newConstant(t)
+	t.Setenv("XDG_CACHE_HOME", dir)
+	other.Traffic()
+	root := keptTree(t, other.Link)
+	root.declare()
+	root.c.mu.Lock()
+	asked := len(root.c.constant.asked)
+	root.c.mu.Unlock()
+	if asked > 0 {
+		t.Errorf("it was asked about %d files that were used elsewhere", asked)
+	}
+	for name, want := range other.files {
+		if got := root.text(t, name); !bytes.Equal(got, want) {
+			t.Errorf("%s: %d bytes, not what the server has", name, len(got))
+		}
+	}
+	if n := other.Traffic().Bytes; n < len(other.files["large"]) {
+		t.Errorf("%d bytes came: it can tell that the rest was here", n)
+	}
+	root.c.settleStore(srvtest.Patience)
+	for _, c := range []*constantTree{one, other} {
+		if n := c.session(t, nil); n > fewBytesCame {
+			t.Errorf("%d bytes came again", n)
+		}
+	}
+}
