@@ -53,5 +53,5 @@ func (s *Server) Draining() (n int) {
 // How many sums may be made at once: of a connection, and of all.
 const (
 	MaxSums = maxSums
-	AllSums = 256
+	AllSums = allSums
 )
