@@ -61,16 +61,16 @@ func (k *kept) declare() {
 	}
 }
 
-// begins opens the store, unless the server is near, or gives no lease, and tells whether there
-// is one. Without one all goes as anywhere.
+// begins opens the server's store, unless the server is near, gives no lease, or is nobody that
+// could be known again, and tells whether there is one. Without one all goes as anywhere.
 func (c *cache) begins() bool {
 	c.mu.Lock()
-	is, far := c.constant != nil, c.far && c.lease.holds()
+	is, far := c.constant != nil, c.far && c.server != "" && c.lease.holds()
 	c.mu.Unlock()
 	if is || !far {
 		return is
 	}
-	s, err := openStore()
+	s, err := openStore(c.server)
 	if err != nil {
 		return false
 	}
@@ -78,7 +78,7 @@ func (c *cache) begins() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.constant != nil {
-		s.root.Close()
+		s.close()
 	} else {
 		c.constant = &constants{disk: s, asked: map[string]*inquiry{}, seen: map[string]bool{}, before: before}
 	}
@@ -238,7 +238,7 @@ func (c *cache) endStore() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.constant != nil {
-		c.constant.disk.root.Close()
+		c.constant.disk.close()
 	}
 }
 
