@@ -175,6 +175,31 @@ func TestConstantTwo(t *testing.T) {
 	}
 }
 
+// TestConstantLarge: what is too long to be kept the server is not asked to read for its sum.
+func TestConstantLarge(t *testing.T) {
+	c := newConstant(t)
+	c.files["huge"] = bytes.Repeat([]byte("x"), aheadWhole+1)
+	f, err := linkRoot(t, c.Link).WalkCreate(t.Context(), "huge", 0o666, p9.OWRITE)
+	if err == nil {
+		_, err = f.Write(t.Context(), c.files["huge"], 0)
+	}
+	if err == nil {
+		err = f.Clunk(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.session(t, nil)
+	root := keptTree(t, c.Link)
+	c.Traffic()
+	root.declare()
+	root.text(t, "small")
+	root.text(t, "large")
+	if n := c.Traffic().Of[p9.Txattrwalk]; n != 2 {
+		t.Errorf("%d sums were asked for, not 2", n)
+	}
+}
+
 // TestConstantWithout: without a store all is read as ever.
 func TestConstantWithout(t *testing.T) {
 	c := newConstant(t)
