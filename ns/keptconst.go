@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"ninespace/srv/p9"
 )
 
 // Constant trees: of what was bound with MCACHE, in a tree that is mounted so and is far away,
@@ -187,7 +185,7 @@ func (c *cache) use(k *kept, list bool) {
 		return
 	}
 	if k.st.Mode.IsRegular() {
-		if u.size = k.st.Length; u.size > p9.SumMost {
+		if u.size = k.st.Length; u.size > aheadWhole { // it never comes as a whole
 			return
 		}
 	}
