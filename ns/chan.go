@@ -16,6 +16,7 @@ type Dev struct {
 	id      uint64 // unique in this process, never 0
 	name    string // as ns prints it: #U, #s/ram, tcp!host!port
 	spec    string // the aname of a server's tree
+	server  string // where its server is, as later sessions find it too; "" where nothing says so
 	auth    Auth   // how it was attached to
 	bare    bool   // names in it need no mount: #U/tmp
 	root    srv.File

@@ -76,8 +76,8 @@ in which a name is looked up, and what a program needs to run: the interpreter o
 the loader and the libraries.
 
 What is bound with MCACHE out of such a tree (bind -C) is constant, by the word of who binds it. If
-the server is far away what was read there is kept in a store of the user's on disk,
-by the SHA-256 of what it is, and it is written down what was used. A later bind -C asks
+the server is far away what was read there is kept in a store of the user's on disk, one for
+each server, by the SHA-256 of what it is, and it is written down what was used. A later bind -C asks
 the server at once about all that: attributes, names, and the sums of what the files have
 (p9.SumXattr), which are under the lease as all else. What has another sum is read anew.
 

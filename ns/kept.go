@@ -21,8 +21,9 @@ var keepMost = 1 << 16
 
 // A cache is what is known of a server's tree.
 type cache struct {
-	conn *client.Conn
-	root *kept
+	conn   *client.Conn
+	root   *kept
+	server string // whose tree it is, Dev.server with the aname; "": nothing says so
 
 	mu     sync.Mutex
 	files  map[uint64]*kept // by qid.path
@@ -112,6 +113,9 @@ func (e *Engine) keep(d *Dev) {
 		return
 	}
 	c := &cache{conn: f.fid.Conn(), files: map[uint64]*kept{}}
+	if d.server != "" {
+		c.server = d.server + "\x00" + d.spec
+	}
 	c.root = c.file(f.fid.Qid().Path)
 	c.root.refs, c.root.fid = 1, f.fid
 	d.root = c.root

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"ninespace/srv/p9"
 )
 
 // Constant trees: of what was bound with MCACHE, in a tree that is mounted so and is far away,
@@ -61,16 +59,16 @@ func (k *kept) declare() {
 	}
 }
 
-// begins opens the store, unless the server is near, or gives no lease, and tells whether there
-// is one. Without one all goes as anywhere.
+// begins opens the server's store, unless the server is near, gives no lease, or is nobody that
+// could be known again, and tells whether there is one. Without one all goes as anywhere.
 func (c *cache) begins() bool {
 	c.mu.Lock()
-	is, far := c.constant != nil, c.far && c.lease.holds()
+	is, far := c.constant != nil, c.far && c.server != "" && c.lease.holds()
 	c.mu.Unlock()
 	if is || !far {
 		return is
 	}
-	s, err := openStore()
+	s, err := openStore(c.server)
 	if err != nil {
 		return false
 	}
@@ -78,7 +76,7 @@ func (c *cache) begins() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.constant != nil {
-		s.root.Close()
+		s.close()
 	} else {
 		c.constant = &constants{disk: s, asked: map[string]*inquiry{}, seen: map[string]bool{}, before: before}
 	}
@@ -187,7 +185,7 @@ func (c *cache) use(k *kept, list bool) {
 		return
 	}
 	if k.st.Mode.IsRegular() {
-		if u.size = k.st.Length; u.size > p9.SumMost {
+		if u.size = k.st.Length; u.size > aheadWhole { // it never comes as a whole
 			return
 		}
 	}
@@ -238,7 +236,7 @@ func (c *cache) endStore() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.constant != nil {
-		c.constant.disk.root.Close()
+		c.constant.disk.close()
 	}
 }
 

@@ -2,9 +2,9 @@ package ns
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"sync"
@@ -129,16 +129,15 @@ func TestConstant(t *testing.T) {
 		t.Errorf("%d bytes came again of a file that was changed before", n)
 	}
 	c.session(t, nil)
-	dir := filepath.Join(os.Getenv("XDG_CACHE_HOME"), "ninespace", "constant")
-	ents, err := os.ReadDir(dir)
-	if err != nil || len(ents) < 3 {
-		t.Fatal(ents, err)
+	files, err := filepath.Glob(filepath.Join(os.Getenv("XDG_CACHE_HOME"), "ninespace", "constant", "*", "*"))
+	if err != nil || len(files) < 3 {
+		t.Fatal(files, err)
 	}
-	for _, e := range ents {
-		b, err := os.ReadFile(filepath.Join(dir, e.Name()))
+	for _, name := range files {
+		b, err := os.ReadFile(name)
 		if err == nil {
 			b[0]++
-			err = os.WriteFile(filepath.Join(dir, e.Name()), b, 0o600)
+			err = os.WriteFile(name, b, 0o600)
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -176,6 +175,31 @@ func TestConstantTwo(t *testing.T) {
 	}
 }
 
+// TestConstantLarge: what is too long to be kept the server is not asked to read for its sum.
+func TestConstantLarge(t *testing.T) {
+	c := newConstant(t)
+	c.files["huge"] = bytes.Repeat([]byte("x"), aheadWhole+1)
+	f, err := linkRoot(t, c.Link).WalkCreate(t.Context(), "huge", 0o666, p9.OWRITE)
+	if err == nil {
+		_, err = f.Write(t.Context(), c.files["huge"], 0)
+	}
+	if err == nil {
+		err = f.Clunk(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.session(t, nil)
+	root := keptTree(t, c.Link)
+	c.Traffic()
+	root.declare()
+	root.text(t, "small")
+	root.text(t, "large")
+	if n := c.Traffic().Of[p9.Txattrwalk]; n != 2 {
+		t.Errorf("%d sums were asked for, not 2", n)
+	}
+}
+
 // TestConstantWithout: without a store all is read as ever.
 func TestConstantWithout(t *testing.T) {
 	c := newConstant(t)
@@ -197,10 +221,6 @@ func TestConstantStuck(t *testing.T) {
 	defer func(d time.Duration) { answerMost = d }(answerMost)
 	answerMost = 50 * time.Millisecond
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	s, err := openStore()
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir, uses := srv.NewDir(), []use{{path: "ok"}}
 	for i := range 8 { // more than a server sums at once
 		name := fmt.Sprint("pit", i)
@@ -209,12 +229,17 @@ func TestConstantStuck(t *testing.T) {
 	}
 	ok := nstest.NewPit()
 	dir.Add("ok", ok)
-	if err := errors.Join(s.setUses(uses, nil), s.root.Close()); err != nil {
-		t.Fatal(err)
-	}
 	server := srv.New(dir)
 	server.Leases = srv.NewLeases()
 	root := keptTree(t, srvtest.NewLink(t, server, 2*time.Millisecond))
+	s, err := openStore(root.c.server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.setUses(uses, nil); err != nil {
+		t.Fatal(err)
+	}
+	s.close()
 	root.declare()
 
 	for _, name := range []string{"ok", "pit0"} {
@@ -231,5 +256,75 @@ func TestConstantStuck(t *testing.T) {
 		}
 		srv.Clunk(h)
 		srv.Clunk(f)
+	}
+}
+
+// TestConstantApart: what one server's tree had, and what was used of it, is nothing to another
+// server: it is asked about nothing, and what it says that its files have is read of it.
+func TestConstantApart(t *testing.T) {
+	one := newConstant(t)
+	dir := os.Getenv("XDG_CACHE_HOME")
+	one.session(t, nil)
+	other := newConstant(t)
+	t.Setenv("XDG_CACHE_HOME", dir)
+	other.Traffic()
+	root := keptTree(t, other.Link)
+	root.declare()
+	root.c.mu.Lock()
+	asked := len(root.c.constant.asked)
+	root.c.mu.Unlock()
+	if asked > 0 {
+		t.Errorf("it was asked about %d files that were used elsewhere", asked)
+	}
+	for name, want := range other.files {
+		if got := root.text(t, name); !bytes.Equal(got, want) {
+			t.Errorf("%s: %d bytes, not what the server has", name, len(got))
+		}
+	}
+	if n := other.Traffic().Bytes; n < len(other.files["large"]) {
+		t.Errorf("%d bytes came: it can tell that the rest was here", n)
+	}
+	root.c.settleStore(srvtest.Patience)
+	for _, c := range []*constantTree{one, other} {
+		if n := c.session(t, nil); n > fewBytesCame {
+			t.Errorf("%d bytes came again", n)
+		}
+	}
+}
+
+// TestConstantServer: what a later session finds at the same place is the same server, whatever
+// it was called; of what has no place nothing is said.
+func TestConstantServer(t *testing.T) {
+	server := srv.New(ramfs.New())
+	link := srvtest.NewLink(t, server, 0)
+	dir := t.TempDir()
+	l, err := net.Listen("unix", filepath.Join(dir, "ram"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	go server.Serve(t.Context(), l)
+	g := &Group{eng: NewEngine(EngineOptions{Host: ramfs.New(), Namespace: dir, Streams: []io.ReadWriteCloser{srvtest.Serve(t, server)}})}
+	for name, want := range map[string]string{
+		link.Addr: link.Addr, "ram": "unix!" + dir + "/ram", "#s/ram": "unix!" + dir + "/ram", "#d/0": "#d/0",
+	} {
+		d, err := g.server(t.Context(), name, "")
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if d.server != want {
+			t.Errorf("%s: %q, not %q", name, d.server, want)
+		}
+		d.unused()
+	}
+	s := newStream(srvtest.Serve(t, server), nil)
+	defer s.release()
+	d, err := s.attach(t.Context(), "#s/fd", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.unused()
+	new(Engine).keep(d)
+	if k := d.root.(*kept); k.c.server != "" {
+		t.Errorf("a descriptor is the server %q", k.c.server)
 	}
 }

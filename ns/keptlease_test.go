@@ -19,7 +19,7 @@ import (
 // there is a lease of it.
 func keptTree(t *testing.T, l *srvtest.Link) *kept {
 	t.Helper()
-	d := &Dev{root: &mntFile{fid: linkRoot(t, l)}, hangup: func() {}}
+	d := &Dev{server: l.Addr, root: &mntFile{fid: linkRoot(t, l)}, hangup: func() {}}
 	new(Engine).keep(d)
 	t.Cleanup(d.hangup)
 	k := d.root.(*kept)

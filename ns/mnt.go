@@ -250,7 +250,7 @@ func dial(ctx context.Context, addr, name, aname string) (*Dev, error) {
 	if err != nil {
 		return nil, err
 	}
-	return attach(ctx, conn, name, aname)
+	return attach(ctx, conn, addr, name, aname)
 }
 
 // ofTree says which of a server's trees an attach was refused for, if it has a name.
@@ -261,14 +261,14 @@ func ofTree(aname string, err error) error {
 	return fmt.Errorf("%s: %w", aname, err)
 }
 
-// attach makes a device of a connection, which ends with it.
-func attach(ctx context.Context, conn *client.Conn, name, aname string) (*Dev, error) {
+// attach makes a device of a connection to a server at addr, which ends with it.
+func attach(ctx context.Context, conn *client.Conn, addr, name, aname string) (*Dev, error) {
 	root, a, err := attachTo(ctx, conn, aname)
 	if err != nil {
 		conn.Close()
 		return nil, ofTree(aname, err)
 	}
 	d := NewDev(name, &mntFile{fid: root}, func() { conn.Close() })
-	d.spec, d.auth = aname, a
+	d.server, d.spec, d.auth = addr, aname, a
 	return d, nil
 }

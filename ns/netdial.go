@@ -18,7 +18,7 @@ func (g *Group) dialFiles(ctx context.Context, name, aname string) (*Dev, error)
 	if err != nil {
 		return nil, err
 	}
-	return attach(ctx, conn, name, aname)
+	return attach(ctx, conn, name, name, aname)
 }
 
 // opener is a client.Opener of the group's files.

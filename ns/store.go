@@ -1,8 +1,6 @@
 package ns
 
 import (
-	"bufio"
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -19,17 +17,21 @@ import (
 	"time"
 )
 
-// A store is what files have, kept from one session to the next: a directory of files, each named
-// by the SHA-256 of what is in it, and the list of what was used. Nothing in it is believed: what
-// is taken from it is summed first. It is one user's alone, and may be used by many at once.
+// A store is what a server's files have, kept from one session to the next: a directory of files,
+// each named by the SHA-256 of what is in it, and the list of what was used. Nothing in it is
+// believed: what is taken from it is summed first. It is one user's alone, and may be used by many
+// at once. Each server has its own, so that none is asked about what is another's, nor can tell by
+// what is not read of it whether another has it as well.
 
 // sum is the name of what a file has. The zero one is of nothing.
 type sum [sha256.Size]byte
 
 var (
-	storeMost  int64 = 256 << 20 // bytes in a store; the oldest go first
+	storeMost  int64 = 256 << 20 // bytes in all stores; the oldest go first
 	storeQueue int64 = 64 << 20  // bytes that wait to be written
 )
+
+const storesMost = 64 // servers that have one; who was used longest ago goes first
 
 const (
 	storeUses = "uses"
@@ -38,6 +40,7 @@ const (
 )
 
 type store struct {
+	all  *os.Root // where all servers' are
 	root *os.Root
 
 	doing sync.Mutex    // guards n, and idle
@@ -48,11 +51,11 @@ type store struct {
 	broken atomic.Bool  // nothing can be written, the disk may be full
 
 	mu   sync.Mutex // held while something is written
-	size int64      // bytes in the store, 0 if that is not known
+	size int64      // bytes in all stores, 0 if that is not known
 }
 
-// openStore opens the user's, which is made where there is none.
-func openStore() (*store, error) {
+// openStore opens the user's for a server, which is made where there is none.
+func openStore(server string) (*store, error) {
 	dir, err := os.UserCacheDir()
 	if err != nil {
 		return nil, err
@@ -61,21 +64,65 @@ func openStore() (*store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	root, err := os.OpenRoot(dir)
+	s := &store{}
+	if s.all, err = private(os.OpenRoot(dir)); err != nil {
+		return nil, err
+	}
+	name := sum(sha256.Sum256([]byte(server))).String()
+	made := s.all.Mkdir(name, 0o700)
+	if s.root, err = private(s.all.OpenRoot(name)); err != nil {
+		s.all.Close()
+		return nil, err
+	}
+	if made == nil {
+		s.few(name)
+	}
+	return s, nil
+}
+
+// private gives a directory that was opened, unless it is another user's or open to others.
+func private(root *os.Root, err error) (*os.Root, error) {
 	if err != nil {
 		return nil, err
 	}
 	fi, err := root.Stat(".")
 	if err == nil {
 		if st, ok := fi.Sys().(*syscall.Stat_t); !ok || int(st.Uid) != os.Geteuid() || fi.Mode().Perm()&0o077 != 0 {
-			err = fmt.Errorf("%s: %w", dir, fs.ErrPermission)
+			err = fmt.Errorf("%s: %w", root.Name(), fs.ErrPermission)
 		}
 	}
 	if err != nil {
 		root.Close()
 		return nil, err
 	}
-	return &store{root: root}, nil
+	return root, nil
+}
+
+// few removes the store that was used longest ago, but for one, if there are too many.
+func (s *store) few(but string) {
+	ents, err := fs.ReadDir(s.all.FS(), ".")
+	if err != nil {
+		return
+	}
+	n, oldest, at := 0, "", time.Time{}
+	for _, e := range ents {
+		fi, err := e.Info()
+		if err != nil || !fi.IsDir() {
+			continue
+		}
+		if n++; e.Name() != but && (oldest == "" || fi.ModTime().Before(at)) { // what is used is written down there
+			oldest, at = e.Name(), fi.ModTime()
+		}
+	}
+	if n > storesMost {
+		s.all.RemoveAll(oldest)
+	}
+}
+
+// close lets go of it.
+func (s *store) close() {
+	s.root.Close()
+	s.all.Close()
 }
 
 func (n sum) String() string { return hex.EncodeToString(n[:]) }
@@ -187,102 +234,40 @@ func (s *store) trim(n int64) error {
 	if s.size += n; s.size > n && s.size <= storeMost { // others may have put something too, which is seen the next time
 		return nil
 	}
-	dir, err := s.root.Open(".")
-	if err != nil {
-		return err
+	type piece struct {
+		path string
+		fi   fs.FileInfo
 	}
-	defer dir.Close()
-	ents, err := dir.ReadDir(-1)
-	if err != nil {
-		return err
-	}
-	var all []fs.FileInfo
+	var all []piece
 	s.size = n
-	for _, e := range ents {
+	err := fs.WalkDir(s.all.FS(), ".", func(path string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() || e.Name() == storeUses {
+			return nil // others may remove it meanwhile
+		}
 		fi, err := e.Info()
 		switch {
-		case err != nil || !fi.Mode().IsRegular() || e.Name() == storeUses:
+		case err != nil:
 		case strings.HasPrefix(e.Name(), storeTemp):
 			if time.Since(fi.ModTime()) > tempOld {
-				s.root.Remove(e.Name())
+				s.all.Remove(path)
 			}
 		default:
-			all = append(all, fi)
+			all = append(all, piece{path, fi})
 			s.size += fi.Size()
 		}
-	}
-	if s.size <= storeMost {
 		return nil
+	})
+	if err != nil || s.size <= storeMost {
+		return err
 	}
-	slices.SortFunc(all, func(a, b fs.FileInfo) int { return a.ModTime().Compare(b.ModTime()) })
-	for _, fi := range all {
+	slices.SortFunc(all, func(a, b piece) int { return a.fi.ModTime().Compare(b.fi.ModTime()) })
+	for _, p := range all {
 		if s.size <= storeMost/4*3 {
 			break
 		}
-		if err := s.root.Remove(fi.Name()); err == nil || errors.Is(err, fs.ErrNotExist) {
-			s.size -= fi.Size()
+		if err := s.all.Remove(p.path); err == nil || errors.Is(err, fs.ErrNotExist) {
+			s.size -= p.fi.Size()
 		}
 	}
 	return nil
-}
-
-// A use is a file of a constant tree that was used, or a directory that was listed.
-type use struct {
-	path string // from the root of the server's tree, without a slash before it
-	size uint64 // bytes that were read, if any were
-	list bool
-	age  int // how many sessions have not used it since
-}
-
-// What is remembered of uses.
-const (
-	usesMost  = 1024
-	usesAge   = 8               // sessions
-	usesBytes = 64 << 20        // that the files have
-	usesText  = usesMost * 4200 // bytes of the list
-)
-
-// uses gives what was used before.
-func (s *store) uses() (all []use) {
-	f, err := s.root.Open(storeUses)
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	for in := bufio.NewScanner(io.LimitReader(f, usesText)); in.Scan() && len(all) < usesMost; {
-		var u use
-		var kind string
-		head, path, ok := strings.Cut(in.Text(), "\t")
-		if n, _ := fmt.Sscan(head, &kind, &u.size, &u.age); !ok || n != 3 || !fs.ValidPath(path) {
-			continue
-		}
-		u.path, u.list = path, kind == "d"
-		all = append(all, u)
-	}
-	return all
-}
-
-// setUses writes down what was used in a session, and of what had been before it the rest, as long
-// as that is not too old.
-func (s *store) setUses(now, before []use) error {
-	var b bytes.Buffer
-	seen, size := map[string]bool{}, uint64(0)
-	for i, u := range slices.Concat(now, before) {
-		if i >= len(now) {
-			u.age++
-		}
-		if seen[u.path] || u.age > usesAge || len(seen) >= usesMost || size+u.size > usesBytes || strings.ContainsAny(u.path, "\n\r") {
-			continue
-		}
-		seen[u.path] = true
-		kind := 'f'
-		if u.list {
-			kind = 'd'
-		}
-		size += u.size
-		fmt.Fprintf(&b, "%c %d %d\t%s\n", kind, u.size, u.age, u.path)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.write(storeUses, b.Bytes())
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,13 +19,13 @@ import (
 func newStore(t *testing.T) *store {
 	t.Helper()
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	s, err := openStore()
+	s, err := openStore("server")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		s.wait(srvtest.Patience)
-		s.root.Close()
+		s.close()
 	})
 	return s
 }
@@ -83,26 +84,88 @@ func TestStore(t *testing.T) {
 	}
 }
 
-// TestStoreOthers: a directory that others may read or write, or that is another's, is no store.
+// TestStoreOthers: a directory that others may read or write, or that is another's, is no store, be
+// it a server's or that of all.
 func TestStoreOthers(t *testing.T) {
 	s := newStore(t)
-	if err := s.root.Chmod(".", 0o750); err != nil {
+	for _, root := range []*os.Root{s.root, s.all} {
+		if err := root.Chmod(".", 0o750); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := openStore("server"); err == nil {
+			t.Error("it is open to a group")
+		}
+		if err := root.Chmod(".", 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if os.Geteuid() != 0 { // who may give a directory away
+			continue
+		}
+		if err := root.Chown(".", 12345, 12345); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := openStore("server"); err == nil {
+			t.Error("it is another's")
+		}
+		if err := root.Chown(".", 0, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestStoreServers: each server has a store, which has nothing of another's; there are not too many
+// of them, those that were used last; and together they are no larger than they may be.
+func TestStoreServers(t *testing.T) {
+	defer func(most int64) { storeMost = most }(storeMost)
+	storeMost = 100 << 10
+	first := newStore(t)
+	text := bytes.Repeat([]byte("text"), 2000)
+	n := first.keep(text)
+	if err := first.setUses([]use{{path: "a"}}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := openStore(); err == nil {
-		t.Error("it is open to a group")
-	}
-	if os.Geteuid() != 0 {
-		t.Skip("not root, who may give a directory away")
-	}
-	if err := os.Chmod(s.root.Name(), 0o700); err != nil {
+	old := time.Unix(1, 0)
+	if err := first.all.Chtimes(filepath.Base(first.root.Name()), old, old); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chown(s.root.Name(), 12345, 12345); err != nil {
-		t.Fatal(err)
+	for i := range storesMost {
+		if i == storesMost-1 && !first.has(n, uint64(len(text))) {
+			t.Error("the first one has gone while there was room")
+		}
+		s, err := openStore(fmt.Sprint("server", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.has(n, uint64(len(text))) || len(s.uses()) > 0 {
+			t.Error("it has what is another's")
+		}
+		s.keep(bytes.Repeat([]byte{byte(i)}, 1<<10))
+		s.close()
 	}
-	if _, err := openStore(); err == nil {
-		t.Error("it is another's")
+	if ents, err := os.ReadDir(first.all.Name()); err != nil || len(ents) != storesMost {
+		t.Errorf("%d stores, %v", len(ents), err)
+	}
+	if first.has(n, uint64(len(text))) {
+		t.Error("the one that was used longest ago is there")
+	}
+	for i := range storesMost {
+		s, err := openStore(fmt.Sprint("server", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.keep(bytes.Repeat([]byte{byte(i)}, 10<<10))
+		s.close()
+	}
+	var size int64
+	fs.WalkDir(os.DirFS(first.all.Name()), ".", func(_ string, e fs.DirEntry, err error) error {
+		if err == nil && e.Type().IsRegular() {
+			fi, _ := e.Info()
+			size += fi.Size()
+		}
+		return nil
+	})
+	if size > storeMost || size < storeMost/2 {
+		t.Errorf("%d bytes are kept of %d", size, storeMost)
 	}
 }
 
@@ -140,11 +203,11 @@ func TestStoreLimit(t *testing.T) {
 // TestStoreTwo: two may use the store at once.
 func TestStoreTwo(t *testing.T) {
 	one := newStore(t)
-	two, err := openStore()
+	two, err := openStore("server")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer two.root.Close()
+	defer two.close()
 	var all sync.WaitGroup
 	for _, s := range []*store{one, two} {
 		all.Go(func() {
@@ -185,6 +248,12 @@ func TestStoreUses(t *testing.T) {
 		many = append(many, use{path: fmt.Sprint(i)})
 	}
 	if err := s.setUses(many, nil); err != nil || len(s.uses()) != usesMost {
+		t.Error(len(s.uses()), err)
+	}
+	for i := range many {
+		many[i].path += strings.Repeat("/x", 500)
+	}
+	if err := s.setUses(many, nil); err != nil || len(s.uses()) < 200 || len(s.uses()) > usesText/1000 {
 		t.Error(len(s.uses()), err)
 	}
 	for _, text := range []string{"\x00", "f 1 0\t../x", "f 1 0\t/x", "f\tx", "f 1 0 x", "f 1 0\ta//b", "\t\t\t", strings.Repeat("f", 1<<20)} {

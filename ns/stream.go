@@ -115,6 +115,7 @@ func (s *stream) attach(ctx context.Context, name, aname string) (*Dev, error) {
 	})
 	d.spec, d.auth = aname, a
 	if s.keep != nil {
+		d.server = name // always of the same kind: in a session of cpud the user's own, who may do there what he likes
 		s.keep(d)
 		d.refs.Add(1)
 		s.kept[aname] = d

@@ -62,6 +62,8 @@ type conn struct {
 	walked  atomic.Int64 // of the stock walked
 	reading atomic.Int64 // bytes of read buffers, until they are sent
 
+	summing chan struct{} // has what makes sums
+
 	told [stocks]atomic.Bool // that there is no more
 }
 
@@ -83,7 +85,7 @@ const (
 // messages, or the server's own will.
 func (s *Server) ServeConn(ctx context.Context, rwc io.ReadWriteCloser) error {
 	st := s.state()
-	c := &conn{srv: s, base: withPeer(ctx, rwc), rwc: rwc}
+	c := &conn{srv: s, base: withPeer(ctx, rwc), rwc: rwc, summing: make(chan struct{}, maxSums)}
 	c.in = newInput(rwc, c)
 	c.stats = st.enter(c)
 	defer st.leave(c)

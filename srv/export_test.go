@@ -49,3 +49,9 @@ func (s *Server) Draining() (n int) {
 	}
 	return n
 }
+
+// How many sums may be made at once: of a connection, and of all.
+const (
+	MaxSums = maxSums
+	AllSums = allSums
+)

@@ -63,7 +63,6 @@ type state struct {
 	next      int                    // the next connection's shard
 	watched   bool                   // somebody looks for slow readers
 	stalled   time.Duration          // how long those may take nothing
-	summing   chan struct{}          // has what makes sums
 	empty     chan struct{}          // closed when the last connection has ended, after Shutdown
 }
 
@@ -78,7 +77,7 @@ const (
 
 func (s *Server) state() *state {
 	s.once.Do(func() {
-		s.st = &state{limits: s.limits(), conns: map[*conn]bool{}, listeners: map[*net.Listener]bool{}, empty: make(chan struct{}), stalled: stalled, summing: make(chan struct{}, maxSums)}
+		s.st = &state{limits: s.limits(), conns: map[*conn]bool{}, listeners: map[*net.Listener]bool{}, empty: make(chan struct{}), stalled: stalled}
 	})
 	return s.st
 }

@@ -20,7 +20,8 @@ const (
 	heldBytes   stock = iota // of requests that are not done, and of attributes' values
 	descriptors              // that files hold
 	fidNumbers
-	walked // files that fids are, or lead back through by ".."
+	walked   // files that fids are, or lead back through by ".."
+	madeSums // that are being made
 	stocks
 )
 
@@ -30,12 +31,13 @@ const (
 	allWalked       = 16 << 20
 )
 
-// parts says which part of what the others leave a connection may have: 1/4 ...
-var parts = [stocks]int64{heldBytes: 16, descriptors: 4, fidNumbers: 4, walked: 4}
+// parts says which part of what the others leave a connection may have: 1/4 ... Of sums it has
+// few in any case.
+var parts = [stocks]int64{heldBytes: 16, descriptors: 4, fidNumbers: 4, walked: 4, madeSums: 1}
 
 // limits says how much there is of each.
 func (s *Server) limits() (l [stocks]int64) {
-	l = [stocks]int64{heldBytes: s.Requests, descriptors: s.Descriptors, fidNumbers: allFids, walked: allWalked}
+	l = [stocks]int64{heldBytes: s.Requests, descriptors: s.Descriptors, fidNumbers: allFids, walked: allWalked, madeSums: allSums}
 	if l[heldBytes] == 0 {
 		l[heldBytes] = defaultRequests
 	}
@@ -86,7 +88,7 @@ func (c *conn) mayHold(n int64) error {
 // over refuses more of a stock; the log hears it once.
 func (c *conn) over(s stock, why syscall.Errno) error {
 	if !c.told[s].Swap(true) {
-		c.say("may have no more %s: %v", [...]string{heldBytes: "bytes of requests", descriptors: "descriptors", fidNumbers: "fids", walked: "files"}[s], why)
+		c.say("may have no more %s: %v", [...]string{heldBytes: "bytes of requests", descriptors: "descriptors", fidNumbers: "fids", walked: "files", madeSums: "sums"}[s], why)
 	}
 	return why
 }

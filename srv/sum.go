@@ -6,6 +6,7 @@ import (
 	"hash"
 	"io"
 	"sync"
+	"syscall"
 
 	"ninespace/srv/p9"
 )
@@ -18,8 +19,32 @@ type summer struct {
 	buf  []byte
 }
 
-// maxSums is how many are made at once: who asks for many has their files read, and open, in turn.
-const maxSums = 4
+// How many are made at once. Who asks for more has their files read, and open, in turn; when there
+// are as many as there may be of all connections he is told so at once, and reads instead.
+const (
+	maxSums = 4   // of a connection
+	allSums = 256 // of all
+)
+
+// beginSum waits for the connection's turn to make a sum, until endSum.
+func (c *conn) beginSum(ctx context.Context) error {
+	select {
+	case c.summing <- struct{}{}:
+	case <-ctx.Done():
+		return p9.ErrInterrupted
+	}
+	if !c.srv.st.fair(madeSums, int64(len(c.summing)-1), 1) {
+		<-c.summing
+		return c.over(madeSums, syscall.EAGAIN)
+	}
+	c.stats.taken[madeSums].Add(1)
+	return nil
+}
+
+func (c *conn) endSum() {
+	c.stats.taken[madeSums].Add(-1)
+	<-c.summing
+}
 
 // sum gives the value of p9.SumXattr: it reads the file as the fid's user may.
 func (f *fid) sum(ctx context.Context) ([]byte, error) {
@@ -34,13 +59,10 @@ func (f *fid) sum(ctx context.Context) ([]byte, error) {
 	if _, guard := file.(Guard); !guard && !f.who.user.Allowed(&st, wants(p9.OREAD)) {
 		return nil, p9.ErrPerm
 	}
-	summing := f.node.c.srv.st.summing
-	select {
-	case summing <- struct{}{}:
-		defer func() { <-summing }()
-	case <-ctx.Done():
-		return nil, p9.ErrInterrupted
+	if err := f.node.c.beginSum(ctx); err != nil {
+		return nil, err
 	}
+	defer f.node.c.endSum()
 	if err := f.node.c.mayOpen(); err != nil {
 		return nil, err
 	}

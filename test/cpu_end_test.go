@@ -45,7 +45,7 @@ func newNode(t *testing.T) *node {
 	n.ctx, cancel = context.WithTimeout(context.Background(), 5*time.Minute)
 	t.Cleanup(cancel)
 	n.mark = "LC_NINETEST=" + n.nine // which cpu passes on
-	n.env = append(os.Environ(), "NAMESPACE="+n.dir, "TMPDIR="+n.dir, "SHELL=/bin/sh", "cpuidle=0", n.mark)
+	n.env = append(os.Environ(), "NAMESPACE="+n.dir, "XDG_CACHE_HOME="+filepath.Join(n.dir, "cache"), "TMPDIR="+n.dir, "SHELL=/bin/sh", "cpuidle=0", n.mark)
 	return n
 }
 

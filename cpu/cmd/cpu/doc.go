@@ -89,8 +89,8 @@ The options are:
 	           This is done by itself, with your $PATH, for a command that the far side
 	           does not have. If its processor is of another kind, programs and
 	           libraries (/usr, /bin, /lib) stay its own, with your /$objtype/bin
-	           before its /bin. What it has read of your programs it keeps on its disk, so
-	           that they come over the network once (bind -C)
+	           before its /bin. What it has read of your programs it keeps on its disk, in
+	           your cache there, so that they come over the network once (bind -C)
 	-f         start the command, print what it is called and leave it running. What it
 	           writes waits in a pipe or its terminal, which can become full. Its files at
 	           /mnt/term stay those of here, its input does not end with a cpu -a, and it ends when this machine has not been

@@ -39,9 +39,12 @@ other, each read giving bytes of one write. When all have closed one of them,
 readers of the other see the end, and its writers an error.
 
 Of a constant tree on a server that is far away (3 ms and more) what was read comes over
-the network once. When new is bound again later, by anybody with the same cache, the server
-is asked at once about all that was used of it lately, and only what has
-changed since is read. Nothing depends on new being constant: what is kept is believed
+the network once: files of up to 8 MiB. When new is bound again later, by anybody with the
+same cache, the server is asked at once about all that was used of it lately, and only what has
+changed since is read. What is kept of one server is nothing to others: a server is known by
+the address at which it was mounted, with the aname, and #d/N, in a session of cpud
+the caller's tree, by that. Of one without an address, as the other end of a pipe or a
+posted descriptor, nothing is kept. Nothing depends on new being constant: what is kept is believed
 only as long as the server says that it is what the file has now.
 
 # EXAMPLES
@@ -54,9 +57,9 @@ only as long as the server says that it is what the file has now.
 
 	/mnt/ns/ctl	takes the line
 	$XDG_CACHE_HOME/ninespace/constant
-			what is kept, 256 MiB at most, by its SHA-256; ~/.cache if the variable
-			is not set. It must be the user's, and closed to others. It may be
-			removed at any time
+			what is kept, 256 MiB at most, in a directory for each of the last 64
+			servers, by its SHA-256; ~/.cache if the variable is not set. It must be
+			the user's, and closed to others. It may be removed at any time
 
 # SEE ALSO
 
