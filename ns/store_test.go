@@ -77,7 +77,6 @@ func TestStore(t *testing.T) {
 			t.Error(what, ": it is given all the same")
 			f.Close()
 		}
-		os.Remove(name)
 		if s.keep(text); !s.has(n, uint64(len(text))) {
 			t.Error(what, ": it is not kept again")
 		}
