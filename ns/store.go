@@ -200,13 +200,13 @@ func (s *store) put(b []byte) {
 	go func() {
 		defer s.end()
 		defer s.queued.Add(-n)
-		name := sum(sha256.Sum256(b)).String()
+		name := sum(sha256.Sum256(b))
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if _, err := s.root.Lstat(name); err == nil || s.broken.Load() {
+		if s.has(name, uint64(n)) || s.broken.Load() {
 			return
 		}
-		if s.trim(n) != nil || s.write(name, b) != nil {
+		if s.trim(n) != nil || s.write(name.String(), b) != nil {
 			s.broken.Store(true) // it is not tried again and again
 		}
 	}()
