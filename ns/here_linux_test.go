@@ -1,10 +1,12 @@
 package ns
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -43,6 +45,49 @@ func TestHere(t *testing.T) {
 		}
 		<-served // its connections are closed too
 	}
+}
+
+// TestHereSilent has an engine end while a server has yet to answer what it was asked first.
+func TestHereSilent(t *testing.T) {
+	srvtest.CheckGoroutines(t)
+	srvtest.CheckFiles(t)
+	near, far := net.Pipe()
+	asked, served := make(chan struct{}), make(chan struct{})
+	go func() {
+		srv.New(silent{ramfs.New(), asked}).ServeConn(t.Context(), far)
+		close(served)
+	}()
+	var o EngineOptions
+	o.Streams = []io.ReadWriteCloser{near}
+	s, err := StartHere(o, func() (srv.File, error) { return diskfs.New("/") })
+	if err != nil {
+		t.Skip("no right to mount: ", err)
+	}
+	<-asked
+	s.Close()
+	select {
+	case <-s.Done():
+	default:
+		t.Error("it has not ended")
+	}
+	select {
+	case <-served:
+	case <-time.After(srvtest.Patience):
+		t.Error("its connection is not closed")
+		far.Close()
+	}
+}
+
+// A silent root does not answer who attaches, and tells when the first one has.
+type silent struct {
+	srv.File
+	asked chan struct{}
+}
+
+func (s silent) Attach(ctx context.Context, _ string) (srv.File, error) {
+	close(s.asked)
+	<-ctx.Done()
+	return nil, ctx.Err()
 }
 
 // attachHere makes a group for a thread, which looks at nothing in it.

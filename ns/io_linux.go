@@ -27,15 +27,11 @@ func (f *fuseFS) Read(cancel *devfuse.Cancel, in *devfuse.ReadIn, buf []byte) (i
 	defer ctx.finish()
 	off := int64(in.Offset)
 	if h.stream {
-		off = h.readTo()
+		h.mu.Lock()
+		off = h.rat
+		h.mu.Unlock()
 	}
-	var n int
-	var err error
-	if h.ahead != nil {
-		n, err = h.ahead.Read(ctx, f.conn, buf, off, in.Flags)
-	} else {
-		n, err = r.Read(ctx, buf, off)
-	}
+	n, err := r.Read(ctx, buf, off)
 	// A short answer means the end to the page cache. Where the kernel takes the end
 	// to be, there is no need to ask again.
 	for !h.direct && err == nil && n > 0 && n < len(buf) && uint64(off)+uint64(n) != h.n.length.Load() {
@@ -49,8 +45,10 @@ func (f *fuseFS) Read(cancel *devfuse.Cancel, in *devfuse.ReadIn, buf []byte) (i
 		return 0, status(err)
 	}
 	n = max(n, 0)
-	if h.direct {
-		h.haveRead(off, n)
+	if h.stream {
+		h.mu.Lock()
+		h.rat += int64(n)
+		h.mu.Unlock()
 	}
 	return n, 0
 }

@@ -240,10 +240,13 @@ func (c *cache) endStore() {
 	}
 }
 
-// settle has what the trees of the engine's streams have kept written down.
+// settle has what the trees of the engine's streams have kept written down, but of a stream on
+// which an attach waits, maybe for ever.
 func (e *Engine) settle() {
 	for _, s := range e.streams {
-		s.mu.Lock()
+		if !s.mu.TryLock() {
+			continue
+		}
 		devs := slices.Collect(maps.Values(s.kept))
 		s.mu.Unlock()
 		for _, d := range devs {

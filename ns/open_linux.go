@@ -34,26 +34,7 @@ type fileHandle struct {
 	// has none for it, so that a blocked read does not stop a write.
 	stream   bool
 	mu       sync.Mutex
-	rat, wat int64 // rat is of each direct file
-
-	ahead *ahead // nil: a read of it does not block
-}
-
-// readTo gives where the last read of a direct file ended.
-func (h *fileHandle) readTo() int64 {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.rat
-}
-
-// haveRead says that n bytes at off were read.
-func (h *fileHandle) haveRead(off int64, n int) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.stream {
-		off = h.rat
-	}
-	h.rat = off + int64(n)
+	rat, wat int64
 }
 
 func (f *fuseFS) handle(fh uint64) any {
@@ -186,11 +167,6 @@ func (f *fuseFS) opened(ctx context.Context, n *node, c *Chan, h srv.Handle, fla
 	} else if n.vers.Swap(uint64(qid.Vers)+1) == uint64(qid.Vers)+1 {
 		out.OpenFlags |= devfuse.FopenKeepCache
 	}
-	if fh.direct && (fh.stream || qid.Vers == 0 && length == 0 && !st.Snapshot) && flags&unix.O_ACCMODE != unix.O_WRONLY {
-		if _, ok := h.(srv.Reader); ok {
-			fh.ahead = &ahead{h: fh}
-		}
-	}
 	if !fh.direct && out.OpenFlags&devfuse.FopenPassthrough == 0 && fh.pass() {
 		out.OpenFlags |= devfuse.FopenDirectIO
 	}
@@ -273,14 +249,7 @@ func (f *fuseFS) Release(_ *devfuse.Cancel, in *devfuse.ReleaseIn) {
 		f.unlock(h)
 		f.unback(h)
 		h.plain.clunk()
-		end := func() {
-			clunkHandle(h.c.file, h.h)
-			h.c.close()
-		}
-		if h.ahead != nil {
-			h.ahead.stop(end)
-		} else {
-			end()
-		}
+		clunkHandle(h.c.file, h.h)
+		h.c.close()
 	}
 }

@@ -74,15 +74,16 @@ func (s *stream) release() {
 	}
 }
 
-// end closes it, whoever holds it.
+// end closes it, whoever holds it. That ends an attach that waits and has s.mu.
 func (s *stream) end() {
+	if s.rwc != nil {
+		s.rwc.Close()
+	}
 	s.mu.Lock()
 	conn := s.conn
 	s.mu.Unlock()
 	if conn != nil {
 		conn.Close()
-	} else if s.rwc != nil {
-		s.rwc.Close()
 	}
 }
 

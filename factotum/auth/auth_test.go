@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -33,13 +34,19 @@ import (
 // serve serves a factotum at a socket and connects to it.
 func serve(t testing.TB, keys ...string) (*factotum.Factotum, *Factotum) {
 	t.Helper()
+	return serveIn(t, t.TempDir(), keys...)
+}
+
+// serveIn does so in a directory, which may be the name space's.
+func serveIn(t testing.TB, dir string, keys ...string) (*factotum.Factotum, *Factotum) {
+	t.Helper()
 	f := factotum.New(factotum.Config{})
 	for _, k := range keys {
 		if err := f.Ctl("key " + k); err != nil {
 			t.Fatal(err)
 		}
 	}
-	sock := "unix!" + filepath.Join(t.TempDir(), "factotum")
+	sock := "unix!" + filepath.Join(dir, "factotum")
 	l, err := srv.Announce(sock)
 	if err != nil {
 		t.Fatal(err)
@@ -61,6 +68,28 @@ func serve(t testing.TB, keys ...string) (*factotum.Factotum, *Factotum) {
 }
 
 const dpKey = "proto=dp9ik dom=burrow user=glenda !password='rabbit hole'"
+
+// TestRefused: with a factotum too, who is refused by a server that has no authentication hears
+// what the server says of that, and not of the question for it.
+func TestRefused(t *testing.T) {
+	srvtest.CheckGoroutines(t)
+	t.Setenv("NAMESPACE", t.TempDir())
+	serveIn(t, p9.Namespace(), dpKey)
+	s := &srv.Server{
+		Attach: func(context.Context, string, string) (srv.File, error) { return nil, p9.ErrNoAuth },
+		Auth:   func(context.Context, string, string) (srv.AuthFile, error) { return nil, syscall.ENOSYS },
+	}
+	for _, version := range []string{p9.Version9P2000, p9.Version9P2000L} {
+		c, err := client.New(t.Context(), srvtest.Serve(t, s), &client.Options{Version: version})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := Attach(t.Context(), c, "glenda", "", ""); err == nil || !strings.Contains(err.Error(), "authentication failed") {
+			t.Errorf("%s: %v", version, err)
+		}
+	}
+}
 
 // TestAttach authenticates 9P's attach by dp9ik.
 func TestAttach(t *testing.T) {

@@ -120,7 +120,11 @@ func Attach(ctx context.Context, c *client.Conn, uname, aname, attrs string) (*c
 	f, missing := Dial(ctx, "")
 	if missing == nil {
 		defer f.Close()
-		return f.Attach(ctx, c, uname, aname, attrs)
+		root, err := f.Attach(ctx, c, uname, aname, attrs)
+		if _, ok := err.(unasked); ok && ctx.Err() == nil {
+			err = refused // not for want of a proof
+		}
+		return root, err
 	}
 	afid, err := c.Auth(ctx, uname, aname)
 	if err != nil {
@@ -155,7 +159,7 @@ func (f *Factotum) attach(ctx context.Context, c *client.Conn, uname, aname, att
 		return root, "", err
 	}
 	if err != nil {
-		return nil, "", err
+		return nil, "", unasked{err}
 	}
 	defer afid.Clunk(context.WithoutCancel(ctx))
 	info, err := f.Proxy(ctx, stream{ctx, afid}, "proto=p9any role=client "+attrs)
@@ -165,6 +169,11 @@ func (f *Factotum) attach(ctx context.Context, c *client.Conn, uname, aname, att
 	root, err = c.Attach(ctx, afid, uname, aname)
 	return root, info.Cuid, err
 }
+
+// unasked is the error of a server that did not begin to ask for a proof.
+type unasked struct{ error }
+
+func (e unasked) Unwrap() error { return e.error }
 
 // stream is an afid.
 type stream struct {

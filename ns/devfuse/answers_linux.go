@@ -131,9 +131,6 @@ type StatfsOut struct {
 // A LkOut answers with a lock that is in the way.
 type LkOut struct{ Lk FileLock }
 
-// A PollOut answers with the events that have come, poll(2)'s.
-type PollOut struct{ Revents, _ uint32 }
-
 // A LseekOut answers with a place in a file.
 type LseekOut struct{ Offset uint64 }
 
@@ -143,10 +140,9 @@ type copyFileRangeOut struct{ BytesCopied uint64 }
 
 type getXAttrOut struct{ Size, _ uint32 }
 
-// What the kernel is told: to poll an open file again, to ask again for a node's attributes
-// and Len bytes of data from Off, for none if that is less than 0, and to forget a name.
+// What the kernel is told: to ask again for a node's attributes and Len
+// bytes of data from Off, for none if that is less than 0, and to forget a name.
 type (
-	notifyPollOut       struct{ Kh uint64 }
 	notifyInvalInodeOut struct {
 		Ino      uint64
 		Off, Len int64

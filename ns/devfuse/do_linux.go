@@ -35,7 +35,7 @@ func (r *request) do() syscall.Errno {
 	case opOpendir, opReaddir, opReaddirplus, opReleasedir, opFsyncdir:
 		return r.directory(op)
 	case opOpen, opRead, opWrite, opRelease, opFsync, opFlush, opLseek, opCopyFileRange, opCopyFileRange64, opFallocate,
-		opGetlk, opSetlk, opSetlkw, opPoll:
+		opGetlk, opSetlk, opSetlkw:
 		return r.file(op, r.in[size:])
 	}
 	fs, cancel := r.c.fs, &r.cancel
@@ -165,8 +165,6 @@ func (r *request) file(op opcode, data []byte) (st syscall.Errno) {
 		return 0
 	case opFsync:
 		return fs.Fsync(cancel, arg[FsyncIn](r))
-	case opPoll:
-		return fs.Poll(arg[PollIn](r), result[PollOut](r))
 	case opFlush:
 		return fs.Flush(cancel, arg[FlushIn](r))
 	case opLseek:

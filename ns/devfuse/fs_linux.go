@@ -35,9 +35,6 @@ type FS interface {
 	// Read puts bytes into buf and tells how many.
 	Read(cancel *Cancel, in *ReadIn, buf []byte) (int, syscall.Errno)
 	Write(cancel *Cancel, in *WriteIn, data []byte) (uint32, syscall.Errno)
-	// Poll tells of an open file what has come of the events that are asked for. Where
-	// whoever asks waits for them, Conn.Wake has him ask again.
-	Poll(in *PollIn, out *PollOut) syscall.Errno
 	Lseek(cancel *Cancel, in *LseekIn, out *LseekOut) syscall.Errno
 	// CopyFileRange tells how many bytes were copied. After EOPNOTSUPP the kernel reads
 	// and writes them.

@@ -19,7 +19,7 @@ var messages = map[string]any{
 	"attr": Attr{}, "attr_out": AttrOut{}, "sx_time": SxTime{}, "statx_out": StatxOut{}, "entry_out": EntryOut{},
 	"create_out": CreateOut{}, "open_out": OpenOut{}, "kstatfs": StatfsOut{}, "lk_out": LkOut{}, "lseek_out": LseekOut{},
 	"write_out": writeOut{}, "copy_file_range_out": copyFileRangeOut{}, "getxattr_out": getXAttrOut{},
-	"poll_in": PollIn{}, "poll_out": PollOut{}, "notify_poll_wakeup_out": notifyPollOut{}, "notify_inval_inode_out": notifyInvalInodeOut{},
+	"notify_inval_inode_out": notifyInvalInodeOut{},
 	"notify_inval_entry_out": notifyInvalEntryOut{}, "notify_prune_out": notifyPruneOut{}, "dirent": dirent{}, "backing_map": backingMap{},
 }
 

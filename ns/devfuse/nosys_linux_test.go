@@ -29,7 +29,6 @@ func (nosys) Read(*Cancel, *ReadIn, []byte) (int, syscall.Errno) { return 0, sys
 func (nosys) Write(*Cancel, *WriteIn, []byte) (uint32, syscall.Errno) {
 	return 0, syscall.ENOSYS
 }
-func (nosys) Poll(*PollIn, *PollOut) syscall.Errno             { return syscall.ENOSYS }
 func (nosys) Lseek(*Cancel, *LseekIn, *LseekOut) syscall.Errno { return syscall.ENOSYS }
 func (nosys) CopyFileRange(*Cancel, *CopyFileRangeIn) (uint64, syscall.Errno) {
 	return 0, syscall.ENOSYS

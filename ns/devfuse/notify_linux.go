@@ -32,9 +32,6 @@ func message[T any](code int32, body T, rest string) []byte {
 	return append(b, rest...)
 }
 
-// Wake has those who wait for an open file, by the kernel's name for it, poll it again.
-func (c *Conn) Wake(kh uint64) { notify(c, notifyPoll, notifyPollOut{kh}, "") }
-
 // ExpireAttr has the kernel ask again for a node's attributes.
 func (c *Conn) ExpireAttr(node uint64) {
 	notify(c, notifyInvalInode, notifyInvalInodeOut{Ino: node, Off: -1}, "")

@@ -60,14 +60,12 @@ const (
 )
 
 const (
-	LkFlock    = 1 << 0 // LkIn.LkFlags: it is flock(2)'s
-	getattrFh  = 1 << 0 // GetAttrIn.GetattrFlags: there is an Fh
-	pollNotify = 1 << 0 // PollIn.Flags: somebody waits
+	LkFlock   = 1 << 0 // LkIn.LkFlags: it is flock(2)'s
+	getattrFh = 1 << 0 // GetAttrIn.GetattrFlags: there is an Fh
 )
 
 // What the kernel is told.
 const (
-	notifyPoll       = 1
 	notifyInvalInode = 2
 	notifyInvalEntry = 3
 	notifyPrune      = 9
@@ -113,7 +111,6 @@ const (
 	opCreate          opcode = 35
 	opInterrupt       opcode = 36
 	opDestroy         opcode = 38
-	opPoll            opcode = 40
 	opBatchForget     opcode = 42
 	opFallocate       opcode = 43
 	opReaddirplus     opcode = 44

@@ -205,16 +205,6 @@ type FsyncIn struct {
 	FsyncFlags, _ uint32
 }
 
-// A PollIn is poll(2), select(2) and epoll(7): whether the Events have come.
-type PollIn struct {
-	InHeader
-	Fh, Kh        uint64 // Kh is what the kernel calls the open file
-	Flags, Events uint32
-}
-
-// Waits tells whether whoever asks waits for the events, to be told by Conn.Wake.
-func (in *PollIn) Waits() bool { return in.Flags&pollNotify != 0 }
-
 // A ReleaseIn is that nobody has a file open any more.
 type ReleaseIn struct {
 	InHeader
@@ -246,7 +236,7 @@ var sizes = [...]uintptr{
 	opRemovexattr: unsafe.Sizeof(InHeader{}), opFlush: unsafe.Sizeof(FlushIn{}), opOpendir: unsafe.Sizeof(OpenIn{}),
 	opReaddir: unsafe.Sizeof(ReadIn{}), opReleasedir: unsafe.Sizeof(ReleaseIn{}), opFsyncdir: unsafe.Sizeof(FsyncIn{}),
 	opGetlk: unsafe.Sizeof(LkIn{}), opSetlk: unsafe.Sizeof(LkIn{}), opSetlkw: unsafe.Sizeof(LkIn{}),
-	opCreate: unsafe.Sizeof(CreateIn{}), opInterrupt: unsafe.Sizeof(interruptIn{}), opDestroy: unsafe.Sizeof(InHeader{}), opPoll: unsafe.Sizeof(PollIn{}),
+	opCreate: unsafe.Sizeof(CreateIn{}), opInterrupt: unsafe.Sizeof(interruptIn{}), opDestroy: unsafe.Sizeof(InHeader{}),
 	opBatchForget: unsafe.Sizeof(batchForgetIn{}), opFallocate: unsafe.Sizeof(FallocateIn{}),
 	opReaddirplus: unsafe.Sizeof(ReadIn{}), opRename2: unsafe.Sizeof(RenameIn{}), opLseek: unsafe.Sizeof(LseekIn{}), opCopyFileRange: unsafe.Sizeof(CopyFileRangeIn{}),
 	opTmpfile: unsafe.Sizeof(CreateIn{}), opStatx: unsafe.Sizeof(StatxIn{}),

@@ -160,8 +160,8 @@ func (c *Conn) attach(ctx context.Context, t p9.Type, afid *Fid, uname, aname st
 	}
 	if err := c.do(ctx, k); err != nil {
 		c.settle(ctx, f.num)
-		if errors.Is(err, syscall.ECONNREFUSED) {
-			err = p9.ErrNoAuth // what the number means here is not what Linux says of it
+		if c.dotl && errors.Is(err, syscall.ECONNREFUSED) { // the number is all that it says
+			err = p9.NewError(syscall.ECONNREFUSED, p9.ErrNoAuth.Ename+", or connection refused")
 		}
 		return nil, err
 	}

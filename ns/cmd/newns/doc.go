@@ -92,10 +92,12 @@ Linux disk:
   - F_GETLK names a process for locks of open files too, which Linux does not tell FUSE
     from others.
   - fallocate(2) does not insert or collapse ranges, which Linux does not ask of FUSE.
-  - poll(2), select(2) and epoll(7) have the read that would wait made, of up to 32 KiB, as no
-    server can be asked without reading. What it gave is the next read's, and is lost if there
-    is none. Who asks for reading, writing and EPOLLRDHUP at once, as programs written in Go do
-    of each file that they open, is told at once that there is all. All files can be written at once.
+  - poll(2), select(2) and epoll(7) say at once that a file can be read and written, as of
+    a file on a disk, also of a queue or a console that a read then waits for. Linux asks
+    FUSE about all files or about none, and would at each open by a Go program, which a
+    stat's worth of time is too much for: who waits for several files has a thread or
+    process wait for each. Nor does 9P ask without reading: a read ahead would take from a
+    queue, or acquire a lock, that nobody asked for.
 
 In what is mounted, besides:
 
@@ -125,9 +127,9 @@ fcntl(2) finds out that processes wait for each other's locks only where all of 
 in name spaces of one engine. There it does for locks of open files too, for which Linux
 does not.
 
-With -9, files of servers that block can be interrupted by what kills only, and poll(2) says
-at once that they can be read. A server is connected to once more by the kernel, so that one
-which shows each connection another tree shows two. A posted descriptor is never left to the kernel.
+With -9, files of servers that block can be interrupted by what kills only. A server
+is connected to once more by the kernel, so that one which shows each connection
+another tree shows two. A posted descriptor is never left to the kernel.
 
 With -N, Unix sockets that a server outside has on the host's disks cannot be connected
 to.

@@ -90,6 +90,9 @@ root.
 
 Append-only and exclusive-use files cannot be made.
 
+Who keeps what he has read (mount -C) is told some milliseconds afterwards, not before, of what
+this machine's own programs change.
+
 A record lock's owner is the fid. One process that locks a file by two fids
 blocks itself. Waiting for a lock that another program has, as for the reader of a
 pipe, is trying again ten times a second.
