@@ -84,11 +84,18 @@ mount -k user=eve $to /n/hole || echo eve: $status
 mount -n $to /n/hole || echo none: $status
 $nine mount -n $to /n/hole
 $nine mount -k 'user=glenda dom=burrow' $to /n/hole && cat /n/hole/hole
+unmount /n/hole
+mount -k 'user=glenda !password=rabbit' $to /n/hole || echo secret: $status
+$nine mount -k 'user=glenda ''!password''=rabbit' $to /n/hole || echo secret: $status
 `
 	got := run("newns", nine, "rc", "-c", script)
 	if n := strings.Count(got, "carrots\n"); n != 4 {
 		t.Errorf("%d of 4 mounts: %s", n, got)
 	}
+	if n := strings.Count(got, "secret: "); n != 2 || strings.Contains(got, "rabbit") {
+		t.Errorf("%d of 2 mounts with a secret are refused, or say it: %s", n, got)
+	}
+	want(got, "secret: mount -k: password is a secret", "mount: mount -k: password is a secret")
 	want(got, "mount -k 'user=glenda' "+to+" /n/hole", "eve: mount /n/hole", "factotum has no key", "none: mount /n/hole: "+to+": authentication failed", "\nmount: mount /n/hole: "+to+": authentication failed")
 }
 
