@@ -68,7 +68,7 @@ func TestAuthStream(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer g.Close()
-	do(t, g, "mount -k user=adam #d/0 /n/adam; mount -k user=eve #d/0 /n/eve; mount #d/0 /n/x; mount -n #d/0 /n/y; mount -k user=eve #d/0 /n/again")
+	do(t, g, "mount -n -k user=eve #d/0 /n/none; mount -k user=adam #d/0 /n/adam; mount -k user=eve #d/0 /n/eve; mount #d/0 /n/x; mount -n #d/0 /n/y; mount -k user=eve #d/0 /n/again")
 	for name, want := range map[string]string{"adam": "adam", "eve": "eve", "again": "eve"} {
 		if got := look(t, g, "/n/"+name+"/who"); got != want {
 			t.Errorf("%s: %q", name, got)
