@@ -56,7 +56,7 @@ func TestMountAuth(t *testing.T) {
 			}
 		}
 	}
-	want(run("9p", "-a", to, "read", "hole"), "the server asks who you are", "nine factotum posts one")
+	want(run("9p", "-a", to, "-u", "glenda", "read", "hole"), "the server asks who you are", "nine factotum posts one")
 
 	f := exec.Command(nine, "factotum")
 	f.Env = append(f.Environ(), env...)
@@ -71,9 +71,10 @@ func TestMountAuth(t *testing.T) {
 	}) {
 		t.Fatal("factotum does not come")
 	}
-	want(run("9p", "-a", to, "read", "hole"), "factotum has no key", "burrow")
+	want(run("9p", "-a", to, "-u", "glenda", "read", "hole"), "factotum has no key", "burrow")
 	want(run("rc", "-c", "echo '"+key+"' | $nine 9p write factotum/ctl"), "")
-	want(run("9p", "-a", to, "read", "hole"), "carrots")
+	want(run("9p", "-a", to, "-u", "glenda", "read", "hole"), "carrots")
+	want(run("9p", "-a", to, "read", "hole"), "authentication failed") // who may be anybody's relay is proved nothing unasked
 	want(run("9p", "-u", "eve", "-a", to, "read", "hole"), "factotum has no key", "user=eve")
 	const script = `
 mount $to /n/hole; cat /n/hole/hole; unmount /n/hole
