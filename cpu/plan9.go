@@ -63,8 +63,8 @@ func readScript(r io.Reader) (string, error) {
 }
 
 // deviceLines mount, quietly where there is nothing, what Plan 9 has and Linux has not.
-const deviceLines = `mount #d/0 /mnt/proc proc
-mount #d/0 /mnt/dev dev
+const deviceLines = `mount -n #d/0 /mnt/proc proc
+mount -n #d/0 /mnt/dev dev
 `
 
 // devices is for an attach.

@@ -190,7 +190,7 @@ func (s *server) start(ctx context.Context, cmd *exec.Cmd, text string) error {
 		cmd.Env = append(words(cmd.Env), "SSH_ORIGINAL_COMMAND="+strings.Join(cmd.Args, " "))
 		cmd.Path, cmd.Args, cmd.Dir = "/bin/sh", []string{"sh", "-c", s.cfg.Command}, ""
 	} else {
-		sources = append(sources, ns.Source{Name: "cpud", Text: "mount -c -C #d/0 /mnt/term"}, ns.Source{Name: "nsfile", Text: text})
+		sources = append(sources, ns.Source{Name: "cpud", Text: "mount -n -c -C #d/0 /mnt/term"}, ns.Source{Name: "nsfile", Text: text})
 	}
 	sp, err := s.use()
 	if err != nil {

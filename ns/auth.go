@@ -2,8 +2,11 @@ package ns
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 
+	"ninespace/srv"
 	"ninespace/srv/client"
 )
 
@@ -43,7 +46,23 @@ func (a *Auth) parse(letters string, args []string) (string, []string) {
 // for the key to do it with.
 type attacher = func(ctx context.Context, c *client.Conn, uname, aname, key string) (*client.Fid, error)
 
-// proofKey is where the context of a mount has its Auth and the engine's way to prove it.
+// check refuses a secret: the words of a mount are for all to read.
+func (a Auth) check() error {
+	words, err := srv.Fields(a.Key)
+	if err != nil {
+		return errors.New("mount -k: unclosed quote") // without the text
+	}
+	for _, w := range words {
+		if secret, ok := strings.CutPrefix(w, "!"); ok {
+			name, _, _ := strings.Cut(secret, "=")
+			return fmt.Errorf("mount -k: %s is a secret, which is for factotum's ctl alone", name)
+		}
+	}
+	return nil
+}
+
+// proofKey is where the context of a mount has its Auth and the engine's way to prove it,
+// nil where nothing is proved.
 type proofKey struct{}
 
 type proof struct {
@@ -53,20 +72,27 @@ type proof struct {
 
 // proving gives the context in which a mount attaches.
 func (e *Engine) proving(ctx context.Context, a Auth) context.Context {
-	if e.attach == nil || a.None {
-		return ctx
+	p := proof{a, e.attach}
+	if a.None {
+		p.attach = nil
 	}
-	return context.WithValue(ctx, proofKey{}, proof{a, e.attach})
+	return context.WithValue(ctx, proofKey{}, p)
+}
+
+// authOf gives how a mount is to attach.
+func authOf(ctx context.Context) proof {
+	p, _ := ctx.Value(proofKey{}).(proof)
+	return p
 }
 
 // attachTo attaches to one of a server's trees, with a proof where the server asks for
 // it and the mount may give one.
 func attachTo(ctx context.Context, conn *client.Conn, aname string) (*client.Fid, Auth, error) {
 	using(ctx, conn)
-	p, ok := ctx.Value(proofKey{}).(proof)
-	if !ok {
+	p := authOf(ctx)
+	if p.attach == nil {
 		root, err := conn.Attach(ctx, nil, "", aname)
-		return root, Auth{}, err
+		return root, p.Auth, err
 	}
 	root, err := p.attach(ctx, conn, "", aname, p.Key)
 	return root, p.Auth, err

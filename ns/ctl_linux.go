@@ -31,6 +31,8 @@ func openCtl() (ctlFd, error) {
 	switch {
 	case err == unix.ENOENT || err == unix.ENOTDIR:
 		return -1, errNoCtl
+	case err == unix.EACCES:
+		return -1, notYours()
 	case err == unix.ENOTCONN:
 		return -1, errors.New("the name space's engine (nsd) has ended")
 	case err != nil:

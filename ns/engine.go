@@ -115,7 +115,7 @@ func NewEngine(o EngineOptions) *Engine {
 	}
 	for i, s := range o.Streams {
 		s := newStream(s, nil)
-		s.keep, s.kept = e.keep, map[string]*Dev{}
+		s.keep, s.kept = e.keep, map[streamTree]*Dev{}
 		e.streams = append(e.streams, s)
 		go func() { // the first mount need not wait for it
 			if d, err := s.attach(context.Background(), fmt.Sprintf("#d/%d", i), ""); err == nil {

@@ -259,4 +259,9 @@ func Inside() bool {
 
 // Do applies a line to the name space of the calling process. Its names must be
 // absolute.
-func Do(op Op) error { return ctl(op.String()) }
+func Do(op Op) error {
+	if err := op.Auth.check(); err != nil {
+		return err
+	}
+	return ctl(op.String())
+}

@@ -3,6 +3,9 @@ package ns
 import (
 	"errors"
 	"strconv"
+	"syscall"
+
+	"ninespace/srv/p9"
 )
 
 // Bin is where the commands of ninespace are inside a name space.
@@ -30,3 +33,8 @@ func (e *ExitError) Unwrap() error { return e.Err }
 func (e *ExitError) ExitCode() int { return e.Code }
 
 var errNoCtl = errors.New("not in a name space: " + ctlName + " does not exist; start one with `nine up` or `nine newns`")
+
+// notYours is the error of who would change another user's name space.
+func notYours() error {
+	return p9.NewError(syscall.EPERM, "only the user who began the name space may change it")
+}

@@ -177,6 +177,9 @@ func opOf(words []string) (Op, error) {
 			args = args[1:]
 			if op.Verb == "mount" {
 				letters, args = op.Auth.parse(letters, args)
+				if err := op.Auth.check(); err != nil {
+					return op, err
+				}
 			}
 			f, err := ParseFlag(letters)
 			if err != nil {

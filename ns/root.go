@@ -23,7 +23,7 @@ import (
 //	net/       0555 another, that of #s/net
 //	srv/       0555 empty: #s is mounted there
 //	mnt/       0555 mount points, and
-//	  ns/ctl   0666 takes bind, mount, unmount, clear, rfork
+//	  ns/ctl   0600 takes bind, mount, unmount, clear, rfork of the engine's user
 //	  ns/ns    0444 the name space as lines of namespace(6)
 //	  bin/     0555 links to the commands, and those that are scripts
 
@@ -57,7 +57,7 @@ func newRoot(exe string, commands []string, scripts map[string]string) srv.File 
 	}
 	mnt := newPointDir()
 	mnt.Add("ns", srv.NewDir().
-		Add("ctl", &ctlFile{srv.NewNode(0o666)}).
+		Add("ctl", &ctlFile{srv.NewNode(0o600)}).
 		Add("ns", srv.Text(0o444, func(ctx context.Context) (string, error) {
 			if c := callerOf(ctx); c != nil {
 				return c.group.pg.Text(), nil
@@ -217,11 +217,16 @@ func (h *ctlHandle) Write(ctx context.Context, p []byte, _ int64) (int, error) {
 	return len(p), nil
 }
 
-// ctlWrite does what is written to a ctl file: one line or several.
+// ctlWrite does what is written to a ctl file: one line or several. It takes them from the
+// engine's user alone, as whom it mounts, and proves with his keys that it may; who has become
+// somebody else since the file was opened is no more he.
 func ctlWrite(ctx context.Context, text string) error {
 	c := callerOf(ctx)
 	if c == nil {
 		return p9.ErrPerm
+	}
+	if int(c.uid) != os.Geteuid() {
+		return notYours()
 	}
 	if flags, ok := strings.CutPrefix(text, "rfork "); ok {
 		return c.group.rfork(strings.TrimSuffix(flags, "\n"), c.pid)

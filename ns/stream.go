@@ -36,12 +36,15 @@ type stream struct {
 	refs int
 	conn *client.Conn // once it is mounted; all its mounts share it
 
-	// Of a stream that the engine was started with: its trees, by aname, which are kept as
-	// with MCACHE and as long as the engine. So a connection has one lease, what one name
-	// space changes the others know, and what one has learnt as well.
+	// Of a stream that the engine was started with: its trees, which are kept as with MCACHE
+	// and as long as the engine. So a tree has one lease, what one name space changes the others
+	// know, and what one has learnt as well.
 	keep func(*Dev)
-	kept map[string]*Dev
+	kept map[streamTree]*Dev
 }
+
+// A streamTree is a tree of a stream's, and the attributes of the key by which it was asked for.
+type streamTree struct{ aname, key string }
 
 // newStream makes a stream of one of the two, held once.
 func newStream(rwc io.ReadWriteCloser, ch channel) *stream {
@@ -98,7 +101,11 @@ func (s *stream) mounted() bool {
 func (s *stream) attach(ctx context.Context, name, aname string) (*Dev, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if d := s.kept[aname]; d != nil {
+	tree := streamTree{aname: aname}
+	if p := authOf(ctx); p.attach != nil {
+		tree.key = p.Key
+	}
+	if d := s.kept[tree]; d != nil {
 		return d, nil
 	}
 	if err := s.speak(ctx, name); err != nil {
@@ -119,7 +126,7 @@ func (s *stream) attach(ctx context.Context, name, aname string) (*Dev, error) {
 		d.server = name // always of the same kind: in a session of cpud the user's own, who may do there what he likes
 		s.keep(d)
 		d.refs.Add(1)
-		s.kept[aname] = d
+		s.kept[tree] = d
 	}
 	return d, nil
 }

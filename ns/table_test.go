@@ -161,7 +161,7 @@ func (p *player) leave() {
 
 // do does a command.
 func (p *player) do(args []string) error {
-	ctx := withCaller(p.t.Context(), &caller{group: p.g})
+	ctx := withCaller(p.t.Context(), &caller{group: p.g, uid: uint32(os.Geteuid())})
 	abs := func(i int) string { return Abs(p.cwd, args[i]) }
 	switch args[0] {
 	case "bind", "mount", "unmount":

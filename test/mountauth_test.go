@@ -56,7 +56,7 @@ func TestMountAuth(t *testing.T) {
 			}
 		}
 	}
-	want(run("9p", "-a", to, "read", "hole"), "the server asks who you are", "nine factotum posts one")
+	want(run("9p", "-a", to, "-u", "glenda", "read", "hole"), "the server asks who you are", "nine factotum posts one")
 
 	f := exec.Command(nine, "factotum")
 	f.Env = append(f.Environ(), env...)
@@ -71,9 +71,10 @@ func TestMountAuth(t *testing.T) {
 	}) {
 		t.Fatal("factotum does not come")
 	}
-	want(run("9p", "-a", to, "read", "hole"), "factotum has no key", "burrow")
+	want(run("9p", "-a", to, "-u", "glenda", "read", "hole"), "factotum has no key", "burrow")
 	want(run("rc", "-c", "echo '"+key+"' | $nine 9p write factotum/ctl"), "")
-	want(run("9p", "-a", to, "read", "hole"), "carrots")
+	want(run("9p", "-a", to, "-u", "glenda", "read", "hole"), "carrots")
+	want(run("9p", "-a", to, "read", "hole"), "authentication failed") // who may be anybody's relay is proved nothing unasked
 	want(run("9p", "-u", "eve", "-a", to, "read", "hole"), "factotum has no key", "user=eve")
 	const script = `
 mount $to /n/hole; cat /n/hole/hole; unmount /n/hole
@@ -84,11 +85,18 @@ mount -k user=eve $to /n/hole || echo eve: $status
 mount -n $to /n/hole || echo none: $status
 $nine mount -n $to /n/hole
 $nine mount -k 'user=glenda dom=burrow' $to /n/hole && cat /n/hole/hole
+unmount /n/hole
+mount -k 'user=glenda !password=rabbit' $to /n/hole || echo secret: $status
+$nine mount -k 'user=glenda ''!password''=rabbit' $to /n/hole || echo secret: $status
 `
 	got := run("newns", nine, "rc", "-c", script)
 	if n := strings.Count(got, "carrots\n"); n != 4 {
 		t.Errorf("%d of 4 mounts: %s", n, got)
 	}
+	if n := strings.Count(got, "secret: "); n != 2 || strings.Contains(got, "rabbit") {
+		t.Errorf("%d of 2 mounts with a secret are refused, or say it: %s", n, got)
+	}
+	want(got, "secret: mount -k: password is a secret", "mount: mount -k: password is a secret")
 	want(got, "mount -k 'user=glenda' "+to+" /n/hole", "eve: mount /n/hole", "factotum has no key", "none: mount /n/hole: "+to+": authentication failed", "\nmount: mount /n/hole: "+to+": authentication failed")
 }
 

@@ -199,11 +199,11 @@ func (c *Cluster) Namespace() string {
 		points := strings.ReplaceAll(filepath.Join(Dir(c.cfg.Dir), name, "n"), "'", "''")
 		fmt.Fprintf(&b, "bind '%s' /n/%s\n", points, name)
 		for _, s := range shared {
-			fmt.Fprintf(&b, "mount %s#s/%s.%s /n/%s/%s\n", s.flag, name, s.name, name, s.name)
+			fmt.Fprintf(&b, "mount -n %s#s/%s.%s /n/%s/%s\n", s.flag, name, s.name, name, s.name)
 		}
 		for _, s := range c.cfg.Servers {
 			if s.Cmd != "cpud" {
-				fmt.Fprintf(&b, "mount -a #s/%s.%s /n/%s/stats stats\n", name, s.Name, name)
+				fmt.Fprintf(&b, "mount -n -a #s/%s.%s /n/%s/stats stats\n", name, s.Name, name)
 			}
 		}
 	}

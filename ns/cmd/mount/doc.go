@@ -42,8 +42,12 @@ which appear with the mount and go with the unmount.
 
 Where the server asks who its user is, factotum proves it by p9any and dp9ik, as 9front's
 servers want it; -k has further attributes for the key, as in -k 'user=glenda dom=burrow'. Who
-attaches is the key's user, whatever the name here is. With -n nothing is proved. Only the
-attach is proved: what follows goes over the connection as it is.
+attaches is the key's user, whatever the name here is. A secret has no place in that: give it to
+factotum. With -n nothing is proved. Only the attach is proved: what follows goes over the
+connection as it is. And it is proved to who has asked, not to the host that was dialled: the
+server can use the proof at any other server of the key's domain, as you. Mount strangers with -n,
+or say with -k dom= of which domain they may ask. import and cpu, whose connections say who is at
+their ends, prove nothing to who serves there.
 
 When the server ends, every use of the tree is an error, until it is unmounted.
 

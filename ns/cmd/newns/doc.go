@@ -24,6 +24,11 @@ that mounts what `nine up` posts.
 In a name space newns copies that one, by the same engine, and adds nsfile's
 lines only if -n is given. Newns is then replaced by the command.
 
+Only the user who began a name space may change it or copy it, as what is mounted is
+mounted as that user and with that user's keys. A program in it that has become another
+user (see su(1)), or that has the set-user-ID bit of one, sees all that is there and can bind and
+mount nothing. Root of a user namespace that such a user has made is that user.
+
 For a user other than root newns makes a user namespace, in which only that user
 and group exist; all other owners appear as nobody. Programs with the set-user-ID
 bit gain nothing there.

@@ -185,15 +185,20 @@ func (s *session) tree(path string) (client.Fsys, string, error) {
 	if err != nil {
 		return client.Fsys{}, "", err
 	}
-	key := "" // any
-	if s.uname != "" {
-		key = "user=" + srv.Quote(s.uname)
-	}
-	root, err := auth.Attach(s.ctx, c, s.uname, s.aname, key)
+	root, err := s.attach(c)
 	if err != nil {
 		c.Close()
 		return client.Fsys{}, "", fmt.Errorf("attach %s: %w", strings.TrimSpace(dial+" "+s.aname), err)
 	}
 	s.trees[dial] = client.Fsys{Root: root}
 	return s.trees[dial], path, nil
+}
+
+// attach attaches to one of a server's trees. To prove who one is, which the server could hand on to
+// another, is asked for by saying who that is.
+func (s *session) attach(c *client.Conn) (*client.Fid, error) {
+	if s.uname == "" {
+		return c.Attach(s.ctx, nil, "", s.aname)
+	}
+	return auth.Attach(s.ctx, c, s.uname, s.aname, "user="+srv.Quote(s.uname))
 }

@@ -29,8 +29,9 @@ tree of the server at dialstring. The options are
 	    name of a posted server; the port of 9P is 564. /net/tcp!host!port
 	    goes by the files of the network that is mounted there
 	-A  attach to the tree called aname; default the empty name
-	-u  attach as uname; default the user who runs 9p. A server that asks for a
-	    proof is given it by factotum, with a key of uname's or, by default, any
+	-u  attach as uname, and prove to a server that asks for it that one is, by
+	    factotum with a key of uname's. By default as the user who runs 9p, and
+	    nothing is proved
 	-l  speak 9P2000.L; default is 9P2000
 	-D  print the messages to standard error
 
@@ -81,6 +82,9 @@ factotum, plan9port's 9p(1), intro(5) of the Plan 9 manual
 
 # DIAGNOSTICS
 
+"Authentication failed": the server asks who you are, or takes no such user: name one
+with -u. The server can use the proof meanwhile at any other one of the key's domain, so
+give it to none that you don't trust with that.
 Of several paths one that fails does not keep the others from their turn; the
 status is then 1. After a signal it is 128 and the signal's number.
 */
