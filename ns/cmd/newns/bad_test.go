@@ -45,11 +45,17 @@ func waiting(argv ...string) bool {
 	return false
 }
 
+// globArgs gives the processes of a command line that are these tests' own: the same tests may run
+// elsewhere on the machine, or have left some there.
 func globArgs(argv ...string) (pids []string) {
 	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, f := range files {
-		if b, _ := os.ReadFile(f); string(b) == strings.Join(argv, "\x00")+"\x00" {
-			pids = append(pids, filepath.Base(filepath.Dir(f)))
+		proc := filepath.Dir(f)
+		if b, _ := os.ReadFile(f); string(b) != strings.Join(argv, "\x00")+"\x00" {
+			continue
+		}
+		if dir, _ := os.Readlink(proc + "/cwd"); strings.Contains(dir, place) {
+			pids = append(pids, filepath.Base(proc))
 		}
 	}
 	return pids

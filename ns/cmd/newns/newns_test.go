@@ -419,14 +419,9 @@ func TestInterrupt(t *testing.T) {
 // file for its turn.
 func blocked(t *testing.T, comm, arg string) bool {
 	t.Helper()
-	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-	for _, f := range files {
-		b, _ := os.ReadFile(f)
-		if string(b) != comm+"\x00"+arg+"\x00" {
-			continue
-		}
-		w, _ := os.ReadFile(filepath.Dir(f) + "/wchan")
-		s, _ := os.ReadFile(filepath.Dir(f) + "/syscall")
+	for _, pid := range globArgs(comm, arg) {
+		w, _ := os.ReadFile("/proc/" + pid + "/wchan")
+		s, _ := os.ReadFile("/proc/" + pid + "/syscall")
 		return strings.Contains(string(w), "fuse") || strings.Contains(string(w), "request_wait") || strings.HasPrefix(string(s), "0 ")
 	}
 	return false
