@@ -30,6 +30,7 @@ type node struct {
 	nine, dir string
 	env       []string
 	mark      string
+	calls     []net.Conn // of callers who keep to nothing
 }
 
 func newNode(t *testing.T) *node {

@@ -36,6 +36,7 @@ func (n *node) call() *caller {
 		n.Fatal(err)
 	}
 	n.Cleanup(func() { c.Close() })
+	n.calls = append(n.calls, c)
 	c.SetDeadline(time.Now().Add(srvtest.Patience))
 	return &caller{n.T, c}
 }
@@ -311,6 +312,9 @@ func TestCpudHostile(t *testing.T) {
 		c.Close()
 	})
 	honest()
+	for _, c := range n.calls {
+		c.Close()
+	}
 	n.gone(cpud.Process.Pid)
 	after := before
 	t.Cleanup(func() {

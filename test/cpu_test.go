@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"ninespace/srv/srvtest"
 )
 
 // TestCpuLeavesNothing runs a hundred commands through one cpud, one after the
@@ -131,7 +133,7 @@ func waitFor(t *testing.T, ctx context.Context, holds func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	limit := time.After(20 * time.Second)
+	limit := time.After(srvtest.Patience)
 	for !holds() {
 		select {
 		case <-tick.C:
