@@ -23,7 +23,7 @@ type notes struct {
 	c      chan os.Signal
 	wanted uint64        // those, by bit
 	passed chan struct{} // the marker has come through c
-	gos    [5]sigaction  // Go's for those of deadly
+	gos    [8]sigaction  // Go's for those of deadly
 }
 
 // A sigaction is sigaction(2)'s structure: its handler, and the rest as the kernel has it.
@@ -33,9 +33,10 @@ type sigaction struct {
 }
 
 // deadly gives the signals of which Go makes nothing, or a report of its own, where they end
-// any other program.
-func deadly() [5]syscall.Signal {
-	return [...]syscall.Signal{unix.SIGQUIT, unix.SIGALRM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGXCPU}
+// any other program, and those by which it ends as soon as the thread that has them runs: another
+// one may begin the next command before.
+func deadly() [8]syscall.Signal {
+	return [...]syscall.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGTERM, unix.SIGQUIT, unix.SIGALRM, unix.SIGUSR1, unix.SIGUSR2, unix.SIGXCPU}
 }
 
 // marker is the signal that settle sends after the others. Go gives what it has by number,
@@ -44,9 +45,9 @@ const marker = unix.SIGPWR
 
 func newNotes() *notes {
 	n := &notes{}
-	var standard sigaction
 	for i, sig := range deadly() {
-		act(sig, &standard, &n.gos[i])
+		act(sig, nil, &n.gos[i])
+		n.toGo(sig, false)
 	}
 	return n
 }
@@ -57,6 +58,9 @@ func act(sig syscall.Signal, now, before *sigaction) {
 		unsafe.Sizeof(uint64(0)), 0, 0)
 }
 
+// ignored is the handler of what nohup(1) or who started us has us ignore.
+const ignored = 1
+
 // toGo gives a signal to Go, which Notify counts on, or takes it away.
 func (n *notes) toGo(sig syscall.Signal, wanted bool) {
 	for i, s := range deadly() {
@@ -64,7 +68,7 @@ func (n *notes) toGo(sig syscall.Signal, wanted bool) {
 			continue
 		}
 		var to sigaction // the standard one
-		if wanted {
+		if wanted || n.gos[i].handler == ignored {
 			to = n.gos[i]
 		}
 		act(sig, &to, nil)
