@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -117,50 +118,58 @@ func Attach(ctx context.Context, c *client.Conn, uname, aname, attrs string) (*c
 	if refused == nil || ctx.Err() != nil {
 		return root, refused
 	}
-	f, missing := Dial(ctx, "")
-	if missing == nil {
-		defer f.Close()
-		root, err := f.Attach(ctx, c, uname, aname, attrs)
-		if _, ok := err.(unasked); ok && ctx.Err() == nil {
-			err = refused // not for want of a proof
-		}
-		return root, err
-	}
+	uname = userOf(attrs, uname)
 	afid, err := c.Auth(ctx, uname, aname)
-	if err != nil {
-		return nil, refused // not for want of a proof
+	if err != nil && ctx.Err() == nil {
+		err = refused // not for want of a proof
 	}
-	afid.Clunk(context.WithoutCancel(ctx))
-	return nil, fmt.Errorf("the server asks who you are: %w", missing)
+	if err != nil {
+		return nil, err
+	}
+	f, err := Dial(ctx, "")
+	if err != nil {
+		afid.Clunk(context.WithoutCancel(ctx))
+		return nil, fmt.Errorf("the server asks who you are: %w", err)
+	}
+	defer f.Close()
+	return f.prove(ctx, c, afid, uname, aname, attrs)
 }
 
 // Attach attaches to a server as Conn.Attach does, after having authenticated where
 // the server asks for it. attrs are further attributes for the key, such as user= or dom=.
 // Where that is asked for, who attaches is the key's user: uname is who is tried first.
 func (f *Factotum) Attach(ctx context.Context, c *client.Conn, uname, aname, attrs string) (*client.Fid, error) {
-	if u := attr(attrs, "user"); u != "" {
-		uname = u
+	uname = userOf(attrs, uname)
+	afid, err := c.Auth(ctx, uname, aname)
+	// A number in 9P2000.L, and words in 9P2000.
+	if err != nil && (errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), "authentication not required")) {
+		return c.Attach(ctx, nil, uname, aname)
 	}
-	root, user, err := f.attach(ctx, c, uname, aname, attrs)
+	if err != nil {
+		return nil, err
+	}
+	return f.prove(ctx, c, afid, uname, aname, attrs)
+}
+
+// userOf gives the user that attributes of a key name, another one where they name none.
+func userOf(attrs, other string) string { return cmp.Or(attr(attrs, "user"), other) }
+
+// prove attaches by an afid that the server gave for uname or, if the key is another's, as that one.
+func (f *Factotum) prove(ctx context.Context, c *client.Conn, afid *client.Fid, uname, aname, attrs string) (*client.Fid, error) {
+	root, user, err := f.proveAs(ctx, c, afid, uname, aname, attrs)
 	if err == nil || user == "" || user == uname {
 		return root, err
 	}
 	// The server was told another name before there was a word of the key.
-	root, _, err = f.attach(ctx, c, user, aname, attrs+" user="+srv.Quote(user))
+	if afid, err = c.Auth(ctx, user, aname); err != nil {
+		return nil, err
+	}
+	root, _, err = f.proveAs(ctx, c, afid, user, aname, attrs+" user="+srv.Quote(user))
 	return root, err
 }
 
-// attach is Attach as uname, and says whose the key was.
-func (f *Factotum) attach(ctx context.Context, c *client.Conn, uname, aname, attrs string) (root *client.Fid, user string, err error) {
-	afid, err := c.Auth(ctx, uname, aname)
-	// A number in 9P2000.L, and words in 9P2000.
-	if err != nil && (errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), "authentication not required")) {
-		root, err = c.Attach(ctx, nil, uname, aname)
-		return root, "", err
-	}
-	if err != nil {
-		return nil, "", unasked{err}
-	}
+// proveAs attaches as uname by an afid, which it ends, and says whose the key was.
+func (f *Factotum) proveAs(ctx context.Context, c *client.Conn, afid *client.Fid, uname, aname, attrs string) (root *client.Fid, user string, err error) {
 	defer afid.Clunk(context.WithoutCancel(ctx))
 	info, err := f.Proxy(ctx, stream{ctx, afid}, "proto=p9any role=client "+attrs)
 	if err != nil {
@@ -169,11 +178,6 @@ func (f *Factotum) attach(ctx context.Context, c *client.Conn, uname, aname, att
 	root, err = c.Attach(ctx, afid, uname, aname)
 	return root, info.Cuid, err
 }
-
-// unasked is the error of a server that did not begin to ask for a proof.
-type unasked struct{ error }
-
-func (e unasked) Unwrap() error { return e.error }
 
 // stream is an afid.
 type stream struct {
