@@ -54,7 +54,7 @@ func (e *Export) Serve(ctx context.Context, c *door.Conn) error {
 		c.Refuse(ErrCommand)
 		return ErrCommand
 	}
-	serve, done, err := e.tree(ctx, c.Want.Arg)
+	serve, done, err := e.Tree(ctx, c.Want.Arg)
 	if err != nil {
 		c.Refuse(err)
 		return err
@@ -73,8 +73,8 @@ func (e *Export) Serve(ctx context.Context, c *door.Conn) error {
 	return door.Left(ctx, door.Serve(mux, func(stream net.Conn) { serve(ctx, stream) }))
 }
 
-// tree gives what serves a stream, and what is to be done when none is served any more.
-func (e *Export) tree(ctx context.Context, aname string) (serve func(context.Context, net.Conn), done func(), err error) {
+// Tree gives what serves a stream, and what is to be done when none is served any more.
+func (e *Export) Tree(ctx context.Context, aname string) (serve func(context.Context, net.Conn), done func(), err error) {
 	if e.Dial != nil {
 		// That somebody is there is found out before the caller is told so.
 		c, err := e.Dial(ctx, aname)

@@ -119,25 +119,14 @@ func stream(std [3]*os.File) net.Conn {
 
 // serve gives the tree to whoever is at the other end, as exportfs(4) does.
 func (o *options) serve(ctx context.Context, c net.Conn) error {
-	e := o.Export()
-	to, err := e.Dial(ctx, "")
+	serve, done, err := o.Export().Tree(ctx, "")
 	if err != nil {
 		c.Close()
 		return err
 	}
-	if to != nil {
-		exportfs.Relay(ctx, c, to)
-		return nil
-	}
-	tree, err := e.Open(ctx, "")
-	if err != nil {
-		c.Close()
-		return err
-	}
-	if c, ok := tree.(io.Closer); ok {
-		defer c.Close()
-	}
-	return srv.New(tree).ServeConn(ctx, c)
+	defer done()
+	serve(ctx, c)
+	return nil
 }
 
 // posted gives the tree to whoever may connect to a socket of ours, without ceremony.
