@@ -56,8 +56,9 @@ func env() string {
 	return "/env"
 }
 
-// flags parses the flags of bind and mount.
-func flags(c *rc.Call) (fs *flag.FlagSet, f ns.Flag, a ns.Auth, quiet bool, err error) {
+// flags parses the flags of bind and mount, which are a line's.
+func flags(c *rc.Call) (fs *flag.FlagSet, op ns.Op, quiet bool, err error) {
+	op.Verb = c.Args[0]
 	fs = flag.NewFlagSet(c.Args[0], flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.Usage = func() {}
@@ -70,14 +71,15 @@ func flags(c *rc.Call) (fs *flag.FlagSet, f ns.Flag, a ns.Auth, quiet bool, err 
 		fs.BoolVar(&quiet, "q", false, "")
 	}
 	if c.Args[0] == "mount" {
-		fs.BoolVar(&a.None, "n", false, "")
-		fs.StringVar(&a.Key, "k", "", "")
+		fs.BoolVar(&op.Auth.None, "n", false, "")
+		fs.StringVar(&op.Auth.Key, "k", "", "")
 	}
 	err = fs.Parse(srv.Letters(fs, c.Args[1:]))
 	if err == nil && after && before {
 		err = errors.New("-a and -b")
 	}
-	return fs, ns.Flags(after, before, create, cache), a, quiet, err
+	op.Flag = ns.Flags(after, before, create, cache)
+	return fs, op, quiet, err
 }
 
 // unless gives an error, but not to who wants none.
@@ -89,15 +91,16 @@ func unless(quiet bool, err error) error {
 }
 
 func bind(c *rc.Call) error {
-	fs, f, _, quiet, err := flags(c)
+	fs, op, quiet, err := flags(c)
 	if err != nil || fs.NArg() != 2 {
 		return errors.New("usage: bind [-abcCq] new old")
 	}
-	return unless(quiet, ns.Do(ns.Op{Verb: "bind", Flag: f, New: ns.Abs(c.Dir, fs.Arg(0)), Old: plan9Name(ns.Abs(c.Dir, fs.Arg(1)))}))
+	op.New, op.Old = ns.Abs(c.Dir, fs.Arg(0)), plan9Name(ns.Abs(c.Dir, fs.Arg(1)))
+	return unless(quiet, ns.Do(op))
 }
 
 func mount(c *rc.Call) error {
-	fs, f, a, quiet, err := flags(c)
+	fs, op, quiet, err := flags(c)
 	if err != nil || fs.NArg() < 2 || fs.NArg() > 3 {
 		return errors.New("usage: mount [-abcCnq] [-k key] server old [spec]")
 	}
@@ -110,15 +113,16 @@ func mount(c *rc.Call) error {
 	} else if strings.HasPrefix(server, "./") || strings.HasPrefix(server, "../") {
 		server = "unix!" + ns.Abs(c.Dir, server)
 	}
-	return unless(quiet, ns.Do(ns.Op{Verb: "mount", Flag: f, Auth: a, New: server, Old: ns.Abs(c.Dir, fs.Arg(1)), Spec: fs.Arg(2)}))
+	op.New, op.Old, op.Spec = server, ns.Abs(c.Dir, fs.Arg(1)), fs.Arg(2)
+	return unless(quiet, ns.Do(op))
 }
 
 func unmount(c *rc.Call) error {
-	fs, _, _, _, err := flags(c)
+	fs, op, _, err := flags(c)
 	if err != nil || fs.NArg() < 1 || fs.NArg() > 2 {
 		return errors.New("usage: unmount [new] old")
 	}
-	op := ns.Op{Verb: "unmount", Old: ns.Abs(c.Dir, fs.Arg(fs.NArg()-1))}
+	op.Old = ns.Abs(c.Dir, fs.Arg(fs.NArg()-1))
 	if fs.NArg() == 2 {
 		if op.New = fs.Arg(0); strings.Contains(op.New, "/") && !strings.Contains(op.New, "!") {
 			op.New = ns.Abs(c.Dir, op.New)
@@ -137,7 +141,7 @@ func post(c *rc.Call) error {
 }
 
 func namespace(c *rc.Call) error {
-	fs, _, _, _, err := flags(c)
+	fs, _, _, err := flags(c)
 	pid := 0
 	if err == nil && fs.NArg() == 1 {
 		pid, err = strconv.Atoi(fs.Arg(0))
