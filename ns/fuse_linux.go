@@ -22,6 +22,8 @@ const (
 	nameTimeout  = time.Second
 	fileTimeout  = 10 * time.Millisecond
 	graftTimeout = time.Hour
+
+	fileBelieved = 2 * fileTimeout // at most, as the kernel counts in ticks
 )
 
 // A fuseFS shows an engine's groups as one FUSE file system: its root has the

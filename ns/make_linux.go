@@ -145,6 +145,6 @@ func (f *fuseFS) make(cancel *devfuse.Cancel, h *devfuse.InHeader, name string, 
 	if err != nil {
 		return status(err)
 	}
-	d.dev.takes.took(d.qid.Path, name, 2*fileTimeout) // the kernel counts in ticks
+	d.dev.takes.took(d.qid.Path, name, fileBelieved)
 	return f.made(r, d, name, file, out)
 }

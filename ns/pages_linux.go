@@ -43,7 +43,7 @@ func (f *fuseFS) locked(ctx context.Context, h *fileHandle) {
 	d := h.c.dev
 	d.locking.Do(func() {
 		d.locks.Store(true)
-		time.Sleep(2 * fileTimeout) // the kernel counts in ticks
+		time.Sleep(fileBelieved)
 	})
 	if h.direct || f.conn == nil || h.n.backing.lent() {
 		return
