@@ -56,7 +56,13 @@ func (d *tdir) Create(_ context.Context, name string, perm fs.FileMode, _ p9.Mod
 // newGroup makes a group over a host's tree.
 func newGroup(t *testing.T, host srv.File, bases ...string) *Group {
 	t.Helper()
-	e := NewEngine(EngineOptions{Host: host, Bases: bases})
+	return newGroupOf(t, EngineOptions{Host: host, Bases: bases})
+}
+
+// newGroupOf makes a group of an engine of its own.
+func newGroupOf(t *testing.T, o EngineOptions) *Group {
+	t.Helper()
+	e := NewEngine(o)
 	g, err := e.NewGroup(t.Context())
 	if err != nil {
 		t.Fatal(err)
