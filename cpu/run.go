@@ -71,7 +71,11 @@ func line(words ...string) string {
 	return strings.Join(words, " ") + "\n"
 }
 
+// ctlf writes lines to ctl: in one message, as the far side would do a part of a line.
 func (s *session) ctlf(ctx context.Context, lines string) error {
+	if len(lines) > int(s.ctl.Iounit()) {
+		return syscall.E2BIG
+	}
 	_, err := s.ctl.Write(ctx, []byte(lines), 0)
 	return err
 }
@@ -246,7 +250,7 @@ func (s *session) startError(ctx context.Context, err error, before string) erro
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		code = 127
-	case errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.E2BIG):
 		code = 126
 	}
 	text := err.Error()
