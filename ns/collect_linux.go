@@ -25,15 +25,20 @@ const (
 // noNamespace is the number of a mount namespace that is no more.
 const noNamespace = ^uint64(0)
 
-// collect looks for groups to close as a new one is made, and from now on.
+// collect looks for groups to close as a new one is made, and from now on. It does not wait for that.
 func (h *host) collect() {
-	h.collecting.Lock()
-	defer h.collecting.Unlock()
-	if h.pause = collectEvery; time.Since(h.collected) >= h.pause {
-		h.look()
-	} else {
-		h.later()
+	if !h.collecting.TryLock() {
+		return // somebody looks
 	}
+	if h.pause = collectEvery; time.Since(h.collected) < h.pause {
+		h.later()
+		h.collecting.Unlock()
+		return
+	}
+	go func() {
+		defer h.collecting.Unlock()
+		h.look()
+	}()
 }
 
 // later has the next look after the pause.

@@ -255,7 +255,7 @@ func (h *host) attach(arg string, e *earlyGroup) (err error) {
 	if err != nil {
 		return fmt.Errorf("attach %q: %w", arg, syscall.EINVAL)
 	}
-	go h.collect()
+	h.collect()
 	if <-e.made; e.err != nil {
 		return e.err
 	}
