@@ -94,6 +94,7 @@ func inode(k key) uint64 {
 func (f *fuseFS) GetAttr(cancel *devfuse.Cancel, in *devfuse.GetAttrIn, out *devfuse.AttrOut) syscall.Errno {
 	if in.NodeId == devfuse.RootId {
 		out.Attr = devfuse.Attr{Ino: devfuse.RootId, Mode: syscall.S_IFDIR | 0o555, Nlink: 2, Uid: f.own.uid, Gid: f.own.gid}
+		out.SetTimeout(graftTimeout)
 		return 0
 	}
 	n, c := f.node(in.NodeId)

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -25,15 +26,20 @@ const (
 // noNamespace is the number of a mount namespace that is no more.
 const noNamespace = ^uint64(0)
 
-// collect looks for groups to close as a new one is made, and from now on.
+// collect looks for groups to close as a new one is made, and from now on. It does not wait for that.
 func (h *host) collect() {
-	h.collecting.Lock()
-	defer h.collecting.Unlock()
-	if h.pause = collectEvery; time.Since(h.collected) >= h.pause {
-		h.look()
-	} else {
-		h.later()
+	if !h.collecting.TryLock() {
+		return // somebody looks
 	}
+	if h.pause = collectEvery; time.Since(h.collected) < h.pause {
+		h.later()
+		h.collecting.Unlock()
+		return
+	}
+	go func() {
+		defer h.collecting.Unlock()
+		h.look()
+	}()
 }
 
 // later has the next look after the pause.
@@ -83,6 +89,7 @@ func (h *host) look() {
 // its group's namespace for a copy of its own.
 func (h *host) used() (namespaces map[uint64]bool, groups map[int]bool) {
 	namespaces, groups = map[uint64]bool{}, map[int]bool{}
+	seen := map[uint64]bool{} // inodes, which cost less to get
 	tasks, _ := filepath.Glob("/proc/[0-9]*/task/[0-9]*")
 	own := fmt.Sprintf("/proc/%d/", os.Getpid()) // whose threads visit groups
 	dev := deviceName(h.dev)
@@ -91,10 +98,14 @@ func (h *host) used() (namespaces map[uint64]bool, groups map[int]bool) {
 			continue
 		}
 		var st unix.Stat_t
-		if unix.Stat(t+"/ns/mnt", &st) != nil || namespaces[st.Ino] {
+		if unix.Stat(t+"/ns/mnt", &st) != nil || seen[st.Ino] {
 			continue
 		}
-		namespaces[st.Ino] = true
+		id := namespaceOf(t)
+		if id == 0 { // the thread is gone
+			continue
+		}
+		seen[st.Ino], namespaces[id] = true, true
 		for m := range mountLines(t) {
 			if m.dev != dev {
 				continue
@@ -108,10 +119,23 @@ func (h *host) used() (namespaces map[uint64]bool, groups map[int]bool) {
 	return namespaces, groups
 }
 
-// mountNamespace gives the number of the calling thread's.
-func mountNamespace() uint64 {
+// mountNamespace gives the number of the calling thread's, 0 if there is none.
+func mountNamespace() uint64 { return namespaceOf("/proc/thread-self") }
+
+// namespaceOf gives that of a thread with a directory of /proc. It never is another's again, but
+// before Linux 6.11, which had no such numbers.
+func namespaceOf(thread string) uint64 {
+	fd, err := unix.Open(thread+"/ns/mnt", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0
+	}
+	defer unix.Close(fd)
+	var id uint64
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.NS_GET_MNTNS_ID, uintptr(unsafe.Pointer(&id))); errno == 0 {
+		return id
+	}
 	var st unix.Stat_t
-	if unix.Stat("/proc/thread-self/ns/mnt", &st) != nil {
+	if unix.Fstat(fd, &st) != nil {
 		return 0
 	}
 	return st.Ino

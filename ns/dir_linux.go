@@ -28,6 +28,7 @@ type dirHandle struct {
 	count   int             // entries that were read, more than ents where some were left out
 	seen    map[string]bool // in a union
 	bad     error           // the first of entries that can't be shown
+	tops    []top           // what is listed is these
 }
 
 // fill is how many entries are read from a member at a time, at most.
@@ -47,6 +48,13 @@ func (f *fuseFS) OpenDir(cancel *devfuse.Cancel, in *devfuse.OpenIn, out *devfus
 	ctx := f.ctx(cancel, &in.InHeader, n)
 	defer ctx.finish()
 	d := &dirHandle{n: n, c: c}
+	if _, teaches := f.teachers.Load(in.Pid); teaches && n.isRoot() {
+		if tops := f.topsOf(ctx, n.group); tops != nil {
+			d.list(tops)
+			out.Fh = f.newHandle(d)
+			return 0
+		}
+	}
 	if err := d.start(ctx); err != nil {
 		d.close()
 		return status(err)
@@ -97,6 +105,9 @@ func (d *dirHandle) stop() {
 
 func (d *dirHandle) close() {
 	d.stop()
+	for _, x := range d.tops {
+		x.c.close()
+	}
 	d.c.close()
 }
 
@@ -188,14 +199,26 @@ func (f *fuseFS) ReadDir(cancel *devfuse.Cancel, in *devfuse.ReadIn, out *devfus
 func (f *fuseFS) ReadDirPlus(cancel *devfuse.Cancel, in *devfuse.ReadIn, out *devfuse.DirList) syscall.Errno {
 	return f.readdir(cancel, in, func(ctx *reqCtx, d *dirHandle, e devfuse.DirEntry) bool {
 		o := out.AddPlus(e)
-		if o != nil && e.Off > uint64(len(dots)) && d.soon(e.Name) {
+		if o != nil && e.Off > uint64(len(dots)) {
 			r := &dirReq{ctx, d.n, d.c}
-			if c, st, err := d.n.group.walk(r, d.c, e.Name); err == nil && f.entry(r, e.Name, c, &st, o) != 0 {
+			if c, st, ok := d.known(r, e); ok && f.entry(r, e.Name, c, &st, o) != 0 {
 				*o = devfuse.EntryOut{}
 			}
 		}
 		return o != nil
 	})
+}
+
+// known looks an entry up, if that is soon done.
+func (d *dirHandle) known(r *dirReq, e devfuse.DirEntry) (*Chan, p9.Stat, bool) {
+	if d.tops != nil {
+		return d.topped(e.Off - 1 - uint64(len(dots)))
+	}
+	if !d.soon(e.Name) {
+		return nil, p9.Stat{}, false
+	}
+	c, st, err := d.n.group.walk(r, d.c, e.Name)
+	return c, st, err == nil
 }
 
 // soon tells whether a name is found without a word with its server.
@@ -222,7 +245,7 @@ func (f *fuseFS) readdir(cancel *devfuse.Cancel, in *devfuse.ReadIn, add func(*r
 	defer ctx.finish()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if in.Offset == 0 && (len(d.ents) > 0 || d.at > 0) { // rewound
+	if in.Offset == 0 && d.tops == nil && (len(d.ents) > 0 || d.at > 0) { // rewound
 		if err := d.start(ctx); err != nil {
 			return status(err)
 		}

@@ -151,6 +151,7 @@ type Group struct {
 	change sync.Mutex // one change at a time
 	placed placing    // what the kernel has over the tree
 	mntns  uint64     // number of its mount namespace; 0: it has none yet
+	varied bool       // some of its processes see another group's /env; under change
 }
 
 // NewGroup makes a group that sees the union of #/ and #U.

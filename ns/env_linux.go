@@ -48,8 +48,12 @@ func (e *Entry) joinEnv() error {
 	return nil
 }
 
-// envOf gives the group whose /env a thread of g sees.
+// envOf gives the group whose /env a thread of g sees. A list of mounts is long to write, so
+// none is asked for where nobody sees another's.
 func (h *host) envOf(g *Group, pid int) *Group {
+	if !g.varied {
+		return g
+	}
 	dev := deviceName(h.dev)
 	found := g
 	for m := range mountLines("/proc/" + strconv.Itoa(pid)) {
@@ -69,7 +73,8 @@ func (h *host) showEnv(g, n *Group, pid int) error {
 	if pid == 0 {
 		return errors.New("who asks is no process of this machine")
 	}
-	go h.collect()
+	g.varied = true
+	h.collect()
 	return h.visit(func(v *visitor) error {
 		tree, err := unix.OpenTree(h.engine, groupDir(n.id)+envName, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
 		if err != nil {

@@ -52,7 +52,7 @@ func (h *host) fork(g, n *Group, pid int) error {
 	if pid == 0 {
 		return p9.ErrNotOwner
 	}
-	go h.collect()
+	h.collect()
 	have := slices.Clone(g.placed.list)
 	for i, l := range have {
 		// To move what lies over a top directory would leave that behind.
@@ -104,19 +104,6 @@ func (h *host) groupTree(g *Group) (int, error) {
 		return -1, fmt.Errorf("%s: %w", groupDir(g.id), err)
 	}
 	return root, nil
-}
-
-// teach has the kernel learn the names of a group's root, which is listed: at once and not
-// one by one. It is called in a visitor at home.
-func (h *host) teach(g *Group) error {
-	fd, err := unix.Openat(h.engine, groupDir(g.id), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	var buf [16 << 10]byte
-	_, err = unix.Getdents(fd, buf[:])
-	return err
 }
 
 // roots gives the mounts that lie right on the group's tree: the host's top

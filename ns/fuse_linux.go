@@ -36,12 +36,14 @@ type fuseFS struct {
 	exp  bool // the kernel can be told to ask again for a name
 	maps bool // it maps files whose reads it passes on as they are
 
-	conn   *devfuse.Conn // nil: none
-	served chan struct{} // closed when the kernel asks nothing any more
-	alone  atomic.Bool   // the kernel is lent no files
-	waits  lockWaits
-	writes atomic.Uint64 // how many there were
-	drops  drops
+	conn     *devfuse.Conn // nil: none
+	served   chan struct{} // closed when the kernel asks nothing any more
+	alone    atomic.Bool   // the kernel is lent no files
+	waits    lockWaits
+	writes   atomic.Uint64 // how many there were
+	drops    drops
+	tops     tops
+	teachers sync.Map // numbers of threads that teach
 
 	mu    sync.RWMutex
 	nodes map[uint64]*node

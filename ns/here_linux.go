@@ -71,6 +71,7 @@ func (h *host) end() {
 	go func() {
 		<-h.served // the kernel asks nothing any more, nor does anybody by it
 		h.forgetAll()
+		h.tops.close()
 		h.eng.close()
 		h.home.end()
 		unix.Close(h.dir)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"net"
+	"os"
 	"testing"
 	"time"
 
@@ -44,6 +46,22 @@ func TestHere(t *testing.T) {
 			t.Error("it has not ended")
 		}
 		<-served // its connections are closed too
+	}
+}
+
+// TestReadAhead: the kernel reads further ahead of what an engine serves, where root may say so.
+func TestReadAhead(t *testing.T) {
+	s, err := StartHere(EngineOptions{}, func() (srv.File, error) { return diskfs.New("/") })
+	if err != nil {
+		t.Skip("no right to mount: ", err)
+	}
+	defer s.Close()
+	name := fmt.Sprintf("/sys/class/bdi/%d:%d/read_ahead_kb", unix.Major(s.dev), unix.Minor(s.dev))
+	if ids := myIds(); unix.Access(name, unix.W_OK) != nil || len(ids.uids) != 1 || ids.uids[0].count != math.MaxUint32 {
+		t.Skip("it may not be set here")
+	}
+	if b, err := os.ReadFile(name); string(b) != fmt.Sprintln(aheadKiB) {
+		t.Errorf("%q, %v", b, err)
 	}
 }
 

@@ -120,9 +120,11 @@ const lockPatience = 2 * time.Second
 // that is being opened is closed, which would take as long as opening it. Its locks
 // then last until nobody has it open. Files that are only read rarely have locks;
 // where there have been some, closes are told of. A close of a file that is written
-// is told in any case, as the kernel writes what was changed in memory then.
+// is told in any case, as the kernel writes what was changed in memory then; of a ctl
+// there is nothing in memory, and no locks.
 func (h *fileHandle) mayCloseUnseen() bool {
-	return h.access == unix.O_RDONLY && h.n.locks.Load() == nil
+	_, ctl := h.h.(*ctlHandle)
+	return (h.access == unix.O_RDONLY || ctl) && h.n.locks.Load() == nil
 }
 
 // Flush is told of each close of a descriptor: the process then has no locks of the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"os"
 	"strconv"
@@ -86,10 +87,28 @@ func start(o EngineOptions, hostTree func() (srv.File, error)) (*host, error) {
 		return nil, fmt.Errorf("fuse: %w", err)
 	}
 	h.dev = st.Dev
+	h.readAhead()
 	if h.home, err = newHome(h.engine, h.dir); err != nil {
 		return nil, err
 	}
 	return h, nil
+}
+
+// aheadKiB is how far the kernel is to read ahead of who reads a file in order.
+const aheadKiB = 512
+
+// readAhead has it do so, instead of 128 KiB: a request is answered in little more time, and there
+// are fewer. Only root may set it: where root of a user namespace could, it is left alone as it
+// is for other users.
+func (h *host) readAhead() {
+	if ids := h.own.uids; ids != nil && !(len(ids) == 1 && ids[0].count == math.MaxUint32) {
+		return
+	}
+	name := fmt.Sprintf("/sys/class/bdi/%d:%d/read_ahead_kb", unix.Major(h.dev), unix.Minor(h.dev))
+	if fd, err := unix.Open(name, unix.O_WRONLY|unix.O_CLOEXEC, 0); err == nil {
+		unix.Write(fd, strconv.AppendInt(nil, aheadKiB, 10))
+		unix.Close(fd)
+	}
 }
 
 // Where an engine has its file system, and the rest of the host's tree, in its mount namespace:
@@ -255,7 +274,7 @@ func (h *host) attach(arg string, e *earlyGroup) (err error) {
 	if err != nil {
 		return fmt.Errorf("attach %q: %w", arg, syscall.EINVAL)
 	}
-	go h.collect()
+	h.collect()
 	if <-e.made; e.err != nil {
 		return e.err
 	}

@@ -136,7 +136,8 @@ func Mount(server *exec.Cmd) (root int, end func(), err error) {
 		return -1, nil, os.NewSyscallError("fsopen", err)
 	}
 	defer unix.Close(at)
-	for _, o := range [][2]string{{"source", "floor"}, {"fd", strconv.Itoa(int(dev.Fd()))}, {"rootmode", "40000"}, {"user_id", "0"}, {"group_id", "0"}} {
+	for _, o := range [][2]string{{"source", "floor"}, {"fd", strconv.Itoa(int(dev.Fd()))}, {"rootmode", "40000"},
+		{"user_id", strconv.Itoa(os.Geteuid())}, {"group_id", strconv.Itoa(os.Getegid())}} {
 		if err := unix.FsconfigSetString(at, o[0], o[1]); err != nil {
 			return -1, nil, os.NewSyscallError("fsconfig", err)
 		}

@@ -17,6 +17,7 @@ import (
 // nine is those commands of the binary nine that are measured or needed for it.
 var nine = map[string]func(ctx context.Context, std [3]*os.File, args []string) error{
 	"bind": bind.Main, "newns": newns.Main, "nsd": nsd.Main(func() []string { return []string{"bind", "newns"} }), "diskfs": diskfs.Main,
+	floorHow: serveFloor,
 }
 
 // served does what a child is for, if this process is one, and reports so: a

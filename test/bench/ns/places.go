@@ -57,6 +57,7 @@ func places(few int) []*place {
 		{name: "bind", how: "bind"},
 		{name: "overlay", how: "overlay"},
 		{name: "mergerfs", how: "mergerfs", drop: true},
+		{name: "floor", how: floorHow, drop: true},
 		&graft, &engine,
 		{name: "rootless", user: true, space: true, flags: engine.flags, lines: engine.lines, drop: true},
 		{name: "9p", space: true, posts: true, lines: "mount -c #s/bench " + dir, drop: true},

@@ -12,6 +12,7 @@ type goal struct {
 	place string
 	times float64
 	limit time.Duration // if not 0
+	floor string        // the place that does the least of it, if one does
 }
 
 // goals are those of the issue, by "work, config"; of a graft every workload's is
@@ -19,7 +20,7 @@ type goal struct {
 var goals = map[string][]goal{
 	"stat, cached name":       {{place: "engine", times: 1.3}},
 	"open+read+close, 4 KiB":  {{place: "engine", times: 10}},
-	"read, 16 MiB":            {{place: "engine", times: 1.1}, {place: "rootless", times: 3}},
+	"read, 16 MiB":            {{place: "engine", times: 1.1}, {place: "rootless", times: 3, floor: "floor"}},
 	"write, 16 MiB":           {{place: "engine", times: 1.1}, {place: "rootless", times: 3}},
 	"read, engine's own file": {{place: "engine", limit: 15 * time.Microsecond}},
 	"open+read+close, engine's own file": {
@@ -115,6 +116,11 @@ func rows(files int) []row {
 	}
 	for i := range list {
 		list[i].places, list[i].workload = all, true
+		for _, g := range goals[list[i].name()] {
+			if g.floor != "" {
+				list[i].places = append(list[i].places[:len(all):len(all)], g.floor)
+			}
+		}
 	}
 	list = append(list,
 		row{work: "read", config: "engine's own file", do: "own read", places: spaces},

@@ -65,6 +65,8 @@ func (w *worker) mount() (end func(), err error) {
 			err = unix.Mount("overlay", w.Dir, "overlay", 0, opts+",userxattr") // as a user namespace wants it
 		}
 		return end, err
+	case floorHow:
+		return w.mountFloor()
 	}
 	path, err := exec.LookPath("mergerfs")
 	if err != nil {

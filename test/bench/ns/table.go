@@ -16,8 +16,8 @@ time itself, where native has nothing like it. "1,000 binds" and "500 others" ar
 the same name space without them. engine is FUSE without grafts, for root, so with passthrough,
 rootless the same in a user namespace, without; 9p is the engine with a posted diskfs behind.
 read has the place's own cache emptied before.
-Goals: what a column may show at most, "ok" or slower than that, "BELOW". ± is
-(max-min)/median of native's rounds, or of the graft's.
+Goals: what a column may show at most, "ok" or slower than that, "BELOW". The floor is a bare
+server of FUSE, from memory. ± is (max-min)/median of native's rounds, or of the graft's.
 
 `
 
@@ -88,6 +88,9 @@ func line(w io.Writer, r *row, results map[string]*result) {
 			word = "ok"
 		} else if known {
 			word = "BELOW"
+			if x, ok := multiple(r, results, g.floor); ok && x > g.times {
+				word = fmt.Sprintf("BELOW, as is the floor, %.2f", x)
+			}
 		}
 		fmt.Fprintf(w, "  %s %s %s", g.place, most, word)
 	}
@@ -130,11 +133,12 @@ func reached(r *row, results map[string]*result, g goal) (speed float64, ok, kno
 type object struct {
 	Work   string   `json:"work"`
 	Config string   `json:"config"`
-	Peer   string   `json:"peer"`  // the place, but for goals of a time: "limit"
-	Ratio  *float64 `json:"ratio"` // the place's speed to native's or its base's, higher is better; null: note says why
-	Goal   *float64 `json:"goal"`  // what ratio should reach; null: none is set
-	Time   float64  `json:"time"`  // of one operation, seconds
-	Base   float64  `json:"base"`  // what it is compared with, seconds
+	Peer   string   `json:"peer"`            // the place, but for goals of a time: "limit"
+	Ratio  *float64 `json:"ratio"`           // the place's speed to native's or its base's, higher is better; null: note says why
+	Goal   *float64 `json:"goal"`            // what ratio should reach; null: none is set
+	Floor  float64  `json:"floor,omitempty"` // the ratio of what does the least of it, if something did
+	Time   float64  `json:"time"`            // of one operation, seconds
+	Base   float64  `json:"base"`            // what it is compared with, seconds
 	Spread float64  `json:"spread"`
 	Note   string   `json:"note,omitempty"`
 }
@@ -162,6 +166,9 @@ func objects(r *row, results map[string]*result) (list []object) {
 			if g.limit == 0 {
 				most := 1 / g.times
 				o.Goal = &most
+				if x, ok := multiple(r, results, g.floor); ok && x != 0 {
+					o.Floor = 1 / x
+				}
 				continue
 			}
 			l, one := o, 1.0
