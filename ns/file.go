@@ -77,7 +77,9 @@ func (p *parser) file(r io.Reader, name string, depth int) ([]Op, error) {
 		op.Optional, op.Place = optional, place
 		ops = append(ops, op)
 	}
-	if err := s.Err(); err != nil {
+	if err := s.Err(); errors.Is(err, bufio.ErrTooLong) {
+		return nil, fmt.Errorf("%s:%d: a line is longer than %d bytes", name, n, bufio.MaxScanTokenSize)
+	} else if err != nil {
 		return nil, fmt.Errorf("%s:%d: %w", name, n, err)
 	}
 	return ops, nil
@@ -110,7 +112,7 @@ func (p *parser) words(line string) ([]string, error) {
 			in = true
 			for i++; ; i++ {
 				if i >= len(line) {
-					return nil, fmt.Errorf("unclosed quote in %q", line)
+					return nil, fmt.Errorf("unclosed quote in %.80q", line)
 				}
 				if line[i] == '\'' {
 					if i+1 >= len(line) || line[i+1] != '\'' {
@@ -167,9 +169,9 @@ func opOf(words []string) (Op, error) {
 	op := Op{Verb: words[0]}
 	form := usage(op.Verb)
 	if form == "" {
-		return op, fmt.Errorf("%q: unknown operation", op.Verb)
+		return op, fmt.Errorf("%.80q: unknown operation", op.Verb)
 	}
-	bad := fmt.Errorf("%q: usage: %s", strings.Join(words, " "), form)
+	bad := fmt.Errorf("%.80q: usage: %s", strings.Join(words, " "), form)
 	args := words[1:]
 	if op.Verb == "bind" || op.Verb == "mount" {
 		for len(args) > 0 && len(args[0]) > 1 && args[0][0] == '-' {
@@ -183,20 +185,20 @@ func opOf(words []string) (Op, error) {
 			}
 			f, err := ParseFlag(letters)
 			if err != nil {
-				return op, fmt.Errorf("%q: %w", strings.Join(words, " "), err)
+				return op, fmt.Errorf("%.80q: %w", strings.Join(words, " "), err)
 			}
 			op.Flag |= f
 		}
 		if op.Flag&order == order {
-			return op, fmt.Errorf("%q: both -a and -b", strings.Join(words, " "))
+			return op, fmt.Errorf("%.80q: both -a and -b", strings.Join(words, " "))
 		}
 	}
 	for _, a := range args {
 		if a == "" {
-			return op, fmt.Errorf("%q: an empty name", strings.Join(words, " "))
+			return op, fmt.Errorf("%.80q: an empty name", strings.Join(words, " "))
 		}
 		if strings.ContainsAny(a, "\x00\n") {
-			return op, fmt.Errorf("%q: %w", a, p9.ErrBadName)
+			return op, fmt.Errorf("%.80q: %w", a, p9.ErrBadName)
 		}
 	}
 	switch {

@@ -36,8 +36,8 @@ func TestLoad(t *testing.T) {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	lines, files := filepath.Join(dir, "nsfile"), filepath.Join(dir, "served")
-	err := os.WriteFile(lines, []byte("-mount -c #s/disk /n/d\n-mount -c #s/ram /n/r\n"), 0o644)
-	for _, f := range []string{"served", "plain", "graft", "engine", "user"} {
+	err := os.WriteFile(lines, []byte("-mount -c #s/disk /n/d\n-mount -c #s/ram /n/r\n-mount -c -C #s/disk /n/k\n"), 0o644)
+	for _, f := range []string{"served", "served/kept", "plain", "graft", "engine", "user"} {
 		if err == nil {
 			err = os.Mkdir(filepath.Join(dir, f), 0o777)
 			os.Chmod(filepath.Join(dir, f), 0o777)
@@ -70,6 +70,7 @@ func TestLoad(t *testing.T) {
 		{"graft", ns, dir + "/graft", ""},
 		{"nograft", served, dir + "/engine", ""},
 		{"diskfs", ns, "/n/d", files},
+		{"kept", ns, "/n/k/kept", ""},
 		{"ramfs", ns, "/n/r", ""},
 		{"user", "user " + served, dir + "/user", ""},
 	} {

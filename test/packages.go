@@ -35,6 +35,8 @@ var packages = []debian{
 	{"make", "/usr/bin/make", "another"},
 	{"python3", "/usr/bin/python3", "another"},
 	{"sqlite3", "/usr/bin/sqlite3", "another, which locks"},
+	{"liblockfile-bin", "/usr/bin/dotlockfile", "others, by files: mail programs' own"},
+	{"procmail", "/usr/bin/lockfile", "and that of scripts"},
 	{"rsync", "/usr/bin/rsync", "another, which compares trees"},
 	{"attr", "/usr/bin/setfattr", "extended attributes for those trees"},
 	{"bc", "/usr/bin/bc", "what adds up in the tutorial of a server in rc"},

@@ -18,32 +18,35 @@ func TestSqliteNodes(t *testing.T) {
 	if _, err := exec.LookPath("sqlite3"); err != nil {
 		t.Skip(err)
 	}
-	nine := binary(t)
 	for _, flags := range [][2]string{{"-C", "-C"}, {"-C", ""}, {"", ""}} {
 		t.Run(fmt.Sprintf("%q", flags), func(t *testing.T) {
-			dir := tempDir(t)
-			files := filepath.Join(dir, "served")
-			if err := os.Mkdir(files, 0o777); err != nil {
-				t.Fatal(err)
-			}
-			env := append(os.Environ(), "NAMESPACE="+dir, "HOME="+dir)
-			server := exec.Command(nine, "diskfs", "-s", "disk", files)
-			server.Env, server.Stderr = env, os.Stderr
-			if err := server.Start(); err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() {
-				server.Process.Signal(syscall.SIGTERM)
-				server.Wait()
-			})
-			waitSocket(t, filepath.Join(dir, "disk"))
-			testSqliteNodes(t, nine, dir, flags)
+			_, node := diskNodes(t, flags)
+			testSqliteNodes(t, node)
 		})
 	}
 }
 
-func testSqliteNodes(t *testing.T, nine, dir string, flags [2]string) {
-	node := func(i int, script string) *exec.Cmd {
+// diskNodes has two nodes mount one directory, each with an engine of its own and its flags for
+// mount. node makes a shell there that does a script.
+func diskNodes(t *testing.T, flags [2]string) (files string, node func(i int, script string) *exec.Cmd) {
+	t.Helper()
+	nine, dir := binary(t), tempDir(t)
+	files = filepath.Join(dir, "served")
+	if err := os.Mkdir(files, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	env := append(os.Environ(), "NAMESPACE="+dir, "HOME="+dir, "GORACE=atexit_sleep_ms=0")
+	server := exec.Command(nine, "diskfs", "-s", "disk", files)
+	server.Env, server.Stderr = env, os.Stderr
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		server.Process.Signal(syscall.SIGTERM)
+		server.Wait()
+	})
+	waitSocket(t, filepath.Join(dir, "disk"))
+	return files, func(i int, script string) *exec.Cmd {
 		own := filepath.Join(dir, fmt.Sprint("node", i))
 		if err := os.MkdirAll(own, 0o700); err != nil {
 			t.Fatal(err)
@@ -53,9 +56,12 @@ func testSqliteNodes(t *testing.T, nine, dir string, flags [2]string) {
 			t.Fatal(err)
 		}
 		cmd := exec.Command(nine, "newns", "-n", lines, "sh", "-c", "cd /n/d && "+script)
-		cmd.Env = append(os.Environ(), "NAMESPACE="+own, "HOME="+dir)
+		cmd.Env = append(env[:len(env):len(env)], "NAMESPACE="+own)
 		return cmd
 	}
+}
+
+func testSqliteNodes(t *testing.T, node func(i int, script string) *exec.Cmd) {
 	out, err := node(0, `sqlite3 db "create table t(who, n, b); create index i on t(b); create table c(n); insert into c values(0)"`).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)

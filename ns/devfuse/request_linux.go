@@ -127,8 +127,15 @@ func (r *request) done() {
 // noReply is the status of a request that has no answer.
 const noReply = ^syscall.Errno(0)
 
+// errnoEnd is beyond the numbers that the kernel takes for errors. It takes no answer with
+// another, for which it then waits for ever; fuse_dev_do_write in Linux's fs/fuse/dev.c.
+const errnoEnd = 512
+
 // reply answers. Of an error nothing but the number is told.
 func (r *request) reply(st syscall.Errno) syscall.Errno {
+	if st >= errnoEnd {
+		st = syscall.EIO
+	}
 	if st != 0 {
 		r.n, r.data = 0, nil
 	}

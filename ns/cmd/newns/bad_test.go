@@ -154,6 +154,16 @@ func (l *liar) List(_ context.Context, cookie uint64) iter.Seq2[p9.Dirent, error
 	}
 }
 
+// An odd directory fails with a number that is no error of Linux's.
+type odd struct {
+	srv.Node
+	errno syscall.Errno
+}
+
+func (o *odd) Walk(context.Context, string) (srv.File, error) {
+	return nil, p9.NewError(o.errno, "odd")
+}
+
 // TestLiar has a server that lies: there are errors, and all else goes on.
 func TestLiar(t *testing.T) {
 	grafted(t, func(t *testing.T, s *session) {
@@ -161,9 +171,11 @@ func TestLiar(t *testing.T) {
 		turns := dir("x")
 		turns.turns = true
 		s.serve(t, "liar", srv.NewDir().Add("names", dir("ok", "a/b", "..", "", "n\x00", "also")).Add("endless", dir()).
-			Add("same", dir("x")).Add("turns", turns))
+			Add("same", dir("x")).Add("turns", turns).
+			Add("odd", &odd{srv.NewNode(fs.ModeDir | 0o777), 99999}).Add("odder", &odd{srv.NewNode(fs.ModeDir | 0o777), 1<<31 + 5}))
 		for _, c := range []struct{ script, want string }{
 			{"ls /n/l/names 2>$D/err; grep -c names $D/err", "also\nok\n1\n"},
+			{"for d in odd odder; do timeout -s KILL 10 stat /n/l/$d/x 2>&1 | sed 's/.*: //'; done", "Input/output error\nInput/output error\n"},
 			{"ls -U /n/l/endless | head -2; bind a b; cat b/x", "again\nagain\na/x\n"},
 			{"timeout -s INT 0.2 ls -U /n/l/endless >/dev/null 2>&1; cat a/x", "a/x\n"},
 			{"ls -U /n/l/endless 2>&1 >/dev/null | sed 's/.*: //'", "File too large\n"},

@@ -97,6 +97,7 @@ Linux disk:
   - F_GETLK names a process for locks of open files too, which Linux does not tell FUSE
     from others.
   - fallocate(2) does not insert or collapse ranges, which Linux does not ask of FUSE.
+  - chattr(1) and lsattr(1) find no flags, and RWF_NOWAIT of preadv2(2) is not supported.
   - poll(2), select(2) and epoll(7) say at once that a file can be read and written, as of
     a file on a disk, also of a queue or a console that a read then waits for. Linux asks
     FUSE about all files or about none, and would at each open by a Go program, which a
@@ -127,6 +128,11 @@ In what is mounted, besides:
     remove it, the .old file stays. What may be made in a directory such a server says itself,
     so that one's mode is shown with the owner's w.
   - O_DIRECT needs no alignment, as the server's memory is another.
+  - inotify(7) tells what programs of the same name space do, not what others do at the server or
+    by another mount, as on NFS: for that one has to look again and again, as tail -F does here.
+  - What is written to memory of a file, by mmap(2), others see once it is written back, which a
+    lock given up does not wait for. So sqlite's WAL is for programs of one name space and its
+    copies: by two mounts changes are lost. Its other journals can be used by any number.
 
 fcntl(2) finds out that processes wait for each other's locks only where all of them are
 in name spaces of one engine. There it does for locks of open files too, for which Linux
