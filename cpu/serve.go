@@ -258,12 +258,16 @@ func (s *server) begin() (*ns.Session, error) {
 	return space, err
 }
 
-// rest gives back what a stream through which much has come keeps for more of it.
+// rest gives back what a stream through which much has come keeps for more of it, and what the
+// engine does.
 func (s *server) rest() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.tree != nil {
 		s.tree.Shrink()
+	}
+	if s.space != nil {
+		s.space.Rest()
 	}
 }
 

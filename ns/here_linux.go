@@ -38,7 +38,7 @@ func StartHere(o EngineOptions, host func() (srv.File, error)) (*Session, error)
 		h.end()
 		return nil, fmt.Errorf("nsd: %w", err)
 	}
-	s := &Session{exe: "/proc/self/exe", dev: h.dev, control: ours, done: make(chan struct{})}
+	s := &Session{exe: "/proc/self/exe", dev: h.dev, control: ours, done: make(chan struct{}), rest: h.rest}
 	go func() {
 		defer close(s.done)
 		defer h.end()
@@ -62,6 +62,12 @@ func startApart(o EngineOptions, tree func() (srv.File, error)) (h *host, err er
 	})
 	<-ended
 	return h, err
+}
+
+// rest lets go of what is kept for what is asked next.
+func (h *host) rest() {
+	h.fuseFS.conn.Rest()
+	h.home.rest()
 }
 
 // end ends an engine in a process that goes on, once nobody asks for groups any more.

@@ -96,6 +96,36 @@ func TestHereSilent(t *testing.T) {
 	}
 }
 
+// TestHereRest has an engine that rests keep no thread, and go on as before when it is used.
+func TestHereRest(t *testing.T) {
+	srvtest.CheckGoroutines(t)
+	h, err := startApart(EngineOptions{}, func() (srv.File, error) { return diskfs.New("/") })
+	if err != nil {
+		t.Skip("no right to mount: ", err)
+	}
+	defer h.end()
+	for range 2 {
+		begun, end := make(chan struct{}), make(chan struct{})
+		for range idleVisitors {
+			go h.visit(func(*visitor) error {
+				begun <- struct{}{}
+				<-end
+				return nil
+			})
+		}
+		for range idleVisitors {
+			<-begun
+		}
+		close(end)
+		if !srvtest.Until(func() bool { return len(h.idle) == idleVisitors }) {
+			t.Fatalf("%d threads wait for work", len(h.idle))
+		}
+		if h.rest(); len(h.idle) > 0 {
+			t.Errorf("%d threads wait for work after a rest", len(h.idle))
+		}
+	}
+}
+
 // A silent root does not answer who attaches, and tells when the first one has.
 type silent struct {
 	srv.File

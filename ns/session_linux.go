@@ -31,6 +31,7 @@ type Session struct {
 	exe     string
 	cmd     *exec.Cmd // nil: the engine is here
 	dev     uint64    // then: of its file system
+	rest    func()    // then: Rest
 	mu      sync.Mutex
 	control *os.File
 	lent    []*os.File // to commands that are about to start
@@ -120,6 +121,14 @@ func answer(control *os.File) error {
 		return errors.New("ended before it answered")
 	default:
 		return errors.New(text)
+	}
+}
+
+// Rest has an engine in this process give back the memory and the threads that it keeps for what
+// is asked next. It is for who has not heard of anybody for a while.
+func (s *Session) Rest() {
+	if s.rest != nil {
+		s.rest()
 	}
 }
 

@@ -152,17 +152,21 @@ func (v *visitor) back() error {
 	return nil
 }
 
-// end lets go of what is home, and of the visitors that nobody needs.
-func (h *home) end() {
+// rest ends the visitors that nobody needs just now.
+func (h *home) rest() {
 	for {
 		select {
 		case v := <-h.idle:
 			close(v.work)
-			continue
 		default:
+			return
 		}
-		break
 	}
+}
+
+// end lets go of what is home, and of the visitors that nobody needs.
+func (h *home) end() {
+	h.rest()
 	unix.Close(h.ns)
 	unix.Close(h.root)
 }

@@ -557,6 +557,15 @@ func TestJump(t *testing.T) {
 	p.talk(c)
 }
 
+// TestJumpName: who is gone through is named as who is gone to, a host by its name alone.
+func TestJumpName(t *testing.T) {
+	t.Setenv("NAMESPACE", t.TempDir())
+	_, err := (&Dialer{Jump: "me@nosuch.invalid"}).stream(t.Context(), "host:1")
+	if err == nil || !strings.Contains(err.Error(), "tcp!nosuch.invalid!"+Port) {
+		t.Error(err)
+	}
+}
+
 // TestManyStreams: so many streams are served at a time and no more.
 func TestManyStreams(t *testing.T) {
 	srvtest.CheckGoroutines(t)

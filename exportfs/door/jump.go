@@ -3,11 +3,16 @@ package door
 import (
 	"context"
 	"io"
+	"io/fs"
 	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"ninespace/srv/client"
+	"ninespace/srv/p9"
 )
 
 // stream connects to a host, through others if that is wanted.
@@ -37,12 +42,26 @@ func (d *Dialer) stream(ctx context.Context, address string) (net.Conn, error) {
 	if u, h, ok := strings.Cut(last, "@"); ok && !strings.HasPrefix(last, "ssh!") {
 		at, w.User = h, u
 	}
-	c, err := over.Dial(ctx, at, w)
+	c, err := over.Dial(ctx, Address(at, Port), w)
 	if err != nil {
 		return nil, err
 	}
 	d.log("through %s", last)
 	return &netConn{ReadWriteCloser: c.ReadWriteCloser}, nil
+}
+
+// Address makes a dial string of what a person types: a name alone is a posted server's, or else a
+// host's, as an address of IP is.
+func Address(s, port string) string {
+	if _, err := netip.ParseAddr(s); err != nil {
+		if s == Local || strings.ContainsAny(s, "!:/") {
+			return s
+		}
+		if fi, err := os.Stat(filepath.Join(p9.Namespace(), s)); err == nil && fi.Mode().Type() == fs.ModeSocket {
+			return s
+		}
+	}
+	return "tcp!" + s + "!" + port
 }
 
 // A netConn is a stream as TLS wants it.

@@ -176,6 +176,19 @@ type buffers struct {
 	free [][]byte
 }
 
+// drop lets go of them.
+func (b *buffers) drop() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.free = nil
+}
+
+// Rest lets go of what is kept for the next requests, when none comes.
+func (c *Conn) Rest() {
+	c.large.drop()
+	c.medium.drop()
+}
+
 const keepBuffers = 4
 
 func (b *buffers) get() []byte {

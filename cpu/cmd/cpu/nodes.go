@@ -7,14 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 
 	"ninespace/exportfs/door"
 	"ninespace/ns"
-	"ninespace/srv/p9"
 )
 
 // maxNodes is how many nodes one command may be for, and atOnce how many run it at a time.
@@ -113,13 +111,11 @@ func address(s, port string) (addr, user string) {
 			user, s = u, net+"!"+s
 		}
 	}
-	if s == door.Local || strings.ContainsAny(s, "!:/") {
-		return s, user
+	addr = door.Address(s, port)
+	if addr == s && user != "" && s != door.Local && !strings.ContainsAny(s, "!:/") { // no server that is posted here
+		addr = "tcp!" + s + "!" + port
 	}
-	if _, err := os.Stat(filepath.Join(p9.Namespace(), s)); err == nil && user == "" {
-		return s, user
-	}
-	return "tcp!" + s + "!" + port, user
+	return addr, user
 }
 
 // labels are what the nodes are called in front of their lines: hosts, where these are

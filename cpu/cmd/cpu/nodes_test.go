@@ -41,6 +41,10 @@ func TestNodes(t *testing.T) {
 		"ssh!glenda@n1":    {"ssh!glenda@n1", ""},
 		"unix!/tmp/a@b":    {"unix!/tmp/a@b", ""},
 		"/tmp/sock":        {"/tmp/sock", ""},
+		"fd77::2":          {"tcp!fd77::2!17011", ""},
+		"me@fe80::1%eth0":  {"tcp!fe80::1%eth0!17011", "me"},
+		"[fd77::2]:17":     {"[fd77::2]:17", ""},
+		"10.0.0.1":         {"tcp!10.0.0.1!17011", ""},
 	} {
 		if addr, user := address(s, "17011"); addr != want[0] || user != want[1] {
 			t.Errorf("%s: %s, %s", s, addr, user)

@@ -66,7 +66,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	if f.NArg() < 2 || f.NArg() > 3 || *after && *before {
 		return flag.ErrHelp
 	}
-	o.addr, o.tree = address(f.Arg(0)), f.Arg(1)
+	o.addr, o.tree = door.Address(f.Arg(0), door.Port), f.Arg(1)
 	o.Stderr = std[2]
 	if *verbose {
 		o.Log = func(format string, args ...any) { fmt.Fprintf(std[2], "import: "+format+"\n", args...) }
@@ -103,17 +103,6 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	return o.serve(ctx, name, 0, func() error { return nil })
-}
-
-// address makes a dial string of what may be a host's name alone.
-func address(s string) string {
-	if s == door.Local || strings.ContainsAny(s, "!:/") {
-		return s
-	}
-	if fi, err := os.Stat(filepath.Join(p9.Namespace(), s)); err == nil && fi.Mode().Type() == os.ModeSocket {
-		return s
-	}
-	return "tcp!" + s + "!" + door.Port
 }
 
 // maxName is the most that a socket's path, unix(7), leaves for a name.
