@@ -16,28 +16,36 @@ import (
 	"ninespace/srv/srvtest"
 )
 
-// TestMountAuth: mount and 9p prove to a server of Plan 9's who they are, by the user's own
-// factotum, and the user there is the key's.
-func TestMountAuth(t *testing.T) {
-	srvtest.CheckGoroutines(t)
-	nine := binary(t)
-	dir := tempDir(t)
-	const key = "key proto=dp9ik dom=burrow user=glenda !password=rabbit"
+// burrowKey is what who attaches to the server of serveBurrow has to have.
+const burrowKey = "key proto=dp9ik dom=burrow user=glenda !password=rabbit"
+
+// serveBurrow serves the file hole to who proves that he has it, and gives the dial string.
+func serveBurrow(t *testing.T, dir string) string {
+	t.Helper()
 	keeper := factotum.New(factotum.Config{})
-	defer keeper.Close()
-	if err := keeper.Ctl(key); err != nil {
+	t.Cleanup(func() { keeper.Close() })
+	if err := keeper.Ctl(burrowKey); err != nil {
 		t.Fatal(err)
 	}
 	theirs, err := auth.Dial(t.Context(), serveAt(t, "unix!"+filepath.Join(dir, "theirs"), srv.New(keeper)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer theirs.Close()
+	t.Cleanup(func() { theirs.Close() })
 	s := srv.New(srv.NewDir().Add("hole", srv.Const("carrots\n")))
 	s.Auth = func(ctx context.Context, uname, aname string) (srv.AuthFile, error) {
 		return theirs.Auth(ctx, uname, aname)
 	}
-	to := serveAt(t, "tcp!127.0.0.1!0", s)
+	return serveAt(t, "tcp!127.0.0.1!0", s)
+}
+
+// TestMountAuth: mount and 9p prove to a server of Plan 9's who they are, by the user's own
+// factotum, and the user there is the key's.
+func TestMountAuth(t *testing.T) {
+	srvtest.CheckGoroutines(t)
+	nine := binary(t)
+	dir := tempDir(t)
+	to := serveBurrow(t, dir)
 
 	env := []string{"NAMESPACE=" + filepath.Join(dir, "ns"), "HOME=" + dir, "DISPLAY=", "nine=" + nine, "to=" + to}
 	run := func(words ...string) string {
@@ -74,7 +82,7 @@ func TestMountAuth(t *testing.T) {
 		t.Fatal("factotum does not come")
 	}
 	want(run("9p", "-a", to, "-u", "glenda", "read", "hole"), "factotum has no key", "burrow")
-	want(run("rc", "-c", "echo '"+key+"' | $nine 9p write factotum/ctl"), "")
+	want(run("rc", "-c", "echo '"+burrowKey+"' | $nine 9p write factotum/ctl"), "")
 	want(run("9p", "-a", to, "-u", "glenda", "read", "hole"), "carrots")
 	want(run("9p", "-a", to, "read", "hole"), "authentication failed") // who may be anybody's relay is proved nothing unasked
 	want(run("9p", "-u", "eve", "-a", to, "read", "hole"), "factotum has no key", "user=eve")
@@ -108,23 +116,9 @@ func TestMountAsked(t *testing.T) {
 	srvtest.CheckGoroutines(t)
 	nine := binary(t)
 	dir := tempDir(t)
-	const key = "key proto=dp9ik dom=burrow user=glenda !password=rabbit"
-	keeper, mine := factotum.New(factotum.Config{}), factotum.New(factotum.Config{})
-	defer keeper.Close()
+	to := serveBurrow(t, dir)
+	mine := factotum.New(factotum.Config{})
 	defer mine.Close()
-	if err := keeper.Ctl(key); err != nil {
-		t.Fatal(err)
-	}
-	theirs, err := auth.Dial(t.Context(), serveAt(t, "unix!"+filepath.Join(dir, "theirs"), srv.New(keeper)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer theirs.Close()
-	s := srv.New(srv.NewDir().Add("hole", srv.Const("carrots\n")))
-	s.Auth = func(ctx context.Context, uname, aname string) (srv.AuthFile, error) {
-		return theirs.Auth(ctx, uname, aname)
-	}
-	to := serveAt(t, "tcp!127.0.0.1!0", s)
 	if err := os.Mkdir(filepath.Join(dir, "ns"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +166,7 @@ cat /n/hole/hole
 	if !srvtest.Until(func() bool { _, err := os.Stat(filepath.Join(dir, "bound")); return err == nil }) {
 		t.Error("a bind waits for the person")
 	}
-	if err := mine.Ctl(key); err != nil {
+	if err := mine.Ctl(burrowKey); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := person.Write(t.Context(), []byte(strings.Fields(string(question[:n]))[1]), 0); err != nil {
