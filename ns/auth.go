@@ -43,8 +43,10 @@ func (a *Auth) parse(letters string, args []string) (string, []string) {
 }
 
 // An attacher attaches to a server, and proves who does so where that asks; key are attributes
-// for the key to do it with.
-type attacher = func(ctx context.Context, c *client.Conn, uname, aname, key string) (*client.Fid, error)
+// for the key to do it with. It waits for each of the server's answers within a bound, and for
+// who has the key, who may ask a person, until ctx ends.
+type attacher = func(ctx context.Context, c *client.Conn, uname, aname, key string,
+	bound func(context.Context) (context.Context, func())) (*client.Fid, error)
 
 // check refuses a secret: the words of a mount are for all to read.
 func (a Auth) check() error {
@@ -86,14 +88,24 @@ func authOf(ctx context.Context) proof {
 }
 
 // attachTo attaches to one of a server's trees, with a proof where the server asks for
-// it and the mount may give one.
+// it and the mount may give one. ctx needs no bound.
 func attachTo(ctx context.Context, conn *client.Conn, aname string) (*client.Fid, Auth, error) {
-	using(ctx, conn)
 	p := authOf(ctx)
-	if p.attach == nil {
-		root, err := conn.Attach(ctx, nil, "", aname)
+	if p.attach != nil {
+		tries := 0
+		root, err := p.attach(ctx, conn, "", aname, p.Key, func(ctx context.Context) (context.Context, func()) {
+			if tries++; tries == 2 { // the first was without a proof
+				proofAsked(ctx)
+			}
+			ctx, cancel := bounded(ctx)
+			using(ctx, conn)
+			return ctx, cancel
+		})
 		return root, p.Auth, err
 	}
-	root, err := p.attach(ctx, conn, "", aname, p.Key)
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	using(ctx, conn)
+	root, err := conn.Attach(ctx, nil, "", aname)
 	return root, p.Auth, err
 }

@@ -2,22 +2,163 @@ package ns
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"ninespace/srv"
 	"ninespace/srv/client"
+	"ninespace/srv/p9"
 )
 
 // asKey attaches as the user whom a key's attributes name, "any" where they name none.
-func asKey(ctx context.Context, c *client.Conn, _, aname, key string) (*client.Fid, error) {
+func asKey(ctx context.Context, c *client.Conn, _, aname, key string, _ func(context.Context) (context.Context, func())) (*client.Fid, error) {
 	user := strings.TrimPrefix(key, "user=")
 	if user == "" {
 		user = "any"
 	}
 	return c.Attach(ctx, nil, user, aname)
+}
+
+// A person is asked for a key by a mount.
+type person chan question
+
+// A question is given up when ctx ends.
+type question struct {
+	ctx    context.Context
+	answer chan error
+}
+
+// attach is an attacher that asks him once the server has refused who proves nothing.
+func (p person) attach(t *testing.T) attacher {
+	return func(ctx context.Context, c *client.Conn, _, aname, _ string, bound func(context.Context) (context.Context, func())) (*client.Fid, error) {
+		for range 2 {
+			within, end := bound(ctx)
+			if _, ok := within.Deadline(); !ok {
+				t.Error("the server has no limit")
+			}
+			end()
+		}
+		if _, ok := ctx.Deadline(); ok {
+			t.Error("the person has one")
+		}
+		q := question{ctx, make(chan error)}
+		p <- q
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case err := <-q.answer:
+			if err != nil {
+				return nil, err
+			}
+		}
+		ctx, end := bound(ctx)
+		defer end()
+		return c.Attach(ctx, nil, "any", aname)
+	}
+}
+
+// TestAuthPerson: a mount waits for a person as long as it is wanted, and the ctl for others is
+// free meanwhile; the next read is the answer.
+func TestAuthPerson(t *testing.T) {
+	dir := t.TempDir()
+	l, err := srv.Announce("unix!" + dir + "/who")
+	if err != nil {
+		t.Fatal(err)
+	}
+	serving, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { whose().Serve(serving, l); close(done) }()
+	defer func() { stop(); <-done }()
+	p := make(person)
+	g := newGroupOf(t, EngineOptions{Host: tree("e/"), Namespace: dir, Attach: p.attach(t)})
+	me := withCaller(t.Context(), &caller{group: g, uid: uint32(os.Geteuid())})
+
+	write := func(h *ctlHandle, line string) chan error {
+		wrote := make(chan error, 1)
+		go func() {
+			n, err := h.Write(me, []byte(line), 0)
+			if n > 0 && err != nil {
+				t.Errorf("%d bytes written, and %v", n, err)
+			}
+			wrote <- err
+		}()
+		return wrote
+	}
+	read := func(h *ctlHandle) (string, error) {
+		b := make([]byte, 100)
+		n, err := h.Read(me, b, 0)
+		return string(b[:n]), err
+	}
+	var late [3]*ctlHandle
+	var wrote [3]chan error
+	var asked [3]question
+	for i := range late {
+		late[i] = &ctlHandle{}
+		wrote[i] = write(late[i], fmt.Sprint("mount who /n/", i))
+		asked[i] = <-p
+	}
+	if err := <-write(&ctlHandle{}, "bind /e /n/e"); err != nil {
+		t.Errorf("another meanwhile: %v", err)
+	}
+	for _, w := range wrote {
+		if err := <-w; err != syscall.EINPROGRESS {
+			t.Fatalf("a mount that waits: %v", err)
+		}
+	}
+	late[0].Clunk()
+	<-asked[0].ctx.Done()
+	<-late[0].late.done
+
+	asked[1].answer <- nil
+	if _, err := read(late[1]); err != io.EOF {
+		t.Errorf("mounted: %v", err)
+	}
+	asked[2].answer <- p9.ErrNoAuth
+	if _, err := read(late[2]); !errors.Is(err, p9.ErrNoAuth) {
+		t.Errorf("refused: %v", err)
+	}
+	if s, err := read(late[2]); !strings.Contains(s, "/n/2: ") || err != nil {
+		t.Errorf("in words: %q, %v", s, err)
+	}
+	if got := look(t, g, "/n/1/who") + look(t, g, "/n/0/who"); got != "any-" {
+		t.Errorf("there is %q", got)
+	}
+
+	ctx, cancel := context.WithCancel(me)
+	go func() { <-p; cancel() }()
+	if _, err := (&ctlHandle{}).Write(ctx, []byte("mount who /n/x"), 0); !errors.Is(err, context.Canceled) {
+		t.Errorf("interrupted: %v", err)
+	}
+}
+
+// TestAuthTurn: who mounts a stream while a person is asked for the key to it can be interrupted.
+func TestAuthTurn(t *testing.T) {
+	ours, theirs := net.Pipe()
+	done := make(chan struct{})
+	go func() { whose().ServeConn(t.Context(), theirs); close(done) }()
+	defer func() { ours.Close(); <-done }()
+	p := make(person)
+	g := newGroupOf(t, EngineOptions{Host: tree("e/"), Streams: []io.ReadWriteCloser{ours}, Attach: p.attach(t)})
+	first := make(chan error)
+	go func() {
+		first <- g.Apply(t.Context(), Op{Verb: "mount", New: "#d/0", Old: "/n/a", Auth: Auth{Key: "user=any"}}, 0)
+	}()
+	q := <-p
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := g.Apply(ctx, Op{Verb: "mount", New: "#d/0", Old: "/n/b", Spec: "x"}, 0); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	q.answer <- nil
+	if err := <-first; err != nil {
+		t.Error(err)
+	}
 }
 
 // whose serves a tree that says who has attached to it.

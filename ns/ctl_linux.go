@@ -1,6 +1,7 @@
 package ns
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"syscall"
@@ -11,13 +12,13 @@ import (
 )
 
 // ctl writes a message to the group's ctl file; an error is the engine's own.
-func ctl(msg string) error {
+func ctl(ctx context.Context, msg string) error {
 	c, err := openCtl()
 	if err != nil {
 		return err
 	}
 	defer c.close()
-	if errno := c.write(msg); errno != 0 {
+	if errno := c.write(ctx, msg); errno != 0 {
 		return c.why(msg, errno)
 	}
 	return nil
@@ -43,16 +44,27 @@ func openCtl() (ctlFd, error) {
 
 func (c ctlFd) close() { unix.Close(int(c)) }
 
-// write writes a message.
-func (c ctlFd) write(msg string) syscall.Errno {
-	for {
-		// Go's scheduler interrupts system calls with signals: what was
-		// given up for one of them has left nothing behind.
+// write writes a message. It ends when ctx has and a signal comes.
+func (c ctlFd) write(ctx context.Context, msg string) syscall.Errno {
+	errno := again(ctx, func() error {
 		_, err := unix.Write(int(c), []byte(msg))
-		if err == nil {
-			return 0
-		}
-		if errno, _ := err.(syscall.Errno); errno != unix.EINTR {
+		return err
+	})
+	if errno == unix.EINPROGRESS { // a person is asked for a key
+		errno = again(ctx, func() error {
+			_, err := unix.Read(int(c), make([]byte, 1))
+			return err
+		})
+	}
+	return errno
+}
+
+// again makes a system call until no signal ends it: Go's scheduler interrupts them. What was
+// given up for one of them has left nothing behind.
+func again(ctx context.Context, call func() error) syscall.Errno {
+	for {
+		err := call()
+		if errno, _ := err.(syscall.Errno); errno != unix.EINTR || ctx.Err() != nil {
 			return errno
 		}
 	}

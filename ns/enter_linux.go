@@ -1,6 +1,7 @@
 package ns
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -76,7 +77,7 @@ func (e *Entry) join() error {
 			}
 		}
 		if rest := e.Rfork &^ (RFENVG | RFCENVG); rest != 0 {
-			return ctl("rfork " + rest.String())
+			return ctl(context.Background(), "rfork "+rest.String())
 		}
 		return nil
 	}
@@ -108,7 +109,7 @@ func (e *Entry) join() error {
 // attach has the engine attach the new group's tree at /proc.
 func (e *Entry) attach() error {
 	if e.Control == nil {
-		return ctl("rfork " + e.Rfork.String())
+		return ctl(context.Background(), "rfork "+e.Rfork.String())
 	}
 	_, err := unix.Write(int(e.Control.Fd()), fmt.Appendf(nil, "attach %d", unix.Gettid()))
 	if err == nil {
@@ -180,7 +181,7 @@ func (e *Entry) build() (cd Op, err error) {
 			continue
 		}
 		msg := op.String()
-		errno := c.write(msg)
+		errno := c.write(context.Background(), msg)
 		switch {
 		case errno == 0:
 		case op.Optional && strings.HasPrefix(op.New, "#s/") && errno == unix.ENOENT:
@@ -258,10 +259,11 @@ func Inside() bool {
 }
 
 // Do applies a line to the name space of the calling process. Its names must be
-// absolute.
-func Do(op Op) error {
+// absolute. A mount waits for the person whom factotum may ask for a key: it is given up
+// when ctx has ended and the calling thread is sent a signal.
+func Do(ctx context.Context, op Op) error {
 	if err := op.Auth.check(); err != nil {
 		return err
 	}
-	return ctl(op.String())
+	return ctl(ctx, op.String())
 }

@@ -1,6 +1,7 @@
 package ns
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -39,7 +40,7 @@ func (e *Entry) joinEnv() error {
 	if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS); err != nil {
 		return fmt.Errorf("new mount namespace: %w", err)
 	}
-	if err := ctl("rfork " + (e.Rfork & (RFENVG | RFCENVG)).String()); err != nil {
+	if err := ctl(context.Background(), "rfork "+(e.Rfork&(RFENVG|RFCENVG)).String()); err != nil {
 		return err
 	}
 	if dir == envName {

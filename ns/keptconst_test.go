@@ -307,7 +307,11 @@ func TestConstantServer(t *testing.T) {
 	for name, want := range map[string]string{
 		link.Addr: link.Addr, "ram": "unix!" + dir + "/ram", "#s/ram": "unix!" + dir + "/ram", "#d/0": "#d/0",
 	} {
-		d, err := g.server(t.Context(), name, "")
+		tree, err := g.server(t.Context(), name)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		d, err := tree(t.Context(), "")
 		if err != nil {
 			t.Fatal(name, err)
 		}

@@ -9,7 +9,7 @@ import (
 )
 
 // dialFiles connects to a server by a network of the name space's, client.SplitNet.
-func (g *Group) dialFiles(ctx context.Context, name, aname string) (*Dev, error) {
+func (g *Group) dialFiles(ctx context.Context, name string) (connected, error) {
 	nc, err := client.DialFiles(ctx, g.opener, name, "564")
 	if err != nil {
 		return nil, err
@@ -18,7 +18,9 @@ func (g *Group) dialFiles(ctx context.Context, name, aname string) (*Dev, error)
 	if err != nil {
 		return nil, err
 	}
-	return attach(ctx, conn, name, name, aname)
+	return func(ctx context.Context, aname string) (*Dev, error) {
+		return attach(ctx, conn, name, name, aname)
+	}, nil
 }
 
 // opener is a client.Opener of the group's files.

@@ -2,13 +2,9 @@ package ns
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"io/fs"
 	"iter"
-	"os"
 	"sort"
-	"strings"
 	"sync"
 
 	"ninespace/srv"
@@ -180,69 +176,4 @@ func (pg *Pgrp) points() map[uint64]bool {
 		}
 	}
 	return used
-}
-
-// A ctlFile is a group's ctl: each handle keeps the error of its last write.
-type ctlFile struct{ srv.Node }
-
-type ctlHandle struct {
-	mu   sync.Mutex
-	text string
-}
-
-func (*ctlFile) Open(context.Context, p9.Mode) (srv.Handle, error) { return &ctlHandle{}, nil }
-
-// Read gives the rest of the error: who has done several writes does not know at which offset
-// the last one's begins.
-func (h *ctlHandle) Read(_ context.Context, p []byte, _ int64) (int, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if len(h.text) == 0 {
-		return 0, io.EOF
-	}
-	n := copy(p, h.text)
-	h.text = h.text[n:]
-	return n, nil
-}
-
-func (h *ctlHandle) Write(ctx context.Context, p []byte, _ int64) (int, error) {
-	err := ctlWrite(ctx, string(p))
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.text = ""
-	if err != nil {
-		h.text = err.Error()
-		return 0, err
-	}
-	return len(p), nil
-}
-
-// ctlWrite does what is written to a ctl file: one line or several. It takes them from the
-// engine's user alone, as whom it mounts, and proves with his keys that it may; who has become
-// somebody else since the file was opened is no more he.
-func ctlWrite(ctx context.Context, text string) error {
-	c := callerOf(ctx)
-	if c == nil {
-		return p9.ErrPerm
-	}
-	if int(c.uid) != os.Geteuid() {
-		return notYours()
-	}
-	if flags, ok := strings.CutPrefix(text, "rfork "); ok {
-		return c.group.rfork(strings.TrimSuffix(flags, "\n"), c.pid)
-	}
-	noFiles := func(string) string { return "" }
-	ops, err := Parse(strings.NewReader(text), "ctl", noFiles, func(string) (io.ReadCloser, error) { return nil, os.ErrPermission })
-	if err != nil {
-		return err
-	}
-	for _, op := range ops {
-		if err := c.group.Apply(ctx, op, c.pid); err != nil {
-			if len(ops) > 1 { // those before it are done
-				err = fmt.Errorf("%s: %w", op.Place, err)
-			}
-			return err
-		}
-	}
-	return nil
 }

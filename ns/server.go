@@ -16,52 +16,75 @@ import (
 	"ninespace/srv/p9"
 )
 
-// DialTimeout bounds how long a mount waits for its server to answer.
+// DialTimeout bounds how long a mount waits for its server: to reach it, and for each of its
+// answers.
 const DialTimeout = 10 * time.Second
 
-// dial gives the root of the tree that a mount is of. That there is a place for
-// it is looked at first.
-func (g *Group) dial(ctx context.Context, op Op) (*Chan, error) {
-	what := "mount " + op.Old
+// A connected server gives one of its trees. Without a proof that takes DialTimeout at most; with
+// one, as long as who asks for it waits for the person who has the key.
+type connected func(ctx context.Context, aname string) (*Dev, error)
+
+// dial gives the root of the tree that a mount is of.
+func (g *Group) dial(ctx context.Context, op Op) (to *Chan, err error) {
+	defer func() {
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = fmt.Errorf("%s: %w", op.New, p9.ErrorOfErrno(syscall.ETIMEDOUT))
+		}
+		if err != nil {
+			err = fmt.Errorf("mount %s: %w", op.Old, err)
+		}
+	}()
+	tree, err := g.connect(ctx, op)
+	if err != nil {
+		return nil, err
+	}
+	dev, err := tree(g.eng.proving(ctx, op.Auth), op.Spec)
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	old, err := g.lookup(ctx, op.Old, true)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", what, mountPoint(err))
-	}
-	old.close()
-	dev, err := g.server(g.eng.proving(ctx, op.Auth), op.New, op.Spec)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", what, err)
-	}
 	if op.Flag&MCACHE != 0 {
 		g.eng.keep(dev)
 	} else {
 		g.eng.nearer(ctx, dev)
 	}
-	to, err := dev.attach(ctx)
-	if err != nil {
+	if to, err = dev.attach(ctx); err != nil {
 		dev.unused()
-		return nil, fmt.Errorf("%s: %s: %w", what, op.New, err)
+		return nil, fmt.Errorf("%s: %w", op.New, err)
 	}
 	return to, nil
 }
 
+// connect connects to the server of a mount. That there is a place for it is looked at first.
+func (g *Group) connect(ctx context.Context, op Op) (connected, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	old, err := g.lookup(ctx, op.Old, true)
+	if err != nil {
+		return nil, mountPoint(err)
+	}
+	old.close()
+	return g.server(ctx, op.New)
+}
+
 // server connects to what a mount names.
-func (g *Group) server(ctx context.Context, name, aname string) (*Dev, error) {
+func (g *Group) server(ctx context.Context, name string) (connected, error) {
 	if n, ok := strings.CutPrefix(name, "#d/"); ok {
 		i, err := strconv.Atoi(n)
 		if err != nil || i < 0 || i >= len(g.eng.streams) {
 			return nil, fmt.Errorf("%s: the engine has no such stream: %w", name, p9.ErrNotExist)
 		}
-		return g.eng.streams[i].attach(ctx, name, aname)
+		return func(ctx context.Context, aname string) (*Dev, error) {
+			return g.eng.streams[i].attach(ctx, name, aname)
+		}, nil
 	}
 	if _, _, ok := client.SplitNet(name); ok {
-		return g.dialFiles(ctx, name, aname)
+		return g.dialFiles(ctx, name)
 	}
 	if name[0] == '/' {
-		if dev, err := g.open(ctx, name, aname); dev != nil || err != nil {
-			return dev, err
+		if tree, err := g.open(ctx, name); tree != nil || err != nil {
+			return tree, err
 		}
 	}
 	addr := name
@@ -74,38 +97,52 @@ func (g *Group) server(ctx context.Context, name, aname string) (*Dev, error) {
 			return nil, p9.NewError(syscall.ENOENT, fmt.Sprintf("%s: no such server is posted in %s", name, g.eng.namespace))
 		}
 		if p, ok := f.(*postFile); ok {
-			return p.attach(ctx, aname)
+			return p.attach, nil
 		}
 		addr = "unix!" + filepath.Join(g.eng.namespace, n)
 	}
-	dev, err := dial(ctx, addr, serverName(name), aname)
+	named := func(err error) error {
+		if strings.Contains(err.Error(), addr) {
+			return err
+		}
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	conn, err := client.Dial(ctx, addr, nil)
 	if err != nil {
-		if errors.Is(err, context.DeadlineExceeded) {
-			err = p9.ErrorOfErrno(syscall.ETIMEDOUT)
-		}
-		if !strings.Contains(err.Error(), addr) {
-			err = fmt.Errorf("%s: %w", name, err)
-		}
-		return nil, err
+		return nil, named(err)
 	}
-	if f, ok := dev.root.(*mntFile); ok && g.eng.v9fs && g.eng.kernel != nil && f.fid.Conn().DotL() {
-		// The kernel is to show what the engine does, so its dialect is the one.
-		hangup := dev.hangup
-		var undo func()
-		if dev.kernels, undo = g.eng.kernel.tree(ctx, addr, aname); undo != nil {
-			dev.hangup = func() {
-				undo()
-				hangup()
-			}
+	return func(ctx context.Context, aname string) (*Dev, error) {
+		dev, err := attach(ctx, conn, addr, serverName(name), aname)
+		if err != nil {
+			return nil, named(err)
+		}
+		g.eng.byKernel(ctx, dev, conn, addr)
+		return dev, nil
+	}, nil
+}
+
+// byKernel has the kernel's own client show a server's tree, where that is wanted. The kernel is to
+// show what the engine does, so its dialect is the one.
+func (e *Engine) byKernel(ctx context.Context, dev *Dev, conn *client.Conn, addr string) {
+	if !e.v9fs || e.kernel == nil || !conn.DotL() {
+		return
+	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	hangup := dev.hangup
+	var undo func()
+	if dev.kernels, undo = e.kernel.tree(ctx, addr, dev.spec); undo != nil {
+		dev.hangup = func() {
+			undo()
+			hangup()
 		}
 	}
-	return dev, nil
 }
 
 // open connects to the server at the other end of a file of the name space, as
 // mount(2) does with an open file. It gives nothing for what is not there, a
 // posted server or a file of the host's, which may be a socket: they are dialled.
-func (g *Group) open(ctx context.Context, name, aname string) (*Dev, error) {
+func (g *Group) open(ctx context.Context, name string) (connected, error) {
 	p, err := g.lookup(ctx, name, false)
 	if err != nil {
 		return nil, nil
@@ -114,7 +151,7 @@ func (g *Group) open(ctx context.Context, name, aname string) (*Dev, error) {
 	c := g.pg.top(p.Chan)
 	defer c.close()
 	if f, ok := c.file.(*postFile); ok {
-		return f.attach(ctx, aname)
+		return f.attach, nil
 	}
 	if _, ok := c.file.(*sockFile); ok || c.dev.host || c.mode&fs.ModeType != 0 {
 		return nil, nil
@@ -123,9 +160,11 @@ func (g *Group) open(ctx context.Context, name, aname string) (*Dev, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	s := newStream(nil, ch)
-	defer s.release()
-	return s.attach(ctx, p.name, aname)
+	s, at := newStream(nil, ch), p.name
+	return func(ctx context.Context, aname string) (*Dev, error) {
+		defer s.release()
+		return s.attach(ctx, at, aname)
+	}, nil
 }
 
 // serverName gives a posted server one name of its three: ram, /srv/ram, #s/ram.

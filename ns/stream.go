@@ -32,13 +32,15 @@ type stream struct {
 	rwc io.ReadWriteCloser // nil: it is made of ch
 	ch  channel
 
+	turn chan struct{} // has room for who attaches: one at a time, so that a tree is kept once
+
 	mu   sync.Mutex
 	refs int
-	conn *client.Conn // once it is mounted; all its mounts share it
+	conn *client.Conn // once it is mounted; all its mounts share it. It is set by whose turn it is
 
 	// Of a stream that the engine was started with: its trees, which are kept as with MCACHE
 	// and as long as the engine. So a tree has one lease, what one name space changes the others
-	// know, and what one has learnt as well.
+	// know, and what one has learnt as well. They are of whose turn it is.
 	keep func(*Dev)
 	kept map[streamTree]*Dev
 }
@@ -48,7 +50,7 @@ type streamTree struct{ aname, key string }
 
 // newStream makes a stream of one of the two, held once.
 func newStream(rwc io.ReadWriteCloser, ch channel) *stream {
-	return &stream{rwc: rwc, ch: ch, refs: 1}
+	return &stream{rwc: rwc, ch: ch, turn: make(chan struct{}, 1), refs: 1}
 }
 
 func (s *stream) hold() *stream {
@@ -77,7 +79,7 @@ func (s *stream) release() {
 	}
 }
 
-// end closes it, whoever holds it. That ends an attach that waits and has s.mu.
+// end closes it, whoever holds it. That ends a negotiation, which has s.mu.
 func (s *stream) end() {
 	if s.rwc != nil {
 		s.rwc.Close()
@@ -97,10 +99,15 @@ func (s *stream) mounted() bool {
 	return s.conn != nil
 }
 
-// attach makes a device of the stream, which holds it, or gives the one that it has.
+// attach makes a device of the stream, which holds it, or gives the one that it has. A person may
+// be asked for a key meanwhile: others who attach wait for that until their ctx ends.
 func (s *stream) attach(ctx context.Context, name, aname string) (*Dev, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%s: %w", name, ctx.Err())
+	}
 	tree := streamTree{aname: aname}
 	if p := authOf(ctx); p.attach != nil {
 		tree.key = p.Key
@@ -116,7 +123,7 @@ func (s *stream) attach(ctx context.Context, name, aname string) (*Dev, error) {
 		return nil, fmt.Errorf("%s: %w", name, ofTree(aname, err))
 	}
 	f := &mntFile{fid: root}
-	s.refs++
+	s.hold()
 	d := NewDev(name, f, func() {
 		f.Clunk()
 		s.release()
@@ -131,8 +138,10 @@ func (s *stream) attach(ctx context.Context, name, aname string) (*Dev, error) {
 	return d, nil
 }
 
-// speak sees to it that there is a conversation. s.mu is held.
+// speak sees to it that there is a conversation.
 func (s *stream) speak(ctx context.Context, name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.conn != nil {
 		return nil
 	}

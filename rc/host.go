@@ -1,6 +1,7 @@
 package rc
 
 import (
+	"context"
 	"io/fs"
 	"math"
 	"syscall"
@@ -115,6 +116,18 @@ type Call struct {
 
 // Write writes to the descriptor 1 that the command has in the script.
 func (c *Call) Write(p []byte) (int, error) { return len(p), c.sh.write(1, p) }
+
+// Patiently makes a call that may wait for others. Where a person types, an interrupt ends the
+// waiting with EINTR: ctx ends, and the thread that makes the call is sent signals.
+func (c *Call) Patiently(call func(ctx context.Context) error) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if c.sh.interactive == 0 {
+		return call(ctx)
+	}
+	_, err := patient(c.sh, func(*gone) (struct{}, error) { return struct{}{}, call(ctx) }, nil)
+	return err
+}
 
 // Descriptor gives the number that the process has for a descriptor of the script's, as
 // long as the call lasts.

@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -85,7 +86,7 @@ func TestRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		if _, err := Attach(t.Context(), c, "glenda", "", ""); err == nil || !strings.Contains(err.Error(), "authentication failed") {
+		if _, err := Attach(t.Context(), c, "glenda", "", "", nil); err == nil || !strings.Contains(err.Error(), "authentication failed") {
 			t.Errorf("%s: %v", version, err)
 		}
 	}
@@ -137,6 +138,71 @@ func TestAttach(t *testing.T) {
 	_, mine := serve(t)
 	if _, err := mine.Attach(t.Context(), open.Conn(), "glenda", "", ""); err != nil {
 		t.Errorf("a server that asks for nothing: %v", err)
+	}
+}
+
+// TestBound: the server is asked within bounds, and a person for the key outside of them.
+func TestBound(t *testing.T) {
+	srvtest.CheckGoroutines(t)
+	t.Setenv("NAMESPACE", t.TempDir())
+	f, a := serveIn(t, p9.Namespace())
+	_, server := serve(t, dpKey)
+	s := srv.New(srv.NewDir().Add("hello", srv.Const("hello\n")))
+	s.Auth = func(ctx context.Context, uname, aname string) (srv.AuthFile, error) {
+		return server.Auth(ctx, uname, aname)
+	}
+	var open, all atomic.Int32
+	var past int32 // the bound that has ended
+	bound := func(ctx context.Context) (context.Context, func()) {
+		open.Add(1)
+		cancel := func() {}
+		if all.Add(1) == past {
+			ctx, cancel = context.WithDeadline(ctx, time.Unix(1, 0))
+		}
+		return ctx, func() { cancel(); open.Add(-1) }
+	}
+	attach := func() error {
+		all.Store(0)
+		version := true
+		c, err := client.New(t.Context(), srvtest.Serve(t, s), &client.Options{Trace: func(line string) {
+			if version = version && strings.Contains(line, "version"); !version && strings.HasPrefix(line, "->") && open.Load() == 0 {
+				t.Errorf("outside of a bound: %s", line)
+			}
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		_, err = Attach(t.Context(), c, "glenda", "", "", bound)
+		return err
+	}
+	asking, err := a.root.WalkOpen(t.Context(), p9.ORDWR, "needkey")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	go func() { done <- attach() }()
+	p := make([]byte, 1000)
+	n, err := asking.Read(t.Context(), p, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if open.Load() != 0 {
+		t.Error("a bound holds while a person is asked")
+	}
+	if err := f.Ctl("key " + dpKey); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := asking.Write(t.Context(), []byte(strings.Fields(string(p[:n]))[1]), 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	for past = 1; past <= 4; past++ {
+		if err := attach(); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("late at answer %d: %v", past, err)
+		}
 	}
 }
 

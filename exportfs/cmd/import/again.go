@@ -75,14 +75,14 @@ func (o *options) remount(ctx context.Context, name string, free *bool) {
 	}
 	for wait := mostAgain / 64; ns.Inside(); wait = min(2*wait, mostAgain) {
 		if !*free && !o.alone(name) {
-			err := ns.Do(ns.Op{Verb: "unmount", New: o.op.New, Old: o.op.Old})
+			err := ns.Do(ctx, ns.Op{Verb: "unmount", New: o.op.New, Old: o.op.Old})
 			if errors.Is(err, syscall.EINVAL) { // somebody has unmounted it
 				return
 			}
 			*free = err == nil
 		}
 		if *free || o.alone(name) {
-			if ns.Do(o.op) == nil {
+			if ns.Do(ctx, o.op) == nil {
 				*free = false
 				return
 			}

@@ -94,7 +94,7 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 		if o.behind {
 			return o.background(name)
 		}
-		return o.mount(std, args, name)
+		return o.mount(ctx, std, args, name)
 	case o.again:
 		return errors.New("-r mounts, and this is not in a name space")
 	case f.NArg() == 3:
@@ -122,7 +122,7 @@ func postName(user, addr, tree string) string {
 
 // mount mounts the tree by a connection that is there already, or one that a process in the
 // background makes.
-func (o *options) mount(std [3]*os.File, args []string, name string) error {
+func (o *options) mount(ctx context.Context, std [3]*os.File, args []string, name string) error {
 	if !posted(name) {
 		if err := start(std, args); err != nil {
 			return err
@@ -132,7 +132,7 @@ func (o *options) mount(std [3]*os.File, args []string, name string) error {
 	} else if o.again { // who keeps that connection mounts this nowhere
 		return fmt.Errorf("post %s: %w: -r has a connection of its own: give -s another name", name, p9.ErrorOf(syscall.EADDRINUSE))
 	}
-	return ns.Do(o.op)
+	return ns.Do(ctx, o.op)
 }
 
 // posted tells whether somebody serves under a name.

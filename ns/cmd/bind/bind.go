@@ -16,7 +16,7 @@ import (
 var Man string
 
 // Main is the command.
-func Main(_ context.Context, _ [3]*os.File, args []string) error {
+func Main(ctx context.Context, _ [3]*os.File, args []string) error {
 	fs := flag.NewFlagSet("bind", flag.ContinueOnError)
 	after := fs.Bool("a", false, "after what is there")
 	before := fs.Bool("b", false, "before what is there")
@@ -33,7 +33,7 @@ func Main(_ context.Context, _ [3]*os.File, args []string) error {
 	if err != nil {
 		return err
 	}
-	err = ns.Do(ns.Op{Verb: "bind", Flag: ns.Flags(*after, *before, *create, *cache),
+	err = ns.Do(ctx, ns.Op{Verb: "bind", Flag: ns.Flags(*after, *before, *create, *cache),
 		New: ns.Abs(dir, fs.Arg(0)), Old: ns.Abs(dir, fs.Arg(1))})
 	if *quiet {
 		return nil

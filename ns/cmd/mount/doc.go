@@ -71,8 +71,8 @@ bind, factotum, unmount, ns, srv, 9p
 
 "Connection refused", "file does not exist": nobody serves there. "mount point
 not there": old does not exist. A server that does not answer within 10 seconds
-is an error, and so is it where factotum has to ask for the key and that takes longer; the next mount
-has it. "The server asks who you are", "factotum has no key": start one, or give it the key that
+is an error; factotum, which may have to ask you for the key, is waited for until mount is interrupted.
+"The server asks who you are", "factotum has no key": start one, or give it the key that
 is named. "mount/attach disallowed": the group mounts no more (see rfork).
 */
 package mount

@@ -17,7 +17,7 @@ import (
 var Man string
 
 // Main is the command.
-func Main(_ context.Context, _ [3]*os.File, args []string) error {
+func Main(ctx context.Context, _ [3]*os.File, args []string) error {
 	fs := flag.NewFlagSet("mount", flag.ContinueOnError)
 	after := fs.Bool("a", false, "after what is there")
 	before := fs.Bool("b", false, "before what is there")
@@ -39,7 +39,7 @@ func Main(_ context.Context, _ [3]*os.File, args []string) error {
 	}
 	name, err := ns.ServerOf(fs.Arg(0), func(n int) (int, error) { return n, nil })
 	if err == nil {
-		err = ns.Do(ns.Op{Verb: "mount", Flag: ns.Flags(*after, *before, *create, *cache), Auth: a,
+		err = ns.Do(ctx, ns.Op{Verb: "mount", Flag: ns.Flags(*after, *before, *create, *cache), Auth: a,
 			New: server(dir, name), Old: ns.Abs(dir, fs.Arg(1)), Spec: fs.Arg(2)})
 	}
 	if *quiet {

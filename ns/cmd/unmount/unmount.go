@@ -17,7 +17,7 @@ import (
 var Man string
 
 // Main is the command.
-func Main(_ context.Context, _ [3]*os.File, args []string) error {
+func Main(ctx context.Context, _ [3]*os.File, args []string) error {
 	fs := flag.NewFlagSet("unmount", flag.ContinueOnError)
 	if err := srv.Parse(fs, args); err != nil {
 		return err
@@ -37,5 +37,5 @@ func Main(_ context.Context, _ [3]*os.File, args []string) error {
 			op.New = ns.Abs(dir, op.New)
 		} // else a server's name
 	}
-	return ns.Do(op)
+	return ns.Do(ctx, op)
 }

@@ -1,6 +1,7 @@
 package rc
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -41,10 +42,10 @@ func reach(name string) (file string, done func(), err error) {
 	}
 	spec, rest, _ := strings.Cut(name, "/")
 	point := fmt.Sprintf("/n/.%s.%d.%d", spec[1:], unix.Getpid(), points.Add(1))
-	if err := ns.Do(ns.Op{Verb: "bind", New: spec, Old: point}); err != nil {
+	if err := ns.Do(context.Background(), ns.Op{Verb: "bind", New: spec, Old: point}); err != nil {
 		return "", nil, errors.New(strings.TrimPrefix(err.Error(), "bind "+spec+" "+point+": "))
 	}
-	return point + "/" + rest, func() { ns.Do(ns.Op{Verb: "unmount", Old: point}) }, nil
+	return point + "/" + rest, func() { ns.Do(context.Background(), ns.Op{Verb: "unmount", Old: point}) }, nil
 }
 
 // reached calls f with a name by which the kernel has the file.

@@ -90,13 +90,18 @@ func unless(quiet bool, err error) error {
 	return err
 }
 
+// do changes the name space.
+func do(c *rc.Call, op ns.Op) error {
+	return c.Patiently(func(ctx context.Context) error { return ns.Do(ctx, op) })
+}
+
 func bind(c *rc.Call) error {
 	fs, op, quiet, err := flags(c)
 	if err != nil || fs.NArg() != 2 {
 		return errors.New("usage: bind [-abcCq] new old")
 	}
 	op.New, op.Old = ns.Abs(c.Dir, fs.Arg(0)), plan9Name(ns.Abs(c.Dir, fs.Arg(1)))
-	return unless(quiet, ns.Do(op))
+	return unless(quiet, do(c, op))
 }
 
 func mount(c *rc.Call) error {
@@ -114,7 +119,7 @@ func mount(c *rc.Call) error {
 		server = "unix!" + ns.Abs(c.Dir, server)
 	}
 	op.New, op.Old, op.Spec = server, ns.Abs(c.Dir, fs.Arg(1)), fs.Arg(2)
-	return unless(quiet, ns.Do(op))
+	return unless(quiet, do(c, op))
 }
 
 func unmount(c *rc.Call) error {
@@ -128,7 +133,7 @@ func unmount(c *rc.Call) error {
 			op.New = ns.Abs(c.Dir, op.New)
 		}
 	}
-	return ns.Do(op)
+	return do(c, op)
 }
 
 // post is srv.

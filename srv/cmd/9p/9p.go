@@ -200,5 +200,5 @@ func (s *session) attach(c *client.Conn) (*client.Fid, error) {
 	if s.uname == "" {
 		return c.Attach(s.ctx, nil, "", s.aname)
 	}
-	return auth.Attach(s.ctx, c, s.uname, s.aname, "user="+srv.Quote(s.uname))
+	return auth.Attach(s.ctx, c, s.uname, s.aname, "user="+srv.Quote(s.uname), nil)
 }

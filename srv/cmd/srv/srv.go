@@ -87,7 +87,7 @@ func Do(ctx context.Context, std [3]*os.File, wd string, args []string) error {
 	if at == "" {
 		at = "/n/" + c.system()
 	}
-	return ns.Do(ns.Op{Verb: "mount", Flag: ns.Flags(*after, *before, *create, *cache),
+	return ns.Do(ctx, ns.Op{Verb: "mount", Flag: ns.Flags(*after, *before, *create, *cache),
 		New: dir + "/" + name, Old: ns.Abs(wd, at)})
 }
 

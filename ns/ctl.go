@@ -1,0 +1,174 @@
+package ns
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"ninespace/srv"
+	"ninespace/srv/p9"
+)
+
+// A ctlFile is a group's ctl: each handle keeps the error of its last write.
+type ctlFile struct{ srv.Node }
+
+type ctlHandle struct {
+	mu   sync.Mutex
+	text string
+	late *ctlJob // the last write's, which goes on
+}
+
+func (*ctlFile) Open(context.Context, p9.Mode) (srv.Handle, error) { return &ctlHandle{}, nil }
+
+// A ctlJob is what was written, being done. Where it is a mount whose server asks for a proof,
+// factotum may have to ask a person for the key, and Linux lets nobody else write to the file
+// meanwhile: then the write ends with EINPROGRESS, and the next read of the handle is the answer.
+// Closing the handle gives the job up.
+type ctlJob struct {
+	cancel func()
+	asked  chan struct{} // closed when a server asks for a proof
+	done   chan struct{} // closed with err set
+	err    error
+}
+
+// proofTime is how long a write waits for a proof.
+const proofTime = 2 * time.Second
+
+type askedKey struct{}
+
+// proofAsked tells who waits for a mount that its server asks for a proof.
+func proofAsked(ctx context.Context) {
+	if asked, ok := ctx.Value(askedKey{}).(func()); ok {
+		asked()
+	}
+}
+
+func startCtl(ctx context.Context, text string) *ctlJob {
+	j := &ctlJob{asked: make(chan struct{}), done: make(chan struct{})}
+	ctx, j.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	ctx = context.WithValue(ctx, askedKey{}, sync.OnceFunc(func() { close(j.asked) }))
+	go func() {
+		defer close(j.done)
+		defer j.cancel()
+		j.err = ctlWrite(ctx, text)
+	}()
+	return j
+}
+
+// wait gives the outcome, or EINPROGRESS.
+func (j *ctlJob) wait(ctx context.Context) error {
+	asked, late := j.asked, (<-chan time.Time)(nil)
+	for {
+		select {
+		case <-j.done:
+			return j.err
+		case <-ctx.Done():
+			j.cancel()
+			<-j.done
+			return j.err
+		case <-asked:
+			t := time.NewTimer(proofTime)
+			defer t.Stop()
+			asked, late = nil, t.C
+		case <-late:
+			return syscall.EINPROGRESS
+		}
+	}
+}
+
+func (h *ctlHandle) Write(ctx context.Context, p []byte, _ int64) (int, error) {
+	h.Clunk()
+	j := startCtl(ctx, string(p))
+	err := j.wait(ctx)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.late = nil; err == syscall.EINPROGRESS {
+		h.late = j
+	}
+	if h.answer(err) != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// answer keeps an error's text. h.mu is locked.
+func (h *ctlHandle) answer(err error) error {
+	h.text = ""
+	if err != nil {
+		h.text = err.Error()
+	}
+	return err
+}
+
+// Read gives the answer to a write that went on, an error or an end of file. Otherwise it gives
+// the rest of the error: who has done several writes does not know at which offset the last one's
+// begins.
+func (h *ctlHandle) Read(ctx context.Context, p []byte, _ int64) (int, error) {
+	h.mu.Lock()
+	j := h.late
+	h.mu.Unlock()
+	if j != nil {
+		select {
+		case <-j.done:
+		case <-ctx.Done():
+			return 0, p9.ErrInterrupted
+		}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if j != nil && h.late == j {
+		if h.late = nil; h.answer(j.err) != nil {
+			return 0, j.err
+		}
+	}
+	if len(h.text) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, h.text)
+	h.text = h.text[n:]
+	return n, nil
+}
+
+// Clunk gives up what goes on.
+func (h *ctlHandle) Clunk() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.late != nil {
+		h.late.cancel()
+	}
+}
+
+// ctlWrite does what is written to a ctl file: one line or several. It takes them from the
+// engine's user alone, as whom it mounts, and proves with his keys that it may; who has become
+// somebody else since the file was opened is no more he.
+func ctlWrite(ctx context.Context, text string) error {
+	c := callerOf(ctx)
+	if c == nil {
+		return p9.ErrPerm
+	}
+	if int(c.uid) != os.Geteuid() {
+		return notYours()
+	}
+	if flags, ok := strings.CutPrefix(text, "rfork "); ok {
+		return c.group.rfork(strings.TrimSuffix(flags, "\n"), c.pid)
+	}
+	noFiles := func(string) string { return "" }
+	ops, err := Parse(strings.NewReader(text), "ctl", noFiles, func(string) (io.ReadCloser, error) { return nil, os.ErrPermission })
+	if err != nil {
+		return err
+	}
+	for _, op := range ops {
+		if err := c.group.Apply(ctx, op, c.pid); err != nil {
+			if len(ops) > 1 { // those before it are done
+				err = fmt.Errorf("%s: %w", op.Place, err)
+			}
+			return err
+		}
+	}
+	return nil
+}
