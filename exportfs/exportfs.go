@@ -144,7 +144,12 @@ func Join(a, b io.ReadWriteCloser) {
 			abort(b, err)
 			return
 		}
-		if w, ok := dst.(interface{ CloseWrite() error }); !ok || w.CloseWrite() != nil {
+		end := net.ErrClosed
+		if w, ok := dst.(interface{ CloseWrite() error }); ok {
+			end = w.CloseWrite()
+		}
+		// Of a socket that is not connected any more the other direction hears why.
+		if end != nil && !errors.Is(end, syscall.ENOTCONN) {
 			closed.Store(true)
 			dst.Close()
 		}

@@ -14,6 +14,7 @@ import (
 
 const (
 	aheadBlock = 256 << 10 // bytes that one request asks for
+	aheadLong  = 512 << 10 // and where the reading has gone on for a while
 	aheadMost  = 16        // requests under way, at most
 	aheadSlack = 1 << 20   // the kernel's reads come in any order, but not further apart
 	aheadGone  = 8         // reads here and there of a file that the kernel may have
@@ -112,7 +113,7 @@ func (a *readAhead) read(ctx context.Context, h *keptHandle, fid *client.Fid, p 
 }
 
 // blocks are those that were read.
-var blocks = sync.Pool{New: func() any { return new([aheadBlock]byte) }}
+var blocks = sync.Pool{New: func() any { return new([aheadLong]byte) }}
 
 // free gives the block's memory back, of which nobody may read any more, unless it is still
 // to come.
@@ -120,7 +121,7 @@ func (b *block) free() {
 	select {
 	case <-b.done:
 		if b.pooled {
-			blocks.Put((*[aheadBlock]byte)(b.buf[:aheadBlock]))
+			blocks.Put((*[aheadLong]byte)(b.buf[:aheadLong]))
 		}
 		b.buf = nil
 	default:
@@ -141,7 +142,7 @@ func (a *readAhead) askWhole(k *kept, fid *client.Fid, as uint64, off, length in
 		if end := min(at+aheadBlock, length); keep {
 			a.add(fid, as, at, all[at:end], false)
 		} else {
-			a.add(fid, as, at, blocks.Get().(*[aheadBlock]byte)[:end-at], true)
+			a.add(fid, as, at, blocks.Get().(*[aheadLong]byte)[:end-at], true)
 		}
 	}
 	if keep {
@@ -186,9 +187,13 @@ func (a *readAhead) ask(fid *client.Fid, as uint64, length int64) {
 	if ahead > a.window/2 {
 		return
 	}
+	size := int64(aheadBlock)
+	if a.window == aheadMost {
+		size = aheadLong
+	}
 	for ; ahead < a.window && next < length; ahead++ {
-		n := min(aheadBlock, length-next)
-		a.add(fid, as, next, blocks.Get().(*[aheadBlock]byte)[:n], true)
+		n := min(size, length-next)
+		a.add(fid, as, next, blocks.Get().(*[aheadLong]byte)[:n], true)
 		next += n
 	}
 }

@@ -81,16 +81,17 @@ func TestPagesThreads(t *testing.T) {
 	hung, quick := srvtest.NewLink(t, s, 0), srvtest.NewLink(t, s, 0)
 	m := mountGroup(t, "mount -c "+hung.Addr+" /n/x\nmount -c "+quick.Addr+" /n/y")
 	m.sh(t, "/n/y", "head -c 8192 /dev/zero >f")
-	cat := m.command("/n/x", "exec <f; echo; read _ <&4; exec cat >/dev/null")
+	// cat would first want the file's attributes, which after some ms the kernel asks for anew.
+	sh := m.command("/n/x", "exec <f; echo; read _ <&4; read _ || :")
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	cat.ExtraFiles = append(cat.ExtraFiles, r)
-	out, err := cat.StdoutPipe()
+	sh.ExtraFiles = append(sh.ExtraFiles, r)
+	out, err := sh.StdoutPipe()
 	if err == nil {
-		err = cat.Start()
+		err = sh.Start()
 	}
 	r.Close()
 	if err != nil {
@@ -108,7 +109,7 @@ func TestPagesThreads(t *testing.T) {
 		t.Errorf("%d threads, %v", n, err)
 	}
 	hung.Go()
-	if err := cat.Wait(); err != nil {
+	if err := sh.Wait(); err != nil {
 		t.Error(err)
 	}
 }

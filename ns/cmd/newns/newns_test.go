@@ -347,7 +347,7 @@ func start(t *testing.T, cmd *exec.Cmd) io.Reader {
 // until waits for something to become true.
 func until(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	within(t, 20*time.Second, what, is)
+	within(t, time.Minute, what, is)
 }
 
 func within(t *testing.T, limit time.Duration, what string, is func() bool) {
