@@ -22,32 +22,16 @@ import (
 
 // A lab is a network of its own with a bridge, nine netboot at it as 10.9.0.1, and machines
 // that boot from that: nine's own image and Debian's kernel.
-type lab struct {
-	*testing.T
-	ctx    context.Context
-	dir    string
-	nine   string // statically linked
-	home   string // of the owner, whose key the nodes let in
-	kernel *guest.Kernel
-}
+type lab struct{ *guests }
 
 // newLab makes one, without machines. The image has the files, too.
 func newLab(t *testing.T, files ...string) *lab {
 	t.Helper()
-	srvtest.CheckGoroutines(t)
-	l := &lab{T: t, dir: tempDir(t), kernel: debianKernel(t)}
-	l.home = filepath.Join(l.dir, "home")
-	var cancel func()
-	l.ctx, cancel = context.WithTimeout(context.Background(), 12*time.Minute)
-	t.Cleanup(cancel)
-	for _, dir := range []string{l.home, l.home + "/.ssh", l.dir + "/boot"} {
+	l := &lab{newGuests(t, 12*time.Minute)}
+	for _, dir := range []string{l.home + "/.ssh", l.dir + "/boot"} {
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
-	}
-	l.nine = filepath.Join(l.dir, "nine")
-	if err := guest.Build(l.ctx, "ninespace", l.nine); err != nil {
-		t.Fatal(err)
 	}
 	for _, key := range []string{"ca", "release", "other", "root", "home/.ssh/id_ed25519"} {
 		l.must(exec.CommandContext(l.ctx, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", filepath.Join(l.dir, key)))
@@ -93,24 +77,6 @@ func labPrograms(t *testing.T, limit time.Duration) bool {
 	tun.Close()
 	debianKernel(t) // now, for in there nothing can be downloaded
 	return srvtest.Netns(t, limit)
-}
-
-// cmd is a command of nine, as the owner runs it.
-func (l *lab) cmd(args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(l.ctx, l.nine, args...)
-	cmd.Dir = l.home
-	cmd.Env = append(os.Environ(), "HOME="+l.home, "NAMESPACE="+l.dir, "SSH_AUTH_SOCK=", "cpuidle=0")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	return cmd
-}
-
-func (l *lab) must(cmd *exec.Cmd) string {
-	l.Helper()
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		l.Fatalf("%s: %v\n%s", cmd, err, out)
-	}
-	return string(out)
 }
 
 // file writes a file of the lab's directory, and read reads one.
@@ -163,41 +129,27 @@ func (l *lab) tell(name, line string) {
 
 func (l *lab) ask(name string) string { l.Helper(); return l.must(l.cmd("9p", "read", name)) }
 
-// until waits for something, for as long as the test may take.
-func (l *lab) until(what string, holds func() bool) {
-	l.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-l.ctx.Done():
-			l.Fatalf("%s: %v", what, l.ctx.Err())
-		}
-	}
-}
-
 // A diskless machine of a lab is 10.9.0.10 and its number, by the name node and its number.
 type diskless struct {
 	*lab
-	ether, addr string
-	console     string
-	done        chan error // how the guest ended
-	off         func()
+	name, ether, addr string
+	console           string
+	done              chan error // how the guest ended
+	off               func()
 }
 
 // add puts a machine into the database, and its card to the bridge.
 func (l *lab) add(n int) *diskless {
 	l.Helper()
-	m := &diskless{lab: l, ether: fmt.Sprintf("52540012340%d", n), addr: fmt.Sprintf("10.9.0.1%d", n), console: filepath.Join(l.dir, fmt.Sprint("console", n))}
-	l.file("ndb", l.read("ndb")+fmt.Sprintf("ether=%s ip=%s sys=node%d class=worker\n", m.ether, m.addr, n))
+	m := &diskless{lab: l, name: fmt.Sprint("node", n), ether: fmt.Sprintf("52540012340%d", n), addr: fmt.Sprintf("10.9.0.1%d", n), console: filepath.Join(l.dir, fmt.Sprint("console", n))}
+	l.file("ndb", l.read("ndb")+fmt.Sprintf("ether=%s ip=%s sys=%s class=worker\n", m.ether, m.addr, m.name))
 	l.must(exec.Command("ip", "tuntap", "add", fmt.Sprint("tap", n), "mode", "tap"))
 	l.must(exec.Command("ip", "link", "set", fmt.Sprint("tap", n), "master", "br0", "up"))
 	l.Cleanup(func() {
 		m.kill()
 		if l.Failed() {
 			text, _ := os.ReadFile(m.console)
-			l.Logf("the console of %s:\n%s", m.ether, text)
+			l.Logf("the console of %s:\n%s", m.name, text)
 		}
 	})
 	return m

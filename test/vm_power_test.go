@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,8 +13,6 @@ import (
 	"time"
 
 	"ninespace/srv/diskfs"
-	"ninespace/srv/srvtest"
-	"ninespace/test/guest"
 )
 
 // TestPowerLoss takes a node's power away while it writes: to the layer above the root that a server has, which
@@ -23,47 +20,23 @@ import (
 // key; the server's tree is as it was, though nothing but the node keeps it so, and the caller's file has all that
 // was synced, and nothing that was not written.
 func TestPowerLoss(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("not root: the node's programs are files of root's")
-	}
-	program(t, "qemu-system-x86_64", "qemu-system-x86")
-	kernel := debianKernel(t)
-	srvtest.CheckGoroutines(t)
-	dir := tempDir(t)
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	nine := filepath.Join(dir, "nine")
-	if err := guest.Build(ctx, "ninespace", nine); err != nil {
+	vmPrograms(t)
+	g := newGuests(t, 10*time.Minute)
+	base := filepath.Join(g.dir, "base")
+	if err := os.MkdirAll(base+"/etc", 0o755); err != nil {
 		t.Fatal(err)
-	}
-	base, home := filepath.Join(dir, "base"), filepath.Join(dir, "home")
-	for _, d := range []string{base + "/etc", home} {
-		if err := os.MkdirAll(d, 0o755); err != nil {
-			t.Fatal(err)
-		}
 	}
 	for _, f := range staticPrograms(t, "sh", "sync", "cat") {
 		from, to, _ := strings.Cut(f, ":")
 		if err := os.MkdirAll(filepath.Dir(base+to), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		out, err := exec.Command("cp", from, base+to).CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
+		g.must(exec.Command("cp", from, base+to))
 	}
 	if err := os.WriteFile(base+"/etc/kept", []byte("kept\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	before := sums(t, base)
-	cmd := func(args ...string) *exec.Cmd {
-		cmd := exec.CommandContext(ctx, nine, args...)
-		cmd.Dir = home
-		cmd.Env = append(os.Environ(), "HOME="+home, "NAMESPACE="+dir, "cpuidle=0")
-		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-		cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-		return cmd
-	}
 	start := func(c *exec.Cmd) {
 		t.Helper()
 		if err := c.Start(); err != nil {
@@ -76,8 +49,8 @@ func TestPowerLoss(t *testing.T) {
 		t.Fatal(err)
 	}
 	port := serveTCP(t, root)
-	vm := cmd("vm", "-v", "-s", "cut", "-a", "tcg", "-m", "192", "-k", kernel.Image, "-M", kernel.Modules, fmt.Sprint("nine.root=tcp!10.0.2.2!", port))
-	console := filepath.Join(dir, "console")
+	vm := g.ending("vm", "-v", "-s", "cut", "-a", "tcg", "-m", "192", "-k", g.kernel.Image, "-M", g.kernel.Modules, fmt.Sprint("nine.root=tcp!10.0.2.2!", port))
+	console := filepath.Join(g.dir, "console")
 	said, err := os.Create(console)
 	if err != nil {
 		t.Fatal(err)
@@ -92,21 +65,14 @@ func TestPowerLoss(t *testing.T) {
 	}()
 	ready := func(times int) {
 		t.Helper()
-		for {
+		g.until(fmt.Sprintf("ready %d times", times), func() bool {
 			text, _ := os.ReadFile(console)
-			if strings.Count(string(text), "vm: cut: ready after") == times && strings.Count(string(text), "init: / is tcp!") == times {
-				return
-			}
-			select {
-			case <-time.After(20 * time.Millisecond):
-			case <-ctx.Done():
-				t.Fatalf("not ready %d times", times)
-			}
-		}
+			return strings.Count(string(text), "vm: cut: ready after") == times && strings.Count(string(text), "init: / is tcp!") == times
+		})
 	}
 	ready(1)
 
-	writes := cmd("cpu", "-h", "cut", "sh", "-c", "i=0; while i=$((i+1)); do echo $i >>/etc/log; sync /etc/log; echo written >/etc/kept; echo $i >>log; sync log; echo $i; done")
+	writes := g.ending("cpu", "-h", "cut", "sh", "-c", "i=0; while i=$((i+1)); do echo $i >>/etc/log; sync /etc/log; echo written >/etc/kept; echo $i >>log; sync log; echo $i; done")
 	writes.Stderr = os.Stderr
 	out, err := writes.StdoutPipe()
 	if err != nil {
@@ -127,7 +93,7 @@ func TestPowerLoss(t *testing.T) {
 		}
 	}
 	ready(2)
-	log, err := os.ReadFile(home + "/log")
+	log, err := os.ReadFile(g.home + "/log")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +108,7 @@ func TestPowerLoss(t *testing.T) {
 	if got := sums(t, base); got != before {
 		t.Errorf("the server's tree was\n%s\nand is\n%s", before, got)
 	}
-	text, err := cmd("cpu", "-h", "cut", "sh", "-c", "cat /proc/sys/kernel/hostname /etc/kept; cat /etc/log 2>&1; echo again >>log; cat log").CombinedOutput()
+	text, err := g.cmd("cpu", "-h", "cut", "sh", "-c", "cat /proc/sys/kernel/hostname /etc/kept; cat /etc/log 2>&1; echo again >>log; cat log").CombinedOutput()
 	if want := "cut\nkept\ncat: /etc/log: No such file or directory\n" + want.String() + "again\n"; string(text) != want || err != nil {
 		t.Errorf("%v: %q, not %q", err, text, want)
 	}

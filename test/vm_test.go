@@ -1,36 +1,21 @@
 package main
 
 import (
-	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
-
-	"ninespace/test/guest"
 )
 
 // TestUpVM types the tutorial, doc/diskless.md: up starts two nodes in qemu, which cpu reaches and whose roots
 // are in the name space. With NINE_LONG it is three, of which one is killed: the others go on, and it comes
 // back under its name, with its root where that was.
 func TestUpVM(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("not root: whether a user may make name spaces is the machine's to say")
-	}
-	program(t, "qemu-system-x86_64", "qemu-system-x86")
-	kernel := debianKernel(t)
-	dir := tempDir(t)
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	nine := filepath.Join(dir, "nine")
-	if err := guest.Build(ctx, "ninespace", nine); err != nil {
-		t.Fatal(err)
-	}
+	vmPrograms(t)
+	g := newGuests(t, 10*time.Minute)
 	for _, name := range []string{"try", "news"} {
-		if err := copyFile("testdata/vm/"+name, filepath.Join(dir, name)); err != nil {
+		if err := copyFile("testdata/vm/"+name, filepath.Join(g.home, name)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -50,11 +35,8 @@ until cat /n/vm2/proc/sys/kernel/hostname; do sleep .2; done 2>/dev/null
 `
 		n, want = "3", want+"vm1\nvm1\nvm2\nvm2\nvm3\nvm3\nvm1\nvm1\nvm3\nvm3\nvm2\nvm2\n"
 	}
-	cmd := exec.CommandContext(ctx, nine, "up", "-vm", n, "-c", script)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "SHELL=/bin/sh", "HOME="+dir, "cpuidle=0", "NINE_VM=-a tcg -m 160 -k "+kernel.Image+" -M "+kernel.Modules)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd := g.ending("up", "-vm", n, "-c", script)
+	cmd.Env = append(cmd.Env, "SHELL=/bin/sh", "NINE_VM=-a tcg -m 160 -k "+g.kernel.Image+" -M "+g.kernel.Modules)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	begun := time.Now()
@@ -63,7 +45,7 @@ until cat /n/vm2/proc/sys/kernel/hostname; do sleep .2; done 2>/dev/null
 		t.Errorf("%v: %q, not %q\n%s", err, got, want, &stderr)
 	}
 	t.Logf("%s nodes: %.1f s", n, time.Since(begun).Seconds())
-	if left := processes(nine); len(left) > 0 {
+	if left := processes(g.nine); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
 }

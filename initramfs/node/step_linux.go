@@ -3,7 +3,7 @@ package node
 import (
 	"context"
 	"errors"
-	"fmt"
+	"strings"
 	"time"
 )
 
@@ -26,10 +26,14 @@ func (n *node) do(ctx context.Context, name string, f func(context.Context) erro
 	n.mu.Unlock()
 	for wait := time.Second; ; wait = min(2*wait, 30*time.Second) {
 		err := f(ctx)
-		n.mu.Lock()
-		s.took, s.state, s.why = time.Since(s.since), "done", ""
+		why := ""
 		if err != nil {
-			s.state, s.why = "failed", err.Error()
+			why = strings.ReplaceAll(err.Error(), "\n", "; ")
+		}
+		n.mu.Lock()
+		s.took, s.state, s.why = time.Since(s.since), "done", why
+		if err != nil {
+			s.state = "failed"
 		}
 		n.mu.Unlock()
 		if err == nil || ctx.Err() != nil {
@@ -37,16 +41,16 @@ func (n *node) do(ctx context.Context, name string, f func(context.Context) erro
 		}
 		var again errAgain
 		if !errors.As(err, &again) {
-			n.log.Printf("init: %s: %v", name, err)
+			n.log.Printf("init: %s: %s", name, why)
 			if lesser := (errLesser{}); !errors.As(err, &lesser) {
-				n.offerConsole(ctx, fmt.Sprintf("%s: %v", name, err))
+				n.offerConsole(ctx, name+": "+why)
 			}
 			return err
 		}
 		if s.took > n.params.Wait {
-			n.offerConsole(ctx, fmt.Sprintf("%s: %v", name, err))
+			n.offerConsole(ctx, name+": "+why)
 		}
-		n.log.Printf("init: %s: %v; again in %v", name, err, wait)
+		n.log.Printf("init: %s: %s; again in %v", name, why, wait)
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():

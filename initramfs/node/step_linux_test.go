@@ -54,3 +54,18 @@ func TestStepFails(t *testing.T) {
 		})
 	}
 }
+
+// TestStepLines: a step that failed for more than one reason, as two cards that have no answer, is a line of
+// status and of the log all the same.
+func TestStepLines(t *testing.T) {
+	n := &node{log: NewLog(io.Discard)}
+	n.do(t.Context(), "network", func(context.Context) error {
+		return errors.Join(errors.New("eth0: no answer"), errors.New("eth1: no answer"))
+	})
+	if got, want := n.log.String(), "init: network: eth0: no answer; eth1: no answer\n"; got != want {
+		t.Errorf("the log is %q, not %q", got, want)
+	}
+	if got := n.status(); strings.Count(got, "\n") != 1 || !strings.HasSuffix(got, " eth0: no answer; eth1: no answer\n") {
+		t.Errorf("status is %q", got)
+	}
+}
