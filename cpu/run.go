@@ -71,7 +71,11 @@ func line(words ...string) string {
 	return strings.Join(words, " ") + "\n"
 }
 
+// ctlf writes lines to ctl: in one message, as the far side would do a part of a line.
 func (s *session) ctlf(ctx context.Context, lines string) error {
+	if len(lines) > int(s.ctl.Iounit()) {
+		return syscall.E2BIG
+	}
 	_, err := s.ctl.Write(ctx, []byte(lines), 0)
 	return err
 }
@@ -148,7 +152,7 @@ func (s *session) run(ctx context.Context, c *Cmd, std [3]*os.File) error {
 	opened, ended, out := make(chan error, 1), make(chan end, 1), make(chan error, 2)
 	copyOut := func() {
 		for i := range 2 {
-			go func() { out <- c.copyOut(ctx, std[1+i], files[1+i]) }()
+			go func() { out <- c.copyOut(ctx, std[1+i], files[1+i], s.inOrder) }()
 		}
 	}
 	go func() {
@@ -182,7 +186,9 @@ func (s *session) run(ctx context.Context, c *Cmd, std [3]*os.File) error {
 	go func() {
 		// Ends with the process at the latest: nobody can interrupt a read of
 		// an arbitrary standard input.
-		io.Copy(&writer{ctx: ctx, f: files[0]}, std[0])
+		in := files[0].Stream(ctx, s.inOrder)
+		io.Copy(in, std[0])
+		in.Flush()
 		files[0].Clunk(ctx)
 	}()
 	end := <-ended
@@ -215,8 +221,8 @@ const linger = 500 * time.Millisecond
 
 // copyOut copies what the command writes. Where it cannot be written here, the
 // file is let go of, so that the command hears of it as it would here.
-func (c *Cmd) copyOut(ctx context.Context, to *os.File, f *client.Fid) error {
-	_, err := io.Copy(to, &reader{ctx: ctx, f: f})
+func (c *Cmd) copyOut(ctx context.Context, to *os.File, f *client.Fid, inOrder func() bool) error {
+	_, err := f.Stream(ctx, inOrder).WriteTo(to)
 	if err == nil {
 		return nil
 	}
@@ -246,17 +252,13 @@ func (s *session) startError(ctx context.Context, err error, before string) erro
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		code = 127
-	case errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.E2BIG):
 		code = 126
 	}
 	text := err.Error()
-	if f, err := s.open(ctx, "status", p9.OREAD); err == nil {
-		b, _ := io.ReadAll(&reader{ctx: ctx, f: f})
-		f.Clunk(ctx)
-		for line := range strings.Lines(string(b)) {
-			if w, _ := srv.Fields(strings.TrimSpace(line)); len(w) > 1 && w[0] == "err" {
-				text = strings.TrimPrefix(strings.Join(w[1:], " "), before)
-			}
+	for _, w := range s.status(ctx) {
+		if len(w) > 1 && w[0] == "err" {
+			text = strings.TrimPrefix(strings.Join(w[1:], " "), before)
 		}
 	}
 	return &ns.ExitError{Code: code, Err: errors.New(text)}

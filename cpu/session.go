@@ -7,8 +7,10 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"ninespace/srv"
 	"ninespace/srv/client"
 	"ninespace/srv/p9"
 )
@@ -21,6 +23,9 @@ type session struct {
 
 	root   *client.Fid
 	number string // the conversation's
+
+	askOrder sync.Once
+	ordered  atomic.Bool
 }
 
 // newSession makes a conversation, with a far side that answers soon.
@@ -120,7 +125,38 @@ func (s *session) wait(ctx context.Context, f *client.Fid) end {
 	return end{string(b[:n]), err}
 }
 
-// reader and writer are a fid's bytes in order.
+// inOrder tells whether the far side does the reads of a stream, and its writes, in the order in which they
+// are sent, as far as that is known: at first it is asked, for which nobody waits.
+func (s *session) inOrder() bool {
+	s.askOrder.Do(func() {
+		go func() {
+			for _, w := range s.status(context.Background()) {
+				if w[0] == "inorder" {
+					s.ordered.Store(true)
+				}
+			}
+		}()
+	})
+	return s.ordered.Load()
+}
+
+// status gives the lines of the conversation's status, in words; none if it can't be had.
+func (s *session) status(ctx context.Context) (lines [][]string) {
+	f, err := s.open(ctx, "status", p9.OREAD)
+	if err != nil {
+		return nil
+	}
+	defer f.Clunk(ctx)
+	b, _ := io.ReadAll(&reader{ctx: ctx, f: f})
+	for line := range strings.Lines(string(b)) {
+		if w, _ := srv.Fields(strings.TrimSpace(line)); len(w) > 0 {
+			lines = append(lines, w)
+		}
+	}
+	return lines
+}
+
+// reader is a fid's bytes in order.
 type reader struct {
 	ctx context.Context
 	f   *client.Fid
@@ -133,18 +169,6 @@ func (r *reader) Read(p []byte) (int, error) {
 	if n == 0 && err == nil {
 		err = io.EOF
 	}
-	return n, err
-}
-
-type writer struct {
-	ctx context.Context
-	f   *client.Fid
-	off int64
-}
-
-func (w *writer) Write(p []byte) (int, error) {
-	n, err := w.f.Write(w.ctx, p, w.off)
-	w.off += int64(n)
 	return n, err
 }
 

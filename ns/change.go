@@ -79,7 +79,7 @@ func (g *Group) bind(ctx context.Context, op Op, pid int) error {
 		}
 	}
 	defer to.close()
-	if err := g.join(Mount{to: to, name: new.name, via: via, flag: op.Flag}, umh, old, pid); err != nil {
+	if err := g.join(ctx, Mount{to: to, name: new.name, via: via, flag: op.Flag}, umh, old, pid); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	if k, ok := to.file.(*kept); ok && op.Flag&MCACHE != 0 {
@@ -95,7 +95,7 @@ func (g *Group) mount(ctx context.Context, op Op, to *Chan, pid int) error {
 		return fmt.Errorf("%s: %w", what, mountPoint(err))
 	}
 	defer old.close()
-	if err := g.join(Mount{to: to, name: to.dev.name, spec: op.Spec, auth: op.Auth, srv: true, flag: op.Flag}, nil, old, pid); err != nil {
+	if err := g.join(ctx, Mount{to: to, name: to.dev.name, spec: op.Spec, auth: op.Auth, srv: true, flag: op.Flag}, nil, old, pid); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
@@ -110,12 +110,14 @@ func mountPoint(err error) error {
 }
 
 // join mounts, and takes it back where the kernel cannot follow.
-func (g *Group) join(nm Mount, umh *Mhead, old place, pid int) error {
+func (g *Group) join(ctx context.Context, nm Mount, umh *Mhead, old place, pid int) error {
 	if old.key() == g.root.key() && nm.flag&order == MREPL {
 		return errRoot
 	}
 	nm.on = spot{old.name, old.via}
-	g.change.Lock()
+	if err := g.lockAt(ctx, old.Chan); err != nil {
+		return err
+	}
 	defer g.change.Unlock()
 	k, was, err := g.pg.mountOn(nm, umh, old.Chan)
 	if err != nil {
@@ -124,10 +126,53 @@ func (g *Group) join(nm Mount, umh *Mhead, old place, pid int) error {
 	return g.commit(k, old.Chan, was, pid)
 }
 
+// lockAt locks g.change when no name at a place is to be forgotten any more, with which the kernel
+// would undo what is mounted there: a request may hold that up which a server does not answer.
+func (g *Group) lockAt(ctx context.Context, at *Chan) error {
+	for {
+		g.change.Lock()
+		if g.eng.kernel == nil {
+			return nil
+		}
+		late := g.eng.kernel.forgetting(g, at)
+		if late == nil {
+			return nil
+		}
+		g.change.Unlock()
+		end, cancel := context.WithTimeout(ctx, flushPatience)
+		select {
+		case <-late:
+		case <-end.Done():
+			cancel()
+			return fmt.Errorf("what was unmounted here is still in use: %w", p9.ErrorOfErrno(syscall.EBUSY))
+		}
+		cancel()
+	}
+}
+
+// free tells whether no mount that others than the engine have made at a place, or only beneath
+// it, would go.
+func (g *Group) free(at *Chan, beneath bool, pid int) error {
+	if g.eng.kernel == nil {
+		return nil
+	}
+	if name := g.eng.kernel.over(g, pid, at, beneath); name != "" {
+		return fmt.Errorf("%s: mounted by Linux's own mount: %w", name, p9.ErrorOfErrno(syscall.EBUSY))
+	}
+	return nil
+}
+
 // commit makes the kernel's mounts follow a change of what is mounted on a file,
 // or undoes it. g.change is locked.
 func (g *Group) commit(k key, at *Chan, was *Mhead, pid int) error {
-	if err := g.place(pid, k, was); err != nil {
+	var err error
+	if g.pg.loses(k, was) {
+		err = g.free(at, was == nil, pid)
+	}
+	if err == nil {
+		err = g.place(pid, k, was)
+	}
+	if err != nil {
 		g.pg.restore(k, was)
 		return err
 	}
@@ -177,7 +222,11 @@ func (g *Group) clear(pid int) error {
 	g.change.Lock()
 	defer g.change.Unlock()
 	was, undo, drop := g.pg.clean()
-	if err := g.placeAll(pid); err != nil {
+	err := g.free(g.root, false, pid)
+	if err == nil {
+		err = g.placeAll(pid)
+	}
+	if err != nil {
 		undo()
 		return fmt.Errorf("clear: %w", err)
 	}

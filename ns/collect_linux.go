@@ -92,6 +92,7 @@ func (h *host) used() (namespaces map[uint64]bool, groups map[int]bool) {
 	seen := map[uint64]bool{} // inodes, which cost less to get
 	tasks, _ := filepath.Glob("/proc/[0-9]*/task/[0-9]*")
 	own := fmt.Sprintf("/proc/%d/", os.Getpid()) // whose threads visit groups
+	dev := deviceName(h.dev)
 	for _, t := range tasks {
 		if strings.HasPrefix(t, own) {
 			continue
@@ -105,14 +106,11 @@ func (h *host) used() (namespaces map[uint64]bool, groups map[int]bool) {
 			continue
 		}
 		seen[st.Ino], namespaces[id] = true, true
-		info, _ := os.ReadFile(t + "/mountinfo")
-		dev := fmt.Sprintf("%d:%d", unix.Major(h.dev), unix.Minor(h.dev))
-		for line := range strings.Lines(string(info)) {
-			f := strings.Fields(line) // id parent dev root ...
-			if len(f) < 4 || f[2] != dev {
+		for m := range mountLines(t) {
+			if m.dev != dev {
 				continue
 			}
-			name, _, _ := strings.Cut(strings.TrimPrefix(f[3], "/"), "/")
+			name, _, _ := strings.Cut(strings.TrimPrefix(m.root, "/"), "/")
 			if id, err := strconv.Atoi(strings.TrimPrefix(name, "g")); err == nil {
 				groups[id] = true
 			}

@@ -18,23 +18,26 @@ func dropTrace() error {
 
 // dropMount takes from the calling thread, and what it becomes, the right to make
 // and undo mounts of Linux's: a process that was root, or that has got the right in
-// a user namespace, could else undo what its group may not (RFNOMNT).
+// a user namespace, could else undo what its group may not (RFNOMNT). With it goes the
+// right to trace who may, by whom it could be done.
 func dropMount() error {
-	// Where the bounding set can't be changed, there is nobody to become who has more.
-	if err := unix.Prctl(unix.PR_CAPBSET_DROP, unix.CAP_SYS_ADMIN, 0, 0, 0); err != nil && err != unix.EPERM {
-		return fmt.Errorf("bounding set: %w", err)
-	}
-	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_LOWER, unix.CAP_SYS_ADMIN, 0, 0); err != nil {
-		return fmt.Errorf("ambient set: %w", err)
-	}
 	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
 	if err := unix.Capget(&hdr, &data[0]); err != nil {
 		return fmt.Errorf("capabilities: %w", err)
 	}
-	d := &data[unix.CAP_SYS_ADMIN/32]
-	for _, set := range []*uint32{&d.Effective, &d.Permitted, &d.Inheritable} {
-		*set &^= 1 << (unix.CAP_SYS_ADMIN % 32)
+	for _, c := range []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SYS_PTRACE} {
+		// Where the bounding set can't be changed, there is nobody to become who has more.
+		if err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0); err != nil && err != unix.EPERM {
+			return fmt.Errorf("bounding set: %w", err)
+		}
+		if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_LOWER, c, 0, 0); err != nil {
+			return fmt.Errorf("ambient set: %w", err)
+		}
+		d := &data[c/32]
+		for _, set := range []*uint32{&d.Effective, &d.Permitted, &d.Inheritable} {
+			*set &^= 1 << (c % 32)
+		}
 	}
 	if err := unix.Capset(&hdr, &data[0]); err != nil {
 		return fmt.Errorf("capabilities: %w", err)

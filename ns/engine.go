@@ -57,6 +57,12 @@ type kernel interface {
 	// of their trees there, and nobody uses, it is to forget. Nothing else changes the
 	// group meanwhile.
 	hidden(g *Group, devs []*Dev)
+	// over gives the name of a mount that others than the engine have made at a directory of g or
+	// beneath it, or only beneath, in the mount namespace of the thread pid; "" if there is none.
+	over(g *Group, pid int, at *Chan, beneath bool) string
+	// forgetting gives what is closed when names at a file of g are forgotten as hidden has
+	// asked for, and what is mounted beneath them; nil if they are.
+	forgetting(g *Group, at *Chan) <-chan struct{}
 	// tree mounts the tree of the server at a dial string, or rather another one of the
 	// same connection, without regard to names. It gives what a Graft has for it, and
 	// what undoes it; "" where the kernel has no client for it.

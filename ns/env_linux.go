@@ -54,18 +54,13 @@ func (h *host) envOf(g *Group, pid int) *Group {
 	if !g.varied {
 		return g
 	}
-	info, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/mountinfo")
-	if err != nil {
-		return g
-	}
-	dev := fmt.Sprintf("%d:%d", unix.Major(h.dev), unix.Minor(h.dev))
+	dev := deviceName(h.dev)
 	found := g
-	for line := range strings.Lines(string(info)) { // the last one is on top
-		f := strings.Fields(line) // id parent dev root mountpoint ...
-		if len(f) < 5 || f[2] != dev || f[4] != envName {
+	for m := range mountLines("/proc/" + strconv.Itoa(pid)) {
+		if m.dev != dev || m.at != envName {
 			continue
 		}
-		name, ok := strings.CutSuffix(strings.TrimPrefix(f[3], "/"), envName)
+		name, ok := strings.CutSuffix(strings.TrimPrefix(m.root, "/"), envName)
 		if o := h.eng.groupNamed(name); ok && o != nil {
 			found = o
 		}

@@ -93,7 +93,8 @@ type kept struct {
 	sum      *sum   // of what it has, which is in the store ...
 	sumAs    uint64 // ... if this is its turn
 
-	coming chan struct{} // closed when what is asked for ahead has come; nil: nothing is
+	coming chan struct{} // closed when what is asked for ahead is there, of a long file the first bytes; nil: nothing is
+	part   *part         // what has come of such a file; nil: nothing is still to come
 	data   []byte        // all that it has, read ahead and opened by nobody yet
 }
 

@@ -59,23 +59,33 @@ func (k *kept) fetchable(most uint64) bool {
 		st.Mode.IsRegular() && st.Length > 0 && st.Length <= most
 }
 
-// fetch does what asks for a file ahead, and gives what is closed when that has come. c.mu is
-// held.
+// fetch does what asks for a file ahead, and gives what is closed when all of it has come. c.mu
+// is held.
 func (c *cache) fetch(k *kept, ask func(context.Context)) (came chan struct{}) {
 	came = make(chan struct{})
-	k.coming = came
+	coming := make(chan struct{})
+	k.coming = coming
 	k.hold()
 	c.fetches++
 	go func() {
 		ask(context.Background())
 		c.mu.Lock()
-		c.fetches--
-		k.coming = nil
+		if c.fetches--; k.coming == coming {
+			k.arrived()
+		}
 		c.mu.Unlock()
 		close(came)
 		k.Clunk()
 	}()
 	return came
+}
+
+// arrived has who waits for the file, as it is asked for ahead, go on. c.mu is held.
+func (k *kept) arrived() {
+	if k.coming != nil {
+		close(k.coming)
+		k.coming = nil
+	}
 }
 
 // fetchData reads all of a file, of which that is as much as there is room for, and keeps it
@@ -89,28 +99,38 @@ func (k *kept) fetchData(ctx context.Context, buf []byte) bool {
 	if err != nil {
 		return false
 	}
-	if n := first.N; n > 0 && n < len(buf) && first.ReadErr == nil { // more than one message brings
-		n, first.ReadErr = g.ReadAt(ctx, buf[n:], int64(n))
-		first.N += n
+	var p *part
+	if first.N > 0 && first.N < len(buf) && first.ReadErr == nil { // more than one message brings
+		if p = k.arrives(g, &first, buf, t); p != nil {
+			p.rest(&first)
+		}
 	}
 	g.Drop()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !k.isWhole(&first, len(buf)) || !t.leased || !t.holds(k) || k.never {
+	if p != nil && k.part == p {
+		k.part = nil
+	}
+	if !k.isThis(&first, len(buf)) || first.N < len(buf) || first.ReadErr != nil || !k.stays(t) {
 		return false
 	}
 	k.take(&first.Stat, t)
 	k.read = true
-	c.put(k, buf)
+	if p == nil || !p.taken {
+		c.put(k, buf)
+	}
 	k.keepConstant(buf)
 	return true
 }
 
-// isWhole tells whether an opening has brought this file and all of it.
-func (k *kept) isWhole(o *client.First, n int) bool {
-	return o.StatErr == nil && o.ReadErr == nil && o.Stat.Qid.Path == k.path && o.Stat.Mode.Type() == fs.FileMode(0) &&
-		o.Stat.Length == uint64(n) && o.N == n
+// isThis tells whether an opening has brought this file, which has n bytes.
+func (k *kept) isThis(o *client.First, n int) bool {
+	return o.StatErr == nil && o.Stat.Qid.Path == k.path && o.Stat.Mode.Type() == fs.FileMode(0) && o.Stat.Length == uint64(n)
 }
+
+// stays tells whether the file has not changed since a request, and the server is bound to tell
+// when it does. c.mu is held.
+func (k *kept) stays(t ticket) bool { return t.leased && t.holds(k) && !k.never }
 
 // put keeps what was read of a file, and lets go of the oldest where that is too much. c.mu is
 // held.
@@ -136,14 +156,14 @@ func (k *kept) let() []byte {
 	return b
 }
 
-// ahead gives what is closed when what is asked for ahead has come; nil: nothing is.
+// ahead gives what is closed when what is asked for ahead is there; nil: nothing is.
 func (k *kept) ahead() chan struct{} {
 	k.c.mu.Lock()
 	defer k.c.mu.Unlock()
 	return k.coming
 }
 
-// await waits for what is asked for ahead. c.mu is held, but for while it waits.
+// await waits for what is asked for ahead, of a long file for its beginning. c.mu is held, but for while it waits.
 func (k *kept) await(ctx context.Context) error {
 	came := k.coming
 	if came == nil {

@@ -51,6 +51,8 @@ func (k *kept) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
 		h.paged = k.seen == k.st.Qid.Vers+1
 		if b := k.let(); b != nil {
 			h.first, h.whole, k.seen = b, true, k.st.Qid.Vers+1
+		} else if k.part != nil && k.part.as == k.turn {
+			h.part, k.part.taken, k.seen = k.part, true, k.st.Qid.Vers+1
 		} else if k.sumAs == k.turn && k.sum != nil {
 			h.sum, k.seen = k.sum, k.st.Qid.Vers+1
 		}

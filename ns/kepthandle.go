@@ -23,6 +23,7 @@ type keptHandle struct {
 	fid   *client.Fid // nil: not opened at the server yet
 	first []byte      // what was read when it was opened
 	whole bool        // that is all of it
+	part  *part       // of what was coming when it was opened; nil: nothing was
 	paged bool        // the kernel may have all of it
 	as    uint64      // the file's turn then
 	sum   *sum        // what it has is in the store by this name; nil: it is not
@@ -93,6 +94,9 @@ func (h *keptHandle) Read(ctx context.Context, p []byte, off int64) (int, error)
 			return 0, io.EOF
 		}
 		return n, nil
+	}
+	if n, ok, err := h.readPart(ctx, p, off); ok {
+		return n, err
 	}
 	if n, ok := h.readStored(p, off); ok {
 		if n == 0 {

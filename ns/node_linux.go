@@ -56,6 +56,7 @@ type node struct {
 	kids   map[string]*node
 	names  [2]map[string]struct{} // names told since turn, and before that
 	turn   time.Time
+	late   <-chan struct{} // open: names in it are to be dropped still; fuseFS.mu
 }
 
 // numbered finds a node, nil where there is none.

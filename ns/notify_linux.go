@@ -131,19 +131,24 @@ func (f *fuseFS) expire(ids []uint64, names []toldName, patience time.Duration) 
 	})
 }
 
-// wait waits for the kernel to be told something.
-func wait(patience time.Duration, do func()) {
+// wait waits for the kernel to be told something. It gives what is closed when it has been, nil
+// if that was in time.
+func wait(patience time.Duration, do func()) (late <-chan struct{}) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		do()
 	}()
-	doneIn(done, patience)
+	if doneIn(done, patience) {
+		return nil
+	}
+	return done
 }
 
 // hidden has the kernel forget what nobody uses of the trees of servers that are mounted in
 // a group no more: as long as it knows one of their files they are connected. A name goes
-// with the kernel's mounts at it and beneath, so where there are any it stays.
+// with the kernel's mounts at it and beneath, so where there are any it stays, and where it goes
+// late nothing is mounted before.
 func (f *fuseFS) hidden(g *Group, devs []*Dev) {
 	if f.conn == nil {
 		return
@@ -157,12 +162,12 @@ func (f *fuseFS) hidden(g *Group, devs []*Dev) {
 		case !is(n):
 		case !n.dir:
 			files = append(files, n.id)
-		case n.group == g && !is(n.parent) && n.parent.id != 0 && !g.mountedBy(n.path()):
+		case n.group == g && !is(n.parent) && n.parent.id != 0 && !n.parent.forgetting() && !g.mountedBy(n.path()):
 			dirs = append(dirs, toldName{n.parent, n.parent.id, n.name})
 		}
 	}
 	f.mu.RUnlock()
-	wait(tellPatience, func() {
+	late := wait(tellPatience, func() {
 		for _, n := range dirs {
 			if n.dir.busy.Load() == 0 {
 				f.conn.DropName(n.id, n.name)
@@ -170,6 +175,35 @@ func (f *fuseFS) hidden(g *Group, devs []*Dev) {
 		}
 		f.conn.Prune(files)
 	})
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, n := range dirs {
+		n.dir.late = late
+	}
+}
+
+// forgetting tells whether names in a directory are to be dropped still.
+func (n *node) forgetting() bool {
+	select {
+	case <-n.late:
+		return false
+	default:
+		return n.late != nil
+	}
+}
+
+// forgetting gives the end of what is to be dropped at a file, or of what it is in.
+func (f *fuseFS) forgetting(g *Group, at *Chan) <-chan struct{} {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	for n := range f.dirs[dirKey{g, at.key()}] {
+		for ; n != nil; n = n.parent {
+			if n.forgetting() {
+				return n.late
+			}
+		}
+	}
+	return nil
 }
 
 // stale gives the directories and names of which the kernel may know what is true

@@ -56,7 +56,13 @@ func (d *tdir) Create(_ context.Context, name string, perm fs.FileMode, _ p9.Mod
 // newGroup makes a group over a host's tree.
 func newGroup(t *testing.T, host srv.File, bases ...string) *Group {
 	t.Helper()
-	e := NewEngine(EngineOptions{Host: host, Bases: bases})
+	return newGroupOf(t, EngineOptions{Host: host, Bases: bases})
+}
+
+// newGroupOf makes a group of an engine of its own.
+func newGroupOf(t *testing.T, o EngineOptions) *Group {
+	t.Helper()
+	e := NewEngine(o)
 	g, err := e.NewGroup(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -391,7 +397,10 @@ func TestParse(t *testing.T) {
 		{"bind '' /b", `an empty name`},
 		{"bind '/a /b", `f:1: unclosed quote in "bind '/a /b"`},
 		{"chdev -r /x", `f:1: "chdev": unknown operation`},
-		{"clear\n" + strings.Repeat("x", 70000), "f:2: bufio.Scanner: token too long"},
+		{"clear\n" + strings.Repeat("x", 70000), "f:2: a line is longer than 65536 bytes"},
+		{"'" + strings.Repeat("\x01", 60000), `f:1: unclosed quote in "'` + strings.Repeat(`\x01`, 79) + `"`},
+		{strings.Repeat("x", 60000), `f:1: "` + strings.Repeat("x", 80) + `": unknown operation`},
+		{"cd a " + strings.Repeat("x", 60000), `f:1: "cd a ` + strings.Repeat("x", 75) + `": usage: cd dir`},
 		{"clear\n\nbind a '\x00'", "f:3: \"\\x00\": illegal name"},
 		{"mount x", `f:1: "mount x": usage: mount [-abcCn] [-k key] server old [aname]`},
 		{"mount -an x y z", "mount -a -n x y z"},

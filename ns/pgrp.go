@@ -1,6 +1,7 @@
 package ns
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -139,6 +140,22 @@ func (pg *Pgrp) restore(k key, old *Mhead) {
 	h := pg.set(k, old)
 	pg.mu.Unlock()
 	h.close()
+}
+
+// loses tells whether something that stood for a file does so no more, since was was mounted there.
+func (pg *Pgrp) loses(k key, was *Mhead) bool {
+	pg.mu.RLock()
+	defer pg.mu.RUnlock()
+	h := pg.heads[k]
+	switch {
+	case h == nil:
+		return true
+	case was == nil:
+		return !slices.ContainsFunc(h.mount, func(m *Mount) bool { return m.self })
+	}
+	return slices.ContainsFunc(was.mount, func(m *Mount) bool {
+		return !slices.ContainsFunc(h.mount, func(n *Mount) bool { return n.id == m.id })
+	})
 }
 
 // mounted tells whether something is mounted on a file.

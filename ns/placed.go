@@ -164,6 +164,24 @@ func (g *Group) mountedBy(name string) bool {
 	return slices.ContainsFunc(g.eng.bases(), at) || slices.ContainsFunc(g.placed.list, func(l Graft) bool { return at(l.Target) })
 }
 
+// foreign tells whether what the kernel has mounted at a name is from others than the engine;
+// engines tells whether it is of the engine's tree. What came with a directory of the host's does
+// not count: it goes with that, and is where it was still. g.change is locked.
+func (g *Group) foreign(name string, engines bool) bool {
+	p := &g.placed
+	p.index()
+	if host, placed := p.at[name]; placed {
+		return host == "" && !engines
+	}
+	theirs := name != "/" && name != envName
+	ancestors(name, func(d string) bool {
+		host, placed := p.at[d]
+		theirs = theirs && !g.eng.isBase(d[1:]) && !strings.HasPrefix(host, "/")
+		return theirs && !placed
+	})
+	return theirs
+}
+
 // parent gives the directory that a name is in.
 func parent(name string) string {
 	if i := strings.LastIndexByte(name, '/'); i > 0 {

@@ -89,6 +89,8 @@ func (noKernel) envOf(g *Group, _ int) *Group                          { return 
 func (noKernel) showEnv(*Group, *Group, int) error                     { return nil }
 func (noKernel) changed(*Group, *Chan)                                 {}
 func (noKernel) hidden(*Group, []*Dev)                                 {}
+func (noKernel) over(*Group, int, *Chan, bool) string                  { return "" }
+func (noKernel) forgetting(*Group, *Chan) <-chan struct{}              { return nil }
 func (noKernel) tree(context.Context, string, string) (string, func()) { return "", nil }
 func (noKernel) descriptor(int, int) (channel, error)                  { return nil, errUseFd }
 

@@ -50,6 +50,7 @@ func TestRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
+	mounts := 0
 	served := tree("dir/in", "dir/deep/x", "sub/y", "x")
 	defer serveTree(t, dir+"/ram", func() (srv.File, error) { return served, nil })()
 	for seed := range rounds {
@@ -61,10 +62,8 @@ func TestRoundTrip(t *testing.T) {
 		}
 		r := rand.New(rand.NewPCG(uint64(seed), 9))
 		any := func() string { return names[r.IntN(len(names))] }
-		g := newGroup(t, tree("a/x", "a/sub/s", "a/sub/deep/", "b/x", "b/sub/t", "c/z", "e/", "f", "g", "mnt/host/"))
-		g.eng.namespace = dir
-		again := newGroup(t, g.eng.host.root)
-		again.eng.namespace = dir
+		o := EngineOptions{Host: tree("a/x", "a/sub/s", "a/sub/deep/", "b/x", "b/sub/t", "c/z", "e/", "f", "g", "mnt/host/"), Namespace: dir}
+		g, again := newGroupOf(t, o), newGroupOf(t, o)
 		for _, g := range []*Group{g, again} { // mount points are listed in the order in which they came up
 			for _, name := range []string{"#/n/x", "#/n/y", "#/mnt/z"} {
 				if p, err := g.lookup(t.Context(), name, false); err == nil {
@@ -87,6 +86,9 @@ func TestRoundTrip(t *testing.T) {
 			}
 			if g.Apply(t.Context(), op, 0) == nil {
 				did = append(did, op.String())
+				if op.Verb == "mount" {
+					mounts++
+				}
 			}
 		}
 		text := g.pg.Text()
@@ -108,10 +110,12 @@ func TestRoundTrip(t *testing.T) {
 				}
 			}
 		}
-		third := newGroup(t, g.eng.host.root)
-		third.eng.namespace = dir
+		third := newGroupOf(t, o)
 		if err := do(t, third, again.pg.Text()); err != nil {
 			differ("then " + again.pg.Text() + err.Error())
 		}
+	}
+	if mounts == 0 {
+		t.Error("no server was mounted")
 	}
 }

@@ -99,6 +99,11 @@ func (r *req) read(ctx context.Context, f *fid) error {
 	if r.passed(h, off) {
 		return nil
 	}
+	if w, ok := h.(Waiter); ok && r.ctx != nil {
+		if err := w.Wait(ctx); err != nil {
+			return err
+		}
+	}
 	p := r.space(t.Count)
 	n, err := h.Read(ctx, p, off)
 	return r.filled(len(p), n, err)

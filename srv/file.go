@@ -88,6 +88,14 @@ type Splicer interface {
 	Splice(pipe, n int) int
 }
 
+// A Waiter is a Reader whose bytes are not there before somebody sends them. Wait returns once there
+// are some, or Read has an error to tell; it takes nothing. A Read that may block has been preceded by
+// it, so that one which waits for long holds no memory for what is to come.
+type Waiter interface {
+	Reader
+	Wait(ctx context.Context) error
+}
+
 // A Writer takes the bytes at an offset and says how many it took. p is the
 // engine's again when Write returns.
 type Writer interface {

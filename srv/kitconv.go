@@ -246,11 +246,18 @@ func (f *convFile) Open(ctx context.Context, mode p9.Mode) (Handle, error) {
 	return f.handle(h), nil
 }
 
-// handle wraps an open file; it is Inline where both are that it stands for.
+// handle wraps an open file; it is Inline where both are that it stands for, and Ordered where
+// the open one is.
 func (f *convFile) handle(h Handle) Handle {
 	c := &convHandle{*f, h, sync.Once{}}
-	if isInline(h) && isInline(f.File) {
+	_, ordered := h.(Ordered)
+	switch quick := isInline(h) && isInline(f.File); {
+	case quick && ordered:
+		return &quickStream{quickHandle{c}}
+	case quick:
 		return &quickHandle{c}
+	case ordered:
+		return &streamHandle{c}
 	}
 	return c
 }
@@ -259,6 +266,16 @@ func (f *convFile) handle(h Handle) Handle {
 type quickHandle struct{ *convHandle }
 
 func (*quickHandle) Inline() {}
+
+// streamHandle is one whose reads are done in order, and whose writes are.
+type streamHandle struct{ *convHandle }
+
+func (*streamHandle) Ordered() {}
+
+// quickStream is both.
+type quickStream struct{ quickHandle }
+
+func (*quickStream) Ordered() {}
 
 func (f *convFile) Wstat(ctx context.Context, w p9.Wstat) error {
 	if ws, ok := f.File.(Wstater); ok {

@@ -55,7 +55,7 @@ var layers = []struct {
 
 	{"exportfs", "srv srv/p9 exportfs/door"},
 	{"exportfs/aan", ""},
-	{"exportfs/door", "srv srv/p9 srv/client exportfs/aan factotum/auth factotum/capfs factotum/proof factotum/sshkey factotum/users"},
+	{"exportfs/door", "srv srv/p9 srv/client srv/osthread exportfs/aan factotum/auth factotum/capfs factotum/proof factotum/sshkey factotum/users"},
 	{"exportfs/trees", "srv srv/p9 srv/client srv/*fs exportfs"},
 	{"exportfs/cmd/*", "srv srv/p9 srv/client srv/*fs ns factotum/auth factotum/users exportfs exportfs/aan exportfs/door exportfs/trees"},
 

@@ -18,6 +18,7 @@ const (
 	window     = 4 << 20             // cost of what the other end has not read
 	ackEvery   = 256 << 10           // bytes read are acked at the latest
 	overhead   = 128                 // what a message costs besides its data
+	readSize   = 4 << 10             // read ahead of a message; the rest goes to where it stays
 
 	noNumber = 1<<32 - 1 // of a message that only acks
 	noMore   = 1<<32 - 2 // of one that says that no more is read

@@ -51,7 +51,7 @@ func (c *Conn) attach(link net.Conn, received uint32, unanswered bool) error {
 
 // receive reads from a link until that ends.
 func (c *Conn) receive(link net.Conn, unanswered bool) {
-	r := bufio.NewReaderSize(link, 16<<10)
+	r := bufio.NewReaderSize(link, readSize)
 	var err error
 	if unanswered {
 		var h hello

@@ -17,6 +17,7 @@ import (
 	"ninespace/factotum/capfs"
 	"ninespace/factotum/sshkey"
 	"ninespace/srv"
+	"ninespace/srv/osthread"
 )
 
 // none is whom the listener is as far as capabilities go, Plan 9's name of a user who may
@@ -118,23 +119,33 @@ func (g *Guard) listener(ctx context.Context) (*net.UnixConn, func() error, erro
 		}
 		return cmd, said, err
 	}
-	cmd, said, err := start(syscall.CLONE_NEWNET | syscall.CLONE_NEWIPC | syscall.CLONE_NEWPID)
-	if errors.Is(err, syscall.EPERM) { // without CAP_SYS_ADMIN
-		cmd, said, err = start(0)
-	}
-	if err != nil {
-		a.Close()
-		return nil, nil, err
-	}
-	stop := context.AfterFunc(ctx, func() { cmd.Process.Kill() })
-	return a, func() error {
-		defer stop()
+	begun, ended := make(chan error, 1), make(chan error, 1)
+	osthread.Go(func() { // which lasts as long as the process: it would end with the thread
+		err := barren()
+		var cmd *exec.Cmd
+		var said io.ReadCloser
+		if err == nil {
+			cmd, said, err = start(syscall.CLONE_NEWNET | syscall.CLONE_NEWIPC | syscall.CLONE_NEWPID)
+		}
+		if errors.Is(err, syscall.EPERM) { // without CAP_SYS_ADMIN
+			cmd, said, err = start(0)
+		}
+		begun <- err
+		if err != nil {
+			return
+		}
+		defer context.AfterFunc(ctx, func() { cmd.Process.Kill() })()
 		for in := bufio.NewScanner(said); in.Scan(); { // its own trouble
 			g.Log("listener", errors.New(Plain(in.Text())))
 		}
 		io.Copy(io.Discard, said)
-		return cmd.Wait()
-	}, nil
+		ended <- cmd.Wait()
+	})
+	if err := <-begun; err != nil {
+		a.Close()
+		return nil, nil, err
+	}
+	return a, func() error { return <-ended }, nil
 }
 
 // accept gives a door's callers to the listener. Not a byte of theirs is read here.

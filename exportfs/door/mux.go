@@ -2,7 +2,6 @@ package door
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -11,8 +10,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/yamux"
-
-	"ninespace/exportfs/aan"
 )
 
 // mux is yamux with windows that hold several of the largest messages of 9P, and without
@@ -32,48 +29,6 @@ func mux(rwc io.ReadWriteCloser, dialled bool) (*yamux.Session, error) {
 	}
 	return yamux.Server(rwc, c)
 }
-
-// A framed stream has yamux's frames written whole, whose heads it writes by themselves: else
-// each of them would be a message of aan, a record of TLS and a wake-up of the far side.
-type framed struct {
-	io.ReadWriteCloser
-	head []byte // whose body is to come
-}
-
-// Of a frame of yamux: how long its head is, and where in it are its type, which is 0 of
-// data, and its body's length.
-const (
-	frameHead   = 12
-	frameType   = 1
-	frameLength = 8
-
-	smallFrame = 4 << 10 // the body of one that is copied to be written at once
-)
-
-func (f *framed) Write(p []byte) (int, error) {
-	if len(f.head) == 0 {
-		if len(p) == frameHead && p[frameType] == 0 && binary.BigEndian.Uint32(p[frameLength:]) > 0 {
-			f.head = append(f.head, p...)
-			return len(p), nil
-		}
-		return f.ReadWriteCloser.Write(p)
-	}
-	head := f.head
-	f.head = head[:0]
-	if w, ok := f.ReadWriteCloser.(*aan.Conn); ok {
-		return behind(w.Writev(head, p))
-	}
-	if len(p) <= smallFrame {
-		return behind(f.ReadWriteCloser.Write(append(head, p...)))
-	}
-	if _, err := f.ReadWriteCloser.Write(head); err != nil {
-		return 0, err
-	}
-	return f.ReadWriteCloser.Write(p)
-}
-
-// behind gives what was written behind a head.
-func behind(n int, err error) (int, error) { return max(0, n-frameHead), err }
 
 const never = 1000 * time.Hour
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"ninespace/srv/srvtest"
 )
@@ -56,5 +57,94 @@ func TestFramed(t *testing.T) {
 		if n := below.writes.Load() - before; size <= smallFrame && n != 1 {
 			t.Errorf("a write of %d is %d below", size, n)
 		}
+	}
+}
+
+// A slow stream passes on so many bytes of what is written to it, and the rest when it is let.
+type slow struct {
+	io.ReadWriteCloser
+	full, let chan struct{}
+	most      int
+}
+
+func (s *slow) Write(p []byte) (int, error) {
+	n := min(s.most, len(p))
+	s.most -= n
+	if _, err := s.ReadWriteCloser.Write(p[:n]); err != nil {
+		return 0, err
+	}
+	if n < len(p) {
+		close(s.full)
+		<-s.let
+		if _, err := s.ReadWriteCloser.Write(p[n:]); err != nil {
+			return n, err
+		}
+		s.most = 1 << 30
+	}
+	return len(p), nil
+}
+
+// TestFramedRead: what has come of a stream is read while the rest is still to come.
+func TestFramedRead(t *testing.T) {
+	srvtest.CheckGoroutines(t)
+	const size = 100 << 10
+	x, y := srvtest.Pair(t)
+	below := &slow{ReadWriteCloser: x, full: make(chan struct{}), let: make(chan struct{}), most: size + size/2}
+	near, err := mux(below, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer near.Close()
+	far, err := mux(y, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer far.Close()
+	s, err := near.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := far.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := bytes.Repeat([]byte("0123456789"), size/10)
+	wrote := make(chan error, 1)
+	go func() {
+		for range 3 {
+			if _, err := s.Write(data); err != nil {
+				wrote <- err
+				return
+			}
+		}
+		wrote <- nil
+	}()
+	<-below.full
+	got, read := make([]byte, size), make(chan error, 3)
+	go func() {
+		for range 3 {
+			_, err := io.ReadFull(r, got)
+			if err == nil && !bytes.Equal(got, data) {
+				err = io.ErrNoProgress
+			}
+			read <- err
+		}
+	}()
+	select {
+	case err = <-read:
+	case <-time.After(srvtest.Patience):
+		err = io.ErrNoProgress
+	}
+	if err != nil {
+		t.Error("of what has come nothing is read:", err)
+	}
+	close(below.let)
+	for range 2 {
+		if err := <-read; err != nil {
+			t.Error(err)
+		}
+	}
+	if err := <-wrote; err != nil {
+		t.Error(err)
 	}
 }

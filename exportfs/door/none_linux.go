@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"runtime"
 	"sync"
 	"time"
 
@@ -49,24 +48,24 @@ func None(ctx context.Context, keep time.Duration) error {
 	}
 }
 
-// confine has this process never get rights again, write no file, leave no core, be nobody's to
+// barren has this thread, and the programs that it starts, never get rights that they do not have.
+func barren() error {
+	// Root where there is nobody else has capabilities, which exec would give it again.
+	for c := uintptr(0); unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0) == nil; c++ {
+	}
+	if err := inheritNone(); err != nil {
+		return err
+	}
+	return os.NewSyscallError("prctl", unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+}
+
+// confine has this process, whose starter's thread was barren, write no file, leave no core, be nobody's to
 // look into, and make few system calls.
 func confine() error {
 	if on, err := unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0); err != nil {
 		return os.NewSyscallError("prctl", err)
 	} else if on == 0 {
-		// It is a thread's own, and all of a program's by exec.
-		runtime.LockOSThread()
-		// Root where there is nobody else has capabilities, which exec would give it again.
-		for c := uintptr(0); unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0) == nil; c++ {
-		}
-		if err := inheritNone(); err != nil {
-			return err
-		}
-		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-			return os.NewSyscallError("prctl", err)
-		}
-		return os.NewSyscallError("exec", unix.Exec("/proc/self/exe", os.Args, os.Environ()))
+		return errByHand
 	}
 	unix.CloseOnExec(callers)
 	for _, limit := range []int{unix.RLIMIT_CORE, unix.RLIMIT_FSIZE} {
@@ -84,6 +83,13 @@ func confine() error {
 	}
 	return err
 }
+
+// errByHand is for who starts the listener otherwise than by Guard.
+var errByHand error = byHand{}
+
+type byHand struct{}
+
+func (byHand) Error() string { return "only the daemon starts its listener" }
 
 // inheritNone has this thread keep no capability through exec, whoever started it: what is not
 // inheritable is not ambient either.

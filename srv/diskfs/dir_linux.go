@@ -263,8 +263,7 @@ func (n *node) RenameFlags(ctx context.Context, old string, newdir srv.File, new
 	}
 	defer n.done()
 	defer d.done()
-	to := named{d, newname}
-	c, err := n.t.changing(ctx, named{n, old}, to)
+	c, err := n.t.changing(ctx, named{n, old}, named{d, newname})
 	if err != nil {
 		return err
 	}
@@ -272,7 +271,7 @@ func (n *node) RenameFlags(ctx context.Context, old string, newdir srv.File, new
 	defer d.t.recents.forget(newname) // whose file may be gone
 	err = n.run(ctx, func() error { return unix.Renameat2(n.fd, old, d.fd, newname, uint(flags)) })
 	if err == nil {
-		c.moved(to, flags&unix.RENAME_EXCHANGE != 0)
+		c.moved(flags&unix.RENAME_EXCHANGE != 0)
 	}
 	return err
 }

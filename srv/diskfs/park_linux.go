@@ -53,8 +53,8 @@ type place struct {
 	slots      atomic.Int32 // of recents that it is in: what they say holds for as long as it is open
 	ring       *ring        // that it is in; none: it is parked, or nobody else's yet
 	coming     bool         // is being opened again
-	path       string       // from the tree's root, of a parked one
-	at         int          // of a parked one, among those at path
+	spot       *spot        // of a parked one: where its file was, or is now
+	nth        int          // of a parked one, among those there
 	id         identity
 	born       unix.StatxTimestamp // where the file system tells
 	prev, next *entry
@@ -139,8 +139,8 @@ func (l *parking) shrink() {
 			l.open.push(e)
 		default:
 			unix.Close(e.fd)
-			e.fd, e.path = -1, path
-			e.t.parked.add(e)
+			e.fd = -1
+			e.t.parked.at(path).add(e)
 		}
 	}
 }
@@ -157,7 +157,7 @@ func (l *parking) lose() {
 		return
 	}
 	go unix.Close(e.fd) // the last of a large file: not with the lock held
-	e.fd, e.path = -1, ""
+	e.fd = -1
 }
 
 // way gives the path of the file from the root, as it is now; false if it has none.
@@ -231,10 +231,10 @@ func (e *entry) fetch(wait bool) error {
 			lot.changed.Wait()
 			continue
 		}
-		path := e.path
-		if path == "" {
+		if e.spot == nil {
 			return unix.ESTALE
 		}
+		path := e.spot.path()
 		e.coming = true
 		lot.mu.Unlock()
 		fd, err := e.find(path)
@@ -243,13 +243,13 @@ func (e *entry) fetch(wait bool) error {
 		lot.changed.Broadcast()
 		switch {
 		case err == nil:
-			e.t.parked.remove(e)
-			e.fd, e.path = fd, ""
+			e.unpark()
+			e.fd = fd
 			e.uses.Store(1)
 			lot.open.push(e)
 			lot.shrink()
 			return nil
-		case e.path != path: // it has moved
+		case e.spot.path() != path: // it has moved
 		case wait && e.t.parked.changes(path):
 			for was := lot.ended; lot.ended == was && e.uses.Load() < 0; {
 				lot.changed.Wait()
@@ -301,7 +301,7 @@ func (e *entry) leave() {
 	switch {
 	case e.ring != nil:
 		e.ring.pull(e)
-	case e.path != "":
-		e.t.parked.remove(e)
+	case e.spot != nil:
+		e.unpark()
 	}
 }

@@ -253,3 +253,32 @@ func TestManyFilesRename(t *testing.T) {
 		}
 	}
 }
+
+// TestManyFilesBelow has a directory renamed at the same cost, whether few or many of the files
+// beneath it are known.
+func TestManyFilesBelow(t *testing.T) {
+	cost := func(n int) float64 {
+		dir := t.TempDir()
+		for i := range 10 {
+			must(0, os.MkdirAll(fmt.Sprintf("%s/a/%d", dir, i), 0o777))(t)
+		}
+		few(t, 100)
+		r := serve(t, dir)
+		for i := range n {
+			write(t, fmt.Sprintf("%s/a/%d/%d", dir, i%10, i), "")
+			f := must(srv.Walk(bg, r, "a"))(t)
+			for _, name := range []int{i % 10, i} {
+				d := f
+				f = must(srv.Walk(bg, d, fmt.Sprint(name)))(t)
+				srv.Clunk(d)
+			}
+			t.Cleanup(func() { srv.Clunk(f) })
+		}
+		return testing.AllocsPerRun(10, func() {
+			must(0, errors.Join(r.Rename(bg, "a", r, "b"), r.Rename(bg, "b", r, "a")))(t)
+		})
+	}
+	if low, high := cost(1000), cost(10000); high > low+10 {
+		t.Errorf("%v allocations beside 1,000 files, %v beside 10,000", low, high)
+	}
+}

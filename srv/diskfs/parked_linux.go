@@ -5,38 +5,120 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"ninespace/srv"
 )
 
-// Parked are the entries of an export that have no descriptor, by path, and the paths
-// that are being changed. All is lot.mu's.
+// Parked are the entries of an export that have no descriptor, and the paths that are being
+// changed. All is lot.mu's.
 type parked struct {
-	n        int
-	by       map[string][]*entry
+	spot     // the tree's root
 	changing []string
 }
 
-func (p *parked) add(e *entry) {
-	if p.by == nil {
-		p.by = map[string][]*entry{}
-	}
-	e.at = len(p.by[e.path])
-	p.by[e.path] = append(p.by[e.path], e)
-	p.n++
+// A spot is a name on the way to parked entries. So a directory takes along what is beneath
+// it, however much that is, as it is renamed.
+type spot struct {
+	up   *spot // nil: it is the tree's root
+	name string
+	kids map[string]*spot
+	here []*entry
 }
 
-func (p *parked) remove(e *entry) {
-	l := p.by[e.path]
-	last := l[len(l)-1]
-	l[e.at], last.at, l[len(l)-1] = last, e.at, nil
-	if l = l[:len(l)-1]; len(l) == 0 {
-		delete(p.by, e.path)
-	} else {
-		p.by[e.path] = l
+// find gives what a path leads to, nil if nothing is there.
+func (s *spot) find(path string) *spot {
+	for name := range strings.SplitSeq(path, "/") {
+		if s = s.kids[name]; s == nil {
+			break
+		}
 	}
-	p.n--
+	return s
+}
+
+// at gives what a path leads to, which is made if it is not there.
+func (s *spot) at(path string) *spot {
+	for name := range strings.SplitSeq(path, "/") {
+		k := s.kids[name]
+		if k == nil {
+			k = &spot{name: name}
+			s.put(k)
+		}
+		s = k
+	}
+	return s
+}
+
+func (s *spot) put(k *spot) {
+	if s.kids == nil {
+		s.kids = map[string]*spot{}
+	}
+	s.kids[k.name], k.up = k, s
+}
+
+// path gives what leads to a spot.
+func (s *spot) path() string {
+	if s.up.up == nil {
+		return s.name
+	}
+	return s.up.path() + "/" + s.name
+}
+
+// prune takes away a spot that leads to nothing.
+func (s *spot) prune() {
+	for ; s.up != nil && len(s.here)+len(s.kids) == 0; s = s.up {
+		delete(s.up.kids, s.name)
+	}
+}
+
+func (s *spot) add(e *entry) {
+	e.spot, e.nth = s, len(s.here)
+	s.here = append(s.here, e)
+}
+
+// unpark takes an entry away from where it is.
+func (e *entry) unpark() {
+	s, l := e.spot, e.spot.here
+	last := l[len(l)-1]
+	l[e.nth], last.nth, l[len(l)-1] = last, e.nth, nil
+	e.spot, s.here = nil, l[:len(l)-1]
+	s.prune()
+}
+
+// take takes what a path leads to out of the tree, nil if nothing is there.
+func (s *spot) take(path string) *spot {
+	k := s.find(path)
+	if k != nil {
+		delete(k.up.kids, k.name)
+		k.up.prune()
+	}
+	return k
+}
+
+// give puts what was taken, if anything was, at a path.
+func (s *spot) give(path string, k *spot) {
+	if k == nil {
+		return
+	}
+	t := s.at(path)
+	if len(t.here)+len(t.kids) > 0 {
+		t.join(k)
+		return
+	}
+	k.name = t.name
+	t.up.put(k)
+}
+
+// join takes in what another one has.
+func (s *spot) join(o *spot) {
+	for _, e := range o.here {
+		s.add(e)
+	}
+	for name, k := range o.kids {
+		if mine := s.kids[name]; mine != nil {
+			mine.join(k)
+		} else {
+			s.put(k)
+		}
+	}
 }
 
 // under gives what follows dir in a path at it or beneath it.
@@ -51,34 +133,12 @@ func (p *parked) changes(path string) bool {
 }
 
 // move has what is at a path and beneath it be at another; with swap, each at the other's.
-func (p *parked) move(from, to string, swap, tree bool) {
-	path := func(old string) string {
-		if rest, ok := under(old, from); ok {
-			return to + rest
-		}
-		if rest, ok := under(old, to); ok && swap {
-			return from + rest
-		}
-		return old
+func (p *parked) move(from, to string, swap bool) {
+	k := p.take(from)
+	if swap {
+		p.give(from, p.take(to))
 	}
-	var moved []*entry
-	if tree {
-		for old, l := range p.by {
-			if path(old) != old {
-				moved = append(moved, l...)
-			}
-		}
-	} else {
-		moved = append(moved, p.by[from]...)
-		if swap {
-			moved = append(moved, p.by[to]...)
-		}
-	}
-	for _, e := range moved {
-		p.remove(e)
-		e.path = path(e.path)
-		p.add(e)
-	}
+	p.give(to, k)
 }
 
 // A change is one of names through the server. Meanwhile none of the files that have
@@ -129,12 +189,14 @@ func (x *export) changing(ctx context.Context, names ...named) (change, error) {
 	c.both = len(c.paths) == len(names) && len(names) == 2
 	var theirs []*entry
 	if len(c.paths) > 0 {
-		for _, e := range x.parked.by[c.paths[len(c.paths)-1]] {
-			if srv.Nonblock(ctx) {
-				return change{}, srv.ErrAgain
-			}
-			if len(theirs) < lot.most && e.hold() {
-				theirs = append(theirs, e)
+		if s := x.parked.find(c.paths[len(c.paths)-1]); s != nil {
+			for _, e := range s.here {
+				if srv.Nonblock(ctx) {
+					return change{}, srv.ErrAgain
+				}
+				if len(theirs) < lot.most && e.hold() {
+					theirs = append(theirs, e)
+				}
 			}
 		}
 	}
@@ -156,20 +218,13 @@ func (p *parked) meets(path string) bool {
 }
 
 // moved says that what had the first name has the second, or with swap each the other's.
-func (c change) moved(to named, swap bool) {
+func (c change) moved(swap bool) {
 	if !c.both {
 		return
 	}
-	tree := true
-	var st unix.Stat_t
-	if !swap && unix.Fstatat(to.dir.fd, to.name, &st, unix.AT_SYMLINK_NOFOLLOW) == nil {
-		tree = st.Mode&unix.S_IFMT == unix.S_IFDIR
-	}
 	lot.mu.Lock()
 	defer lot.mu.Unlock()
-	if c.x.parked.n > 0 {
-		c.x.parked.move(c.paths[0], c.paths[1], swap, tree)
-	}
+	c.x.parked.move(c.paths[0], c.paths[1], swap)
 }
 
 // end ends it.

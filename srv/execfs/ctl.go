@@ -241,6 +241,7 @@ func (c *conv) status() string {
 	if c.free != nil {
 		line("detached")
 	}
+	line("inorder")
 	if c.err != nil {
 		line("err", c.err.Error())
 	}

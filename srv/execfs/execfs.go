@@ -49,7 +49,9 @@
 // Offsets are ignored. A read of 1 or 2 blocks until the command has written, a
 // write of 0 while the pipe is full: a command whose output nobody reads blocks as
 // it would on any pipe, and nothing is kept in memory. Before exec they block until
-// the command has started. A read that is flushed loses no bytes. 1 and 2 end when
+// the command has started. Reads of a fid are done one at a time, in the order in which they
+// came, and so are writes, so that a client may have several on their way, as the line
+// inorder of status tells. A read that is flushed loses no bytes. 1 and 2 end when
 // each process that has them open has closed them, which may be long after the
 // command itself ended (a background process that it left behind); wait does not wait for
 // that. When the last fid that 0 was opened with is clunked, the command's input
@@ -68,7 +70,7 @@
 // 'signal 9 (killed)', 'signal 6 (aborted) core'. Every fid of it reads the same,
 // whenever it was opened. Status has a line for each of state (open, starting, running,
 // ended), pid, dir, cmd, wait (the status, once ended), uid, nice, limit, used (what of a
-// limited memory and number of processes it has), detached and err (the last error), those that are known.
+// limited memory and number of processes it has), detached, inorder and err (the last error), those that are known.
 //
 // # Limits
 //

@@ -75,6 +75,9 @@ type streamHandle struct {
 	last func()
 }
 
+// Ordered has a client have several reads or writes on their way.
+func (h *streamHandle) Ordered() {}
+
 func (h *streamHandle) Clunk() {
 	h.s.mu.Lock()
 	h.s.fids--

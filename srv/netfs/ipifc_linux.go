@@ -25,6 +25,7 @@ type ifc struct {
 	name     string
 	mtu      uint32
 	up       bool
+	carrier  bool // a cable, or what stands for one
 	loopback bool
 	stats    []byte // struct rtnl_link_stats64
 	addrs    []ifaddr
@@ -36,6 +37,7 @@ type ifaddr struct {
 	prefix netip.Prefix // of the network, or the far end's
 	valid  uint32       // seconds; all ones: for ever
 	pref   uint32
+	flags  uint8 // IFA_F_
 }
 
 // interfaces gives those that there are, by number.
@@ -53,14 +55,14 @@ func interfaces() ([]ifc, error) {
 		m := &links[i]
 		info := fixed[unix.IfInfomsg](m)
 		list = append(list, ifc{index: int(info.Index), name: strings.TrimRight(string(m.attrs[unix.IFLA_IFNAME]), "\x00"), mtu: m.number(unix.IFLA_MTU),
-			up: info.Flags&unix.IFF_UP != 0, loopback: info.Flags&unix.IFF_LOOPBACK != 0, stats: m.attrs[unix.IFLA_STATS64]})
+			up: info.Flags&unix.IFF_UP != 0, carrier: info.Flags&unix.IFF_LOWER_UP != 0, loopback: info.Flags&unix.IFF_LOOPBACK != 0, stats: m.attrs[unix.IFLA_STATS64]})
 	}
 	for i := range addrs {
 		m := &addrs[i]
 		am := fixed[unix.IfAddrmsg](m)
 		n := slices.IndexFunc(list, func(i ifc) bool { return i.index == int(am.Index) })
 		far := m.addr(unix.IFA_ADDRESS)
-		a := ifaddr{ip: far, valid: 1<<32 - 1, pref: 1<<32 - 1}
+		a := ifaddr{ip: far, flags: am.Flags, valid: 1<<32 - 1, pref: 1<<32 - 1}
 		if near := m.addr(unix.IFA_LOCAL); near.IsValid() {
 			a.ip = near
 		}

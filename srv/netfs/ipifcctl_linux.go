@@ -4,7 +4,10 @@ import (
 	"context"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
+	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -15,7 +18,7 @@ import (
 // ifcCmds are the commands of an interface's ctl.
 func ifcCmds(index int) map[string]func(ctx context.Context, args []string) error {
 	change := func(typ, flags uint16, usage string, far bool) func(context.Context, []string) error {
-		return func(_ context.Context, args []string) error {
+		return func(ctx context.Context, args []string) error {
 			if len(args) < 1 || len(args) > 3 || len(args) > 2 && !far {
 				return invalid("usage: %s", usage)
 			}
@@ -43,8 +46,19 @@ func ifcCmds(index int) map[string]func(ctx context.Context, args []string) erro
 			if typ == unix.RTM_DELADDR && mask == "" {
 				bits, to = maskOf(index, ip, bits, to)
 			}
-			return newRequest(unix.IfAddrmsg{Family: family(ip), Prefixlen: uint8(bits), Index: uint32(index)}).
-				attr(unix.IFA_LOCAL, ip.AsSlice()).attr(unix.IFA_ADDRESS, to.AsSlice()).do(typ, flags)
+			do := func(typ, flags uint16) error {
+				return newRequest(unix.IfAddrmsg{Family: family(ip), Prefixlen: uint8(bits), Index: uint32(index)}).
+					attr(unix.IFA_LOCAL, ip.AsSlice()).attr(unix.IFA_ADDRESS, to.AsSlice()).do(typ, flags)
+			}
+			if err := do(typ, flags); err != nil || typ == unix.RTM_DELADDR {
+				return err
+			}
+			own, err := settled(ctx, index, ip)
+			if !own {
+				do(unix.RTM_DELADDR, 0)
+				err = p9.NewError(syscall.EADDRINUSE, ip.String()+": somebody else on the link has this address")
+			}
+			return err
 		}
 	}
 	set := func(flags uint32) func(context.Context, []string) error {
@@ -90,6 +104,39 @@ func ifcCmds(index int) map[string]func(ctx context.Context, args []string) erro
 			return p9.Fact(os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte(strconv.Itoa(n)), 0))
 		},
 	}
+}
+
+// dadTime bounds the wait for an address to be usable.
+const dadTime = 5 * time.Second
+
+// settled waits until an address can be used, which for IPv6 is once nobody else on the link has
+// said within a second or two that it is his (RFC 4862), and tells whether that is so. Where there is
+// no cable the kernel asks when there is one, which is not waited for.
+func settled(ctx context.Context, index int, ip netip.Addr) (own bool, err error) {
+	end := time.NewTimer(dadTime)
+	defer end.Stop()
+	for ip.Is6() {
+		i, err := findIfc(index)
+		n := slices.IndexFunc(i.addrs, func(a ifaddr) bool { return a.ip == ip })
+		if err != nil || n < 0 {
+			return true, err
+		}
+		flags := i.addrs[n].flags
+		if flags&unix.IFA_F_DADFAILED != 0 {
+			return false, nil
+		}
+		if flags&unix.IFA_F_TENTATIVE == 0 || flags&unix.IFA_F_OPTIMISTIC != 0 || !i.up || !i.carrier {
+			return true, nil
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-end.C:
+			return true, nil
+		case <-ctx.Done():
+			return true, ctx.Err()
+		}
+	}
+	return true, nil
 }
 
 // maskOf gives an address's own mask and far end, where it has them.

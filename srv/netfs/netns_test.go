@@ -1,9 +1,11 @@
 package netfs
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -160,6 +162,29 @@ func TestPackets(t *testing.T) {
 	x.say(x.Open(n+"/ctl", p9.OWRITE), "unbind")
 	if _, err := x.Root.Walk(t.Context(), strings.Split(n, "/")...); err == nil {
 		t.Error("the interface is there after unbind")
+	}
+}
+
+// TestAddress: an address of IPv6 that was added can be announced on, and one that another has
+// is refused.
+func TestAddress(t *testing.T) {
+	if !srvtest.Netns(t, time.Minute) {
+		return
+	}
+	if out, err := exec.Command("ip", "link", "add", "veth0", "type", "veth", "peer", "name", "veth1").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	x := served(t)
+	ctl := [2]*client.Fid{x.Open(x.ifc("veth0")+"/ctl", p9.OWRITE), x.Open(x.ifc("veth1")+"/ctl", p9.OWRITE)}
+	x.say(ctl[0], "up\nadd fd00:1::1 /64") // nobody can be asked yet
+	x.say(ctl[1], "up")
+	x.say(ctl[0], "add fd00::1 /64")
+	x.clone("tcp").must("announce fd00::1!0")
+	if _, err := ctl[1].Write(t.Context(), []byte("add fd00::1 /64"), 0); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("an address that is taken: %v", err)
+	}
+	if got := x.Text(x.ifc("veth1") + "/local"); strings.Contains(got, "fd00::1\n") {
+		t.Errorf("veth1 has %q", got)
 	}
 }
 

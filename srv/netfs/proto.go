@@ -245,6 +245,15 @@ func (h *dataHandle) Splice(pipe, n int) int {
 	return 0
 }
 
+// Wait waits for something to come.
+func (h *dataHandle) Wait(ctx context.Context) error {
+	e, err := h.c.talk()
+	if s, ok := e.(*sock); ok && err == nil {
+		return s.wait(ctx)
+	}
+	return nil // Read tells
+}
+
 // Read gives what has come.
 func (h *dataHandle) Read(ctx context.Context, p []byte, _ int64) (int, error) {
 	e, err := h.c.talk()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -134,6 +133,25 @@ func (s *sock) read(ctx context.Context, p []byte) (n int, err error) {
 	})
 }
 
+// wait waits until a read has something to give.
+func (s *sock) wait(ctx context.Context) error {
+	if err := turn(ctx, s.rd); err != nil {
+		return err
+	}
+	defer func() { <-s.rd }()
+	s.mu.Lock()
+	first := len(s.first) > 0
+	s.mu.Unlock()
+	if first {
+		return nil
+	}
+	fds := []unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN}}
+	return s.poll(ctx, true, func() bool {
+		n, err := unix.Poll(fds, 0)
+		return n != 0 && err != unix.EINTR
+	})
+}
+
 func (s *sock) takeFirst() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -224,7 +242,11 @@ func (s *sock) write(ctx context.Context, p []byte) (int, error) {
 	}
 	ok, err := try()
 	if !ok && srv.Nonblock(ctx) {
-		rest := slices.Clone(p[done:])
+		rest, _ := rests.Get().(*[]byte)
+		if rest == nil {
+			rest = new([]byte)
+		}
+		*rest = append((*rest)[:0], p[done:]...)
 		go s.later(rest)
 		return len(p), nil
 	}
@@ -244,9 +266,13 @@ func (s *sock) write(ctx context.Context, p []byte) (int, error) {
 	return done, err
 }
 
+// rests has memory for what is left of writes.
+var rests sync.Pool
+
 // later sends what is left of a write whose turn it has.
-func (s *sock) later(p []byte) {
-	_, err := s.file.Write(p)
+func (s *sock) later(p *[]byte) {
+	_, err := s.file.Write(*p)
+	rests.Put(p)
 	if err != nil {
 		s.werr = broken(err)
 	}

@@ -117,7 +117,11 @@ func Main(ctx context.Context, std [3]*os.File, args []string) error {
 	if err := o.choose(); err != nil {
 		return err
 	}
-	o.place()
+	if !o.reside && o.Attach == "" {
+		if err := o.place(); err != nil {
+			return err
+		}
+	}
 	if o.nsfile != "" {
 		b, err := os.ReadFile(o.nsfile)
 		if err != nil {
@@ -244,20 +248,23 @@ func (o *options) mounts() string {
 }
 
 // place says where the command runs, and what of this machine's root may be its own.
-func (o *options) place() {
+func (o *options) place() error {
 	o.Dir = o.dir
 	o.Root = &cpu.Root{Tree: o.tree, Env: []string{"PATH=" + os.Getenv("PATH")}}
 	if o.dir != "" {
-		return
+		return nil
 	}
 	o.Dir = "/mnt/term"
 	// The directory itself and not $PWD, by whose links the far side would end elsewhere.
-	if wd, err := syscall.Getwd(); err == nil {
-		if rel, err := filepath.Rel(o.tree, wd); err == nil && rel != ".." && !strings.HasPrefix(rel, "../") {
-			o.Dir = filepath.Join(o.Dir, rel)
-		}
+	wd, err := syscall.Getwd()
+	if err != nil { // it was removed: what is meant for it is done nowhere else
+		return fmt.Errorf("working directory: %w; -d says where to start", err)
+	}
+	if rel, err := filepath.Rel(o.tree, wd); err == nil && rel != ".." && !strings.HasPrefix(rel, "../") {
+		o.Dir = filepath.Join(o.Dir, rel)
 	}
 	o.Root.Dir = o.Dir
+	return nil
 }
 
 // environ gives what of the environment is the caller's and not the machine's.

@@ -195,7 +195,9 @@ func TestLoop(t *testing.T) {
 func TestNoMount(t *testing.T) {
 	grafted(t, func(t *testing.T, s *session) {
 		for _, c := range []struct{ script, want string }{
-			{"bind a b; rfork nm sh -c 'umount b || mount -t tmpfs none b || mount --bind c b; cat b/x; bind c b; ls b' 2>/dev/null; ls b", "a/x\ncx\nax\nsub\nx\n"},
+			{"bind a b; rfork nm sh -c 'umount b || command -p mount -t tmpfs none b || command -p mount --bind c b; cat b/x; bind c b; ls b' 2>/dev/null; ls b", "a/x\ncx\nax\nsub\nx\n"},
+			{"rfork nm sh -c 'echo bind $D/a /n >/proc/$0/root/mnt/ns/ctl' $$ 2>/dev/null; ls /n", ""},
+			{"rfork nm sh -c 'command -p umount b; command -p mount -t tmpfs none b; command -p mount --bind c b' 2>/dev/null; bind a b; rfork nm command -p umount b 2>/dev/null; rfork nm cat b/x", "a/x\n"},
 			{"rfork m sh -c 'rfork n true' 2>&1", "rfork: new mount namespace: mount/attach disallowed\n"},
 			{"rfork m true; newns -n nsfile true && rfork N true", "rfork: rfork N: mount/attach disallowed\n"},
 			{"exec rfork E sh -c 'echo $D; exit 3'", "\n"},

@@ -1,0 +1,81 @@
+package ns
+
+import (
+	"fmt"
+	"iter"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// A mountLine is what Linux tells of a mount: the device, major:minor, the name in it of what is
+// mounted, and where.
+type mountLine struct{ dev, root, at string }
+
+// mountLines gives the mounts in the namespace of a thread, whose directory of /proc it is, as far
+// as it may be seen; of those at one place the one on top is last. See proc_pid_mountinfo(5).
+func mountLines(proc string) iter.Seq[mountLine] {
+	return func(yield func(mountLine) bool) {
+		info, _ := os.ReadFile(proc + "/mountinfo")
+		for line := range strings.Lines(string(info)) {
+			f := strings.Fields(line) // id parent dev root mountpoint ...
+			if len(f) >= 5 && !yield(mountLine{f[2], plainName(f[3]), plainName(f[4])}) {
+				return
+			}
+		}
+	}
+}
+
+// plainName undoes how Linux writes blanks in a name, as a backslash and three octal digits.
+func plainName(s string) string {
+	var b strings.Builder
+	for {
+		before, after, ok := strings.Cut(s, `\`)
+		b.WriteString(before)
+		if !ok {
+			return b.String()
+		}
+		var c byte
+		if n, _ := fmt.Sscanf(after, "%3o", &c); n == 0 {
+			c = '\\'
+		} else {
+			after = after[3:]
+		}
+		b.WriteByte(c)
+		s = after
+	}
+}
+
+// deviceName is how Linux writes a device's number there.
+func deviceName(dev uint64) string { return fmt.Sprintf("%d:%d", unix.Major(dev), unix.Minor(dev)) }
+
+// over gives the name of a mount that others have made at a directory of g or beneath it, in the
+// mount namespace of the thread pid; "" if there is none.
+func (h *host) over(g *Group, pid int, at *Chan, beneath bool) string {
+	var names []string
+	h.mu.RLock()
+	for n := range h.dirs[dirKey{g, at.key()}] {
+		if n.id != 0 && (!beneath || len(n.kids) > 0) {
+			names = append(names, n.path())
+		}
+	}
+	h.mu.RUnlock()
+	if len(names) == 0 { // what the kernel has mounted something on it knows
+		return ""
+	}
+	top := map[string]string{} // of each place: what is on top there
+	for m := range mountLines(fmt.Sprint("/proc/", pid)) {
+		if slices.ContainsFunc(names, func(name string) bool { return within(m.at, name) }) {
+			top[m.at] = m.dev
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(top)) {
+		if g.foreign(name, top[name] == deviceName(h.dev)) {
+			return name
+		}
+	}
+	return ""
+}
