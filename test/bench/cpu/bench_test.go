@@ -29,7 +29,7 @@ func TestRows(t *testing.T) {
 			t.Skip(err)
 		}
 	}
-	b := &bench{rounds: 1, files: 10, list: 10, sources: 2, bulk: 1 << 20, limit: 2 * time.Minute, rtts: []time.Duration{time.Millisecond}}
+	b := &bench{rounds: 1, files: 10, list: 10, sources: 2, bulk: 1 << 20, pipe: 1 << 20, limit: 2 * time.Minute, rtts: []time.Duration{time.Millisecond}}
 	p, err := newPlace(t.Context(), b)
 	if p != nil {
 		defer p.close()

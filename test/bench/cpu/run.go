@@ -15,6 +15,7 @@ type bench struct {
 	list    int           // files of the tree that is listed
 	sources int           // of the C tree
 	bulk    int64         // bytes
+	pipe    int64         // bytes
 	limit   time.Duration // of a command
 	rtts    []time.Duration
 }

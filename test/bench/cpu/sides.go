@@ -56,6 +56,11 @@ func (p *place) sshArgs(args ...string) []string {
 		"-o", "BatchMode=yes", "-o", "KexAlgorithms=curve25519-sha256", "-o", "Compression=no"}, args...)
 }
 
+// toSSH is for a command, which a shell splits into words there.
+func (p *place) toSSH(args ...string) []string {
+	return p.sshArgs(append([]string{"127.0.0.1"}, args...)...)
+}
+
 // twice is a script that runs a command twice in a directory and says how long each took,
 // in ms.
 func twice(dir, command string) string {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -70,6 +71,18 @@ func (b *bench) works(p *place) []work {
 					rtt: rtt, rounds: (b.rounds + 1) / 2, ours: later(ours), theirs: cold(theirs)})
 		}
 	}
+	for _, rtt := range b.rtts {
+		for _, x := range []struct {
+			config, script string
+			command        []string
+		}{
+			{"in", fmt.Sprintf(`head -c %d /dev/zero | "$@" >/dev/null`, b.pipe), []string{"wc", "-c"}},
+			{"out", `"$@" >/dev/null`, []string{"head", "-c", strconv.FormatInt(b.pipe, 10), "/dev/zero"}},
+		} {
+			all = append(all, work{rows: []row{{"pipe", fmt.Sprintf("%d MiB %s, RTT %d", b.pipe>>20, x.config, rtt/milli), "ms", viaSSH, 0, 0}},
+				rtt: rtt, rounds: (b.rounds + 1) / 2, ours: p.piped(x.script, p.cpuArgs, x.command), theirs: p.needSSH(p.piped(x.script, p.toSSH, x.command))})
+		}
+	}
 	depth := strings.Count(p.path("a/b/c/d/file"), "/")
 	return append(all,
 		work{rows: []row{{"round trips", "true, cold", "", "", 0, -1}}, rtt: 100 * milli, ours: p.countCold, rounds: 1},
@@ -123,11 +136,25 @@ func (b *bench) pair(p *place, name, config string, rtt time.Duration, peer stri
 }
 
 func (p *place) bySSH() side {
+	return p.needSSH(func(ctx context.Context, d time.Duration) ([]float64, error) {
+		return p.took(ctx, d, "0", p.toSSH("/bin/true")...)
+	})
+}
+
+// needSSH says why ssh does nothing here, where that is so.
+func (p *place) needSSH(do side) side {
 	return func(ctx context.Context, d time.Duration) ([]float64, error) {
 		if p.noSSH != nil {
 			return nil, p.noSSH
 		}
-		return p.took(ctx, d, "0", p.sshArgs("127.0.0.1", "/bin/true")...)
+		return do(ctx, d)
+	}
+}
+
+// piped runs a script with what runs a command on the far side, there being no connection yet.
+func (p *place) piped(script string, far func(...string) []string, command []string) side {
+	return func(ctx context.Context, d time.Duration) ([]float64, error) {
+		return p.took(ctx, d, brief, append([]string{"sh", "-c", script, "sh"}, far(command...)...)...)
 	}
 }
 
