@@ -1,0 +1,124 @@
+package ns
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ninespace/srv"
+	"ninespace/srv/p9"
+	"ninespace/srv/srvtest"
+)
+
+// A badFile has a place in the middle of a page where something happens to who reads on.
+type badFile struct {
+	srv.Node
+	then func(context.Context) error
+}
+
+const (
+	badSize = 1 << 20
+	badFrom = 300000
+	badPage = badFrom / 4096 * 4096
+)
+
+func (f *badFile) Stat(ctx context.Context) (p9.Stat, error) {
+	st, err := f.Node.Stat(ctx)
+	st.Qid.Vers, st.Length = 1, badSize
+	return st, err
+}
+
+func (f *badFile) Open(context.Context, p9.Mode) (srv.Handle, error) { return f, nil }
+
+func (f *badFile) Read(ctx context.Context, p []byte, off int64) (int, error) {
+	end := int64(badFrom)
+	if off >= badFrom {
+		if err := f.then(ctx); err != nil {
+			return 0, err
+		}
+		end = badSize
+	}
+	if off >= end {
+		return 0, io.EOF
+	}
+	n := min(len(p), int(end-off))
+	copy(p, bytes.Repeat([]byte{'x'}, n))
+	return n, nil
+}
+
+// mountBad mounts a server with a badFile f.
+func mountBad(t *testing.T, flag string, then func(context.Context) error) *mounted {
+	s := srv.New(srv.NewDir().Add("f", &badFile{srv.NewNode(0o444), then}))
+	return mountGroup(t, "mount -c "+flag+srvtest.NewLink(t, s, 0).Addr+" /n/x")
+}
+
+// TestPagesError has an error in the middle of what the kernel reads at once be told, and not be
+// taken for the end of the file: what is before its page is read, and the file is as long as it was.
+func TestPagesError(t *testing.T) {
+	for _, flag := range []string{"", "-C "} {
+		t.Run("mount "+flag, func(t *testing.T) {
+			m := mountBad(t, flag, func(context.Context) error { return syscall.EIO })
+			got := m.sh(t, "/n/x", fmt.Sprintf("cat f | wc -c; cat f >/dev/null || head -c %d f | tr -d x | wc -c; stat -c %%s f", badPage))
+			if want := fmt.Sprintf("cat: f: Input/output error\n%d\ncat: f: Input/output error\n0\n%d\n", badPage, badSize); got != want {
+				t.Errorf("%s, not\n%s", got, want)
+			}
+		})
+	}
+}
+
+// TestPagesInterrupt has a signal end a read for a page of which a part has come: that it does is
+// told, the file is as long as it was, and who reads again has the page.
+func TestPagesInterrupt(t *testing.T) {
+	var asked atomic.Int32
+	mountBad(t, "", func(ctx context.Context) error {
+		switch asked.Add(1) {
+		case 1: // reading ahead, which no signal ends
+			return syscall.EIO
+		case 2:
+			<-ctx.Done()
+		}
+		return ctx.Err()
+	}).mapped(t, "interrupt")
+}
+
+func mappedInterrupt() error {
+	return withFile("x/f", os.O_RDONLY, func(f *os.File) error {
+		runtime.LockOSThread()
+		if err := unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_RANDOM); err != nil { // a page at a time
+			return err
+		}
+		me, end := unix.Gettid(), make(chan struct{})
+		go func() {
+			for {
+				select {
+				case <-end:
+					return
+				case <-time.After(10 * time.Millisecond):
+					unix.Tgkill(os.Getpid(), me, unix.SIGURG)
+				}
+			}
+		}()
+		var b [1]byte
+		n, err := unix.Pread(int(f.Fd()), b[:], badFrom)
+		close(end)
+		if err != unix.EINTR {
+			return fmt.Errorf("interrupted, it read %d bytes, %v", n, err)
+		}
+		if fi, err := f.Stat(); err != nil || fi.Size() != badSize {
+			return fmt.Errorf("then its size is %d, %v", fi.Size(), err)
+		}
+		if _, err := f.ReadAt(b[:], badFrom); err != nil || b[0] != 'x' {
+			return fmt.Errorf("read again it is %q, %v", b, err)
+		}
+		return nil
+	})
+}
