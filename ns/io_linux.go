@@ -41,7 +41,8 @@ func (f *fuseFS) Read(cancel *devfuse.Cancel, in *devfuse.ReadIn, buf []byte) (i
 		}
 		n += m
 	}
-	if err != nil && !errors.Is(err, io.EOF) && n <= 0 {
+	// So what came before an error is given only where the next read will meet it.
+	if err != nil && !errors.Is(err, io.EOF) && (n <= 0 || !h.direct && n < len(buf)) {
 		return 0, status(err)
 	}
 	n = max(n, 0)
