@@ -3,8 +3,11 @@ package ns
 import (
 	"bytes"
 	"context"
+	"errors"
+	"io"
 	"io/fs"
 	"sync"
+	"syscall"
 	"testing"
 
 	"ninespace/srv"
@@ -21,6 +24,7 @@ type heldDir struct {
 	asked chan struct{} // closed when such bytes were asked for
 	once  sync.Once
 	let   chan struct{}
+	err   error // what comes then instead; nil: nothing
 }
 
 func newHeld(t *testing.T, text []byte, from int64) *heldDir {
@@ -71,6 +75,11 @@ func (h heldHandle) Read(ctx context.Context, p []byte, off int64) (int, error) 
 		case <-ctx.Done():
 			return 0, ctx.Err()
 		}
+		if h.d.err != nil {
+			return 0, h.d.err
+		}
+	} else if h.d.err != nil {
+		p = p[:min(len(p), int(h.d.from-off))]
 	}
 	return h.ramHandle.Read(ctx, p, off)
 }
@@ -141,6 +150,30 @@ func TestKeptPartChange(t *testing.T) {
 	checkRead(t, h, now, 2<<20)
 }
 
+// TestKeptPartError has an error come instead of the rest: who reads there is told, and not that the
+// file ends.
+func TestKeptPartError(t *testing.T) {
+	text := bytes.Repeat([]byte("0123456789abcde\n"), 3<<16)
+	d := newHeld(t, text, 2<<20)
+	d.err = syscall.EIO
+	k, came := comesAhead(t, d.link(t), d)
+	h, err := k.Open(t.Context(), p9.OREAD)
+	if err != nil {
+		t.Fatal("opened while the end is still to come: ", err)
+	}
+	defer srv.Clunk(h)
+	close(d.let)
+	if b := <-came; b != nil {
+		t.Errorf("%d bytes came", len(b))
+	}
+	checkRead(t, h, text, 0)
+	for _, off := range []int64{2 << 20, 2<<20 + 1<<19} {
+		if n, err := readFull(t.Context(), h, make([]byte, 4096), off); n != 0 || !errors.Is(err, syscall.EIO) {
+			t.Errorf("at %d: %d bytes, %v", off, n, err)
+		}
+	}
+}
+
 // comesAhead has the file be asked for ahead, of which all gives what has come.
 func comesAhead(t *testing.T, l *srvtest.Link, d *heldDir) (k *kept, all chan []byte) {
 	t.Helper()
@@ -157,15 +190,27 @@ func comesAhead(t *testing.T, l *srvtest.Link, d *heldDir) (k *kept, all chan []
 	return k, all
 }
 
-// checkRead compares what is read at an offset.
+// checkRead compares what is read at an offset, to the end or to a page's length: in pieces, but
+// all of it.
 func checkRead(t *testing.T, h srv.Handle, text []byte, off int64) {
 	t.Helper()
-	buf := make([]byte, 4096)
-	n, err := h.(srv.Reader).Read(t.Context(), buf, off)
-	switch want := text[off:]; {
-	case len(want) > 0 && (err != nil || n == 0 || !bytes.HasPrefix(want, buf[:n])):
-		t.Errorf("at %d: %d bytes %.20q, %v", off, n, buf[:n], err)
-	case len(want) == 0 && n > 0:
-		t.Errorf("%d bytes behind the end", n)
+	buf, want := make([]byte, 4096), text[off:]
+	n, err := readFull(t.Context(), h, buf, off)
+	if want = want[:min(len(buf), len(want))]; err != nil || !bytes.Equal(buf[:n], want) {
+		t.Errorf("at %d: %d bytes %.20q of %d, %v", off, n, buf[:n], len(want), err)
 	}
+}
+
+// readFull reads on until there is no more.
+func readFull(ctx context.Context, h srv.Handle, buf []byte, off int64) (n int, err error) {
+	for n < len(buf) {
+		m, err := h.(srv.Reader).Read(ctx, buf[n:], off+int64(n))
+		n += max(m, 0)
+		if err == io.EOF || err == nil && m <= 0 {
+			break
+		} else if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
 }
