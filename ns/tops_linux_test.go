@@ -1,11 +1,15 @@
 package ns
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"ninespace/ns/devfuse"
+	"ninespace/srv"
+	"ninespace/srv/p9"
 )
 
 // TestTops: the engine's own thread is listed of a group's root what the kernel will mount on and
@@ -69,5 +73,35 @@ func TestTops(t *testing.T) {
 			}
 			f.ReleaseDir(&devfuse.ReleaseIn{Fh: open.Fh})
 		})
+	}
+}
+
+// A heedfulDir gives names only to who still waits for them.
+type heedfulDir struct{ *tdir }
+
+func (d heedfulDir) Walk(ctx context.Context, name string) (srv.File, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return d.tdir.Walk(ctx, name)
+}
+
+// TestTopsInterrupt: that who first wants them is interrupted does not have them be missing for good.
+func TestTopsInterrupt(t *testing.T) {
+	g := newGroup(t, heedfulDir{tree("tmp/x", "usr/y")}, "/tmp", "/usr")
+	f := newFuseFS(g.eng)
+	defer f.tops.close()
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, ctx := range []context.Context{over, t.Context()} {
+		for _, name := range []string{"tmp", "usr"} {
+			tops := f.topsOf(ctx, g)
+			if !slices.ContainsFunc(tops, func(x top) bool { return x.name == name && x.st.Qid.Type&p9.QTDIR != 0 }) {
+				t.Errorf("%s is missing of %d", name, len(tops))
+			}
+			for _, x := range tops {
+				x.c.close()
+			}
+		}
 	}
 }
