@@ -30,6 +30,7 @@ type tops struct {
 
 func (t *tops) of(ctx context.Context, e *Engine, host *Chan) []top {
 	t.once.Do(func() {
+		ctx := context.WithoutCancel(ctx) // they are looked up for all
 		for _, b := range e.bases() {
 			if c, st, err := host.walk(ctx, b[1:]); err == nil {
 				t.hosts = append(t.hosts, top{b[1:], c, st})
