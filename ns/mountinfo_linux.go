@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -38,13 +39,11 @@ func plainName(s string) string {
 		if !ok {
 			return b.String()
 		}
-		var c byte
-		if n, _ := fmt.Sscanf(after, "%3o", &c); n == 0 {
-			c = '\\'
-		} else {
-			after = after[3:]
+		c := uint64('\\')
+		if n, err := strconv.ParseUint(after[:min(3, len(after))], 8, 8); err == nil && len(after) >= 3 {
+			c, after = n, after[3:]
 		}
-		b.WriteByte(c)
+		b.WriteByte(byte(c))
 		s = after
 	}
 }
