@@ -19,7 +19,8 @@ import (
 	"ninespace/srv/srvtest"
 )
 
-// A badFile has a place in the middle of a page where something happens to who reads on.
+// A badFile has a place in the middle of a page where something happens to who reads on,
+// and from which on there is no space for who writes.
 type badFile struct {
 	srv.Node
 	then func(context.Context) error
@@ -55,9 +56,16 @@ func (f *badFile) Read(ctx context.Context, p []byte, off int64) (int, error) {
 	return n, nil
 }
 
+func (f *badFile) Write(_ context.Context, p []byte, off int64) (int, error) {
+	if off >= badFrom {
+		return 0, syscall.ENOSPC
+	}
+	return min(len(p), int(badFrom-off)), nil
+}
+
 // mountBad mounts a server with a badFile f.
 func mountBad(t *testing.T, flag string, then func(context.Context) error) *mounted {
-	s := srv.New(srv.NewDir().Add("f", &badFile{srv.NewNode(0o444), then}))
+	s := srv.New(srv.NewDir().Add("f", &badFile{srv.NewNode(0o666), then}))
 	return mountGroup(t, "mount -c "+flag+srvtest.NewLink(t, s, 0).Addr+" /n/x")
 }
 
@@ -73,6 +81,30 @@ func TestPagesError(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPagesFull has an error in the middle of what the kernel writes at once of what was changed in
+// memory be told: nobody sees how much of that was written.
+func TestPagesFull(t *testing.T) {
+	for _, flag := range []string{"", "-C "} {
+		t.Run("mount "+flag, func(t *testing.T) {
+			mountBad(t, flag, func(context.Context) error { return nil }).mapped(t, "full")
+		})
+	}
+}
+
+func mappedFull() error {
+	return withFile("x/f", os.O_RDWR, func(f *os.File) error {
+		return withMemory(f, badFrom+4096, func(mem []byte) error {
+			for at := badPage - 8*4096; at < len(mem); at += 4096 {
+				mem[at] = 'y'
+			}
+			if err := unix.Msync(mem, unix.MS_SYNC); err != unix.ENOSPC {
+				return fmt.Errorf("written: %v", err)
+			}
+			return nil
+		})
+	})
 }
 
 // TestPagesInterrupt has a signal end a read for a page of which a part has come: that it does is
