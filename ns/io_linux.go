@@ -93,13 +93,17 @@ func (f *fuseFS) Write(cancel *devfuse.Cancel, in *devfuse.WriteIn, data []byte)
 		h.wat += int64(max(n, 0))
 		h.mu.Unlock()
 	}
-	if n <= 0 && err != nil {
+	memory := in.WriteFlags&devfuse.WriteCache != 0 // what was changed there, of which the kernel takes any answer for all
+	if memory && err == nil && n < len(data) {
+		err = io.ErrShortWrite
+	}
+	if err != nil && (n <= 0 || memory) {
 		return 0, status(err)
 	}
 	if !h.direct {
 		f.grew(h.n, in.Offset+uint64(n))
 	}
-	if in.WriteFlags&devfuse.WriteCache != 0 && h.flushed.Load() { // by munmap(2), say: no close may come that waits for it
+	if memory && h.flushed.Load() { // by munmap(2), say: no close may come that waits for it
 		if err := h.flush(ctx); err != nil {
 			return 0, status(err)
 		}
