@@ -150,9 +150,13 @@ func (s *session) run(ctx context.Context, c *Cmd, std [3]*os.File) error {
 	// is here as soon as it can be. A terminal is as it was until there is a command.
 	var files [4]*client.Fid
 	opened, ended, out := make(chan error, 1), make(chan end, 1), make(chan error, 2)
+	ahead := s.inOrder
+	if c.Attach != "" { // whoever goes on with the command next misses what is read ahead here
+		ahead = func() bool { return false }
+	}
 	copyOut := func() {
 		for i := range 2 {
-			go func() { out <- c.copyOut(ctx, std[1+i], files[1+i], s.inOrder) }()
+			go func() { out <- c.copyOut(ctx, std[1+i], files[1+i], ahead) }()
 		}
 	}
 	go func() {

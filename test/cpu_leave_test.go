@@ -1,11 +1,13 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestCpuLeave leaves a command running and goes on with it, twice: what was between is
@@ -39,5 +41,35 @@ func TestCpuLeave(t *testing.T) {
 	n.gone(cpud.Process.Pid) // all that was kept for it
 	if out, err := n.command("cpu", "-a", number).CombinedOutput(); err == nil || !strings.Contains(string(out), "no such command was left there") {
 		t.Errorf("%q, %v", out, err)
+	}
+}
+
+// TestCpuLeaveOutput: of the output of a command that was left, a cpu that is killed takes with it
+// no more than what one read brings.
+func TestCpuLeaveOutput(t *testing.T) {
+	const size, most = 6 << 20, 64 << 10
+	n := newNode(t)
+	n.cpud()
+	n.env = append(n.env, "cpuidle=50ms")
+	out, err := n.command("cpu", "-f", "sh", "-c", fmt.Sprintf("head -c %d /dev/zero; read a", size)).Output()
+	number := strings.TrimSpace(string(out))
+	if err != nil || number == "" {
+		t.Fatalf("%q, %v", out, err)
+	}
+	first := n.command("cpu", "-a", number)
+	_, said := piped(t, first)
+	got, err := io.CopyN(io.Discard, said, size/2)
+	if err != nil {
+		t.Error(err)
+	}
+	time.Sleep(200 * time.Millisecond) // for it to have read ahead all that it does
+	first.Process.Kill()
+	rest, _ := io.Copy(io.Discard, said)
+	first.Wait()
+	second := n.command("cpu", "-a", number)
+	second.Stdin = strings.NewReader("end\n")
+	last, err := second.Output()
+	if lost := size - got - rest - int64(len(last)); err != nil || lost < 0 || lost > most {
+		t.Errorf("%d bytes are lost, of %d; %v", lost, size, err)
 	}
 }

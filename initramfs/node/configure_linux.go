@@ -28,8 +28,7 @@ func (n *node) configure(ctx context.Context, files srv.File, c config, how stri
 	if !c.addr.IsValid() || c.addr.Addr().IsUnspecified() {
 		return errAgain{fmt.Errorf("%s: no address %s", c.card.Name, how)}
 	}
-	ctl := fmt.Sprintf("ipifc/%d/ctl", c.card.Index)
-	if err := tell(ctx, files, ctl, fmt.Sprintf("add %s /%d", c.addr.Addr(), mask(c.addr))); err != nil && !errors.Is(err, os.ErrExist) {
+	if err := addAddr(ctx, files, c.card, fmt.Sprintf("%s /%d", c.addr.Addr(), mask(c.addr))); err != nil {
 		return err
 	}
 	if err := n.route(ctx, files, c); err != nil { // its own network it has

@@ -35,7 +35,7 @@ func (n *node) lease6(ctx context.Context, s *six, card net.Interface) {
 // good.
 func (n *node) keep6(ctx context.Context, s *six, card net.Interface, l lease6) error {
 	ctl := fmt.Sprintf("ipifc/%d/ctl", card.Index)
-	if err := tell(ctx, s.files, ctl, fmt.Sprintf("add %s /128", l.addr)); err != nil && !errors.Is(err, os.ErrExist) {
+	if err := addAddr(ctx, s.files, card, fmt.Sprintf("%s /128", l.addr)); err != nil {
 		return err
 	}
 	for begun, wait := time.Now(), l.renew; ; {

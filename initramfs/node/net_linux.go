@@ -92,6 +92,16 @@ func (n *node) automatic(ctx context.Context, files srv.File, cards []net.Interf
 // dhcpAgain is how long after no answer of DHCP a node that has another address asks again.
 const dhcpAgain = 30 * time.Second
 
+// addAddr has a card have an address with its mask, which it may have already. That it is not known for
+// long whether another has it too is nothing to wait for.
+func addAddr(ctx context.Context, files srv.File, card net.Interface, addr string) error {
+	err := tell(ctx, files, fmt.Sprintf("ipifc/%d/ctl", card.Index), "add "+addr)
+	if errors.Is(err, os.ErrExist) || errors.Is(err, unix.ETIMEDOUT) {
+		return nil
+	}
+	return err
+}
+
 // tell writes a line to a file of a tree.
 func tell(ctx context.Context, root srv.File, name, line string) error {
 	f := root

@@ -54,7 +54,8 @@ func (s *Stream) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// WriteTo is io.WriterTo's: it spares io.Copy a copy.
+// WriteTo is io.WriterTo's: it spares io.Copy a copy. Where to fails, what is under way is given up, and
+// what came of it is lost: nothing keeps the server from hearing of a clunk.
 func (s *Stream) WriteTo(to io.Writer) (done int64, err error) {
 	for {
 		if len(s.data) == 0 && s.err == nil {
@@ -69,6 +70,7 @@ func (s *Stream) WriteTo(to io.Writer) (done int64, err error) {
 		n, err := to.Write(s.data)
 		done += int64(n)
 		if s.took(n); err != nil {
+			s.w.drop(s.f.c)
 			return done, err
 		}
 	}
@@ -126,11 +128,13 @@ func (s *Stream) ask() {
 }
 
 // Write writes what comes next. An error of what is still under way is told by a later Write, or by
-// Flush.
+// Flush; what was written after that is given up.
 func (s *Stream) Write(p []byte) (int, error) {
-	if s.behind.w.n > 0 || len(p) >= streamMuch && s.inOrder() {
+	if s.behind.w.n > 0 || s.behind.err != nil || len(p) >= streamMuch && s.inOrder() {
 		n, err := s.behind.write(s.ctx, s.f, p, s.off)
-		s.off += int64(n)
+		if s.off += int64(n); err != nil {
+			s.behind.w.drop(s.f.c)
+		}
 		return n, err
 	}
 	n, err := s.f.Write(s.ctx, p, s.off)

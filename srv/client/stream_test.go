@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -23,25 +24,46 @@ type tape struct {
 	give []byte
 	took bytes.Buffer
 	most int // bytes that it takes; then it is broken
+
+	hang  bool // where there is no more to be done, it is for ever, but that one write hears that it is broken
+	heard bool
+	under atomic.Int32 // reads that hang, and writes
 }
 
 func (tp *tape) Ordered() {}
 
-func (tp *tape) Read(_ context.Context, p []byte, _ int64) (int, error) {
+func (tp *tape) Read(ctx context.Context, p []byte, _ int64) (int, error) {
 	tp.mu.Lock()
 	defer tp.mu.Unlock()
 	n := copy(p, tp.give)
 	tp.give = tp.give[n:]
+	if n == 0 && tp.hang {
+		return 0, tp.hangs(ctx)
+	}
 	return n, nil
 }
 
-func (tp *tape) Write(_ context.Context, p []byte, _ int64) (int, error) {
+func (tp *tape) Write(ctx context.Context, p []byte, _ int64) (int, error) {
 	tp.mu.Lock()
 	defer tp.mu.Unlock()
-	if tp.took.Len() >= tp.most {
-		return 0, syscall.EPIPE
+	switch {
+	case tp.took.Len() < tp.most:
+		return tp.took.Write(p)
+	case tp.hang && tp.heard:
+		return 0, tp.hangs(ctx)
 	}
-	return tp.took.Write(p)
+	tp.heard = true
+	return 0, syscall.EPIPE
+}
+
+// hangs waits until nobody wants it any more.
+func (tp *tape) hangs(ctx context.Context) error {
+	tp.mu.Unlock()
+	defer tp.mu.Lock()
+	tp.under.Add(1)
+	defer tp.under.Add(-1)
+	<-ctx.Done()
+	return ctx.Err()
 }
 
 // newTape serves one at the other end of a link, and opens it.
@@ -183,6 +205,59 @@ func TestStreamBroken(t *testing.T) {
 	if err := s.Flush(); !errors.Is(err, syscall.EPIPE) {
 		t.Errorf("flush: %v", err)
 	}
+	if _, err := s.Write(make([]byte, 10)); !errors.Is(err, syscall.EPIPE) {
+		t.Errorf("one more: %v", err)
+	}
+}
+
+// A full is a writer that takes some bytes, and fails with the last of them.
+type full struct {
+	room int
+	last func()
+}
+
+func (w *full) Write(p []byte) (int, error) {
+	if w.room -= len(p); w.room > 0 {
+		return len(p), nil
+	}
+	w.last()
+	return 0, syscall.ENOSPC
+}
+
+// TestStreamGivenUp: where bytes can't be moved on, what is still under way is neither waited for nor
+// left with the server.
+func TestStreamGivenUp(t *testing.T) {
+	const size = 2 << 20
+	ctx, cancel := context.WithTimeout(t.Context(), srvtest.Patience)
+	defer cancel()
+	some := func(tp *tape) {
+		if !srvtest.Until(func() bool { return tp.under.Load() > 0 }) {
+			t.Error("nothing is under way")
+		}
+	}
+	none := func(tp *tape) {
+		if ctx.Err() != nil || !srvtest.Until(func() bool { return tp.under.Load() == 0 }) {
+			t.Errorf("%d are under way still, or were waited for", tp.under.Load())
+		}
+	}
+	tp := &tape{give: pattern(size), hang: true}
+	f, _ := newTape(t, tp, p9.OREAD)
+	to := &full{size, func() { some(tp) }}
+	if _, err := f.Stream(ctx, many).WriteTo(to); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("reading: %v", err)
+	}
+	none(tp)
+
+	tp = &tape{most: size, hang: true}
+	f, _ = newTape(t, tp, p9.OWRITE)
+	s := f.Stream(ctx, many)
+	if _, err := io.Copy(s, struct{ io.Reader }{bytes.NewReader(pattern(2 * size))}); !errors.Is(err, syscall.EPIPE) {
+		t.Errorf("writing: %v", err)
+	}
+	if err := s.Flush(); !errors.Is(err, syscall.EPIPE) {
+		t.Errorf("flush: %v", err)
+	}
+	none(tp)
 	if _, err := s.Write(make([]byte, 10)); !errors.Is(err, syscall.EPIPE) {
 		t.Errorf("one more: %v", err)
 	}

@@ -53,10 +53,9 @@ func ifcCmds(index int) map[string]func(ctx context.Context, args []string) erro
 			if err := do(typ, flags); err != nil || typ == unix.RTM_DELADDR {
 				return err
 			}
-			own, err := settled(ctx, index, ip)
-			if !own {
+			keep, err := settled(ctx, index, ip)
+			if !keep {
 				do(unix.RTM_DELADDR, 0)
-				err = p9.NewError(syscall.EADDRINUSE, ip.String()+": somebody else on the link has this address")
 			}
 			return err
 		}
@@ -107,12 +106,13 @@ func ifcCmds(index int) map[string]func(ctx context.Context, args []string) erro
 }
 
 // dadTime bounds the wait for an address to be usable.
-const dadTime = 5 * time.Second
+var dadTime = 5 * time.Second
 
 // settled waits until an address can be used, which for IPv6 is once nobody else on the link has
-// said within a second or two that it is his (RFC 4862), and tells whether that is so. Where there is
-// no cable the kernel asks when there is one, which is not waited for.
-func settled(ctx context.Context, index int, ip netip.Addr) (own bool, err error) {
+// said within a second or two that it is his (RFC 4862), and tells whether it is to stay: it is not
+// where somebody has, or nobody waits any more. Where there is no cable the kernel asks when there is
+// one, which is not waited for.
+func settled(ctx context.Context, index int, ip netip.Addr) (keep bool, err error) {
 	end := time.NewTimer(dadTime)
 	defer end.Stop()
 	for ip.Is6() {
@@ -123,7 +123,7 @@ func settled(ctx context.Context, index int, ip netip.Addr) (own bool, err error
 		}
 		flags := i.addrs[n].flags
 		if flags&unix.IFA_F_DADFAILED != 0 {
-			return false, nil
+			return false, p9.NewError(syscall.EADDRINUSE, ip.String()+": somebody else on the link has this address")
 		}
 		if flags&unix.IFA_F_TENTATIVE == 0 || flags&unix.IFA_F_OPTIMISTIC != 0 || !i.up || !i.carrier {
 			return true, nil
@@ -131,9 +131,9 @@ func settled(ctx context.Context, index int, ip netip.Addr) (own bool, err error
 		select {
 		case <-time.After(20 * time.Millisecond):
 		case <-end.C:
-			return true, nil
+			return true, p9.NewError(syscall.ETIMEDOUT, ip.String()+": the address is there, but it is not known yet whether another on the link has it")
 		case <-ctx.Done():
-			return true, ctx.Err()
+			return false, ctx.Err()
 		}
 	}
 	return true, nil

@@ -138,27 +138,35 @@ type ifcMaker struct {
 
 var errNotBound = p9.NewError(syscall.ENXIO, "not bound")
 
-// Read gives the interface's number, once it is bound.
-func (h *ifcMaker) Read(ctx context.Context, b []byte, off int64) (int, error) {
+// bound gives the interface's number, once it is bound.
+func (h *ifcMaker) bound() (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.index == 0 {
 		return 0, errNotBound
 	}
-	return srv.Bytes(fmt.Sprintln(h.index)).Read(ctx, b, off)
+	return h.index, nil
+}
+
+// Read gives the number.
+func (h *ifcMaker) Read(ctx context.Context, b []byte, off int64) (int, error) {
+	index, err := h.bound()
+	if err != nil {
+		return 0, err
+	}
+	return srv.Bytes(fmt.Sprintln(index)).Read(ctx, b, off)
 }
 
 // Write does commands: bind, then those of ctl.
 func (h *ifcMaker) Write(ctx context.Context, b []byte, off int64) (int, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	cmds := map[string]func(context.Context, []string) error{"bind": h.bind}
 	for name := range ifcCmds(0) {
 		cmds[name] = func(ctx context.Context, args []string) error {
-			if h.index == 0 {
-				return errNotBound
+			index, err := h.bound()
+			if err != nil {
+				return err
 			}
-			return ifcCmds(h.index)[name](ctx, args)
+			return ifcCmds(index)[name](ctx, args)
 		}
 	}
 	f, err := srv.Open(ctx, table(nil, cmds), p9.OWRITE)
@@ -171,6 +179,8 @@ func (h *ifcMaker) Write(ctx context.Context, b []byte, off int64) (int, error) 
 // bind makes or finds the interface.
 func (h *ifcMaker) bind(_ context.Context, args []string) error {
 	const usage = "usage: bind pkt [name], bind loopback [name] or bind ether name"
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	switch {
 	case h.index != 0:
 		return p9.NewError(syscall.EBUSY, "bound already")

@@ -1,6 +1,7 @@
 package netfs
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -185,6 +186,61 @@ func TestAddress(t *testing.T) {
 	}
 	if got := x.Text(x.ifc("veth1") + "/local"); strings.Contains(got, "fd00::1\n") {
 		t.Errorf("veth1 has %q", got)
+	}
+}
+
+// TestAddressWait: while it is not known that an IPv6 address is free, its file can be read; who gives
+// up does not have it, and who has waited long is told.
+func TestAddressWait(t *testing.T) {
+	if !srvtest.Netns(t, time.Minute) {
+		return
+	}
+	if out, err := exec.Command("ip", "link", "add", "veth0", "type", "veth", "peer", "name", "veth1").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if err := os.WriteFile("/proc/sys/net/ipv6/conf/veth0/dad_transmits", []byte("100"), 0); err != nil {
+		t.Skip("no IPv6: ", err)
+	}
+	defer func(d time.Duration) { dadTime = d }(dadTime)
+	dadTime = time.Hour
+	x := served(t)
+	dir := x.ifc("veth0")
+	has := func() bool { return strings.Contains(x.Text(dir+"/local"), "fd00::1\n") }
+	x.say(x.Open(x.ifc("veth1")+"/ctl", p9.OWRITE), "up")
+	ctl := x.Open("ipifc/clone", p9.ORDWR)
+	x.say(ctl, "bind ether veth0\nup")
+	if !srvtest.Until(func() bool { i, err := namedIfc("veth0"); return err == nil && i.carrier }) {
+		t.Fatal("no carrier")
+	}
+	for range 2 {
+		ctx, cancel := context.WithCancel(t.Context())
+		added := make(chan error, 1)
+		go func() {
+			_, err := ctl.Write(ctx, []byte("add fd00::1 /64"), 0)
+			added <- err
+		}()
+		if !srvtest.Until(has) {
+			t.Fatal("no address")
+		}
+		if got := x.Read(ctl); "ipifc/"+got != dir+"\n" {
+			t.Errorf("clone reads %q", got)
+		}
+		select {
+		case err := <-added:
+			t.Errorf("add did not wait: %v", err)
+		default:
+		}
+		cancel()
+		if err := <-added; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		if has() {
+			t.Error("who gave up has the address")
+		}
+	}
+	dadTime = time.Millisecond
+	if _, err := ctl.Write(t.Context(), []byte("add fd00::1 /64"), 0); !errors.Is(err, syscall.ETIMEDOUT) || !has() {
+		t.Errorf("%v; there: %v", err, has())
 	}
 }
 

@@ -249,7 +249,7 @@ func (h *dataHandle) Splice(pipe, n int) int {
 func (h *dataHandle) Wait(ctx context.Context) error {
 	e, err := h.c.talk()
 	if s, ok := e.(*sock); ok && err == nil {
-		return s.wait(ctx)
+		return h.c.fail(s.wait(ctx))
 	}
 	return nil // Read tells
 }

@@ -166,6 +166,27 @@ func TestVsock(t *testing.T) {
 	})
 }
 
+// TestWaitError: an error that a read hears of while it waits is the conversation's last one, as that
+// of any read.
+func TestWaitError(t *testing.T) {
+	f := New(Config{})
+	defer f.Close()
+	s, err := newSock(unix.AF_INET, unix.SOCK_DGRAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := f.protos["udp"].converse(nil, s, established)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &dataHandle{c: c}
+	defer h.Clunk()
+	s.close()
+	if err := h.Wait(t.Context()); err == nil || c.errText() != err.Error()+"\n" {
+		t.Errorf("%v; err has %q", err, c.errText())
+	}
+}
+
 // TestStats has the counts that ip(3) has, each on a line with its name.
 func TestStats(t *testing.T) {
 	each(t, Config{}, func(x tree) {

@@ -155,6 +155,10 @@ Without a terminal cpu ends when the command's output has ended, which a backgro
 process that holds it delays, as with ssh(1). It is killed when cpu has
 ended. With a terminal cpu waits for it half a second.
 
+Where output is much, cpu asks for a mebibyte ahead: a command can be that far ahead of who
+reads what cpu writes, and that much is lost where cpu is killed. With -a it is 64 KiB, which
+the next cpu -a does not get.
+
 On other systems than Linux a connection is not kept, so that there is no -f and no -a,
 and your files have no record locks, extended attributes and new pipes there.
 */

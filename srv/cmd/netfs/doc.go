@@ -31,7 +31,8 @@ with another node's /net mounted over one's own, whatever uses /net goes out of 
 An interface's ctl accepts add addr [mask [remote]], remove addr [mask], up, down, mtu
 bytes, iprouting [0|1] and unbind, which removes one that was made. Add waits until the address
 can be announced on: for one of IPv6 a second or two, in which others on the link may say that it is
-theirs, which is an error then. Written to ipifc/clone,
+theirs, which is an error then; after five seconds without an end of that it is "Connection timed
+out", and the address stays. Written to ipifc/clone,
 bind pkt [name] makes one of packets, which are read from and written to its data, and
 which goes with the last who has clone or data open; bind loopback [name] makes one that
 drops what it is given, where the kernel has dummy; bind ether name takes one that is there.
