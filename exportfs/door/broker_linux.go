@@ -121,12 +121,11 @@ func (g *Guard) listener(ctx context.Context) (*net.UnixConn, func() error, erro
 	}
 	begun, ended := make(chan error, 1), make(chan error, 1)
 	osthread.Go(func() { // which lasts as long as the process: it would end with the thread
-		err := barren()
-		var cmd *exec.Cmd
-		var said io.ReadCloser
-		if err == nil {
-			cmd, said, err = start(syscall.CLONE_NEWNET | syscall.CLONE_NEWIPC | syscall.CLONE_NEWPID)
+		if err := barren(who == nil); err != nil {
+			begun <- err
+			return
 		}
+		cmd, said, err := start(syscall.CLONE_NEWNET | syscall.CLONE_NEWIPC | syscall.CLONE_NEWPID)
 		if errors.Is(err, syscall.EPERM) { // without CAP_SYS_ADMIN
 			cmd, said, err = start(0)
 		}
