@@ -100,9 +100,6 @@ func (g *Guard) listener(ctx context.Context) (*net.UnixConn, func() error, erro
 	}
 	defer f.Close()
 	who := somebodyElse()
-	if who == nil {
-		g.Log("listener", errRootOnly)
-	}
 	start := func(flags uintptr) (*exec.Cmd, io.ReadCloser, error) {
 		// By that name it is found though nobody may look where it is.
 		cmd := &exec.Cmd{Path: "/proc/self/exe", Args: g.Args}
@@ -143,6 +140,9 @@ func (g *Guard) listener(ctx context.Context) (*net.UnixConn, func() error, erro
 	if err := <-begun; err != nil {
 		a.Close()
 		return nil, nil, err
+	}
+	if who == nil {
+		g.Log("listener", errRootOnly)
 	}
 	return a, func() error { return <-ended }, nil
 }
