@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"ninespace/srv"
 	"ninespace/srv/client"
@@ -87,20 +88,28 @@ func authOf(ctx context.Context) proof {
 	return p
 }
 
+// serverTime is how long a server is waited for altogether by who attaches with a proof.
+// That takes many answers, each of which could else come at the last moment, a byte at a time.
+const serverTime = 3 * DialTimeout
+
 // attachTo attaches to one of a server's trees, with a proof where the server asks for
 // it and the mount may give one. ctx needs no bound.
 func attachTo(ctx context.Context, conn *client.Conn, aname string) (*client.Fid, Auth, error) {
 	p := authOf(ctx)
 	if p.attach != nil {
-		tries := 0
+		left := serverTime
 		root, err := p.attach(ctx, conn, "", aname, p.Key, func(ctx context.Context) (context.Context, func()) {
-			if tries++; tries == 2 { // the first was without a proof
-				proofAsked(ctx)
+			begun := time.Now()
+			keyWaited(ctx, false)
+			within, cancel := boundedBy(ctx, min(left, DialTimeout))
+			using(within, conn)
+			return within, func() {
+				cancel()
+				left -= time.Since(begun)
+				keyWaited(ctx, true) // if it is not all over
 			}
-			ctx, cancel := bounded(ctx)
-			using(ctx, conn)
-			return ctx, cancel
 		})
+		keyWaited(ctx, false)
 		return root, p.Auth, err
 	}
 	ctx, cancel := bounded(ctx)

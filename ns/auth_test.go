@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"ninespace/srv"
 	"ninespace/srv/client"
@@ -155,6 +157,14 @@ func TestAuthTurn(t *testing.T) {
 	if err := g.Apply(ctx, Op{Verb: "mount", New: "#d/0", Old: "/n/b", Spec: "x"}, 0); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
+	// Nor has he who mounts it by ctl others wait at that.
+	me := withCaller(t.Context(), &caller{group: g, uid: uint32(os.Geteuid())})
+	h := &ctlHandle{}
+	if _, err := h.Write(me, []byte("mount #d/0 /n/c x"), 0); err != syscall.EINPROGRESS {
+		t.Error(err)
+	}
+	h.Clunk()
+	<-h.late.done
 	q.answer <- nil
 	if err := <-first; err != nil {
 		t.Error(err)
@@ -245,4 +255,74 @@ func TestAuthSecret(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// TestAuthSlow: a server that answers each time at the last moment is given up, however many its
+// answers are; the key's time is no part of that.
+func TestAuthSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		answers := 0
+		ctx := proving(t.Context(), func(ctx context.Context, bound bounder) error {
+			time.Sleep(time.Hour)
+			for range 1000 {
+				within, end := bound(ctx)
+				select {
+				case <-within.Done():
+				case <-time.After(DialTimeout - time.Second):
+					answers++
+				}
+				err := within.Err()
+				end()
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if _, _, err := attachTo(ctx, nil, ""); err != context.DeadlineExceeded || answers < 2 {
+			t.Errorf("after %d answers: %v", answers, err)
+		}
+	})
+}
+
+// TestAuthSlowCtl: a write to ctl waits as long for a server as it may take, and not as long for a key.
+func TestAuthSlowCtl(t *testing.T) {
+	for _, c := range []struct {
+		server, key time.Duration
+		want        error
+	}{
+		{DialTimeout / 2, keyTime / 2, nil},
+		{0, 2 * keyTime, syscall.EINPROGRESS},
+		{DialTimeout / 2, 2 * keyTime, syscall.EINPROGRESS},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			j := startCtl(t.Context(), func(ctx context.Context) error {
+				_, _, err := attachTo(proving(ctx, func(ctx context.Context, bound bounder) error {
+					for range 4 {
+						_, end := bound(ctx)
+						time.Sleep(c.server)
+						end()
+						time.Sleep(c.key)
+					}
+					return nil
+				}), nil, "")
+				time.Sleep(2 * keyTime) // the walk of what is mounted
+				return err
+			})
+			if err := j.wait(t.Context()); err != c.want {
+				t.Errorf("%v of the server's, %v of the key's: %v", c.server, c.key, err)
+			}
+			<-j.done
+		})
+	}
+}
+
+type bounder = func(context.Context) (context.Context, func())
+
+// proving gives the context in which a mount attaches by attach.
+func proving(ctx context.Context, attach func(context.Context, bounder) error) context.Context {
+	e := NewEngine(EngineOptions{Attach: func(ctx context.Context, _ *client.Conn, _, _, _ string, bound bounder) (*client.Fid, error) {
+		return nil, attach(ctx, bound)
+	}})
+	return e.proving(ctx, Auth{})
 }

@@ -31,59 +31,60 @@ func (*ctlFile) Open(context.Context, p9.Mode) (srv.Handle, error) { return &ctl
 // Closing the handle gives the job up.
 type ctlJob struct {
 	cancel func()
-	asked  chan struct{} // closed when a server asks for a proof
+	late   *time.Timer   // runs while a key is waited for
 	done   chan struct{} // closed with err set
 	err    error
 }
 
-// proofTime is how long a write waits for a proof.
-const proofTime = 2 * time.Second
+// keyTime is how long a write waits for a key.
+const keyTime = 2 * time.Second
 
-type askedKey struct{}
+type jobKey struct{}
 
-// proofAsked tells who waits for a mount that its server asks for a proof.
-func proofAsked(ctx context.Context) {
-	if asked, ok := ctx.Value(askedKey{}).(func()); ok {
-		asked()
+// keyWaited tells who waits for a mount that it waits for a key from now on, or no more. The
+// server's time does not count: it is bounded, and no person's.
+func keyWaited(ctx context.Context, waits bool) {
+	j, ok := ctx.Value(jobKey{}).(*ctlJob)
+	switch {
+	case !ok:
+	case waits:
+		j.late.Reset(keyTime)
+	default:
+		j.late.Stop()
 	}
 }
 
-func startCtl(ctx context.Context, text string) *ctlJob {
-	j := &ctlJob{asked: make(chan struct{}), done: make(chan struct{})}
+func startCtl(ctx context.Context, do func(context.Context) error) *ctlJob {
+	j := &ctlJob{late: time.NewTimer(keyTime), done: make(chan struct{})}
+	j.late.Stop()
 	ctx, j.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	ctx = context.WithValue(ctx, askedKey{}, sync.OnceFunc(func() { close(j.asked) }))
+	ctx = context.WithValue(ctx, jobKey{}, j)
 	go func() {
 		defer close(j.done)
 		defer j.cancel()
-		j.err = ctlWrite(ctx, text)
+		j.err = do(ctx)
 	}()
 	return j
 }
 
 // wait gives the outcome, or EINPROGRESS.
 func (j *ctlJob) wait(ctx context.Context) error {
-	asked, late := j.asked, (<-chan time.Time)(nil)
-	for {
-		select {
-		case <-j.done:
-			return j.err
-		case <-ctx.Done():
-			j.cancel()
-			<-j.done
-			return j.err
-		case <-asked:
-			t := time.NewTimer(proofTime)
-			defer t.Stop()
-			asked, late = nil, t.C
-		case <-late:
-			return syscall.EINPROGRESS
-		}
+	select {
+	case <-j.done:
+		return j.err
+	case <-ctx.Done():
+		j.cancel()
+		<-j.done
+		return j.err
+	case <-j.late.C:
+		return syscall.EINPROGRESS
 	}
 }
 
 func (h *ctlHandle) Write(ctx context.Context, p []byte, _ int64) (int, error) {
 	h.Clunk()
-	j := startCtl(ctx, string(p))
+	text := string(p)
+	j := startCtl(ctx, func(ctx context.Context) error { return ctlWrite(ctx, text) })
 	err := j.wait(ctx)
 	h.mu.Lock()
 	defer h.mu.Unlock()

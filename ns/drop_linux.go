@@ -18,15 +18,16 @@ func dropTrace() error {
 
 // dropMount takes from the calling thread, and what it becomes, the right to make
 // and undo mounts of Linux's: a process that was root, or that has got the right in
-// a user namespace, could else undo what its group may not (RFNOMNT). With it goes the
-// right to trace who may, by whom it could be done.
+// a user namespace, could else undo what its group may not (RFNOMNT). With it go the
+// right to trace who may, by whom it could be done, and that to open files by their handles,
+// which leads beneath mounts; to read what others may not, CAP_DAC_OVERRIDE does.
 func dropMount() error {
 	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
 	if err := unix.Capget(&hdr, &data[0]); err != nil {
 		return fmt.Errorf("capabilities: %w", err)
 	}
-	for _, c := range []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SYS_PTRACE} {
+	for _, c := range []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SYS_PTRACE, unix.CAP_DAC_READ_SEARCH} {
 		// Where the bounding set can't be changed, there is nobody to become who has more.
 		if err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0); err != nil && err != unix.EPERM {
 			return fmt.Errorf("bounding set: %w", err)

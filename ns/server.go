@@ -17,11 +17,11 @@ import (
 )
 
 // DialTimeout bounds how long a mount waits for its server: to reach it, and for each of its
-// answers.
+// answers. For all those of a proof together it waits three times as long at most.
 const DialTimeout = 10 * time.Second
 
 // A connected server gives one of its trees. Without a proof that takes DialTimeout at most; with
-// one, as long as who asks for it waits for the person who has the key.
+// one, serverTime, and as long as who asks for it waits for the person who has the key.
 type connected func(ctx context.Context, aname string) (*Dev, error)
 
 // dial gives the root of the tree that a mount is of.

@@ -100,11 +100,14 @@ func (s *stream) mounted() bool {
 }
 
 // attach makes a device of the stream, which holds it, or gives the one that it has. A person may
-// be asked for a key meanwhile: others who attach wait for that until their ctx ends.
+// be asked for a key meanwhile: others who attach wait for that until their ctx ends, and as for a
+// key of their own.
 func (s *stream) attach(ctx context.Context, name, aname string) (*Dev, error) {
+	keyWaited(ctx, true)
 	select {
 	case s.turn <- struct{}{}:
 		defer func() { <-s.turn }()
+		keyWaited(ctx, false)
 	case <-ctx.Done():
 		return nil, fmt.Errorf("%s: %w", name, ctx.Err())
 	}

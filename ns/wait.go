@@ -34,8 +34,11 @@ func (w *waiter) giveUp() {
 
 // bounded gives a context that ends after DialTimeout, whatever the servers do. It costs
 // next to nothing until somebody waits for its end, as who asks no server does not.
-func bounded(ctx context.Context) (context.Context, func()) {
-	b := &boundCtx{Context: ctx, end: time.Now().Add(DialTimeout)}
+func bounded(ctx context.Context) (context.Context, func()) { return boundedBy(ctx, DialTimeout) }
+
+// boundedBy gives one that ends after another time.
+func boundedBy(ctx context.Context, d time.Duration) (context.Context, func()) {
+	b := &boundCtx{Context: ctx, end: time.Now().Add(d)}
 	b.waiter, _ = ctx.Value(waiterKey{}).(*waiter)
 	if b.waiter == nil {
 		b.waiter = &waiter{}

@@ -100,9 +100,6 @@ func (g *Guard) listener(ctx context.Context) (*net.UnixConn, func() error, erro
 	}
 	defer f.Close()
 	who := somebodyElse()
-	if who == nil {
-		g.Log("listener", errRootOnly)
-	}
 	start := func(flags uintptr) (*exec.Cmd, io.ReadCloser, error) {
 		// By that name it is found though nobody may look where it is.
 		cmd := &exec.Cmd{Path: "/proc/self/exe", Args: g.Args}
@@ -121,12 +118,11 @@ func (g *Guard) listener(ctx context.Context) (*net.UnixConn, func() error, erro
 	}
 	begun, ended := make(chan error, 1), make(chan error, 1)
 	osthread.Go(func() { // which lasts as long as the process: it would end with the thread
-		err := barren()
-		var cmd *exec.Cmd
-		var said io.ReadCloser
-		if err == nil {
-			cmd, said, err = start(syscall.CLONE_NEWNET | syscall.CLONE_NEWIPC | syscall.CLONE_NEWPID)
+		if err := barren(who == nil); err != nil {
+			begun <- err
+			return
 		}
+		cmd, said, err := start(syscall.CLONE_NEWNET | syscall.CLONE_NEWIPC | syscall.CLONE_NEWPID)
 		if errors.Is(err, syscall.EPERM) { // without CAP_SYS_ADMIN
 			cmd, said, err = start(0)
 		}
@@ -144,6 +140,9 @@ func (g *Guard) listener(ctx context.Context) (*net.UnixConn, func() error, erro
 	if err := <-begun; err != nil {
 		a.Close()
 		return nil, nil, err
+	}
+	if who == nil {
+		g.Log("listener", errRootOnly)
 	}
 	return a, func() error { return <-ended }, nil
 }

@@ -3,6 +3,7 @@ package door
 import (
 	"encoding/binary"
 	"io"
+	"slices"
 	"sync"
 
 	"ninespace/exportfs/aan"
@@ -23,7 +24,7 @@ type framed struct {
 	r, w  int
 	large *[]byte // a frame that is too long for it; nil: none
 	give  []byte  // of either, what may be given to yamux
-	long  int     // bytes still to come of one that is not kept
+	long  int64   // bytes still to come of one that is not kept
 }
 
 // Of a frame of yamux: how long its head is, and where in it are its type, which is 0 of
@@ -35,14 +36,16 @@ const (
 
 	smallFrame = 4 << 10 // the body of one that is copied to be written at once
 	largeFrame = 2 << 20 // that of one that is kept until all of it is there; ours are no longer
+
+	firstRoom = 64 << 10 // made for one of those before more of it has come
 )
 
-// bodyLength is how long the body is of a frame with that head.
-func bodyLength(head []byte) int {
+// bodyLength is how long the body is of a frame with that head: an int may not hold it.
+func bodyLength(head []byte) int64 {
 	if head[frameType] != 0 {
 		return 0
 	}
-	return int(binary.BigEndian.Uint32(head[frameLength:]))
+	return int64(binary.BigEndian.Uint32(head[frameLength:]))
 }
 
 func (f *framed) Write(p []byte) (int, error) {
@@ -92,21 +95,21 @@ var largeFrames = sync.Pool{New: func() any { return new([]byte) }}
 func (f *framed) next() error {
 	have := f.in[f.r:f.w]
 	if f.long > 0 && len(have) > 0 {
-		f.take(min(f.long, len(have)))
-		f.long -= len(f.give)
+		f.take(int(min(f.long, int64(len(have)))))
+		f.long -= int64(len(f.give))
 		return nil
 	}
 	if f.long == 0 && len(have) >= frameHead {
 		size := frameHead + bodyLength(have)
 		switch {
-		case size <= len(have):
-			f.take(size)
+		case size <= int64(len(have)):
+			f.take(int(size))
 			return nil
 		case size > frameHead+largeFrame:
 			f.long = size
 			return nil
-		case size > len(f.in):
-			return f.enlarge(size)
+		case size > int64(len(f.in)):
+			return f.enlarge(int(size))
 		}
 	}
 	f.r, f.w = 0, copy(f.in[:], have)
@@ -120,21 +123,25 @@ func (f *framed) next() error {
 // take gives so many of the bytes that were read.
 func (f *framed) take(n int) { f.give, f.r = f.in[f.r:f.r+n], f.r+n }
 
-// enlarge reads the rest of a frame that has begun, of that size, to where there is room.
+// enlarge reads the rest of a frame that has begun, of that size, to where there is room, of which
+// more is made as it comes: a head costs its sender nothing.
 func (f *framed) enlarge(size int) error {
 	f.large = largeFrames.Get().(*[]byte)
-	if cap(*f.large) < size {
-		*f.large = make([]byte, size)
-	}
-	b := (*f.large)[:size]
-	n := copy(b, f.in[f.r:f.w])
+	b := append(slices.Grow((*f.large)[:0], min(size, firstRoom)), f.in[f.r:f.w]...)
 	f.r, f.w = 0, 0
-	_, err := io.ReadFull(f.ReadWriteCloser, b[n:])
-	switch err {
-	case nil:
-		f.give = b
-	case io.ErrUnexpectedEOF:
-		err = io.EOF
+	for len(b) < size {
+		if len(b) == cap(b) {
+			b = slices.Grow(b, min(size, 2*len(b))-len(b))
+		}
+		n, err := io.ReadFull(f.ReadWriteCloser, b[len(b):min(cap(b), size)])
+		b = b[:len(b)+n]
+		if err == io.ErrUnexpectedEOF {
+			err = io.EOF
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return err
+	*f.large, f.give = b, b
+	return nil
 }

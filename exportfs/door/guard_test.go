@@ -338,7 +338,7 @@ var attacks = []struct {
 	}, "operation not permitted"},
 	{"turns its caller's socket to somebody else", func(s *seized) error {
 		return s.call(func(fd int) error { // to nobody, and then it could call
-			_, _, no := syscall.RawSyscall(syscall.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&syscall.RawSockaddrInet4{})), syscall.SizeofSockaddrInet4)
+			_, _, no := syscall.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&syscall.RawSockaddrInet4{})), syscall.SizeofSockaddrInet4)
 			return no
 		})
 	}, "operation not permitted"},

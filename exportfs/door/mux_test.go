@@ -2,7 +2,9 @@ package door
 
 import (
 	"bytes"
+	"encoding/binary"
 	"io"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -146,5 +148,44 @@ func TestFramedRead(t *testing.T) {
 	}
 	if err := <-wrote; err != nil {
 		t.Error(err)
+	}
+}
+
+// piecemeal gives what it holds, and takes down how much it was asked for at most.
+type piecemeal struct {
+	io.ReadWriteCloser
+	data io.Reader
+	most int
+}
+
+func (p *piecemeal) Read(b []byte) (int, error) {
+	p.most = max(p.most, len(b))
+	return p.data.Read(b)
+}
+
+// TestFramedLengths: what comes is given as it came, however long a body its head promises, also
+// where an int has 32 bits; and the head alone has no room made for all of it.
+func TestFramedLengths(t *testing.T) {
+	for _, size := range []uint32{0, 1, smallFrame, smallFrame + 1, largeFrame - 1, largeFrame, largeFrame + 1,
+		1<<31 - frameHead - 1, 1<<31 - frameHead, 1<<31 - 1, 1 << 31, 1<<32 - frameHead, 1<<32 - 1} {
+		for _, come := range []int{0, 1, smallFrame, 3 * smallFrame} {
+			come = int(min(int64(come), int64(size)))
+			frame := make([]byte, frameHead, frameHead+come)
+			binary.BigEndian.PutUint32(frame[frameLength:], size)
+			frame = append(frame, bytes.Repeat([]byte{7}, come)...)
+			largeFrames = sync.Pool{New: largeFrames.New} // none has room yet
+			p := &piecemeal{data: bytes.NewReader(frame)}
+			got, err := io.ReadAll(&framed{ReadWriteCloser: p})
+			want := frame
+			if size <= largeFrame && uint32(come) < size { // one that is kept until it is whole breaks off
+				want = nil
+			}
+			if err != nil || !bytes.Equal(got, want) {
+				t.Errorf("a body of %d, %d of them come: %d bytes, not %d, %v", size, come, len(got), len(want), err)
+			}
+			if p.most > firstRoom {
+				t.Errorf("a body of %d, %d of them come: room for %d", size, come, p.most)
+			}
+		}
 	}
 }

@@ -49,9 +49,23 @@ func None(ctx context.Context, keep time.Duration) error {
 }
 
 // barren has this thread, and the programs that it starts, never get rights that they do not have.
-func barren() error {
-	// Root where there is nobody else has capabilities, which exec would give it again.
-	for c := uintptr(0); unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0) == nil; c++ {
+// root tells whether those are to be root still, whom exec would give every capability again that
+// may not be dropped here.
+func barren(root bool) error {
+	for c := uintptr(0); ; c++ {
+		err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0)
+		if err == unix.EINVAL { // the kernel has no more of them
+			break
+		}
+		if err == unix.EPERM && !root { // somebody else has none by exec
+			break
+		}
+		if err == unix.EPERM {
+			return errKept
+		}
+		if err != nil {
+			return os.NewSyscallError("prctl", err)
+		}
 	}
 	if err := inheritNone(); err != nil {
 		return err
@@ -66,6 +80,13 @@ func confine() error {
 		return os.NewSyscallError("prctl", err)
 	} else if on == 0 {
 		return errByHand
+	}
+	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var has [2]unix.CapUserData
+	if err := unix.Capget(&hdr, &has[0]); err != nil {
+		return os.NewSyscallError("capget", err)
+	} else if has[0].Permitted|has[1].Permitted != 0 {
+		return errKept
 	}
 	unix.CloseOnExec(callers)
 	for _, limit := range []int{unix.RLIMIT_CORE, unix.RLIMIT_FSIZE} {
@@ -90,6 +111,15 @@ var errByHand error = byHand{}
 type byHand struct{}
 
 func (byHand) Error() string { return "only the daemon starts its listener" }
+
+// errKept is for who has no right to give up rights.
+var errKept error = kept{}
+
+type kept struct{}
+
+func (kept) Error() string {
+	return "it would keep root's capabilities: what would drop them has no CAP_SETPCAP"
+}
 
 // inheritNone has this thread keep no capability through exec, whoever started it: what is not
 // inheritable is not ambient either.

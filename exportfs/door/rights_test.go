@@ -1,10 +1,12 @@
 package door
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -77,5 +79,45 @@ func TestGuardRights(t *testing.T) {
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("ambient %v: %v: %s", ambient, err, out)
 		}
+	}
+}
+
+// TestGuardKept: root of a user namespace that has nobody else, and which may not give up its
+// capabilities, has no listener: that would have them.
+func TestGuardKept(t *testing.T) {
+	const inside = "NINE_TEST_KEPT"
+	switch os.Getenv(inside) {
+	case "":
+		if os.Geteuid() != 0 {
+			t.Skip("needs root, to be somebody else")
+		}
+		cmd := exec.Command(os.Args[0], "-test.run=^TestGuardKept$", "-test.v")
+		cmd.Env = append(os.Environ(), inside+"=drop")
+		cmd.SysProcAttr = &syscall.SysProcAttr{
+			Cloneflags:  syscall.CLONE_NEWUSER,
+			UidMappings: []syscall.SysProcIDMap{{Size: 1}},
+			GidMappings: []syscall.SysProcIDMap{{Size: 1}},
+		}
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS") {
+			t.Errorf("%v: %s", err, out)
+		}
+		return
+	case "drop": // and exec makes all of the process so
+		runtime.LockOSThread()
+		if err := unix.Prctl(unix.PR_CAPBSET_DROP, unix.CAP_SETPCAP, 0, 0, 0); err != nil {
+			t.Fatal(err)
+		}
+		os.Setenv(inside, "go")
+		t.Fatal(syscall.Exec("/proc/self/exe", os.Args, os.Environ()))
+	}
+	l, err := Listen("tcp!127.0.0.1!0", newPlace(t, Options{}).l.o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), srvtest.Patience)
+	defer cancel()
+	g := Guard{Args: []string{"door.test", "none"}, Log: func(addr string, err error) { t.Log(addr, err) }}
+	if err := g.Serve(ctx, []*Listener{l}); err == nil || !strings.Contains(err.Error(), "CAP_SETPCAP") {
+		t.Errorf("it is served: %v", err)
 	}
 }

@@ -60,7 +60,8 @@ When the server ends, every use of the tree is an error, until it is unmounted.
 
 # FILES
 
-	/mnt/ns/ctl	takes the line
+	/mnt/ns/ctl	takes the line; where a key is waited for more than 2 seconds, the write
+			ends with EINPROGRESS and the next read is the answer
 	$NAMESPACE	directory of posted servers
 
 # SEE ALSO
@@ -70,8 +71,8 @@ bind, factotum, unmount, ns, srv, 9p
 # DIAGNOSTICS
 
 "Connection refused", "file does not exist": nobody serves there. "mount point
-not there": old does not exist. A server that does not answer within 10 seconds
-is an error; factotum, which may have to ask you for the key, is waited for until mount is interrupted.
+not there": old does not exist. A server that does not answer within 10 seconds,
+or in 30 not all that a proof takes, is an error; factotum, which may have to ask you for the key, is waited for until mount is interrupted.
 "The server asks who you are", "factotum has no key": start one, or give it the key that
 is named. "mount/attach disallowed": the group mounts no more (see rfork).
 */

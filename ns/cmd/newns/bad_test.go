@@ -210,6 +210,8 @@ func TestNoMount(t *testing.T) {
 			{"bind a b; rfork nm sh -c 'umount b || command -p mount -t tmpfs none b || command -p mount --bind c b; cat b/x; bind c b; ls b' 2>/dev/null; ls b", "a/x\ncx\nax\nsub\nx\n"},
 			{"rfork nm sh -c 'echo bind $D/a /n >/proc/$0/root/mnt/ns/ctl' $$ 2>/dev/null; ls /n", ""},
 			{"rfork nm sh -c 'command -p umount b; command -p mount -t tmpfs none b; command -p mount --bind c b' 2>/dev/null; bind a b; rfork nm command -p umount b 2>/dev/null; rfork nm cat b/x", "a/x\n"},
+			// CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE and CAP_SYS_ADMIN
+			{`rfork nm sh -c 'p=0x$(sed -n "s/CapPrm:.//p" /proc/self/status); echo $((p >> 2 & 1)) $((p >> 19 & 1)) $((p >> 21 & 1))'`, "0 0 0\n"},
 			{"rfork m sh -c 'rfork n true' 2>&1", "rfork: new mount namespace: mount/attach disallowed\n"},
 			{"rfork m true; newns -n nsfile true && rfork N true", "rfork: rfork N: mount/attach disallowed\n"},
 			{"exec rfork E sh -c 'echo $D; exit 3'", "\n"},

@@ -50,6 +50,11 @@ newns, bind, ns
 
 # BUGS
 
+M keeps programs from mounting by mistake, and programs of an ordinary user that are
+not trusted from changing the group. It does not hold root who means harm: that can
+still make a user name space, in which it may mount, open the files beneath a mount by
+their handles, have Linux run a program elsewhere (/proc/sys/kernel/core_pattern), and more.
+
 After m a process has no right to make a new group, not even a copy, and e and E leave
 /env as it is.
 
