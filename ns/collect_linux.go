@@ -2,6 +2,7 @@ package ns
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -75,13 +76,22 @@ func (h *host) look() {
 		return
 	}
 	h.later()
-	namespaces, groups := h.used()
-	for g, ns := range known {
-		if !namespaces[ns] && !groups[g.id] {
-			g.Close()
-			go h.dropName(groupDir(g.id))
-		}
+	for g := range unused(known, h.used) {
+		g.Close()
+		go h.dropName(groupDir(g.id))
 	}
+}
+
+// unused leaves of groups, with the numbers of their mount namespaces, those that nobody uses. It
+// looks a second time where there are any: a thread that executes a program gets its process's
+// number, and one that has just begun another process may be gone, so that one look may
+// come too early for the new number and too late for the old one.
+func unused(known map[*Group]uint64, used func() (map[uint64]bool, map[int]bool)) map[*Group]uint64 {
+	for n := 0; n < 2 && len(known) > 0; n++ {
+		namespaces, groups := used()
+		maps.DeleteFunc(known, func(g *Group, ns uint64) bool { return namespaces[ns] || groups[g.id] })
+	}
+	return known
 }
 
 // used gives the numbers of the mount namespaces that a thread is in, and of the
