@@ -244,11 +244,13 @@ func (c *cache) endStore() {
 // which an attach waits, maybe for ever.
 func (e *Engine) settle() {
 	for _, s := range e.streams {
-		if !s.mu.TryLock() {
+		select {
+		case s.turn <- struct{}{}:
+		default:
 			continue
 		}
 		devs := slices.Collect(maps.Values(s.kept))
-		s.mu.Unlock()
+		<-s.turn
 		for _, d := range devs {
 			if k, ok := d.root.(*kept); ok {
 				k.c.settleStore(settleMost)
