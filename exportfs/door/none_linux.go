@@ -105,21 +105,16 @@ func confine() error {
 	return err
 }
 
-// errByHand is for who starts the listener otherwise than by Guard.
-var errByHand error = byHand{}
+// A fault is an error that always says the same, for which nothing is made when the program starts.
+type fault string
 
-type byHand struct{}
+func (f fault) Error() string { return string(f) }
 
-func (byHand) Error() string { return "only the daemon starts its listener" }
-
-// errKept is for who has no right to give up rights.
-var errKept error = kept{}
-
-type kept struct{}
-
-func (kept) Error() string {
-	return "it would keep root's capabilities: what would drop them has no CAP_SETPCAP"
-}
+const (
+	errByHand   = fault("only the daemon starts its listener") // who starts it otherwise than by Guard
+	errKept     = fault("it would keep root's capabilities: what would drop them has no CAP_SETPCAP")
+	errNoFilter = fault("it has no filter of system calls: this kernel or processor has none") // of filter
+)
 
 // inheritNone has this thread keep no capability through exec, whoever started it: what is not
 // inheritable is not ambient either.
@@ -132,15 +127,6 @@ func inheritNone() error {
 	data[0].Inheritable, data[1].Inheritable = 0, 0
 	return os.NewSyscallError("capset", unix.Capset(&hdr, &data[0]))
 }
-
-type noFilter struct{}
-
-func (noFilter) Error() string {
-	return "it has no filter of system calls: this kernel or processor has none"
-}
-
-// errNoFilter is filter's where there is none.
-var errNoFilter error = noFilter{}
 
 // guest serves one caller: what of it is said by the broker, and its connection and desk.
 func guest(ctx context.Context, what []byte, files []*os.File, carry *aan.Server) {

@@ -50,11 +50,7 @@ func (t *talk) close() {
 }
 
 // errSlowFactotum ends a conversation that factotum does not go on with.
-var errSlowFactotum error = slowFactotum{}
-
-type slowFactotum struct{}
-
-func (slowFactotum) Error() string { return "factotum takes too long" }
+const errSlowFactotum = fault("factotum takes too long")
 
 // errAsked says that the listener asks for what it may not have.
 var errAsked = errors.New("the listener asks for more than there is for it")

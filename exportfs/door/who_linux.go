@@ -53,10 +53,4 @@ func mapped(text string, id uint32) bool {
 }
 
 // errRootOnly is for the log.
-var errRootOnly error = rootOnly{}
-
-type rootOnly struct{}
-
-func (rootOnly) Error() string {
-	return "this user namespace has nobody but root: what strangers send is read as root, without capabilities"
-}
+const errRootOnly = fault("this user namespace has nobody but root: what strangers send is read as root, without capabilities")
