@@ -38,11 +38,13 @@ func (d *Dialer) stream(ctx context.Context, address string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	at, w := last, Want{Service: Dial, Arg: "tcp!" + host + "!" + port}
+	at, w := "", Want{Service: Dial, Arg: "tcp!" + host + "!" + port}
 	if u, h, ok := strings.Cut(last, "@"); ok && !strings.HasPrefix(last, "ssh!") {
-		at, w.User = h, u
+		at, w.User = HostAddress(h, Port), u
+	} else {
+		at = Address(last, Port)
 	}
-	c, err := over.Dial(ctx, Address(at, Port), w)
+	c, err := over.Dial(ctx, at, w)
 	if err != nil {
 		return nil, err
 	}
@@ -51,17 +53,30 @@ func (d *Dialer) stream(ctx context.Context, address string) (net.Conn, error) {
 }
 
 // Address makes a dial string of what a person types: a name alone is a posted server's, or else a
-// host's, as an address of IP is.
+// host's, as HostAddress has it.
 func Address(s, port string) string {
-	if _, err := netip.ParseAddr(s); err != nil {
-		if s == Local || strings.ContainsAny(s, "!:/") {
-			return s
-		}
-		if fi, err := os.Stat(filepath.Join(p9.Namespace(), s)); err == nil && fi.Mode().Type() == fs.ModeSocket {
-			return s
-		}
+	addr := HostAddress(s, port)
+	if addr == s || isIP(s) {
+		return addr
+	}
+	if fi, err := os.Stat(filepath.Join(p9.Namespace(), s)); err == nil && fi.Mode().Type() == fs.ModeSocket {
+		return s
+	}
+	return addr
+}
+
+// HostAddress makes one where no posted server is meant: a name alone is a host's, as an address of
+// IP is.
+func HostAddress(s, port string) string {
+	if !isIP(s) && (s == Local || strings.ContainsAny(s, "!:/")) {
+		return s
 	}
 	return "tcp!" + s + "!" + port
+}
+
+func isIP(s string) bool {
+	_, err := netip.ParseAddr(s)
+	return err == nil
 }
 
 // A netConn is a stream as TLS wants it.

@@ -111,11 +111,10 @@ func address(s, port string) (addr, user string) {
 			user, s = u, net+"!"+s
 		}
 	}
-	addr = door.Address(s, port)
-	if addr == s && user != "" && s != door.Local && !strings.ContainsAny(s, "!:/") { // no server that is posted here
-		addr = "tcp!" + s + "!" + port
+	if user != "" { // of a host
+		return door.HostAddress(s, port), user
 	}
-	return addr, user
+	return door.Address(s, port), ""
 }
 
 // labels are what the nodes are called in front of their lines: hosts, where these are
