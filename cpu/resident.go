@@ -220,12 +220,7 @@ func (r *Resident) busy(ctx context.Context) bool {
 			continue
 		}
 		// One that is just ending, its cpu having ended, was not left.
-		f, err := root.WalkOpen(ctx, p9.OREAD, e.Name, "status")
-		if err != nil {
-			continue
-		}
-		b, _ := io.ReadAll(&reader{ctx: ctx, f: f})
-		f.Clunk(ctx)
+		b, _ := client.Fsys{Root: root}.ReadFile(ctx, e.Name+"/status")
 		if bytes.Contains(b, []byte("\ndetached\n")) {
 			return true
 		}

@@ -17,7 +17,6 @@ import (
 	"ninespace/ns"
 	"ninespace/srv"
 	"ninespace/srv/client"
-	"ninespace/srv/p9"
 )
 
 // A Cmd is a command to run on another node.
@@ -276,12 +275,7 @@ func (s *session) leave(ctx context.Context, c *Cmd, tty bool, std [3]*os.File) 
 	if err := s.ctlf(ctx, "detach\n"); err != nil {
 		return err
 	}
-	f, err := s.root.WalkOpen(ctx, p9.OREAD, fileLeft)
-	if err != nil {
-		return err
-	}
-	defer f.Clunk(ctx)
-	name, err := io.ReadAll(&reader{ctx: ctx, f: f})
+	name, err := client.Fsys{Root: s.root}.ReadFile(ctx, fileLeft)
 	if err != nil {
 		return err
 	}

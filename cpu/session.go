@@ -142,34 +142,13 @@ func (s *session) inOrder() bool {
 
 // status gives the lines of the conversation's status, in words; none if it can't be had.
 func (s *session) status(ctx context.Context) (lines [][]string) {
-	f, err := s.open(ctx, "status", p9.OREAD)
-	if err != nil {
-		return nil
-	}
-	defer f.Clunk(ctx)
-	b, _ := io.ReadAll(&reader{ctx: ctx, f: f})
+	b, _ := client.Fsys{Root: s.root}.ReadFile(ctx, s.number+"/status")
 	for line := range strings.Lines(string(b)) {
 		if w, _ := srv.Fields(strings.TrimSpace(line)); len(w) > 0 {
 			lines = append(lines, w)
 		}
 	}
 	return lines
-}
-
-// reader is a fid's bytes in order.
-type reader struct {
-	ctx context.Context
-	f   *client.Fid
-	off int64
-}
-
-func (r *reader) Read(p []byte) (int, error) {
-	n, err := r.f.Read(r.ctx, p, r.off)
-	r.off += int64(n)
-	if n == 0 && err == nil {
-		err = io.EOF
-	}
-	return n, err
 }
 
 // fileLeft is the file of a session's tree by which it is found from elsewhere.
