@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -161,19 +162,17 @@ func (p *place) piped(script string, far func(...string) []string, command []str
 // bySSHMaster is by a connection that was made before.
 func (p *place) bySSHMaster() side {
 	var up bool
-	return func(ctx context.Context, d time.Duration) ([]float64, error) {
-		if p.noSSH != nil {
-			return nil, p.noSSH
-		}
-		args := p.sshArgs("-o", "ControlPath="+p.path("master"), "-o", "ControlMaster=auto", "-o", "ControlPersist=60", "127.0.0.1", "/bin/true")
+	master := p.sshArgs("-o", "ControlPath="+p.path("master"), "-o", "ControlMaster=auto", "-o", "ControlPersist=60")
+	by := func(args ...string) []string { return append(slices.Clip(master), args...) }
+	return p.needSSH(func(ctx context.Context, d time.Duration) ([]float64, error) {
 		if !up {
 			up = true
-			if _, err := p.took(ctx, 10*time.Second, "0", append(args[:len(args)-2:len(args)-2], "-Nf", "127.0.0.1")...); err != nil {
+			if _, err := p.took(ctx, 10*time.Second, "0", by("-Nf", "127.0.0.1")...); err != nil {
 				return nil, err
 			}
 		}
-		return p.took(ctx, d, "0", args...)
-	}
+		return p.took(ctx, d, "0", by("127.0.0.1", "/bin/true")...)
+	})
 }
 
 // warm is by a connection that cpu has kept.
