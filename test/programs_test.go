@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 )
 
@@ -29,19 +28,7 @@ func TestPrograms(t *testing.T) {
 	}
 	env := append(os.Environ(), "NAMESPACE="+dir, "LC_ALL=C.UTF-8", "GORACE=atexit_sleep_ms=0")
 	files := filepath.Join(dir, "served")
-	if err := os.Mkdir(files, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	server := exec.Command(nine, "diskfs", "-s", "disk", files)
-	server.Env, server.Stderr = env, os.Stderr
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		server.Process.Signal(syscall.SIGTERM)
-		server.Wait()
-	})
-	waitSocket(t, filepath.Join(dir, "disk"))
+	startDisk(t, nine, dir, files, env)
 	for _, place := range []struct {
 		name, dir string
 		newns     []string

@@ -26,16 +26,12 @@ func TestSqliteNodes(t *testing.T) {
 	}
 }
 
-// diskNodes has two nodes mount one directory, each with an engine of its own and its flags for
-// mount. node makes a shell there that does a script.
-func diskNodes(t *testing.T, flags [2]string) (files string, node func(i int, script string) *exec.Cmd) {
+// startDisk makes a directory and has a diskfs serve it as disk in dir.
+func startDisk(t *testing.T, nine, dir, files string, env []string) {
 	t.Helper()
-	nine, dir := binary(t), tempDir(t)
-	files = filepath.Join(dir, "served")
-	if err := os.Mkdir(files, 0o777); err != nil {
+	if err := os.Mkdir(files, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	env := append(os.Environ(), "NAMESPACE="+dir, "HOME="+dir, "GORACE=atexit_sleep_ms=0")
 	server := exec.Command(nine, "diskfs", "-s", "disk", files)
 	server.Env, server.Stderr = env, os.Stderr
 	if err := server.Start(); err != nil {
@@ -46,6 +42,16 @@ func diskNodes(t *testing.T, flags [2]string) (files string, node func(i int, sc
 		server.Wait()
 	})
 	waitSocket(t, filepath.Join(dir, "disk"))
+}
+
+// diskNodes has two nodes mount one directory, each with an engine of its own and its flags for
+// mount. node makes a shell there that does a script.
+func diskNodes(t *testing.T, flags [2]string) (files string, node func(i int, script string) *exec.Cmd) {
+	t.Helper()
+	nine, dir := binary(t), tempDir(t)
+	files = filepath.Join(dir, "served")
+	env := append(os.Environ(), "NAMESPACE="+dir, "HOME="+dir, "GORACE=atexit_sleep_ms=0")
+	startDisk(t, nine, dir, files, env)
 	return files, func(i int, script string) *exec.Cmd {
 		own := filepath.Join(dir, fmt.Sprint("node", i))
 		if err := os.MkdirAll(own, 0o700); err != nil {

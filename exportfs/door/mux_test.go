@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
+	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -23,29 +24,34 @@ func (c *counted) Write(p []byte) (int, error) {
 	return c.ReadWriteCloser.Write(p)
 }
 
+// muxed gives the two ends of a stream through below and y.
+func muxed(t *testing.T, below, y io.ReadWriteCloser) (near, far net.Conn) {
+	t.Helper()
+	a, err := mux(below, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { a.Close() })
+	b, err := mux(y, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+	if near, err = a.Open(); err != nil {
+		t.Fatal(err)
+	}
+	if far, err = b.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	return near, far
+}
+
 // TestFramed: a small write to a stream is one to what is below, and comes as it was written.
 func TestFramed(t *testing.T) {
 	srvtest.CheckGoroutines(t)
 	x, y := srvtest.Pair(t)
 	below := &counted{ReadWriteCloser: x}
-	near, err := mux(below, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer near.Close()
-	far, err := mux(y, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer far.Close()
-	s, err := near.Open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := far.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, r := muxed(t, below, y)
 	for _, size := range []int{1, frameHead, 1000, smallFrame, smallFrame + 1, 1 << 20} {
 		before := below.writes.Load()
 		data := bytes.Repeat([]byte{byte(size), 0, 9}, size/3+1)[:size]
@@ -92,24 +98,7 @@ func TestFramedRead(t *testing.T) {
 	const size = 100 << 10
 	x, y := srvtest.Pair(t)
 	below := &slow{ReadWriteCloser: x, full: make(chan struct{}), let: make(chan struct{}), most: size + size/2}
-	near, err := mux(below, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer near.Close()
-	far, err := mux(y, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer far.Close()
-	s, err := near.Open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := far.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, r := muxed(t, below, y)
 	data := bytes.Repeat([]byte("0123456789"), size/10)
 	wrote := make(chan error, 1)
 	go func() {
@@ -132,6 +121,7 @@ func TestFramedRead(t *testing.T) {
 			read <- err
 		}
 	}()
+	var err error
 	select {
 	case err = <-read:
 	case <-time.After(srvtest.Patience):
