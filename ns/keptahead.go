@@ -3,6 +3,7 @@ package ns
 import (
 	"context"
 	"io"
+	"iter"
 	"slices"
 	"sync"
 
@@ -24,11 +25,13 @@ const (
 // A readAhead is what was asked for and not read yet.
 type readAhead struct {
 	mu     sync.Mutex
-	jumps  int   // reads that did not go on where another one had ended
-	whole  bool  // all of the file was asked for
-	end    int64 // how far it was read
-	runs   int   // reads that went on from there
-	window int   // requests to have under way
+	turn   uint64 // the file's, which all here is of
+	seen   spans  // what was read
+	jumps  int    // reads that did not go on where another one had ended, nor within it
+	whole  bool   // all of the file was asked for
+	end    int64  // how far it was read
+	runs   int    // reads that went on from there
+	window int    // requests to have under way
 	blocks []*block
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -42,8 +45,13 @@ type block struct {
 	n      int
 	read   int // bytes that were wanted
 	err    error
-	as     uint64 // the file's turn then
 	done   chan struct{}
+}
+
+// begin says that so many bytes were read when the file was opened, whose turn it was.
+func (a *readAhead) begin(turn uint64, n int64) {
+	a.turn, a.end = turn, n
+	a.seen.add(0, n)
 }
 
 // read reads what was asked for ahead, and sees to what is to be asked for now. ok is
@@ -57,11 +65,11 @@ func (a *readAhead) read(ctx context.Context, h *keptHandle, fid *client.Fid, p 
 	keep := length <= aheadWhole && !h.paged && h.isConstant()
 	h.c.mu.Unlock()
 	a.mu.Lock()
-	stale := slices.ContainsFunc(a.blocks, func(b *block) bool { return b.as != as })
-	if stale {
-		a.blocks = nil
+	if a.turn != as {
+		a.turn, a.seen = as, nil
+		a.restart()
 	}
-	if off != a.end {
+	if !a.seen.reach(off) && off != a.end {
 		a.jumps++
 	}
 	here := a.jumps > 0
@@ -71,16 +79,22 @@ func (a *readAhead) read(ctx context.Context, h *keptHandle, fid *client.Fid, p 
 	switch {
 	case a.whole:
 	case length > 0 && !h.mode.Writable() && (keep || here && (length <= aheadSlack || a.jumps > 1 && length <= aheadWhole)): // a program, or a library
-		a.whole, a.blocks = true, nil
-		a.askWhole(h.kept, fid, as, off, length, keep)
-	case off > a.end+aheadSlack || off < a.end-aheadSlack || stale:
-		a.runs, a.window, a.blocks = 0, 0, nil
+		a.whole = true
+		if keep {
+			a.restart()
+			a.askAll(h.kept, fid, off, length)
+		} else {
+			a.askRest(fid, off, length)
+		}
+	case off > a.end+aheadSlack || off < a.end-aheadSlack:
+		a.restart()
 	}
+	a.seen.add(off, off+int64(len(p)))
 	if a.end = max(a.end, off+int64(len(p))); a.runs == 0 || a.whole {
 		a.end = off + int64(len(p))
 	}
 	if a.runs++; a.runs >= 2 && !a.whole {
-		a.ask(fid, as, length)
+		a.ask(fid, length)
 	}
 	var b *block
 	for _, c := range a.blocks {
@@ -128,36 +142,58 @@ func (b *block) free() {
 	}
 }
 
-// askWhole asks for all of the file, beginning where it is read, and, if it is to be kept, gives
-// the store what has come. a.mu is held.
-func (a *readAhead) askWhole(k *kept, fid *client.Fid, as uint64, off, length int64, keep bool) {
-	first := off / aheadBlock
-	n := (length + aheadBlock - 1) / aheadBlock
-	var all []byte
-	if keep {
-		all = make([]byte, length)
+// restart forgets how it was read up to now, and what was asked for. a.mu is held.
+func (a *readAhead) restart() {
+	for _, b := range a.blocks {
+		b.free()
 	}
-	for i := range n {
-		at := (first + i) % n * aheadBlock
-		if end := min(at+aheadBlock, length); keep {
-			a.add(fid, as, at, all[at:end], false)
-		} else {
-			a.add(fid, as, at, blocks.Get().(*[aheadLong]byte)[:end-at], true)
+	a.runs, a.window, a.blocks = 0, 0, nil
+}
+
+// pieces gives the file's blocks, from the one on that has an offset, and those before it then.
+func pieces(off, length int64) iter.Seq2[int64, int64] {
+	first, n := off/aheadBlock, (length+aheadBlock-1)/aheadBlock
+	return func(yield func(from, to int64) bool) {
+		for i := range n {
+			at := (first + i) % n * aheadBlock
+			if !yield(at, min(at+aheadBlock, length)) {
+				return
+			}
 		}
 	}
-	if keep {
-		disk := k.c.constant.disk
-		disk.begin()
-		go k.storeBlocks(disk, slices.Clone(a.blocks), all)
+}
+
+// askAll asks for all of the file, beginning where it is read, and gives the store what has come.
+// a.mu is held.
+func (a *readAhead) askAll(k *kept, fid *client.Fid, off, length int64) {
+	all := make([]byte, length)
+	for from, to := range pieces(off, length) {
+		a.add(fid, from, all[from:to], false)
+	}
+	disk := k.c.constant.disk
+	disk.begin()
+	go k.storeBlocks(disk, slices.Clone(a.blocks), all)
+}
+
+// askRest asks for what was neither read nor asked for, beginning where it is read. a.mu is held.
+func (a *readAhead) askRest(fid *client.Fid, off, length int64) {
+	have := slices.Clone(a.seen)
+	for _, b := range a.blocks {
+		have.add(b.off, b.off+int64(len(b.buf)))
+	}
+	for from, to := range pieces(off, length) {
+		for from, to := range have.gaps(from, to) {
+			a.add(fid, from, blocks.Get().(*[aheadLong]byte)[:to-from], true)
+		}
 	}
 }
 
 // add asks for a block. a.mu is held.
-func (a *readAhead) add(fid *client.Fid, as uint64, off int64, buf []byte, pooled bool) {
+func (a *readAhead) add(fid *client.Fid, off int64, buf []byte, pooled bool) {
 	if a.ctx == nil {
 		a.ctx, a.cancel = context.WithCancel(context.Background())
 	}
-	b := &block{off: off, buf: buf, pooled: pooled, as: as, done: make(chan struct{})}
+	b := &block{off: off, buf: buf, pooled: pooled, done: make(chan struct{})}
 	a.blocks = append(a.blocks, b)
 	go func() {
 		defer close(b.done)
@@ -169,7 +205,7 @@ func (a *readAhead) add(fid *client.Fid, as uint64, off int64, buf []byte, poole
 
 // ask asks for more, up to the file's length. Blocks that the reading has left behind
 // are let go. a.mu is held.
-func (a *readAhead) ask(fid *client.Fid, as uint64, length int64) {
+func (a *readAhead) ask(fid *client.Fid, length int64) {
 	for len(a.blocks) > 0 && a.blocks[0].off+int64(len(a.blocks[0].buf)) <= a.end-aheadSlack {
 		a.blocks[0].free()
 		a.blocks = a.blocks[1:]
@@ -193,7 +229,7 @@ func (a *readAhead) ask(fid *client.Fid, as uint64, length int64) {
 	}
 	for ; ahead < a.window && next < length; ahead++ {
 		n := min(size, length-next)
-		a.add(fid, as, next, blocks.Get().(*[aheadLong]byte)[:n], true)
+		a.add(fid, next, blocks.Get().(*[aheadLong]byte)[:n], true)
 		next += n
 	}
 }
@@ -205,8 +241,5 @@ func (a *readAhead) drop() {
 	if a.cancel != nil {
 		a.cancel()
 	}
-	for _, b := range a.blocks {
-		b.free()
-	}
-	a.blocks = nil
+	a.restart()
 }

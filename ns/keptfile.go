@@ -102,7 +102,7 @@ func (k *kept) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
 			k.seen = first.Stat.Qid.Vers + 1
 			if first.ReadErr == nil && first.N > 0 {
 				h.first, h.whole = buf[:first.N], uint64(first.N) == first.Stat.Length
-				h.ahead.end = int64(first.N)
+				h.ahead.begin(k.turn, int64(first.N))
 				if h.whole {
 					k.keepConstant(h.first)
 				}

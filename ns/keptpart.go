@@ -30,7 +30,7 @@ func (k *kept) arrives(g *client.Fid, first *client.First, buf []byte, t ticket)
 	close(here.done)
 	p.blocks = append(p.blocks, here)
 	for at := first.N; at < len(buf); at += aheadBlock {
-		p.add(g, p.as, int64(at), buf[at:min(at+aheadBlock, len(buf))], false)
+		p.add(g, int64(at), buf[at:min(at+aheadBlock, len(buf))], false)
 	}
 	k.part = p
 	k.arrived()
