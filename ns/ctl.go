@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -83,9 +84,16 @@ func (j *ctlJob) wait(ctx context.Context) error {
 
 func (h *ctlHandle) Write(ctx context.Context, p []byte, _ int64) (int, error) {
 	h.Clunk()
-	text := string(p)
-	j := startCtl(ctx, func(ctx context.Context) error { return ctlWrite(ctx, text) })
-	err := j.wait(ctx)
+	do, mounts, err := ctlParse(ctx, string(p))
+	var j *ctlJob
+	switch {
+	case err != nil:
+	case mounts:
+		j = startCtl(ctx, do)
+		err = j.wait(ctx)
+	default: // it costs less where it is asked for
+		err = do(ctx)
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.late = nil; err == syscall.EINPROGRESS {
@@ -144,27 +152,33 @@ func (h *ctlHandle) Clunk() {
 	}
 }
 
-// ctlWrite does what is written to a ctl file: one line or several. It takes them from the
-// engine's user alone, as whom it mounts, and proves with his keys that it may; who has become
-// somebody else since the file was opened is no more he.
-func ctlWrite(ctx context.Context, text string) error {
+// ctlParse gives what does as is written to a ctl file, in one line or several, and tells whether
+// there is a mount in it. It takes that from the engine's user alone, as whom it mounts, and proves
+// with his keys that it may; who has become somebody else since the file was opened is no more he.
+func ctlParse(ctx context.Context, text string) (do func(context.Context) error, mounts bool, err error) {
 	c := callerOf(ctx)
 	if c == nil {
-		return p9.ErrPerm
+		return nil, false, p9.ErrPerm
 	}
 	if int(c.uid) != os.Geteuid() {
-		return notYours()
+		return nil, false, notYours()
 	}
 	if flags, ok := strings.CutPrefix(text, "rfork "); ok {
-		return c.group.rfork(strings.TrimSuffix(flags, "\n"), c.pid)
+		return func(context.Context) error { return c.group.rfork(strings.TrimSuffix(flags, "\n"), c.pid) }, false, nil
 	}
 	noFiles := func(string) string { return "" }
 	ops, err := Parse(strings.NewReader(text), "ctl", noFiles, func(string) (io.ReadCloser, error) { return nil, os.ErrPermission })
 	if err != nil {
-		return err
+		return nil, false, err
 	}
+	mounts = slices.ContainsFunc(ops, func(o Op) bool { return o.Verb == "mount" })
+	return func(ctx context.Context) error { return c.group.applyAll(ctx, ops, c.pid) }, mounts, nil
+}
+
+// applyAll does lines one after the other, until one fails.
+func (g *Group) applyAll(ctx context.Context, ops []Op, pid int) error {
 	for _, op := range ops {
-		if err := c.group.Apply(ctx, op, c.pid); err != nil {
+		if err := g.Apply(ctx, op, pid); err != nil {
 			if len(ops) > 1 { // those before it are done
 				err = fmt.Errorf("%s: %w", op.Place, err)
 			}

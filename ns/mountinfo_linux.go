@@ -71,8 +71,9 @@ func (h *host) over(g *Group, pid int, at *Chan, beneath bool) string {
 			top[m.at] = m.dev
 		}
 	}
+	engines := deviceName(h.dev)
 	for _, name := range slices.Sorted(maps.Keys(top)) {
-		if g.foreign(name, top[name] == deviceName(h.dev)) {
+		if g.foreign(name, top[name] == engines) {
 			return name
 		}
 	}

@@ -45,6 +45,7 @@ func Serve(ctx context.Context, control *os.File, o EngineOptions, host func() (
 		conn.Write([]byte(err.Error()))
 		return &ExitError{Code: 1} // the session says it
 	}
+	h.whole = true
 	conn.Write([]byte("ok"))
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
@@ -104,7 +105,7 @@ func (h *host) readAhead() {
 	if ids := h.own.uids; ids != nil && !(len(ids) == 1 && ids[0].count == math.MaxUint32) {
 		return
 	}
-	name := fmt.Sprintf("/sys/class/bdi/%d:%d/read_ahead_kb", unix.Major(h.dev), unix.Minor(h.dev))
+	name := "/sys/class/bdi/" + deviceName(h.dev) + "/read_ahead_kb"
 	if fd, err := unix.Open(name, unix.O_WRONLY|unix.O_CLOEXEC, 0); err == nil {
 		unix.Write(fd, strconv.AppendInt(nil, aheadKiB, 10))
 		unix.Close(fd)

@@ -180,7 +180,8 @@ func (p *player) do(args []string) error {
 		p.out.WriteString(p.g.pg.Text() + Op{Verb: "cd", Old: p.cwd}.String() + "\n")
 		return nil
 	case "ctl":
-		return ctlWrite(ctx, strings.Join(args[1:], " "))
+		_, err := new(ctlHandle).Write(ctx, []byte(strings.Join(args[1:], " ")), 0)
+		return err
 	case "cd":
 		p.cwd = abs(1)
 		return nil
