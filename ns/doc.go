@@ -55,7 +55,8 @@ has a version (qid.vers is not 0) and is neither append-only nor exclusive:
     tells what went wrong, as fsync does. Who gets a lock sees what was written before it
     was let go elsewhere.
   - Attributes, names, also those that are not there, and listings are believed for three
-    seconds. A process of the same name space sees each change that was made in it at once.
+    seconds, and by who gets a lock none of what was asked before. A process of the same name
+    space sees each change that was made in it at once.
   - Under a lease (srv.Leases) all of it is believed until the server says that it is to
     be changed, which it says before another of its clients changes it. That client's
     system call returns when all who knew better have forgotten: so nodes see each other's

@@ -39,6 +39,8 @@ type cache struct {
 	ahead   int           // bytes of files that came so and were not opened
 	fetched []*kept       // those that have them, or had
 
+	doubted time.Duration // what was asked before is believed by a lease alone: a lock was got then
+
 	programs int                 // of which what they need is being asked for (keptexec.go)
 	asking   int                 // bytes of that
 	list     map[string][]string // where libraries are ...

@@ -29,18 +29,25 @@ func newConstant(t *testing.T) *constantTree {
 	t.Helper()
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	c := &constantTree{files: map[string][]byte{"small": []byte("small\n"), "large": bytes.Repeat([]byte("0123456789abcde\n"), 40<<10)}}
+	c.Link = srvtest.NewLink(t, srv.New(ramWith(t, c.files)), 2*time.Millisecond)
+	return c
+}
+
+// ramWith makes a ramfs with files in it.
+func ramWith(t *testing.T, files map[string][]byte) srv.File {
+	t.Helper()
 	root := ramfs.New()
-	for name, text := range c.files {
+	for name, text := range files {
 		_, h, err := srv.Create(t.Context(), root, name, 0o666, p9.OWRITE)
 		if err == nil {
 			_, err = h.(srv.Writer).Write(t.Context(), text, 0)
+			srv.Clunk(h)
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	c.Link = srvtest.NewLink(t, srv.New(root), 2*time.Millisecond)
-	return c
+	return root
 }
 
 // session reads all files, tells how many bytes came over the wire, and has what is to be kept

@@ -270,6 +270,7 @@ func (h *keptHandle) Lock(ctx context.Context, l p9.Flock) (uint8, error) {
 	status, err := fid.Lock(ctx, l)
 	if err == nil && status == p9.LockSuccess && l.Type != p9.LockUnlock {
 		h.c.drop(h.kept)
+		h.c.doubt()
 	}
 	return status, err
 }

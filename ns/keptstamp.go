@@ -43,7 +43,15 @@ func (c *cache) good(s stamp) bool {
 	case c.bound(s):
 		return true
 	}
-	return client.SinceBoot()-s.at < keepFor
+	return s.at > c.doubted && client.SinceBoot()-s.at < keepFor
+}
+
+// doubt has nothing be believed any more that was asked without a lease: somebody got a lock, and
+// is to find what was done under the one before.
+func (c *cache) doubt() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.doubted = client.SinceBoot()
 }
 
 // lapsed tells whether the lease has lapsed since something was asked for, and does not hold

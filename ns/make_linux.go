@@ -121,6 +121,15 @@ func (f *fuseFS) Link(cancel *devfuse.Cancel, in *devfuse.LinkIn, name string, o
 	})
 }
 
+// took says that a name was made in a directory where there was to be none.
+func (c *Chan) took(name string) {
+	if c.dev.takes.took(c.qid.Path, name, fileBelieved) {
+		if k, ok := c.file.(*kept); ok {
+			k.c.doubt()
+		}
+	}
+}
+
 // make is a request that makes a name: in the member of a union that creates,
 // unless another member has the name.
 func (f *fuseFS) make(cancel *devfuse.Cancel, h *devfuse.InHeader, name string, out *devfuse.EntryOut,
@@ -145,6 +154,6 @@ func (f *fuseFS) make(cancel *devfuse.Cancel, h *devfuse.InHeader, name string, 
 	if err != nil {
 		return status(err)
 	}
-	d.dev.takes.took(d.qid.Path, name, fileBelieved)
+	d.took(name)
 	return f.made(r, d, name, file, out)
 }

@@ -76,6 +76,52 @@ func TestLockedNames(t *testing.T) {
 	}
 }
 
+// TestLockedKnown has who gets a lock find what was done under the one before, whatever he knew,
+// also of a server that tells of no changes.
+func TestLockedKnown(t *testing.T) {
+	const know = "ls; stat -c %s new gone old; readlink link; cat old; true"
+	does := []struct{ do, sees, is string }{
+		{"echo b >new", "cat new", "b"},
+		{"echo b >new", "echo *", "gone link new old"},
+		{"rm gone", "test -e gone || echo no", "no"},
+		{"rm gone", "echo *", "link old"},
+		{"echo b >>old", "stat -c %s old", "4"},
+		{"echo bb >new; mv new old", "stat -c %s old", "3"},
+		{"ln -sf b link", "readlink link", "b"},
+		{"chmod 600 old", "stat -c %a old", "600"},
+	}
+	for _, w := range pageWays {
+		for _, lock := range []string{"flock ../n sh -c", "until mkdir ../lock; do :; done; sh -ec"} {
+			t.Run(w.name+"/"+strings.Fields(lock)[0], func(t *testing.T) {
+				nodes := w.mount(t, ramfs.New())
+				nodes[0].sh(t, "/n/x", ">n")
+				locked := func(i int, d, script string) string {
+					t.Helper()
+					return nodes[i].sh(t, "/n/x/"+d, lock+" '"+script+"'; r=$?; rmdir ../lock 2>/dev/null; exit $r")
+				}
+				for i := range does {
+					d := fmt.Sprint("d", i)
+					nodes[0].sh(t, "/n/x", "mkdir "+d+"; cd "+d+"; echo a >old; echo a >gone; ln -s a link")
+				}
+				for i := range nodes {
+					locked(i, "d0", "true") // the second time the name is known for a lock's
+					locked(i, "d0", "true")
+				}
+				for i, c := range does {
+					d := fmt.Sprint("d", i)
+					for _, m := range nodes {
+						m.sh(t, "/n/x/"+d, know)
+					}
+					locked(0, d, c.do)
+					if got := strings.TrimSpace(locked(1, d, c.sees)); got != c.is {
+						t.Errorf("%s: %s: %s, not %s", c.do, c.sees, got, c.is)
+					}
+				}
+			})
+		}
+	}
+}
+
 // bothDo has a process in the mounted directory of each node do one of mappings n times.
 func bothDo(t *testing.T, nodes [2]*mounted, name, how string, n int) {
 	t.Helper()

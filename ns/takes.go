@@ -21,8 +21,9 @@ const (
 type takes struct {
 	until atomic.Int64 // names are asked for, in Unix nanoseconds
 
-	mu   sync.Mutex
-	made map[madeName]struct{}
+	mu    sync.Mutex
+	made  map[madeName]struct{}
+	first time.Time // when one was doubted that may be a lock
 }
 
 // A madeName is one that was made where there was to be none.
@@ -37,12 +38,14 @@ func (t *takes) taking() bool {
 	return until != 0 && time.Now().UnixNano() < until
 }
 
-// took says that a name was made where there was to be none. Of a lock it returns when the
-// time has passed for which names are believed that were told before.
-func (t *takes) took(dir uint64, name string, believed time.Duration) {
+// took says that a name was made where there was to be none, and tells whether what is kept is to
+// be doubted: it is a lock, or the first one in a second that may be one. Of
+// a lock it returns when the time has passed for which names are believed that were told before.
+func (t *takes) took(dir uint64, name string, believed time.Duration) (doubt bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	m := madeName{dir, name}
+	now := time.Now()
 	if _, again := t.made[m]; !again {
 		if t.made == nil {
 			t.made = map[madeName]struct{}{}
@@ -54,10 +57,13 @@ func (t *takes) took(dir uint64, name string, believed time.Duration) {
 			delete(t.made, old)
 		}
 		t.made[m] = struct{}{}
-		return
+		if doubt = now.Sub(t.first) >= takesLast; doubt {
+			t.first = now
+		}
+		return doubt
 	}
-	now := time.Now().UnixNano()
-	if t.until.Swap(now+int64(takesLast)) < now {
+	if t.until.Swap(now.UnixNano()+int64(takesLast)) < now.UnixNano() {
 		time.Sleep(believed)
 	}
+	return true
 }
