@@ -7,12 +7,16 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"ninespace/srv"
 	"ninespace/srv/diskfs"
@@ -51,7 +55,7 @@ func TestRows(t *testing.T) {
 	defer func() { *oldBuild = "" }()
 	var table, objects bytes.Buffer
 	human, machine := reporter(&table, false), reporter(&objects, true)
-	match := regexp.MustCompile("^(read 4 KiB, depth 16|create.*depth 16|blocking.*|allocations, stat cycle)$")
+	match := regexp.MustCompile("^(read 4 KiB, depth 16|create.*depth 16|walk.*, depth 1, one CPU|read 4 KiB, 100 connections|blocking.*|allocations, stat cycle)$")
 	rows, home := 0, place(t)
 	b := &bench{home: home, quick: true, rounds: 2, few: 2, span: time.Millisecond, last: 5 * time.Minute}
 	err = b.run(context.Background(), match, func(r *row, results map[string]*result) {
@@ -76,7 +80,7 @@ func TestRows(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	if rows != 4 || strings.Count(table.String(), "\n") < 5 {
+	if rows != 6 || strings.Count(table.String(), "\n") < 5 {
 		t.Errorf("%d rows:\n%s", rows, &table)
 	}
 	if left, err := os.ReadDir(home); len(left) > 0 || err != nil {
@@ -95,17 +99,17 @@ func TestRows(t *testing.T) {
 
 // TestMissing has a peer that does not run be a row that says so.
 func TestMissing(t *testing.T) {
-	r := &row{work: "read 4 KiB", config: "depth 1", peers: all}
+	r := &row{work: "read 4 KiB", config: "depth 32", peers: all}
 	results := map[string]*result{"ours": {values: []float64{3, 1, 2}}, "null": {values: []float64{4, 2, 4}}, "diod": {err: os.ErrNotExist}}
 	var table bytes.Buffer
 	reporter(&table, false)(r, results)
-	for _, want := range []string{"2.00", "0.50", "null 0.85 BELOW", "diod 1.4 n/a", "(diod: file does not exist)"} {
+	for _, want := range []string{"2.00", "0.50", "null 0.55 BELOW", "diod 4 n/a", "(diod: file does not exist)"} {
 		if !strings.Contains(table.String(), want) {
 			t.Errorf("%q is not in the table:\n%s", want, &table)
 		}
 	}
 	i := slices.IndexFunc(objects(r, results), func(o object) bool { return o.Peer == "diod" })
-	if o := objects(r, results)[i]; o.Ratio != nil || *o.Goal != 1.4 || o.Note != "file does not exist" {
+	if o := objects(r, results)[i]; o.Ratio != nil || *o.Goal != 4 || o.Note != "file does not exist" {
 		t.Errorf("object %+v", o)
 	}
 }
@@ -233,5 +237,75 @@ func TestNothingAllocated(t *testing.T) {
 		if allocs/ops > .01 {
 			t.Errorf("%s: %v allocations in %d operations", name, allocs, ops)
 		}
+	}
+}
+
+// TestPinned has client and server on one CPU for the time of a measure, threads that
+// begin meanwhile too, and on all of them before and after it.
+func TestPinned(t *testing.T) {
+	count := func(tid int) int {
+		var set unix.CPUSet
+		if err := unix.SchedGetaffinity(tid, &set); err != nil {
+			t.Fatal(err)
+		}
+		return set.Count()
+	}
+	all := count(0)
+	cmd := exec.Command("sleep", "60")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer cmd.Process.Kill()
+	b := &bench{servers: map[string]*server{"ours": {name: "ours", cmd: cmd}, "diod": {name: "diod", missing: os.ErrNotExist}}}
+	r := &row{peers: []string{"ours", "diod"}}
+	during := map[string]*result{"ours": {}}
+	got := pinned(func(*bench, *row) map[string]*result {
+		thread := make(chan int)
+		go func() {
+			runtime.LockOSThread() // and ends it
+			thread <- unix.Gettid()
+			<-thread
+		}()
+		tid := <-thread
+		for who, n := range map[string]int{"client": count(unix.Gettid()), "a new thread": count(tid), "server": count(cmd.Process.Pid)} {
+			if n != 1 {
+				t.Errorf("%s: %d CPUs", who, n)
+			}
+		}
+		close(thread)
+		return during
+	})(b, r)
+	if got["ours"] != during["ours"] {
+		t.Errorf("results %v", got)
+	}
+	if n, k := count(0), count(cmd.Process.Pid); n != all || k != all {
+		t.Errorf("%d and %d CPUs afterwards, of %d", n, k, all)
+	}
+	if cmd.Process.Kill(); cmd.Wait() == nil {
+		t.Error("sleep ended by itself")
+	}
+	if got := pinned(func(*bench, *row) map[string]*result { return during })(b, r); got["ours"].err == nil {
+		t.Error("a server that is gone was let pass")
+	}
+}
+
+// TestOwn has a row whose speed is by the server's own time have no other.
+func TestOwn(t *testing.T) {
+	b := &bench{ctx: t.Context(), few: 2, servers: map[string]*server{"ours": {}, base: {}}}
+	r := &row{own: true, peers: []string{"ours", base}}
+	results := map[string]*result{"ours": {}, base: {}}
+	b.paired(r, results, 2, func(name string) (sample, error) {
+		if name == base {
+			return sample{value: 1000, cpu: 40}, nil
+		}
+		return sample{value: 1, cpu: 20}, nil
+	})
+	if x, ok := ratio(r, results["ours"], results[base]); x != .5 || !ok {
+		t.Errorf("ratio %v, %v", x, ok)
+	}
+	b.paired(r, results, 1, func(string) (sample, error) { return sample{value: 1}, nil })
+	if results["ours"].err != errNoTime {
+		t.Errorf("a time that is not known: %v", results["ours"].err)
 	}
 }

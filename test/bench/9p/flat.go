@@ -61,17 +61,19 @@ func overConnections(n int) measure {
 			}
 		}
 		b.paired(r, results, b.rounds, func(name string) (sample, error) {
-			fleet, begin := fleets[name], time.Now()
-			for done := 0; ; {
-				d := fleet[done%len(fleet)]
-				if _, _, err := d.c.drive(d.cycle, 1, 1, 0); err != nil {
-					return sample{}, err
+			return b.servers[name].sample(func() (float64, time.Duration, error) {
+				fleet, begin := fleets[name], time.Now()
+				for done := 0; ; {
+					d := fleet[done%len(fleet)]
+					if _, _, err := d.c.drive(d.cycle, 1, 1, 0); err != nil {
+						return 0, 0, err
+					}
+					done++
+					if t := time.Since(begin); t >= b.span && done >= len(fleet) {
+						return float64(done), t, nil
+					}
 				}
-				done++
-				if t := time.Since(begin); t >= b.span && done >= len(fleet) {
-					return sample{value: float64(done) / t.Seconds()}, nil
-				}
-			}
+			})
 		})
 		return results
 	}

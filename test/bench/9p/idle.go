@@ -20,7 +20,7 @@ func (b *bench) idle(n int) held {
 	}
 	h := held{map[string]*result{}, map[string]*result{}}
 	b.held[n] = h
-	rounds := b.rounds
+	rounds := b.few
 	if n > 1000 || b.quick {
 		rounds = 1
 	}

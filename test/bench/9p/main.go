@@ -12,7 +12,8 @@ system calls that each request takes on Linux, see bare_linux.go. Each is a proc
 its own, and one client, see client.go, drives them all over a Unix socket, for some
 milliseconds ours and a peer, one after the other, and so on: a ratio is the median of
 those of such pairs. In the rows that drive one connection the time that the servers
-themselves run is compared too, of which a busy machine takes nothing.
+themselves run is compared too, of which a busy machine takes nothing. Rows that say so have
+client and servers on one CPU: see pin_linux.go.
 
 -q makes the rounds short, leaves out what takes long, and ends within 40 s.
 -old has the rows of one connection compare with another build of this program: to see
@@ -48,9 +49,9 @@ func run(ctx context.Context, o rounds.Options) error {
 			return err
 		}
 	}
-	b := &bench{home: home(), rounds: 40, few: 5, span: 20 * time.Millisecond, row: 12 * time.Second, last: 20 * time.Minute}
+	b := &bench{home: home(), rounds: 200, few: 5, span: 4 * time.Millisecond, row: 12 * time.Second, last: 20 * time.Minute}
 	if o.Quick {
-		b = &bench{home: home(), quick: true, rounds: 7, few: 3, span: 10 * time.Millisecond, row: time.Second, last: 40 * time.Second}
+		b = &bench{home: home(), quick: true, rounds: 25, few: 3, span: 3 * time.Millisecond, row: time.Second, last: 40 * time.Second}
 	}
 	return b.run(ctx, o.Only, reporter(os.Stdout, o.JSON))
 }

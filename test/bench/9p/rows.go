@@ -17,14 +17,17 @@ const limit = "limit"
 
 // goals are those of the engine's issue, by "work, config".
 var goals = map[string][]goal{
-	"read 4 KiB, depth 1":                 {{"null", .85}, {"diod", 1.4}},
-	"read 4 KiB, depth 32":                {{"null", .55}, {"diod", 4}},
-	"read 128 KiB, depth 16":              {{"null", .70}},
-	"walk+getattr+clunk, depth 1":         {{"null", .75}, {"diod", 1.3}},
-	"walk+getattr+clunk, depth 32":        {{"null", .35}, {"diod", 8}},
-	"create+write+clunk+remove, depth 1":  {{"null", .80}, {"diod", 1.4}},
-	"create+write+clunk+remove, depth 16": {{"null", .45}, {"diod", 3}},
-	"readdir, 10,000 entries":             {{"diod", 1.1}},
+	"read 4 KiB, depth 1":                         {{"diod", 1.4}},
+	"read 4 KiB, depth 1, one CPU":                {{"null", .85}},
+	"read 4 KiB, depth 32":                        {{"null", .55}, {"diod", 4}},
+	"read 128 KiB, depth 16":                      {{"null", .70}},
+	"walk+getattr+clunk, depth 1":                 {{"diod", 1.3}},
+	"walk+getattr+clunk, depth 1, one CPU":        {{"null", .75}},
+	"walk+getattr+clunk, depth 32":                {{"null", .35}, {"diod", 8}},
+	"create+write+clunk+remove, depth 1":          {{"diod", 1.4}},
+	"create+write+clunk+remove, depth 1, one CPU": {{"null", .80}},
+	"create+write+clunk+remove, depth 16":         {{"null", .45}, {"diod", 3}},
+	"readdir, 10,000 entries":                     {{"diod", 1.1}},
 
 	"blocking file's read, 4 KiB, depth 32": {{"hugelgupf", 2.5}},
 
@@ -50,6 +53,7 @@ type row struct {
 	unit         string
 	amount       bool // what is held or used: less is better, and what peers take is shown as it is
 	slow         bool // not with -q
+	own          bool // speed is by the time that the server itself runs
 	peers        []string
 	floor        string // see floorBase
 	run          measure
@@ -101,12 +105,16 @@ func rows() (list []row) {
 			}
 		}
 	}
+	const alone = "depth 1, one CPU"
 	const stat, create = "walk+getattr+clunk", "create+write+clunk+remove"
 	file := statCycle("", "file")
 	list = append(list,
+		row{work: "read 4 KiB", floor: "sys", config: alone, unit: "/s", peers: beside(withSys), run: pinned(timed(1, transfer(4<<10, false)))},
 		row{work: stat, floor: "sys", config: "depth 1", unit: "/s", peers: beside(withSys), run: timed(1, file)},
+		row{work: stat, floor: "sys", config: alone, unit: "/s", peers: beside(withSys), run: pinned(timed(1, file))},
 		row{work: stat, floor: "sys", config: "depth 32", unit: "/s", peers: beside(withSys), run: timed(32, file)},
 		row{work: create, floor: "sys", config: "depth 1", unit: "/s", peers: beside(withSys), run: timed(1, createCycle("made"))},
+		row{work: create, floor: "sys", config: alone, unit: "/s", peers: beside(withSys), run: pinned(timed(1, createCycle("made")))},
 		row{work: create, floor: "sys", config: "depth 16", unit: "/s", peers: beside(withSys), run: timed(16, createCycle("made"))},
 		row{work: "readdir", config: "10,000 entries", unit: " ents/s", peers: all, run: listing(many, manySize)},
 		row{work: "blocking file's read", config: "4 KiB, depth 32", unit: "/s", peers: beside(inMemory), run: timed(32, transfer(4<<10, false))},
@@ -121,12 +129,12 @@ func rows() (list []row) {
 		row{work: "allocations", config: "read 4 KiB", amount: true, peers: ofGo, run: allocations(32, transfer(4<<10, false))},
 		row{work: "allocations", config: "stat cycle", amount: true, peers: ofGo, run: allocations(32, file)},
 		row{work: "allocations", config: "create cycle", amount: true, peers: ofGo, run: allocations(16, createCycle("made"))},
-		row{work: "read 4 KiB", config: "100 connections", unit: "/s", peers: overNull, floor: "null", run: overConnections(100)},
-		row{work: "read 4 KiB", config: "1,000 connections", unit: "/s", peers: overNull, floor: "null", run: overConnections(1000)},
-		row{work: stat, config: "1e6 fids", unit: "/s", peers: withBase, run: withFids(1e6, 32)},
-		row{work: stat, config: "1e6 names", unit: "/s", slow: true, peers: withBase, run: inMillion(timedOf(32, statAmong))},
-		row{work: "create+write+...", config: "1e6 names", unit: "/s", slow: true, peers: withBase,
-			run: inMillion(timedOf(16, func(name string) cycler { return createCycle(crowded(name)) }))},
+		row{work: "read 4 KiB", config: "100 connections", unit: "/s", own: true, peers: overNull, floor: "null", run: pinned(overConnections(100))},
+		row{work: "read 4 KiB", config: "1,000 connections", unit: "/s", own: true, peers: overNull, floor: "null", run: pinned(overConnections(1000))},
+		row{work: stat, config: "1e6 fids", unit: "/s", own: true, peers: withBase, run: pinned(withFids(1e6, 32))},
+		row{work: stat, config: "1e6 names", unit: "/s", own: true, slow: true, peers: withBase, run: pinned(inMillion(timedOf(32, statAmong)))},
+		row{work: "create+write+...", config: "1e6 names", unit: "/s", own: true, slow: true, peers: withBase,
+			run: pinned(inMillion(timedOf(16, func(name string) cycler { return createCycle(crowded(name)) })))},
 		row{work: "readdir", config: "1e6 entries", unit: " ents/s", slow: true, peers: overLocal, floor: "local",
 			run: inMillion(listing(million, millionSize))},
 	)

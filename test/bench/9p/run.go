@@ -32,7 +32,10 @@ type bench struct {
 // longest is what a row may take with -q.
 const longest = 6 * time.Second
 
-var errTime = errors.New("no time left for it")
+var (
+	errTime   = errors.New("no time left for it")
+	errNoTime = errors.New("it is not known how long the server ran")
+)
 
 // run measures the rows that match and reports each as it is done. The servers
 // that they need are started on the way. Its files are in a directory of home,
@@ -138,9 +141,15 @@ func (b *bench) paired(r *row, results map[string]*result, most int, do func(nam
 		begin := time.Now()
 		s, err := do(name)
 		took[name] += time.Since(begin)
+		if err == nil && r.own && s.cpu == 0 {
+			err = errNoTime
+		}
 		if err != nil {
 			res.err = b.servers[name].blame(err)
 			return s, false
+		}
+		if r.own {
+			s.value = s.cpu
 		}
 		res.values = append(res.values, s.value)
 		if s.cpu > 0 {
@@ -180,17 +189,24 @@ type driver struct {
 }
 
 // rate drives the connection for a while and gives operations a second.
-func (d driver) rate(span time.Duration) (r sample, err error) {
-	before, err := d.s.ran()
+func (d driver) rate(span time.Duration) (sample, error) {
+	return d.s.sample(func() (float64, time.Duration, error) {
+		n, t, err := d.c.drive(d.cycle, d.depth, 0, span)
+		return float64(n) / d.per, t, err
+	})
+}
+
+// sample has a server do something, so many operations in some time.
+func (s *server) sample(do func() (ops float64, t time.Duration, err error)) (r sample, err error) {
+	before, err := s.ran()
 	if err != nil {
 		return r, err
 	}
-	n, t, err := d.c.drive(d.cycle, d.depth, 0, span)
+	ops, t, err := do()
 	if err != nil {
 		return r, err
 	}
-	after, err := d.s.ran()
-	ops := float64(n) / d.per
+	after, err := s.ran()
 	if r.value = ops / t.Seconds(); after > before {
 		r.cpu = ops / (after - before).Seconds()
 	}

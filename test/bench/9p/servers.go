@@ -182,6 +182,7 @@ func served() bool {
 // child serves until its standard input ends, and answers there.
 func child(name, socket, dir string) error {
 	descriptors()
+	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0)) // and no other number while it is pinned
 	if name == "diod" {
 		return replace(diod, []string{"-f", "-n", "-c", "/dev/null", "-L", "stderr", "-l", socket, "-e", dir})
 	}

@@ -25,6 +25,17 @@ func (v Values) Spread() float64 {
 	return 0
 }
 
+// Middle is how far the middle half of the rounds was apart, of the median, which a round
+// that something came between does not change.
+func (v Values) Middle() float64 {
+	m := v.Median()
+	if m == 0 {
+		return 0
+	}
+	v = slices.Sorted(slices.Values(v))
+	return (v[len(v)-1-len(v)/4] - v[len(v)/4]) / m
+}
+
 // Each gives the rounds' ratios to those of another; none where one would be to 0.
 func (v Values) Each(w Values) (each Values) {
 	for i := range min(len(v), len(w)) {

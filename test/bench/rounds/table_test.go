@@ -25,3 +25,19 @@ func TestFloor(t *testing.T) {
 		}
 	}
 }
+
+// TestMiddle wants a round that something came between not to count.
+func TestMiddle(t *testing.T) {
+	for _, c := range []struct {
+		v    Values
+		want float64
+	}{
+		{nil, 0},
+		{Values{7}, 0},
+		{Values{4, 1000, 3, 1, 5}, .5}, // 3 to 5 of 4
+	} {
+		if got := c.v.Middle(); got != c.want {
+			t.Errorf("%v: %v, want %v", c.v, got, c.want)
+		}
+	}
+}
