@@ -5,6 +5,7 @@ package cpu
 import (
 	"io"
 	"runtime/debug"
+	"runtime/metrics"
 	"sync/atomic"
 	"time"
 )
@@ -13,13 +14,19 @@ import (
 // not need: there may be many that wait for their users.
 const restAfter = 300 * time.Millisecond
 
+// worthIt is after how many new bytes garbage is collected then. The first collections cost about
+// 700 KiB for good, as Go's runtime keeps lists for each size of what it allocates; a session that
+// has done little has less garbage than that.
+const worthIt = 2 << 20
+
 // A restful stream is one whose process gives memory back when nothing has come for a while.
 type restful struct {
 	io.ReadWriteCloser
-	rest  func() // does what else there is to do then
-	timer *time.Timer
-	awake atomic.Bool // the timer runs
-	heard atomic.Bool // since it was set
+	rest      func() // does what else there is to do then
+	timer     *time.Timer
+	awake     atomic.Bool // the timer runs
+	heard     atomic.Bool // since it was set
+	collected uint64      // how much had been allocated when garbage was last collected; look's alone
 }
 
 func newRestful(c io.ReadWriteCloser, rest func()) *restful {
@@ -45,13 +52,24 @@ func (r *restful) look() {
 		return
 	}
 	r.rest()
-	for range 2 { // the first one leaves what pools have for the second
-		debug.FreeOSMemory()
+	if n := allocated(); n-r.collected > worthIt {
+		for range 2 { // the first one leaves what pools have for the second
+			debug.FreeOSMemory()
+		}
+		r.collected = n
 	}
 	r.awake.Store(false)
 	if r.heard.Load() && !r.awake.Swap(true) { // meanwhile
 		r.timer.Reset(restAfter)
 	}
+}
+
+// allocated is how many bytes have been, about. It is no runtime.ReadMemStats, which sorts all that
+// is in memory into those lists.
+func allocated() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
 }
 
 func (r *restful) Close() error {

@@ -1,10 +1,11 @@
 package ns
 
 import (
-	"fmt"
+	"bytes"
+	"encoding/binary"
+	"iter"
 	"maps"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -76,57 +77,104 @@ func (h *host) look() {
 		return
 	}
 	h.later()
-	for g := range unused(known, h.used) {
+	for g := range unused(known, h.strike) {
 		g.Close()
 		go h.dropName(groupDir(g.id))
 	}
 }
 
-// unused leaves of groups, with the numbers of their mount namespaces, those that nobody uses. It
-// looks a second time where there are any: a thread that executes a program gets its process's
-// number, and one that has just begun another process may be gone, so that one look may
-// come too early for the new number and too late for the old one.
-func unused(known map[*Group]uint64, used func() (map[uint64]bool, map[int]bool)) map[*Group]uint64 {
+// unused leaves of groups, with the numbers of their mount namespaces, those that nobody uses: strike
+// takes out what it sees used. It looks a second time where there are any: a thread that executes a
+// program gets its process's number, and one that has just begun another process may be gone, so that
+// one look may come too early for the new number and too late for the old one.
+func unused(known map[*Group]uint64, strike func(map[*Group]uint64)) map[*Group]uint64 {
 	for n := 0; n < 2 && len(known) > 0; n++ {
-		namespaces, groups := used()
-		maps.DeleteFunc(known, func(g *Group, ns uint64) bool { return namespaces[ns] || groups[g.id] })
+		strike(known)
 	}
 	return known
 }
 
-// used gives the numbers of the mount namespaces that a thread is in, and of the
-// groups of which something is mounted in one of them: a process may have left
-// its group's namespace for a copy of its own.
-func (h *host) used() (namespaces map[uint64]bool, groups map[int]bool) {
-	namespaces, groups = map[uint64]bool{}, map[int]bool{}
-	seen := map[uint64]bool{} // inodes, which cost less to get
-	tasks, _ := filepath.Glob("/proc/[0-9]*/task/[0-9]*")
-	own := fmt.Sprintf("/proc/%d/", os.Getpid()) // whose threads visit groups
+// strike takes out of known the groups in whose mount namespaces a thread is, and those of which
+// something is mounted in another one that a thread is in: a process may have left its group's
+// namespace for a copy of its own. What is mounted it looks at only if any are left.
+func (h *host) strike(known map[*Group]uint64) {
+	for _, ns := range inUse {
+		if maps.DeleteFunc(known, func(_ *Group, own uint64) bool { return own == ns }); len(known) == 0 {
+			return
+		}
+	}
 	dev := deviceName(h.dev)
-	for _, t := range tasks {
-		if strings.HasPrefix(t, own) {
-			continue
-		}
-		var st unix.Stat_t
-		if unix.Stat(t+"/ns/mnt", &st) != nil || seen[st.Ino] {
-			continue
-		}
-		id := namespaceOf(t)
-		if id == 0 { // the thread is gone
-			continue
-		}
-		seen[st.Ino], namespaces[id] = true, true
-		for m := range mountLines(t) {
+	for thread := range inUse {
+		for m := range mountLines(thread) {
 			if m.dev != dev {
 				continue
 			}
 			name, _, _ := strings.Cut(strings.TrimPrefix(m.root, "/"), "/")
-			if id, err := strconv.Atoi(strings.TrimPrefix(name, "g")); err == nil {
-				groups[id] = true
+			maps.DeleteFunc(known, func(g *Group, _ uint64) bool { return name == groupDir(g.id) })
+		}
+		if len(known) == 0 {
+			return
+		}
+	}
+}
+
+// inUse gives the mount namespaces that threads of other processes are in: the directory of /proc of
+// one of them, and the namespace's number.
+func inUse(yield func(thread string, ns uint64) bool) {
+	seen := map[uint64]bool{}        // inodes, which cost less to get
+	own := strconv.Itoa(os.Getpid()) // whose threads visit groups
+	for process := range numbersIn("/proc") {
+		if process == own {
+			continue
+		}
+		for thread := range numbersIn("/proc/" + process + "/task") {
+			thread = "/proc/" + process + "/task/" + thread
+			var st unix.Stat_t
+			if unix.Stat(thread+"/ns/mnt", &st) != nil || seen[st.Ino] {
+				continue
+			}
+			ns := namespaceOf(thread)
+			if ns == 0 { // the thread is gone
+				continue
+			}
+			seen[st.Ino] = true
+			if !yield(thread, ns) {
+				return
 			}
 		}
 	}
-	return namespaces, groups
+}
+
+// numbersIn gives the names in a directory of /proc that are numbers.
+func numbersIn(dir string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return
+		}
+		defer unix.Close(fd)
+		var buf [2 << 10]byte
+		for {
+			n, err := unix.Getdents(fd, buf[:])
+			if err == unix.EINTR {
+				continue
+			}
+			if err != nil || n == 0 {
+				return
+			}
+			for b := buf[:n]; len(b) > 0; b = b[direntSize(b):] {
+				name, _, _ := bytes.Cut(b[unsafe.Offsetof(unix.Dirent{}.Name):direntSize(b)], []byte{0})
+				if name[0] >= '0' && name[0] <= '9' && !yield(string(name)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// direntSize is how long an entry is, getdents(2).
+func direntSize(b []byte) uint16 {
+	return binary.NativeEndian.Uint16(b[unsafe.Offsetof(unix.Dirent{}.Reclen):])
 }
 
 // mountNamespace gives the number of the calling thread's, 0 if there is none.

@@ -1,6 +1,11 @@
 package ns
 
 import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
 	"testing"
 	"unsafe"
 
@@ -51,12 +56,48 @@ func TestUnusedTwice(t *testing.T) {
 	here, gone := &Group{id: 1}, &Group{id: 2}
 	for missed := range 2 {
 		looks := 0
-		left := unused(map[*Group]uint64{here: 10, gone: 20}, func() (map[uint64]bool, map[int]bool) {
-			looks++
-			return map[uint64]bool{10: looks-1 != missed}, nil
+		left := unused(map[*Group]uint64{here: 10, gone: 20}, func(known map[*Group]uint64) {
+			if looks++; looks-1 != missed {
+				delete(known, here)
+			}
 		})
 		if _, ok := left[gone]; !ok || len(left) != 1 || looks != 2 {
 			t.Errorf("look %d missed it: %v after %d", missed, left, looks)
 		}
+	}
+}
+
+// TestInUse: of each mount namespace that other processes' threads are in one is found, and no number
+// of a process is missed in a directory that is read in parts.
+func TestInUse(t *testing.T) {
+	cmd := exec.Command("cat") // in this process's
+	in, err := cmd.StdinPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer in.Close()
+	want, found := mountNamespace(), map[uint64]int{}
+	for thread, ns := range inUse {
+		if found[ns]++; found[ns] > 1 {
+			t.Errorf("%s: %d a second time", thread, ns)
+		}
+	}
+	if found[want] != 1 {
+		t.Errorf("%d is not among %v", want, found)
+	}
+	dir := t.TempDir()
+	for i := range 500 {
+		for _, name := range []string{fmt.Sprint(i), fmt.Sprint("x", i)} {
+			if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if names := slices.Collect(numbersIn(dir)); len(names) != 500 {
+		t.Errorf("%d numbers", len(names))
 	}
 }

@@ -41,6 +41,7 @@ func (p *parser) file(r io.Reader, name string, depth int) ([]Op, error) {
 	}
 	var ops []Op
 	s := bufio.NewScanner(r)
+	s.Buffer(make([]byte, 512), bufio.MaxScanTokenSize) // most are few lines
 	n := 1
 	for ; s.Scan(); n++ {
 		place := fmt.Sprintf("%s:%d", name, n)

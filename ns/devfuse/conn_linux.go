@@ -40,6 +40,7 @@ type Conn struct {
 
 	mu   sync.Mutex
 	live map[*request]struct{}
+	left *request // one that nobody has now: readers come and go
 
 	// What was done for a request is done when the kernel, which has had the answer,
 	// makes the next, a release after a read say. Go's memory model does not know of
@@ -133,17 +134,21 @@ func (c *Conn) interrupt(unique uint64) bool {
 }
 
 func (c *Conn) enrol() *request {
-	r := &request{c: c}
 	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := c.left
+	if c.left = nil; r == nil {
+		r = &request{c: c}
+	}
 	c.live[r] = struct{}{}
-	c.mu.Unlock()
 	return r
 }
 
 func (c *Conn) leave(r *request) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	delete(c.live, r)
-	c.mu.Unlock()
+	c.left = r
 }
 
 // ioctls of the device.
@@ -167,45 +172,4 @@ func (c *Conn) Unlend(id int32) {
 	c.used.RLock()
 	defer c.used.RUnlock()
 	unix.Syscall(unix.SYS_IOCTL, uintptr(c.fd), iocBackingClose, uintptr(unsafe.Pointer(&id)))
-}
-
-// buffers are those of one size that are not in use.
-type buffers struct {
-	size int
-	mu   sync.Mutex
-	free [][]byte
-}
-
-// drop lets go of them.
-func (b *buffers) drop() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.free = nil
-}
-
-// Rest lets go of what is kept for the next requests, when none comes.
-func (c *Conn) Rest() {
-	c.large.drop()
-	c.medium.drop()
-}
-
-const keepBuffers = 4
-
-func (b *buffers) get() []byte {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if n := len(b.free); n > 0 {
-		buf := b.free[n-1]
-		b.free = b.free[:n-1]
-		return buf
-	}
-	return make([]byte, b.size)
-}
-
-func (b *buffers) put(buf []byte) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.free) < keepBuffers {
-		b.free = append(b.free, buf)
-	}
 }
