@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"strconv"
 	"strings"
 
 	"ninespace/srv/p9"
@@ -41,10 +42,10 @@ func (p *parser) file(r io.Reader, name string, depth int) ([]Op, error) {
 	}
 	var ops []Op
 	s := bufio.NewScanner(r)
-	s.Buffer(make([]byte, 512), bufio.MaxScanTokenSize) // most are few lines
+	s.Buffer(make([]byte, 0, 512), bufio.MaxScanTokenSize) // few lines are longer: ctl's are one each
 	n := 1
 	for ; s.Scan(); n++ {
-		place := fmt.Sprintf("%s:%d", name, n)
+		place := name + ":" + strconv.Itoa(n)
 		line := strings.Trim(s.Text(), blanks)
 		if line == "" || line[0] == '#' {
 			continue
@@ -172,7 +173,6 @@ func opOf(words []string) (Op, error) {
 	if form == "" {
 		return op, fmt.Errorf("%.80q: unknown operation", op.Verb)
 	}
-	bad := fmt.Errorf("%.80q: usage: %s", strings.Join(words, " "), form)
 	args := words[1:]
 	if op.Verb == "bind" || op.Verb == "mount" {
 		for len(args) > 0 && len(args[0]) > 1 && args[0][0] == '-' {
@@ -218,7 +218,7 @@ func opOf(words []string) (Op, error) {
 		op.Old = args[0]
 	case op.Verb == "clear" && len(args) == 0:
 	default:
-		return op, bad
+		return op, fmt.Errorf("%.80q: usage: %s", strings.Join(words, " "), form)
 	}
 	return op, nil
 }

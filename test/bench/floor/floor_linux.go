@@ -18,6 +18,7 @@ import (
 type File struct {
 	Size   uint64
 	Direct bool                              // by no page cache
+	Keep   bool                              // what the page cache has is believed at the next open
 	Read   func(off uint64, size int) []byte // gives as much, or less at the end
 }
 
@@ -82,6 +83,9 @@ func (f *File) Serve() error {
 			flags := uint32(1 << 5) // NOFLUSH
 			if f.Direct {
 				flags |= 1 << 0
+			}
+			if f.Keep {
+				flags |= 1 << 1
 			}
 			body = le.AppendUint64(body, 0)
 			body = le.AppendUint32(body, flags)

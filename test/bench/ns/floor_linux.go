@@ -17,7 +17,7 @@ const floorHow = "floor"
 
 func serveFloor(context.Context, [3]*os.File, []string) error {
 	same := bytes.Repeat([]byte("ninespace\n"), bigSize/10+1)
-	f := floor.File{Size: bigSize, Read: func(off uint64, n int) []byte {
+	f := floor.File{Size: bigSize, Keep: true, Read: func(off uint64, n int) []byte {
 		return same[min(off, bigSize):min(off+uint64(n), bigSize)]
 	}}
 	return f.Serve()
