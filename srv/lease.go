@@ -22,7 +22,8 @@ import (
 // a read that it made since is answered: by "all", if a file was changed without it.
 //
 // What is changed otherwise than by a connection of a Server with these Leases, who
-// changes it has to tell by Change.
+// changes it has to tell by Change. What Notice finds of that a client has heeded before it has a
+// lock.
 type Leases struct {
 	// Watch, where set, is called when the first connection looks at a file, with no
 	// lock held; of a Part it is the whole. An error says that changes by others could not

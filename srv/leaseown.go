@@ -28,24 +28,49 @@ func (l *Leases) Settle(ctx context.Context) {
 	if l == nil || l.n.Load() == 0 {
 		return
 	}
-	if l.Notice != nil {
-		l.Notice()
-	}
+	l.notice()
 	var ds []debtor
 	l.mu.Lock()
-	for p, o := range l.own { // it may not have been the holder alone
-		if o.pending {
-			o.by.lose(p)
-			o.pending = false
-		}
-	}
 	for h := range l.all {
-		if h.queued > h.heeded {
-			ds = append(ds, debtor{h, h.queued})
-		}
+		ds = append(ds, l.due(h)...)
 	}
 	l.mu.Unlock()
 	l.await(ctx, ds)
+}
+
+// settleOf is Settle for one holder, nil for none: it has got a lock, and what was done under the
+// one before may not have come by a Server.
+func (l *Leases) settleOf(ctx context.Context, h *holder) {
+	if h == nil || l == nil || l.Notice == nil {
+		return
+	}
+	l.notice()
+	l.mu.Lock()
+	ds := l.due(h)
+	l.mu.Unlock()
+	l.await(ctx, ds)
+}
+
+// due tells a holder what others may have done beside its own changes, and gives it as debtor of
+// all that it is to heed. l.mu is held.
+func (l *Leases) due(h *holder) []debtor {
+	for p, o := range l.own {
+		if o.pending && o.by == h {
+			h.lose(p)
+			o.pending = false
+		}
+	}
+	if h.queued == h.heeded {
+		return nil
+	}
+	return []debtor{{h, h.queued}}
+}
+
+// notice has Change called for what was done until now.
+func (l *Leases) notice() {
+	if l.Notice != nil {
+		l.Notice()
+	}
 }
 
 // owns notes that a holder has changed files itself.
@@ -71,9 +96,7 @@ func (l *Leases) owns(h *holder, paths []uint64) {
 
 // settle tells those who have left files alone.
 func (l *Leases) settle() {
-	if l.Notice != nil { // what they did is known to be theirs while it is in own
-		l.Notice()
-	}
+	l.notice() // what they did is known to be theirs while it is in own
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()

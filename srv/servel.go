@@ -255,6 +255,9 @@ func (r *req) lock(ctx context.Context, f *fid) (err error) {
 	rx := r.reply()
 	if r.t.Type == p9.Tlock {
 		rx.Status, err = l.Lock(ctx, r.t.Lock)
+		if err == nil && rx.Status == p9.LockSuccess && r.t.Lock.Type != p9.LockUnlock {
+			r.c.srv.Leases.settleOf(ctx, r.c.holder.Load())
+		}
 	} else {
 		rx.Lock, err = l.Getlock(ctx, r.t.Lock)
 	}

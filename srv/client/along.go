@@ -211,7 +211,8 @@ func (f *Fid) ListStat(ctx context.Context, l Listing, names ...string) (q p9.Qi
 	}
 	defer g.Drop()
 	g.opened(open, p9.OREAD)
-	for n := read.n; n > 0; {
+	var been circle
+	for n, all := read.n, 0; n > 0; {
 		from := len(ents)
 		piece, err := p9.ParseDirents(buf[:n])
 		if err != nil {
@@ -228,8 +229,11 @@ func (f *Fid) ListStat(ctx context.Context, l Listing, names ...string) (q p9.Qi
 			e.Mode = typeOf(&e)
 			ents = append(ents, Entry{Dirent: e, Xattrs: -1, StatErr: errUnsent})
 		}
-		if len(ents) > l.Most {
+		if all += len(piece); all > l.Most+2 || len(ents) > l.Most { // two are . and ..
 			return q, nil, ErrLong
+		}
+		if err := been.at(cookie); err != nil {
+			return q, nil, err
 		}
 		some := ents[from:]
 		if len(ents) > l.Stats {

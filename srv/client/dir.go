@@ -24,6 +24,21 @@ type dirBuf struct {
 	end  uint64 // offset of the next piece
 }
 
+// A circle has the cookies of a listing at which its pieces end.
+type circle map[uint64]bool
+
+// at notes a piece's end: where one has ended before the directory has no end.
+func (c *circle) at(cookie uint64) error {
+	if (*c)[cookie] {
+		return fmt.Errorf("%w: directory goes in a circle", p9.ErrBotch)
+	}
+	if *c == nil {
+		*c = circle{}
+	}
+	(*c)[cookie] = true
+	return nil
+}
+
 // List gives the entries of the open directory after the one that has the
 // cookie, from the start for 0. "." and ".." are left out. An entry whose name
 // cannot be one comes as an error; the listing can go on after that.
@@ -33,6 +48,8 @@ func (f *Fid) List(ctx context.Context, cookie uint64) iter.Seq2[p9.Dirent, erro
 		piece = f.piece
 	}
 	return func(yield func(p9.Dirent, error) bool) {
+		var been circle
+		been.at(cookie)
 		for {
 			ents, err := piece(ctx, cookie)
 			if err != nil {
@@ -42,12 +59,11 @@ func (f *Fid) List(ctx context.Context, cookie uint64) iter.Seq2[p9.Dirent, erro
 			if len(ents) == 0 {
 				return
 			}
-			last := ents[len(ents)-1].Cookie
-			if last == cookie {
-				yield(p9.Dirent{}, fmt.Errorf("%w: directory goes in a circle", p9.ErrBotch))
+			cookie = ents[len(ents)-1].Cookie
+			if err := been.at(cookie); err != nil {
+				yield(p9.Dirent{}, err)
 				return
 			}
-			cookie = last
 			for _, e := range ents {
 				if e.Name == "." || e.Name == ".." {
 					continue

@@ -52,7 +52,8 @@
 // Leases.ChangeBy tells of it. On other file systems than the root's, on those without
 // handles, and before Linux 5.13 where the server is not root's (5.1 where it is), it is
 // inotify(7), which does not say who it was: then a client that changes a file is told of it
-// too, when it has left the file alone for .2 s, and of others' changes only then.
+// too, when it has left the file alone for .2 s, and of others' changes only then. Who gets a lock
+// has been told of all that was done before, either way.
 //
 // It needs Linux 5.8, 5.12 for walks that do not wait, and /proc mounted.
 package diskfs

@@ -91,7 +91,7 @@ root.
 Append-only and exclusive-use files cannot be made.
 
 Who keeps what he has read (mount -C) is told some milliseconds afterwards, not before, of what
-this machine's own programs change.
+this machine's own programs change; before he has a record lock, of all that was changed until then.
 
 A record lock's owner is the fid. One process that locks a file by two fids
 blocks itself. Waiting for a lock that another program has, as for the reader of a
