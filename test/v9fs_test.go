@@ -24,7 +24,7 @@ var (
 	v9fsSeed = flag.Int64("v9fs.seed", time.Now().UnixNano()%1e6, "of the random operations")
 	v9fsOps  = flag.Int("v9fs.ops", 200, "random operations a mount")
 	v9fsLoad = flag.Duration("v9fs.load", 2*time.Second, "how long dbench works on a mount")
-	v9fsTime = flag.Duration("v9fs.time", 5*time.Minute, "when to give the guest up")
+	v9fsTime = flag.Duration("v9fs.time", 10*time.Minute, "when to give the guest up")
 )
 
 // TestV9fs has a Linux kernel mount our servers, in a guest, and does there what
