@@ -511,7 +511,7 @@ func TestServerHangs(t *testing.T) {
 	q := srv.NewQueue(0o666)
 	s.serve(t, "real", srv.NewDir().Add("q", q))
 	shut := stall(t, s.dir+"/srv/h", s.dir+"/srv/real", true)
-	cmd := s.command(t, "mount #s/h /n/h", "echo ready; cat /n/h/q; bind a b; cat b/x; cat /n/h/q 2>/dev/null || echo gone; unmount /n/h; ls /n")
+	cmd := s.command(t, "mount #s/h /n/h", "echo ready; cat /n/h/q; bind a b; cat b/x; timeout --foreground -s KILL .1 cat /n/h/q 2>/dev/null || echo gone; unmount /n/h; ls /n")
 	r := start(t, cmd)
 	until(t, "cat waits", func() bool { return blocked(t, "cat", "/n/h/q") })
 	shut(true)
