@@ -209,7 +209,7 @@ func (f *fuseFS) ReadDirPlus(cancel *devfuse.Cancel, in *devfuse.ReadIn, out *de
 	})
 }
 
-// known looks an entry up, if that is soon done.
+// known looks an entry up, if that is soon done, with what is mounted there.
 func (d *dirHandle) known(r *dirReq, e devfuse.DirEntry) (*Chan, p9.Stat, bool) {
 	if d.tops != nil {
 		return d.topped(e.Off - 1 - uint64(len(dots)))
@@ -218,7 +218,16 @@ func (d *dirHandle) known(r *dirReq, e devfuse.DirEntry) (*Chan, p9.Stat, bool) 
 		return nil, p9.Stat{}, false
 	}
 	c, st, err := d.n.group.walk(r, d.c, e.Name)
-	return c, st, err == nil
+	if err != nil {
+		return nil, p9.Stat{}, false
+	}
+	t := d.n.group.pg.top(c)
+	defer t.close()
+	if t.file != c.file && !t.dev.local { // another server's, which may be silent
+		c.close()
+		return nil, p9.Stat{}, false
+	}
+	return c, st, true
 }
 
 // soon tells whether a name is found without a word with its server.

@@ -135,7 +135,7 @@ func (c *reqCtx) watch() {
 			return
 		case <-t.C:
 			// The server does not even answer the flush. Until the request ends the
-			// process cannot die, so the server is given up, and then the next.
+			// process cannot die, so it is given up there, and then at the next.
 			c.waiter.giveUp()
 		}
 	}

@@ -22,10 +22,10 @@ func TestTops(t *testing.T) {
 		want string // in a group's root; in brackets those of which nothing more is told
 	}{
 		{"", teacher, "n mnt env net (srv) tmp usr"},
-		{"", another, "n mnt env net srv tmp usr a f"},
+		{"", another, "n mnt env net (srv) tmp usr a f"},
 		{"bind /a /usr", teacher, "n mnt env net (srv) tmp usr"},
 		{"bind #| /env", teacher, "n mnt (env) net (srv) tmp usr"},
-		{"bind -b /a /", teacher, "b n mnt env net srv tmp usr a f"}, // what is in a may be another usr
+		{"bind -b /a /", teacher, "b n mnt env net (srv) tmp usr a f"}, // what is in a may be another usr
 	} {
 		t.Run(fmt.Sprint(c.line, " ", c.pid), func(t *testing.T) {
 			g := newGroup(t, tree("tmp/x", "usr/share/z", "a/b/c", "f"), "/tmp", "/usr")

@@ -12,8 +12,8 @@ import (
 // flushPatience is how long a server has to answer a flush.
 const flushPatience = 5 * time.Second
 
-// A waiter knows which server a request waits for, so that one that does not even
-// answer a flush can be given up: until then the request does not end.
+// A waiter knows which server a request waits for, so that it can be had to end where
+// the server does not even answer a flush: until then its process cannot die.
 type waiter struct{ conn atomic.Pointer[client.Conn] }
 
 type waiterKey struct{}
@@ -25,9 +25,11 @@ func using(ctx context.Context, c *client.Conn) {
 	}
 }
 
-// giveUp hangs up on the server.
+// giveUp has the request, whose ctx has ended, wait for the server no longer. To the others the server
+// is what it was, and may answer again: a link that was cut is made anew. Where only
+// hanging up ends the request that is done.
 func (w *waiter) giveUp() {
-	if c := w.conn.Load(); c != nil {
+	if c := w.conn.Load(); c != nil && !c.GiveUp() {
 		c.Close()
 	}
 }

@@ -179,6 +179,11 @@ func TestCpuSSH(t *testing.T) {
 	if _, errs, code := cpu("true"); code != 1 || !strings.Contains(errs, "cpu: dial ssh!root@far: nine is not there; cpu -i puts it there\n") {
 		t.Errorf("without nine: %d, %q", code, errs)
 	}
+	f.write("far/.local", "a file in the place of the directory")
+	if _, errs, code := cpu("-i", "true"); code != 1 || !strings.Contains(errs, "\ncpu: ssh!root@far: nine did not get there whole: ") {
+		t.Errorf("no place for nine: %d, %q", code, errs)
+	}
+	os.Remove(filepath.Join(far, ".local"))
 	for range 2 { // the second finds it there
 		out, errs, code := cpu("-i", "-v", "sh", "-c", "cat; pwd; echo err >&2; exit 7")
 		if wd, _ := os.Getwd(); out != "in\n/mnt/term"+wd+"\n" || !strings.Contains(errs, "\nerr\n") || code != 7 {
@@ -194,6 +199,10 @@ func TestCpuSSH(t *testing.T) {
 	}
 	if _, errs, code := cpu("true"); code != 1 || !strings.Contains(errs, `no door of ninespace answers there, but "old"`) {
 		t.Errorf("another nine: %d, %q", code, errs)
+	}
+	os.Chmod(filepath.Join(far, ".local/lib/ninespace/nine"), 0o644)
+	if _, errs, code := cpu("true"); code != 1 || !strings.Contains(errs, "cpu: dial ssh!root@far: nine is there and may not be executed") {
+		t.Errorf("a nine that may not run: %d, %q", code, errs)
 	}
 	if _, errs, code := cpu("-i", "-v", "true"); code != 0 || !strings.Contains(errs, "bytes of nine to root@far") {
 		t.Errorf("installed anew: %d, %q", code, errs)

@@ -55,7 +55,7 @@ func (d *Dialer) Install(ctx context.Context, host, exe string) error {
 	}
 	d.log("%d bytes of nine to %s", size, host)
 	if _, err := d.run(ctx, host, fmt.Sprintf(put, sum), f); err != nil {
-		return fmt.Errorf("ssh!%s: nine did not get there whole: %w", host, err)
+		return fmt.Errorf("ssh!%s: nine did not get there whole: %v", host, err) // a status that is not the command's
 	}
 	return nil
 }

@@ -83,8 +83,10 @@ func (d *Dialer) dialSSH(ctx context.Context, host string, w Want) (*Conn, error
 		}
 		c.Close()
 		switch {
-		case ended && (exit.ExitCode() == 127 || exit.ExitCode() == 126):
+		case ended && exit.ExitCode() == 127:
 			return nil, errors.New("nine is not there; cpu -i puts it there")
+		case ended && exit.ExitCode() == 126:
+			return nil, errors.New("nine is there and may not be executed: is the directory mounted noexec?")
 		case ended:
 			return nil, fmt.Errorf("%s: %w", args[0], exit)
 		}

@@ -118,8 +118,8 @@ func New(ctx context.Context, rwc io.ReadWriteCloser, o *Options) (*Conn, error)
 		return nil, fmt.Errorf("version: %w", err)
 	}
 	c.turn.taken, c.turn.rouse = true, make(chan struct{}, 1)
-	if d, ok := rwc.(interface{ SetReadDeadline(time.Time) error }); ok && c.raw != nil {
-		c.turn.until = d.SetReadDeadline
+	if d, ok := rwc.(interface{ SetReadDeadline(time.Time) error }); ok && d.SetReadDeadline(time.Time{}) == nil {
+		c.turn.until, c.turn.mine = d.SetReadDeadline, c.raw != nil
 	}
 	go c.readReplies()
 	return c, nil

@@ -1,10 +1,8 @@
 package client
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"ninespace/srv/p9"
 )
@@ -20,8 +18,8 @@ type reply struct {
 	bad   error  // why they are
 }
 
-// readReply reads one reply, or the rest of it. After os.ErrDeadlineExceeded it can be
-// gone on with.
+// readReply reads one reply, or the rest of it. After an error of who was
+// stopped it can be gone on with.
 func (c *Conn) readReply() error {
 	r := &c.reply
 	if !r.begun {
@@ -30,7 +28,7 @@ func (c *Conn) readReply() error {
 		}
 	}
 	err := c.fill(r)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	if err != nil && c.stopped(err) {
 		return err
 	}
 	k := r.call

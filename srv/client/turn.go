@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,6 +28,8 @@ type turn struct {
 	long  bool // and has for long: the reading goroutine sleeps until it is told; under Conn.mu
 	rouse chan struct{}
 	until func(time.Time) error // sets a deadline for reading; nil: none can be set
+	mine  bool                  // callers may read
+	told  atomic.Bool           // who reads is stopped to look whether its reply was given up
 }
 
 // ask sends the calls' requests and waits for all outcomes, as send and wait do.
@@ -49,7 +52,7 @@ func (c *Conn) take(caller bool, ks []*call) (mine bool) {
 		return false
 	}
 	c.turn.taken = true
-	mine = caller && c.turn.until != nil
+	mine = caller && c.turn.mine
 	for _, k := range ks {
 		mine = mine && k.pend.Load() < 2 // or who writes has the last word
 	}
@@ -66,8 +69,10 @@ func (c *Conn) readFor(ctx context.Context, ks []*call) (ended bool) {
 	for i := 0; i < len(ks) && err == nil; {
 		if len(ks[i].done) > 0 {
 			i++
-		} else {
-			err = c.readReply()
+		} else if err = c.readReply(); c.toldToLook(err) {
+			if err = nil; ctx.Err() != nil { // of which it may not have been told, then
+				err = os.ErrDeadlineExceeded
+			}
 		}
 	}
 	stop()
@@ -114,19 +119,58 @@ func (c *Conn) interrupts(ctx context.Context) (stop func()) {
 		if !undo() {
 			<-done
 			c.turn.until(time.Time{})
+			if c.turn.told.Load() { // which may be what was just taken away
+				c.turn.until(time.Unix(1, 0))
+			}
 		}
 	}
+}
+
+// letGo has who reads look whether the reply that it reads was given up. c.mu is held.
+func (c *Conn) letGo() {
+	if c.turn.until != nil {
+		c.turn.told.Store(true)
+		c.turn.until(time.Unix(1, 0))
+	}
+}
+
+// stopped reports whether an error is that of who was stopped. Of streams that are no sockets it
+// may be one of their own.
+func (c *Conn) stopped(err error) bool {
+	var late interface{ Timeout() bool }
+	return errors.Is(err, os.ErrDeadlineExceeded) || c.turn.told.Load() && errors.As(err, &late) && late.Timeout()
+}
+
+// toldToLook does so, and has what is still to come of such a reply passed over. It is for who reads,
+// which an error may have stopped, and reports whether it was told so: then it can go on.
+func (c *Conn) toldToLook(err error) bool {
+	if !c.turn.told.Load() || err != nil && !c.stopped(err) {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.turn.told.Store(false)
+	c.turn.until(time.Time{})
+	r := &c.reply
+	if k := r.call; r.begun && k != nil && k.unwanted {
+		r.call, r.data, r.bad = k.takePlace(), true, nil
+		r.skip, r.body = r.skip+len(r.body), nil
+		k.deliver(errFlushed)
+	}
+	return true
 }
 
 // readReplies is the reading goroutine.
 func (c *Conn) readReplies() {
 	for {
-		if err := c.readReply(); err != nil {
+		if err := c.readReply(); c.toldToLook(err) {
+			continue
+		} else if err != nil {
 			c.die(cause(err))
 			return
 		}
 		c.mu.Lock()
-		rest := c.busy == 0 && c.turn.until != nil
+		rest := c.busy == 0 && c.turn.mine
 		if rest {
 			c.turn.taken = false
 		}

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -140,6 +142,11 @@ func (h *halting) serve() {
 
 // attach gives the tree of a server that stops, when nobody reads the connection.
 func (h *halting) attach(t *testing.T) *client.Fid {
+	return h.attachBy(t, func(c net.Conn) io.ReadWriteCloser { return c })
+}
+
+// attachBy does so by what is made of the socket.
+func (h *halting) attachBy(t *testing.T, by func(net.Conn) io.ReadWriteCloser) *client.Fid {
 	h.at.Store(-1)
 	a, b := srvtest.Pair(t)
 	h.TB, h.c, h.there = t, b, make(chan struct{}, 1)
@@ -147,7 +154,8 @@ func (h *halting) attach(t *testing.T) *client.Fid {
 	ended := make(chan struct{})
 	go func() { defer close(ended); h.serve() }()
 	t.Cleanup(func() { a.Close(); <-ended })
-	conn, err := client.New(ctx, a, &client.Options{Version: p9.Version9P2000L})
+	rwc := by(a)
+	conn, err := client.New(ctx, rwc, &client.Options{Version: p9.Version9P2000L})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,6 +163,9 @@ func (h *halting) attach(t *testing.T) *client.Fid {
 	root, err := conn.Attach(ctx, nil, "glenda", "")
 	if err != nil {
 		t.Fatal(err)
+	}
+	if p9.Socket(rwc) == nil {
+		return root
 	}
 	if !srvtest.Until(func() bool { // it is read again after a lull
 		_, err := root.Stat(ctx)
@@ -204,6 +215,55 @@ func TestStopped(t *testing.T) {
 			if !call(ctx, root) {
 				t.Errorf("%s, stopped at %d bytes: then the next reply is wrong", name, at)
 			}
+		}
+	}
+}
+
+// A foreign stream is no socket, and has an error of its own for who is stopped.
+type foreign struct{ net.Conn }
+
+type foreignError struct{ error }
+
+func (foreignError) Timeout() bool { return true }
+
+func (l foreign) Read(p []byte) (int, error) {
+	n, err := l.Conn.Read(p)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = foreignError{errors.New("late")}
+	}
+	return n, err
+}
+
+// TestGiveUp has a caller be given up that waits for a server which stopped anywhere in the reply: it
+// ends, its memory is its own, and what comes late is nobody's.
+func TestGiveUp(t *testing.T) {
+	for at := range 2 * 111 {
+		h, by := &halting{}, func(c net.Conn) io.ReadWriteCloser { return c }
+		if at >= 111 {
+			at, by = at-111, func(c net.Conn) io.ReadWriteCloser { return foreign{c} }
+		}
+		root := h.attachBy(t, by)
+		h.at.Store(int32(at))
+		octx, cancel := context.WithCancel(ctx)
+		done := make(chan error, 1)
+		p := make([]byte, 200)
+		go func() { _, err := root.Read(octx, p, 0); done <- err }()
+		<-h.there
+		cancel()
+		if !srvtest.Until(func() bool { return !root.Conn().GiveUp() || len(done) > 0 }) || len(done) == 0 {
+			t.Fatalf("stopped at %d bytes: it goes on", at)
+		}
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("stopped at %d bytes: %v", at, err)
+		}
+		clear(p)
+		h.on <- struct{}{}
+		b := make([]byte, 200)
+		if n, err := root.Read(ctx, b, 0); err != nil || !bytes.Equal(b[:n], pattern(100)) {
+			t.Errorf("stopped at %d bytes: then %q is read, %v", at, b[:n], err)
+		}
+		if !bytes.Equal(p, make([]byte, 200)) {
+			t.Errorf("stopped at %d bytes: what was given up is written", at)
 		}
 	}
 }

@@ -101,16 +101,25 @@ func (c *Conn) waiting() bool {
 	return false
 }
 
+// GiveUp ends the calls whose ctx has ended, at once: the server may have done what they ask, or do
+// it still. To all others the connection is what it was. It reports false where
+// a call of which half the reply is there goes on: who reads there cannot be stopped.
+func (c *Conn) GiveUp() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.giveUp()
+	return c.turn.until != nil
+}
+
 // giveUp ends the calls whose ctx has ended. A stray takes the place of each, and its
 // reply. What is still to be written of theirs is copied first, for it is the
-// caller's again. c.mu is held, and a write waits.
+// caller's again. c.mu is held.
 func (c *Conn) giveUp() {
 	strays := map[*call]*call{}
 	stray := func(k *call) *call {
 		s := strays[k]
 		if s == nil {
-			s = newCall(k.want - 1)
-			s.Tag, s.tag, s.orphan, s.stray = k.tag, k.tag, true, true
+			s = k.takePlace()
 			s.pend.Store(0)
 			strays[k] = s
 		}
@@ -124,6 +133,7 @@ func (c *Conn) giveUp() {
 		}
 	}
 	c.freed.Broadcast() // for those that wait to be flushed
+	c.letGo()
 	c.moving.Lock()
 	defer c.moving.Unlock()
 	for _, cuts := range [][]cut{c.begunCuts, c.cuts} {
@@ -135,6 +145,13 @@ func (c *Conn) giveUp() {
 			}
 		}
 	}
+}
+
+// takePlace gives a stray for a call's tag.
+func (k *call) takePlace() *call {
+	s := newCall(k.want - 1)
+	s.Tag, s.tag, s.orphan, s.stray = k.tag, k.tag, true, true
+	return s
 }
 
 // keep copies a payload, of which some may be written.

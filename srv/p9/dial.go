@@ -132,8 +132,10 @@ func Fact(err error) error {
 	switch {
 	case errors.As(err, &n):
 		return ErrorOfErrno(n)
-	case errors.As(err, &dns):
+	case errors.As(err, &dns) && dns.IsNotFound:
 		return errors.New(dns.Err)
+	case errors.As(err, &dns):
+		return errors.New("name server: " + dns.Err)
 	case errors.As(err, &op):
 		return op.Err
 	}

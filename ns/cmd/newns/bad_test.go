@@ -93,7 +93,7 @@ func TestHung(t *testing.T) {
 	s := newSession(t, true, false)
 	s.serve(t, "real", srv.NewDir().Add("q", srv.NewQueue(0o666)).Add("d", srv.NewDir().Add("e", srv.NewDir())))
 	lines := ""
-	var shut []func()
+	var shut []func(bool)
 	for _, h := range []string{"h", "h2", "h3"} {
 		shut = append(shut, stall(t, s.dir+"/srv/"+h, s.dir+"/srv/real", true))
 		lines += "mount #s/" + h + " /n/" + h + "\n"
@@ -103,7 +103,7 @@ func TestHung(t *testing.T) {
 	r := start(t, cmd)
 	until(t, "cat waits", func() bool { return blocked(t, "cat", "/n/h/q") })
 	for _, shut := range shut {
-		shut()
+		shut(true)
 	}
 	for _, c := range [][]string{{"cat", "/n/h/q"}, {"bind", "/n/h2/d/e", "b"}, {"ls", "-l", "/n/h3"}} {
 		until(t, c[0]+" waits", func() bool { return waiting(c...) })

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -445,9 +446,9 @@ func TestServerDies(t *testing.T) {
 	})
 }
 
-// stall passes connections on to a server until it is shut: then what the server
-// answers is held back.
-func stall(t *testing.T, from, to string, user bool) (shut func()) {
+// stall passes connections on to a server while it is not shut: what the server answers is held
+// back until it is open again.
+func stall(t *testing.T, from, to string, user bool) (shut func(bool)) {
 	t.Helper()
 	l, err := net.Listen("unix", from)
 	if err != nil {
@@ -456,8 +457,22 @@ func stall(t *testing.T, from, to string, user bool) (shut func()) {
 	if user {
 		os.Chown(from, nobody, nobody)
 	}
-	closed := make(chan struct{})
-	t.Cleanup(func() { l.Close() })
+	var gate sync.RWMutex // who passes something on reads
+	isShut := false
+	shut = func(on bool) {
+		switch {
+		case on == isShut:
+		case on:
+			gate.Lock()
+		default:
+			gate.Unlock()
+		}
+		isShut = on
+	}
+	t.Cleanup(func() {
+		l.Close()
+		shut(false)
+	})
 	go func() {
 		for {
 			c, err := l.Accept()
@@ -476,30 +491,17 @@ func stall(t *testing.T, from, to string, user bool) (shut func()) {
 			}()
 			go func() {
 				buf := make([]byte, 1<<16)
-				for {
-					n, err := s.Read(buf)
-					select {
-					case <-closed:
-						continueUntil(s, err)
-						return
-					default:
-					}
-					if err != nil {
-						return
-					}
+				for err == nil {
+					var n int
+					n, err = s.Read(buf)
+					gate.RLock()
 					c.Write(buf[:n])
+					gate.RUnlock()
 				}
 			}()
 		}
 	}()
-	return func() { close(closed) }
-}
-
-// continueUntil reads what nobody will see.
-func continueUntil(s net.Conn, err error) {
-	if err == nil {
-		io.Copy(io.Discard, s)
-	}
+	return shut
 }
 
 // TestServerHangs has a server that answers nothing any more, not even a flush:
@@ -509,10 +511,10 @@ func TestServerHangs(t *testing.T) {
 	q := srv.NewQueue(0o666)
 	s.serve(t, "real", srv.NewDir().Add("q", q))
 	shut := stall(t, s.dir+"/srv/h", s.dir+"/srv/real", true)
-	cmd := s.command(t, "mount #s/h /n/h", "echo ready; cat /n/h/q; bind a b; cat b/x; cat /n/h/q 2>/dev/null || echo gone; unmount /n/h; ls /n")
+	cmd := s.command(t, "mount #s/h /n/h", "echo ready; cat /n/h/q; bind a b; cat b/x; timeout --foreground -s KILL .1 cat /n/h/q 2>/dev/null || echo gone; unmount /n/h; ls /n")
 	r := start(t, cmd)
 	until(t, "cat waits", func() bool { return blocked(t, "cat", "/n/h/q") })
-	shut()
+	shut(true)
 	for _, pid := range globCmd("cat", "/n/h/q") {
 		syscall.Kill(pid, syscall.SIGKILL)
 	}
