@@ -14,19 +14,18 @@ import (
 // not need: there may be many that wait for their users.
 const restAfter = 300 * time.Millisecond
 
-// worthIt is after how many new bytes garbage is collected then. The first collections cost about
-// 700 KiB for good, as Go's runtime keeps lists for each size of what it allocates; a session that
-// has done little has less garbage than that.
+// worthIt is from how many bytes on that the heap has, garbage and what is free among them, it
+// is collected then. The first collections cost about 700 KiB for good, as Go's runtime keeps lists
+// for each size of what it allocates; a session that has done little has less garbage than that.
 const worthIt = 2 << 20
 
 // A restful stream is one whose process gives memory back when nothing has come for a while.
 type restful struct {
 	io.ReadWriteCloser
-	rest      func() // does what else there is to do then
-	timer     *time.Timer
-	awake     atomic.Bool // the timer runs
-	heard     atomic.Bool // since it was set
-	collected uint64      // how much had been allocated when garbage was last collected; look's alone
+	rest  func() // does what else there is to do then
+	timer *time.Timer
+	awake atomic.Bool // the timer runs
+	heard atomic.Bool // since it was set
 }
 
 func newRestful(c io.ReadWriteCloser, rest func()) *restful {
@@ -52,11 +51,10 @@ func (r *restful) look() {
 		return
 	}
 	r.rest()
-	if n := allocated(); n-r.collected > worthIt {
+	if heap() > worthIt {
 		for range 2 { // the first one leaves what pools have for the second
 			debug.FreeOSMemory()
 		}
-		r.collected = n
 	}
 	r.awake.Store(false)
 	if r.heard.Load() && !r.awake.Swap(true) { // meanwhile
@@ -64,12 +62,12 @@ func (r *restful) look() {
 	}
 }
 
-// allocated is how many bytes have been, about. It is no runtime.ReadMemStats, which sorts all that
-// is in memory into those lists.
-func allocated() uint64 {
-	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
-	metrics.Read(sample)
-	return sample[0].Value.Uint64()
+// heap is how many bytes it has. It is no runtime.ReadMemStats, which sorts all that is in memory
+// into those lists.
+func heap() uint64 {
+	all := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/free:bytes"}}
+	metrics.Read(all)
+	return all[0].Value.Uint64() + all[1].Value.Uint64()
 }
 
 func (r *restful) Close() error {
