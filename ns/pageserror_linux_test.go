@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -124,32 +126,72 @@ func TestPagesInterrupt(t *testing.T) {
 
 func mappedInterrupt() error {
 	return withFile("x/f", os.O_RDONLY, func(f *os.File) error {
-		runtime.LockOSThread()
-		if err := unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_RANDOM); err != nil { // a page at a time
-			return err
-		}
-		me, end := unix.Gettid(), make(chan struct{})
-		go func() {
-			for {
-				select {
-				case <-end:
-					return
-				case <-time.After(10 * time.Millisecond):
-					unix.Tgkill(os.Getpid(), me, unix.SIGURG)
-				}
-			}
-		}()
-		var b [1]byte
-		n, err := unix.Pread(int(f.Fd()), b[:], badFrom)
-		close(end)
+		n, err := readSignalled(f, unix.SIGINT)
 		if err != unix.EINTR {
 			return fmt.Errorf("interrupted, it read %d bytes, %v", n, err)
 		}
+		var b [1]byte
 		if fi, err := f.Stat(); err != nil || fi.Size() != badSize {
 			return fmt.Errorf("then its size is %d, %v", fi.Size(), err)
 		}
 		if _, err := f.ReadAt(b[:], badFrom); err != nil || b[0] != 'x' {
 			return fmt.Errorf("read again it is %q, %v", b, err)
+		}
+		return nil
+	})
+}
+
+// readSignalled reads a page while a signal, which has a handler, comes again and again.
+func readSignalled(f *os.File, sig syscall.Signal) (int, error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_RANDOM); err != nil { // a page at a time
+		return 0, err
+	}
+	handled := make(chan os.Signal, 1)
+	signal.Notify(handled, sig)
+	defer signal.Stop(handled)
+	me, end := unix.Gettid(), make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			select {
+			case <-end:
+				return
+			case <-time.After(10 * time.Millisecond):
+				unix.Tgkill(os.Getpid(), me, sig)
+			}
+		}
+	})
+	var b [1]byte
+	n, err := unix.Pread(int(f.Fd()), b[:], badFrom)
+	close(end)
+	wg.Wait()
+	return n, err
+}
+
+// TestPagesAlarm has signals that ask nobody to end, as a timer's, not end a read of a file, however
+// slow: no program expects that of one.
+func TestPagesAlarm(t *testing.T) {
+	var asked atomic.Int32
+	mountBad(t, "", func(ctx context.Context) error {
+		switch asked.Add(1) {
+		case 1: // reading ahead
+			return syscall.EIO
+		case 2:
+			select {
+			case <-ctx.Done():
+			case <-time.After(2 * patience):
+			}
+		}
+		return ctx.Err()
+	}).mapped(t, "alarm")
+}
+
+func mappedAlarm() error {
+	return withFile("x/f", os.O_RDONLY, func(f *os.File) error {
+		if n, err := readSignalled(f, unix.SIGALRM); n != 1 || err != nil {
+			return fmt.Errorf("it read %d bytes, %v", n, err)
 		}
 		return nil
 	})
