@@ -5,6 +5,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // idMap reads a user namespace's map of ids: the ranges that exist inside. nil
@@ -25,22 +27,33 @@ func idMap(file string) []idRange {
 	return m
 }
 
-// dying tells whether a thread has been killed: SIGKILL is pending, as the
-// kernel makes it for each signal that ends a process.
-func dying(tid int) bool {
+// wanted tells whether a thread has been killed, that is SIGKILL is pending, as the kernel makes
+// it for each signal that ends a process, or is gone; and whether it has a signal to handle by which
+// somebody asks it to end. Other signals ask nothing of what it waits for.
+func wanted(tid int) (killed, asked bool) {
 	if tid == 0 {
-		return true
+		return true, true
 	}
 	b, err := os.ReadFile("/proc/" + strconv.Itoa(tid) + "/status")
 	if err != nil {
-		return true // gone
+		return true, true // gone
 	}
+	var own, shared, blocked uint64
 	for line := range strings.Lines(string(b)) {
-		if v, ok := strings.CutPrefix(line, "SigPnd:"); ok {
-			if set, err := strconv.ParseUint(strings.TrimSpace(v), 16, 64); err == nil {
-				return set&(1<<(9-1)) != 0
-			}
+		name, v, _ := strings.Cut(line, ":")
+		var set *uint64
+		switch name {
+		case "SigPnd":
+			set = &own
+		case "ShdPnd":
+			set = &shared
+		case "SigBlk":
+			set = &blocked
+		default:
+			continue
 		}
+		*set, _ = strconv.ParseUint(strings.TrimSpace(v), 16, 64)
 	}
-	return false
+	const toEnd = 1<<(unix.SIGHUP-1) | 1<<(unix.SIGINT-1) | 1<<(unix.SIGQUIT-1) | 1<<(unix.SIGTERM-1)
+	return own&(1<<(unix.SIGKILL-1)) != 0, (own|shared)&^blocked&toEnd != 0
 }

@@ -11,8 +11,9 @@ import (
 
 // A reqCtx is the context of one request: the kernel's interrupt ends it. For
 // requests that are merely slow it does so only when the process is being
-// killed, or after a second: Go programs are interrupted all the time, by their
-// own scheduler's signals, and do not expect it of a stat.
+// killed, or after a second by one of the signals that ask it to end. No program expects that
+// of a file's read or a stat by any other, as of a timer, a child or a window; Go's are
+// interrupted all the time, by their own scheduler's. The kernel tells of the first signal alone.
 type reqCtx struct {
 	cancel *devfuse.Cancel
 	caller caller
@@ -28,7 +29,11 @@ type reqCtx struct {
 	err  error
 }
 
-const patience = time.Second
+const (
+	patience = time.Second
+	often    = patience / 20 // it is looked which signals there are, while it is not over
+	seldom   = patience / 4  // and then
+)
 
 func (f *fuseFS) ctx(cancel *devfuse.Cancel, h *devfuse.InHeader, n *node) *reqCtx {
 	c := &reqCtx{cancel: cancel, writes: f.writes.Load()}
@@ -99,6 +104,24 @@ func (c *reqCtx) finish() {
 	}
 }
 
+// wanted waits until the request is to end, and reports false if it is answered before.
+func (c *reqCtx) wanted() bool {
+	for i := 0; ; i++ {
+		every := often
+		if i >= int(patience/often) {
+			every = seldom
+		}
+		if killed, asked := wanted(c.caller.pid); killed || asked && every == seldom {
+			return true
+		}
+		select {
+		case <-c.end:
+			return false
+		case <-time.After(every):
+		}
+	}
+}
+
 // watch is what an interrupt starts.
 func (c *reqCtx) watch() {
 	c.mu.Lock()
@@ -108,16 +131,8 @@ func (c *reqCtx) watch() {
 	}
 	c.end = make(chan struct{})
 	c.mu.Unlock()
-	if !c.quick && !dying(c.caller.pid) {
-		t := time.NewTicker(patience / 20)
-		defer t.Stop()
-		for i := 0; i < 20 && !dying(c.caller.pid); i++ {
-			select {
-			case <-c.end:
-				return
-			case <-t.C:
-			}
-		}
+	if !c.quick && !c.wanted() {
+		return
 	}
 	c.mu.Lock()
 	c.err = context.Canceled

@@ -138,6 +138,10 @@ fcntl(2) finds out that processes wait for each other's locks only where all of 
 in name spaces of one engine. There it does for locks of open files too, for which Linux
 does not.
 
+Who waits for a server is interrupted by what kills, and who reads what blocks, as a device, by each
+signal that has a handler. Else, where a file is only slow, hangup, interrupt, quit and terminate do so
+after a second, and no other signal, so that a program does not stop by ^Z before it is answered.
+
 With -9, files of servers that block can be interrupted by what kills only. A server
 is connected to once more by the kernel, so that one which shows each connection
 another tree shows two. A posted descriptor is never left to the kernel.
