@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"crypto/rand"
+	"fmt"
 	"io"
 	"math"
 	mrand "math/rand/v2"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -23,6 +25,30 @@ type cutter struct {
 	about atomic.Int64
 	cuts  atomic.Int64
 	done  sync.WaitGroup
+
+	mu   sync.Mutex
+	open map[net.Conn]bool
+}
+
+// cut cuts every connection that there is, and tells whether there was one.
+func (c *cutter) cut() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for a := range c.open {
+		a.Close()
+	}
+	return len(c.open) > 0
+}
+
+// count has a connection be one that is cut by cut, or no more.
+func (c *cutter) count(a net.Conn, is bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if is {
+		c.open[a] = true
+	} else {
+		delete(c.open, a)
+	}
 }
 
 func newCutter(t *testing.T, to string, about int64) *cutter {
@@ -31,7 +57,7 @@ func newCutter(t *testing.T, to string, about int64) *cutter {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cutter{Listener: l, to: to}
+	c := &cutter{Listener: l, to: to, open: map[net.Conn]bool{}}
 	c.about.Store(about)
 	c.done.Go(func() {
 		for {
@@ -56,6 +82,8 @@ func (c *cutter) carry(a net.Conn) {
 		return
 	}
 	defer b.Close()
+	c.count(a, true)
+	defer c.count(a, false)
 	left := new(atomic.Int64)
 	left.Store(20000 + mrand.Int64N(c.about.Load())) // after it has shaken hands
 	var both sync.WaitGroup
@@ -134,5 +162,49 @@ func TestCpuCut(t *testing.T) {
 	f.restart()
 	if err := cmd.Wait(); err == nil || !strings.Contains(errs.String(), "connection lost") {
 		t.Errorf("%v: %s", err, &errs)
+	}
+}
+
+// TestCpuCutEditor has the link be cut a hundred times while somebody types into vim there, and writes
+// the file each time: what is in it, and on the screen, is what was typed, once.
+func TestCpuCutEditor(t *testing.T) {
+	for _, name := range []string{"tmux", "vim"} {
+		if _, err := exec.LookPath(name); err != nil {
+			t.Skip(err)
+		}
+	}
+	f := newFleet(t)
+	f.serve()
+	c := newCutter(t, "127.0.0.1:"+f.port, math.MaxInt32)
+	_, port, _ := net.SplitHostPort(c.Addr().String())
+	f.write("home/.ssh/known_hosts", "[127.0.0.1]:"+port+" "+f.read("host.pub"))
+	tmux := func(args ...string) string {
+		cmd := exec.CommandContext(f.ctx, "tmux", append([]string{"-S", filepath.Join(f.dir, "tmux"), "-f", "/dev/null"}, args...)...)
+		cmd.Env = append(f.env, "LC_ALL=C.UTF-8", "TERM=screen")
+		out, err := cmd.CombinedOutput()
+		if err != nil && args[0] != "kill-server" {
+			t.Fatalf("tmux %q: %v: %s", args, err, out)
+		}
+		return string(out)
+	}
+	tmux("new-session", "-d", "-x", "80", "-y", "24", f.nine, "cpu", "-h", "tcp!127.0.0.1!"+port, "-u", "glenda", "-d", "/mnt/term"+f.dir, "vim", "-u", "NONE", "-N", "edited")
+	defer tmux("kill-server")
+	want := ""
+	defer func() {
+		if t.Failed() {
+			t.Logf("want %q, the file %q, the screen\n%s", want, f.read("edited"), tmux("capture-pane", "-p"))
+		}
+	}()
+	waitFor(t, f.ctx, func() bool { return strings.Contains(tmux("capture-pane", "-p"), "~") })
+	for i := range 100 {
+		line := fmt.Sprintf("line %d, typed once", i)
+		tmux("send-keys", "G", "o"+line)
+		waitFor(t, f.ctx, c.cut)
+		tmux("send-keys", "Escape", ":w", "Enter")
+		want += "\n" + line
+		waitFor(t, f.ctx, func() bool {
+			b, _ := os.ReadFile(filepath.Join(f.dir, "edited"))
+			return string(b) == want+"\n" && strings.Contains(tmux("capture-pane", "-p"), line)
+		})
 	}
 }

@@ -20,6 +20,11 @@ mounts and binds too. The command starts in your working directory there,
 /mnt/term/your/dir. What it writes below /mnt/term it writes to your files, with
 your rights.
 
+Who is root there can do with them what you can, as long as a session lasts, and read your keys as all else:
+-r, -P and -R let the far side have less. Your ssh-agent and factotum do not come along. To
+a third node -J goes with your keys here; where a program on the second one runs cpu, that
+can be told to take yours by -k /mnt/term/home/you/.ssh/id_ed25519.
+
 The far side keeps what it has seen of your files, so that it need not ask twice (see
 mount -C). It sees all that was done before the command began; what you, or anybody
 else here, do to them meanwhile it sees some milliseconds later, when this machine
@@ -28,8 +33,10 @@ once, when the one that makes them has closed or synced the file. What the comma
 written is with you when it has closed the file, and an error of that is close's.
 
 If standard input and output are terminals, the command runs on a pseudo-terminal
-which follows this one's size. Otherwise its output and error stay apart, and
-interrupt, hangup, quit, termination, USR1 and USR2 signals are sent on to it.
+which follows this one's size. All keys are for the far side then: by
+^Z a shell there stops its job, and a command without a shell is not stopped, as with ssh(1).
+Otherwise ^Z stops cpu, the command's output and error stay apart, and interrupt, hangup, quit,
+termination, USR1 and USR2 signals are sent on to it.
 
 Addr is one of
 
@@ -154,6 +161,9 @@ cannot be executed. Status 1 is the command's own, or cpu's with a line that say
 Without a terminal cpu ends when the command's output has ended, which a background
 process that holds it delays, as with ssh(1). It is killed when cpu has
 ended. With a terminal cpu waits for it half a second.
+
+There is no key by which to leave a cpu whose link is silent (ssh has ~.): kill(1) it from another
+terminal, where the command is to end, or wait.
 
 Where output is much, cpu asks for a mebibyte ahead: a command can be that far ahead of who
 reads what cpu writes, and that much is lost where cpu is killed. With -a it is 64 KiB, which
