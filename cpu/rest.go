@@ -3,9 +3,11 @@
 package cpu
 
 import (
+	"fmt"
 	"io"
+	"math"
+	"os"
 	"runtime/debug"
-	"runtime/metrics"
 	"sync/atomic"
 	"time"
 )
@@ -14,22 +16,23 @@ import (
 // not need: there may be many that wait for their users.
 const restAfter = 300 * time.Millisecond
 
-// worthIt is from how many bytes on that the heap has, garbage and what is free among them, it
-// is collected then. The first collections cost about 700 KiB for good, as Go's runtime keeps lists
-// for each size of what it allocates; a session that has done little has less garbage than that.
-const worthIt = 2 << 20
+// worthIt is from how many bytes of its own on a process collects garbage then. The first collections
+// cost about 700 KiB for good, as Go's runtime keeps lists for each size of what it allocates; a
+// session that has done little has less garbage than that, and 2 MiB in all.
+const worthIt = 3 << 20
 
 // A restful stream is one whose process gives memory back when nothing has come for a while.
 type restful struct {
 	io.ReadWriteCloser
+	worth int64  // bytes from which on garbage is collected then
 	rest  func() // does what else there is to do then
 	timer *time.Timer
 	awake atomic.Bool // the timer runs
 	heard atomic.Bool // since it was set
 }
 
-func newRestful(c io.ReadWriteCloser, rest func()) *restful {
-	r := &restful{ReadWriteCloser: c, rest: rest}
+func newRestful(c io.ReadWriteCloser, worth int64, rest func()) *restful {
+	r := &restful{ReadWriteCloser: c, worth: worth, rest: rest}
 	r.awake.Store(true)
 	r.timer = time.AfterFunc(restAfter, r.look)
 	return r
@@ -51,7 +54,7 @@ func (r *restful) look() {
 		return
 	}
 	r.rest()
-	if heap() > worthIt {
+	if own() >= r.worth {
 		for range 2 { // the first one leaves what pools have for the second
 			debug.FreeOSMemory()
 		}
@@ -62,12 +65,15 @@ func (r *restful) look() {
 	}
 }
 
-// heap is how many bytes it has. It is no runtime.ReadMemStats, which sorts all that is in memory
-// into those lists.
-func heap() uint64 {
-	all := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/free:bytes"}}
-	metrics.Read(all)
-	return all[0].Value.Uint64() + all[1].Value.Uint64()
+// own is how many bytes this process has that are of no file, see proc_pid_statm(5). It is no
+// runtime.ReadMemStats, which sorts all that is in memory into those lists.
+func own() int64 {
+	text, _ := os.ReadFile("/proc/self/statm")
+	var size, resident, shared int64
+	if _, err := fmt.Sscan(string(text), &size, &resident, &shared); err != nil {
+		return math.MaxInt64 // it can't be told
+	}
+	return (resident - shared) * int64(os.Getpagesize())
 }
 
 func (r *restful) Close() error {

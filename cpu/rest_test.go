@@ -2,9 +2,9 @@ package cpu
 
 import (
 	"io"
+	"math"
 	"net"
 	"runtime"
-	"runtime/debug"
 	"sync/atomic"
 	"testing"
 
@@ -12,41 +12,39 @@ import (
 )
 
 // TestRestful has a stream give memory back when nothing comes any more, and again after
-// something has, where the heap has much.
+// something has, where the process has much.
 func TestRestful(t *testing.T) {
 	srvtest.CheckGoroutines(t)
-	near, far := net.Pipe()
-	var rested atomic.Int32
-	r := newRestful(far, func() { rested.Add(1) })
-	defer near.Close()
-	defer r.Close()
-	go io.Copy(io.Discard, r)
-	asleep := func() bool { return !r.awake.Load() }
-	if !srvtest.Until(asleep) {
-		t.Fatal("it does not rest at first")
+	if n := own(); n < 1<<18 || n > 1<<34 {
+		t.Errorf("%d bytes of its own", n)
 	}
-	for round, much := range []bool{true, false, true} {
-		var before, after runtime.MemStats
-		if garbage = nil; much {
-			garbage = make([]byte, worthIt+1)
-		} else {
-			debug.FreeOSMemory() // what the tests before left
-		}
-		runtime.ReadMemStats(&before)
-		if _, err := near.Write([]byte("word")); err != nil {
-			t.Fatal(err)
-		}
-		if !srvtest.Until(func() bool { return r.awake.Load() || rested.Load() > int32(round)+1 }) {
-			t.Fatal("it sleeps while something comes")
-		}
+	for worth, much := range map[int64]bool{0: true, math.MaxInt64: false} {
+		near, far := net.Pipe()
+		var rested atomic.Int32
+		r := newRestful(far, worth, func() { rested.Add(1) })
+		defer near.Close()
+		defer r.Close()
+		go io.Copy(io.Discard, r)
+		asleep := func() bool { return !r.awake.Load() }
 		if !srvtest.Until(asleep) {
-			t.Fatal("it does not rest")
+			t.Fatal("it does not rest at first")
 		}
-		runtime.ReadMemStats(&after)
-		if n := after.NumForcedGC - before.NumForcedGC; n > 0 != much || rested.Load() != int32(round)+2 {
-			t.Errorf("%d collections after much is %v, %d rests", n, much, rested.Load())
+		for round := range int32(2) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			if _, err := near.Write([]byte("word")); err != nil {
+				t.Fatal(err)
+			}
+			if !srvtest.Until(func() bool { return r.awake.Load() || rested.Load() > round+1 }) {
+				t.Fatal("it sleeps while something comes")
+			}
+			if !srvtest.Until(asleep) {
+				t.Fatal("it does not rest")
+			}
+			runtime.ReadMemStats(&after)
+			if n := after.NumForcedGC - before.NumForcedGC; n > 0 != much || rested.Load() != round+2 {
+				t.Errorf("%d collections, of which much is %v, and %d rests", n, much, rested.Load())
+			}
 		}
 	}
 }
-
-var garbage []byte
