@@ -26,7 +26,7 @@ type ctlHandle struct {
 
 func (*ctlFile) Open(context.Context, p9.Mode) (srv.Handle, error) { return &ctlHandle{}, nil }
 
-// A ctlJob is what was written, being done. Where it is a mount whose server asks for a proof,
+// A ctlJob is what was written, with a mount in it, being done. Where the server asks for a proof,
 // factotum may have to ask a person for the key, and Linux lets nobody else write to the file
 // meanwhile: then the write ends with EINPROGRESS, and the next read of the handle is the answer.
 // Closing the handle gives the job up.

@@ -11,7 +11,8 @@ import (
 	"ninespace/srv/osthread"
 )
 
-// Mounts are made in the mount namespaces of others by threads that visit these.
+// Mounts are made in the mount namespaces of others by threads that visit these, but for those
+// that can be made in passing.
 // What they name there leads through the engine's own file system, so they wait for
 // the engine as every other process does; and were the engine killed meanwhile, the
 // kernel would end their wait only when the last descriptor of /dev/fuse is closed.
