@@ -133,6 +133,9 @@ In what is mounted, besides:
   - What is written to memory of a file, by mmap(2), others see once it is written back, which a
     lock given up does not wait for. So sqlite's WAL is for programs of one name space and its
     copies: by two mounts changes are lost. Its other journals can be used by any number.
+  - With -C, what write(2) adds at a file's end to a page that is changed in memory as well, by
+    mmap(2), is zeros if Linux writes that page back at the moment: all file systems of FUSE
+    lose it, as seen with 6.18. msync(2) before the write keeps it.
 
 fcntl(2) finds out that processes wait for each other's locks only where all of them are
 in name spaces of one engine. There it does for locks of open files too, for which Linux
