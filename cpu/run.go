@@ -176,6 +176,7 @@ func (s *session) run(ctx context.Context, c *Cmd, std [3]*os.File) error {
 	if err := <-opened; err != nil {
 		return fmt.Errorf("%s: %w", c.Addr, err)
 	}
+	var err error
 	if tty {
 		old, err := term.MakeRaw(int(std[0].Fd()))
 		if err != nil {
@@ -186,15 +187,26 @@ func (s *session) run(ctx context.Context, c *Cmd, std [3]*os.File) error {
 	}
 	stop := s.signals(ctx, tty, c.Attach != "", std[0])
 	defer stop()
+	from, left := std[0], make(chan struct{})
+	if tty {
+		if from, err = keyboard(std[0], func() { close(left) }); err != nil {
+			return err
+		}
+	}
 	go func() {
 		// Ends with the process at the latest: nobody can interrupt a read of
 		// an arbitrary standard input.
 		in := files[0].Stream(ctx, s.inOrder)
-		io.Copy(in, std[0])
+		io.Copy(in, from)
 		in.Flush()
 		files[0].Clunk(ctx)
 	}()
-	end := <-ended
+	var end end
+	select {
+	case end = <-ended:
+	case <-left:
+		return fmt.Errorf("%s: %w", c.Addr, errLeft)
+	}
 	if end.err != nil {
 		return c.lost(end.err)
 	}

@@ -7,21 +7,24 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/creack/pty"
+	"golang.org/x/term"
 )
 
-// TestCpuSilent has the link of a command be silent, in the middle of what is read and written: who is
-// killed there then, as by ^C, is gone, and when the link is back all others go on.
-func TestCpuSilent(t *testing.T) {
-	f := newFleet(t)
-	f.serve()
+// link gives the port of another way to the fleet's cpud, which is silent while link is locked.
+func (f *fleet) link() (port string, link *sync.RWMutex) {
+	f.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		f.Fatal(err)
 	}
-	defer l.Close()
-	var link sync.RWMutex // who passes something on reads
+	f.Cleanup(func() { l.Close() })
+	link = new(sync.RWMutex) // who passes something on reads
 	pass := func(to, from net.Conn) {
 		buf := make([]byte, 10000)
 		for {
@@ -50,8 +53,17 @@ func TestCpuSilent(t *testing.T) {
 			go pass(b, a)
 		}
 	}()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
+	_, port, _ = net.SplitHostPort(l.Addr().String())
 	f.write("home/.ssh/known_hosts", "[127.0.0.1]:"+port+" "+f.read("host.pub"))
+	return port, link
+}
+
+// TestCpuSilent has the link of a command be silent, in the middle of what is read and written: who is
+// killed there then, as by ^C, is gone, and when the link is back all others go on.
+func TestCpuSilent(t *testing.T) {
+	f := newFleet(t)
+	f.serve()
+	port, link := f.link()
 	data := make([]byte, 8<<20)
 	rand.Read(data)
 	f.write("big", string(data))
@@ -93,4 +105,54 @@ func TestCpuSilent(t *testing.T) {
 	if err := cmd.Wait(); err != nil || f.read("out") != "before\nafter\n" {
 		t.Errorf("%v: %s; %q", err, &errs, f.read("out"))
 	}
+}
+
+// TestCpuTilde: at a terminal ~. leaves a cpu whose link is silent, whatever was typed before, with the
+// terminal as it was; and its command ends when the link is back.
+func TestCpuTilde(t *testing.T) {
+	f := newFleet(t)
+	f.serve()
+	port, link := f.link()
+	cmd := f.command("cpu", "-h", "tcp!127.0.0.1!"+port, "-u", "glenda", "sh", "-c", "trap 'echo hung up >$HOME/up; exit' HUP; stty raw -echo; echo ready; cat; sleep 1000")
+	master, slave, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer master.Close()
+	defer slave.Close()
+	before, err := term.GetState(int(slave.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var said []byte
+	until := func(text string) {
+		t.Helper()
+		master.SetReadDeadline(time.Now().Add(time.Minute))
+		for b := make([]byte, 1000); !bytes.Contains(said, []byte(text)); {
+			n, err := master.Read(b)
+			if said = append(said, b[:n]...); err != nil {
+				t.Fatalf("%v: %q has no %q", err, said, text)
+			}
+		}
+	}
+	until("ready")
+	io.WriteString(master, "a\r~~x\r")
+	until("a\r~x\r")
+	link.Lock()
+	for range 100 { // each of which waits for an answer
+		io.WriteString(master, "nobody hears it\r")
+	}
+	io.WriteString(master, "~.")
+	err = cmd.Wait()
+	after, serr := term.GetState(int(slave.Fd()))
+	link.Unlock()
+	if err == nil || serr != nil || !reflect.DeepEqual(before, after) {
+		t.Errorf("%v; the terminal is %v, %v, not %v", err, after, serr, before)
+	}
+	until("left by ~.")
+	waitFor(t, f.ctx, func() bool { _, err := os.Stat(filepath.Join(f.glenda, "up")); return err == nil })
 }

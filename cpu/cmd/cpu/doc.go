@@ -34,7 +34,9 @@ written is with you when it has closed the file, and an error of that is close's
 
 If standard input and output are terminals, the command runs on a pseudo-terminal
 which follows this one's size. All keys are for the far side then: by
-^Z a shell there stops its job, and a command without a shell is not stopped, as with ssh(1).
+^Z a shell there stops its job, and a command without a shell is not stopped, as with ssh(1). Only ~. at the
+beginning of a line, where ~~ is one ~, leaves cpu, even if nothing is heard of the far side: the command is
+hung up on when that hears of it, and one that -a goes on with is left again.
 Otherwise ^Z stops cpu, the command's output and error stay apart, and interrupt, hangup, quit,
 termination, USR1 and USR2 signals are sent on to it.
 
@@ -104,7 +106,7 @@ The options are:
 	           heard of for an hour, or ends the connection that is kept
 	-a command go on with a command that was left, from here or from any other machine, as
 	           the same user there. If somebody goes on with it already, he is let go of:
-	           the last who comes has it. If cpu is killed, or its terminal goes, the
+	           the last who comes has it. If cpu is left by ~. or killed, or its terminal goes, the
 	           command is left again; when it ends its status is cpu's
 	-l         mark lines by their node even if it is one
 	-i         at ssh!host, first put nine there, as ~/.local/lib/ninespace/nine, if it is
@@ -161,9 +163,6 @@ cannot be executed. Status 1 is the command's own, or cpu's with a line that say
 Without a terminal cpu ends when the command's output has ended, which a background
 process that holds it delays, as with ssh(1). It is killed when cpu has
 ended. With a terminal cpu waits for it half a second.
-
-There is no key by which to leave a cpu whose link is silent (ssh has ~.): kill(1) it from another
-terminal, where the command is to end, or wait.
 
 Where output is much, cpu asks for a mebibyte ahead: a command can be that far ahead of who
 reads what cpu writes, and that much is lost where cpu is killed. With -a it is 64 KiB, which
