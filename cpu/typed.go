@@ -29,7 +29,7 @@ func keyboard(tty io.Reader, leave func()) (*os.File, error) {
 	return r, nil
 }
 
-var errLeft = errors.New("left by ~.")
+var errLeft = errors.New("left by ~. at the keyboard")
 
 // Read needs room for the ~ that was kept back, too.
 func (t *typed) Read(p []byte) (int, error) {

@@ -153,6 +153,6 @@ func TestCpuTilde(t *testing.T) {
 	if err == nil || serr != nil || !reflect.DeepEqual(before, after) {
 		t.Errorf("%v; the terminal is %v, %v, not %v", err, after, serr, before)
 	}
-	until("left by ~.")
+	until("left by ~. at the keyboard")
 	waitFor(t, f.ctx, func() bool { _, err := os.Stat(filepath.Join(f.glenda, "up")); return err == nil })
 }
