@@ -29,15 +29,10 @@ func (h *home) inPassing(pid int, make []Graft, allowed func() error) (made int)
 		return 0
 	}
 	trees, dev := nearTrees(make)
+	defer closeTrees(trees)
 	if len(trees) == 0 {
 		return 0
 	}
-	defer func() {
-		closeTrees(trees[:made])
-		if made < len(trees) { // the kernel lets those go after all its processors have been asked
-			go closeTrees(trees[made:])
-		}
-	}()
 	v := visitor{home: h}
 	v.in(pid, func() error {
 		if err := allowed(); err != nil {
