@@ -45,7 +45,6 @@ func Serve(ctx context.Context, control *os.File, o EngineOptions, host func() (
 		conn.Write([]byte(err.Error()))
 		return &ExitError{Code: 1} // the session says it
 	}
-	h.whole = true
 	conn.Write([]byte("ok"))
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()

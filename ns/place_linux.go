@@ -59,24 +59,16 @@ func (h *host) place(g *Group, pid int, undo, make []Graft) error {
 	if pid == 0 {
 		return fmt.Errorf("who asks is no process of this machine: %w", p9.ErrNotOwner)
 	}
-	made, undone := 0, 0
-	if len(undo) == 0 {
-		if made = h.inPassing(pid, make, func() error { return h.inside(g) }); made == len(make) {
-			return nil
-		}
-	}
-	err := h.clone(g, pid, make[made:], func(trees []int) (err error) {
+	undone := 0
+	err := h.clone(g, pid, make, func(trees []int) (err error) {
 		if err := h.inside(g); err != nil {
 			return err
 		}
-		undone, err = swap(undo, make[made:], trees)
+		undone, err = swap(undo, make, trees)
 		return err
 	})
-	if err != nil && undone+made > 0 {
+	if err != nil && undone > 0 {
 		h.clone(g, pid, undo[:undone], func(trees []int) error {
-			for _, m := range slices.Backward(make[:made]) {
-				detach(m.Target)
-			}
 			for i, u := range slices.Backward(undo[:undone]) {
 				attachTree(trees[i], u.Target)
 			}

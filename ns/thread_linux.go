@@ -30,7 +30,6 @@ type home struct {
 	ns, root int   // the mount namespace and the host's root in it
 	keep     []int // descriptors of a visitor's, in order
 	idle     chan *visitor
-	whole    bool // the process's other threads are here too
 }
 
 const idleVisitors = 4
