@@ -11,11 +11,12 @@ import (
 	"ninespace/srv/osthread"
 )
 
-// Mounts are made in the mount namespaces of others by threads that visit these, but for those
-// that can be made in passing.
+// Mounts are made in the mount namespaces of others by threads that visit these.
 // What they name there leads through the engine's own file system, so they wait for
 // the engine as every other process does; and were the engine killed meanwhile, the
-// kernel would end their wait only when the last descriptor of /dev/fuse is closed.
+// kernel would end their wait only when the last descriptor of /dev/fuse is closed. No
+// mount surely does not wait: whoever lists a directory to memory of a file of the engine's has
+// the directory locked until the engine answers.
 // So a visitor has a table of descriptors of its own, with none of that in it.
 
 // A visitor is such a thread. At home it is in the engine's own mount namespace.
