@@ -14,7 +14,10 @@ import (
 // visitor, and to be woken by him, takes longer than all else of it. As this thread has the
 // device open, it must not wait for the engine. So it looks names up in memory only; and to
 // mount the kernel locks what is mounted on, which must be on the same file system as what is
-// mounted, one of the host's: whoever has that locked waits for no engine either.
+// mounted, one of the host's: whoever has that locked waits for no engine either, but where that file
+// system's disk is an image in a name space, or where a directory of it is listed into a mapping of
+// an engine's file. Other threads answer then, so this one waits for no longer; only if nsd is killed
+// meanwhile does it sleep on, with the device open, and so do those who wait for the engine.
 
 // inPassing makes the first so many of a list of mounts in the mount namespace of the thread pid,
 // once it is there and allowed has said so. It makes none where threads of the process may be
