@@ -30,6 +30,7 @@ type Dev struct {
 	locks   atomic.Bool  // somebody has had a lock of a file in it
 	locking sync.Once    // before the first
 	takes   takes
+	told    toldDirs
 }
 
 // A server is quick unless it is slow again and again: what takes long counts as so many

@@ -3,11 +3,12 @@ package ns
 import (
 	"bytes"
 	"encoding/binary"
-	"iter"
+	"errors"
 	"maps"
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 	"unsafe"
 
@@ -77,7 +78,11 @@ func (h *host) look() {
 		return
 	}
 	h.later()
-	for g := range unused(known, h.strike) {
+	gone, err := unused(known, h.strike)
+	if err != nil { // the next look may see who is there
+		return
+	}
+	for g := range gone {
 		g.Close()
 		go h.dropName(groupDir(g.id))
 	}
@@ -87,86 +92,116 @@ func (h *host) look() {
 // takes out what it sees used. It looks a second time where there are any: a thread that executes a
 // program gets its process's number, and one that has just begun another process may be gone, so that
 // one look may come too early for the new number and too late for the old one.
-func unused(known map[*Group]uint64, strike func(map[*Group]uint64)) map[*Group]uint64 {
+func unused(known map[*Group]uint64, strike func(map[*Group]uint64) error) (map[*Group]uint64, error) {
 	for n := 0; n < 2 && len(known) > 0; n++ {
-		strike(known)
+		if err := strike(known); err != nil {
+			return nil, err
+		}
 	}
-	return known
+	return known, nil
 }
 
 // strike takes out of known the groups in whose mount namespaces a thread is, and those of which
 // something is mounted in another one that a thread is in: a process may have left its group's
 // namespace for a copy of its own. What is mounted it looks at only if any are left.
-func (h *host) strike(known map[*Group]uint64) {
-	for _, ns := range inUse {
-		if maps.DeleteFunc(known, func(_ *Group, own uint64) bool { return own == ns }); len(known) == 0 {
-			return
-		}
+func (h *host) strike(known map[*Group]uint64) error {
+	err := inUse(func(_ string, ns uint64) (bool, error) {
+		maps.DeleteFunc(known, func(_ *Group, own uint64) bool { return own == ns })
+		return len(known) > 0, nil
+	})
+	if err != nil || len(known) == 0 {
+		return err
 	}
 	dev := deviceName(h.dev)
-	for thread := range inUse {
-		for m := range mountLines(thread) {
+	return inUse(func(thread string, _ uint64) (bool, error) {
+		lines, err := mountLines(thread)
+		for m := range lines {
 			if m.dev != dev {
 				continue
 			}
 			name, _, _ := strings.Cut(strings.TrimPrefix(m.root, "/"), "/")
 			maps.DeleteFunc(known, func(g *Group, _ uint64) bool { return name == groupDir(g.id) })
 		}
-		if len(known) == 0 {
-			return
-		}
-	}
+		return len(known) > 0, unseen(err)
+	})
 }
 
-// inUse gives the mount namespaces that threads of other processes are in: the directory of /proc of
-// one of them, and the namespace's number.
-func inUse(yield func(thread string, ns uint64) bool) {
+// inUse tells of the mount namespaces that threads of other processes are in: the directory of /proc
+// of one of them, and the namespace's number. It goes on as long as do says so. It fails where it
+// could not see all that may be seen, as without a free descriptor.
+func inUse(do func(thread string, ns uint64) (more bool, err error)) error {
 	seen := map[uint64]bool{}        // inodes, which cost less to get
 	own := strconv.Itoa(os.Getpid()) // whose threads visit groups
-	for process := range numbersIn("/proc") {
+	processes, err := numbersIn("/proc")
+	if err != nil {
+		return err
+	}
+	for _, process := range processes {
 		if process == own {
 			continue
 		}
-		for thread := range numbersIn("/proc/" + process + "/task") {
+		threads, err := numbersIn("/proc/" + process + "/task")
+		if unseen(err) != nil {
+			return err
+		}
+		for _, thread := range threads {
 			thread = "/proc/" + process + "/task/" + thread
 			var st unix.Stat_t
-			if unix.Stat(thread+"/ns/mnt", &st) != nil || seen[st.Ino] {
+			err := unix.Stat(thread+"/ns/mnt", &st)
+			if err == nil && seen[st.Ino] {
 				continue
 			}
-			ns := namespaceOf(thread)
-			if ns == 0 { // the thread is gone
+			var ns uint64
+			if err == nil {
+				ns, err = namespaceOf(thread)
+			}
+			if unseen(err) != nil {
+				return err
+			}
+			if err != nil {
 				continue
 			}
 			seen[st.Ino] = true
-			if !yield(thread, ns) {
-				return
+			if more, err := do(thread, ns); !more || err != nil {
+				return err
 			}
 		}
 	}
+	return nil
 }
 
-// numbersIn gives the names in a directory of /proc that are numbers.
-func numbersIn(dir string) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return
+// unseen takes away an error that says that a process is gone, or is not to be seen; EINVAL says
+// so of its mounts.
+func unseen(err error) error {
+	for _, is := range [...]syscall.Errno{unix.ENOENT, unix.ESRCH, unix.EACCES, unix.EPERM, unix.EINVAL} {
+		if errors.Is(err, is) {
+			return nil
 		}
-		defer unix.Close(fd)
-		var buf [2 << 10]byte
-		for {
-			n, err := unix.Getdents(fd, buf[:])
-			if err == unix.EINTR {
-				continue
-			}
-			if err != nil || n == 0 {
-				return
-			}
-			for b := buf[:n]; len(b) > 0; b = b[direntSize(b):] {
-				name, _, _ := bytes.Cut(b[unsafe.Offsetof(unix.Dirent{}.Name):direntSize(b)], []byte{0})
-				if name[0] >= '0' && name[0] <= '9' && !yield(string(name)) {
-					return
-				}
+	}
+	return err
+}
+
+// numbersIn gives the names in a directory of /proc that are numbers, with an error those that were
+// read before it.
+func numbersIn(dir string) (names []string, err error) {
+	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	var buf [2 << 10]byte
+	for {
+		n, err := unix.Getdents(fd, buf[:])
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil || n == 0 {
+			return names, err
+		}
+		for b := buf[:n]; len(b) > 0; b = b[direntSize(b):] {
+			name, _, _ := bytes.Cut(b[unsafe.Offsetof(unix.Dirent{}.Name):direntSize(b)], []byte{0})
+			if name[0] >= '0' && name[0] <= '9' {
+				names = append(names, string(name))
 			}
 		}
 	}
@@ -178,23 +213,24 @@ func direntSize(b []byte) uint16 {
 }
 
 // mountNamespace gives the number of the calling thread's, 0 if there is none.
-func mountNamespace() uint64 { return namespaceOf("/proc/thread-self") }
+func mountNamespace() uint64 {
+	ns, _ := namespaceOf("/proc/thread-self")
+	return ns
+}
 
 // namespaceOf gives that of a thread with a directory of /proc. It never is another's again, but
 // before Linux 6.11, which had no such numbers.
-func namespaceOf(thread string) uint64 {
+func namespaceOf(thread string) (uint64, error) {
 	fd, err := unix.Open(thread+"/ns/mnt", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return 0
+		return 0, err
 	}
 	defer unix.Close(fd)
 	var id uint64
 	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.NS_GET_MNTNS_ID, uintptr(unsafe.Pointer(&id))); errno == 0 {
-		return id
+		return id, nil
 	}
 	var st unix.Stat_t
-	if unix.Fstat(fd, &st) != nil {
-		return 0
-	}
-	return st.Ino
+	err = unix.Fstat(fd, &st)
+	return st.Ino, err
 }

@@ -1,11 +1,11 @@
 package ns
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"testing"
 	"unsafe"
 
@@ -56,13 +56,14 @@ func TestUnusedTwice(t *testing.T) {
 	here, gone := &Group{id: 1}, &Group{id: 2}
 	for missed := range 2 {
 		looks := 0
-		left := unused(map[*Group]uint64{here: 10, gone: 20}, func(known map[*Group]uint64) {
+		left, err := unused(map[*Group]uint64{here: 10, gone: 20}, func(known map[*Group]uint64) error {
 			if looks++; looks-1 != missed {
 				delete(known, here)
 			}
+			return nil
 		})
-		if _, ok := left[gone]; !ok || len(left) != 1 || looks != 2 {
-			t.Errorf("look %d missed it: %v after %d", missed, left, looks)
+		if _, ok := left[gone]; !ok || len(left) != 1 || looks != 2 || err != nil {
+			t.Errorf("look %d missed it: %v after %d, %v", missed, left, looks, err)
 		}
 	}
 }
@@ -81,13 +82,14 @@ func TestInUse(t *testing.T) {
 	defer cmd.Wait()
 	defer in.Close()
 	want, found := mountNamespace(), map[uint64]int{}
-	for thread, ns := range inUse {
+	err = inUse(func(thread string, ns uint64) (bool, error) {
 		if found[ns]++; found[ns] > 1 {
 			t.Errorf("%s: %d a second time", thread, ns)
 		}
-	}
-	if found[want] != 1 {
-		t.Errorf("%d is not among %v", want, found)
+		return true, nil
+	})
+	if found[want] != 1 || err != nil {
+		t.Errorf("%d is not among %v: %v", want, found, err)
 	}
 	dir := t.TempDir()
 	for i := range 500 {
@@ -97,7 +99,39 @@ func TestInUse(t *testing.T) {
 			}
 		}
 	}
-	if names := slices.Collect(numbersIn(dir)); len(names) != 500 {
-		t.Errorf("%d numbers", len(names))
+	if names, err := numbersIn(dir); len(names) != 500 || err != nil {
+		t.Errorf("%d numbers, %v", len(names), err)
+	}
+}
+
+// TestUnseen: no group is taken for one that nobody uses where no descriptor is left to look by. One
+// whose process is gone meanwhile is.
+func TestUnseen(t *testing.T) {
+	var was unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &was); err != nil {
+		t.Fatal(err)
+	}
+	gone := map[*Group]uint64{{id: 1}: noNamespace}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Max: was.Max}); err != nil {
+		t.Fatal(err)
+	}
+	left, err := unused(gone, (&host{}).strike)
+	_, errThread := namespaceOf("/proc/self")
+	_, errMounts := mountLines("/proc/self")
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &was); err != nil {
+		t.Fatal(err)
+	}
+	if !errors.Is(err, unix.EMFILE) || len(left) > 0 || unseen(errThread) == nil || unseen(errMounts) == nil {
+		t.Errorf("without a descriptor: %v, %v, %v, %v", left, err, errThread, errMounts)
+	}
+	if left, err := unused(gone, (&host{}).strike); err != nil || len(left) != 1 {
+		t.Errorf("with some: %v, %v", left, err)
+	}
+	const none = "/proc/self/task/none"
+	_, errThreads := numbersIn(none)
+	_, errThread = namespaceOf(none)
+	_, errMounts = mountLines(none)
+	if errThreads == nil || unseen(errThreads) != nil || unseen(errThread) != nil || unseen(errMounts) != nil {
+		t.Errorf("of a thread that is gone: %v, %v, %v", errThreads, errThread, errMounts)
 	}
 }

@@ -57,7 +57,8 @@ func (h *host) envOf(g *Group, pid int) *Group {
 	}
 	dev := deviceName(h.dev)
 	found := g
-	for m := range mountLines("/proc/" + strconv.Itoa(pid)) {
+	lines, _ := mountLines("/proc/" + strconv.Itoa(pid))
+	for m := range lines {
 		if m.dev != dev || m.at != envName {
 			continue
 		}

@@ -17,7 +17,7 @@ import (
 // tar's stat, open and fstat: another machine's change is seen after that, and its
 // data at the next open. The name of what is made up as it is read (version 0) is
 // asked for each time. A name over which the kernel itself has a mount leads there
-// for good.
+// for good. Who gets a lock believes less: fuseFS.locked.
 const (
 	nameTimeout  = time.Second
 	fileTimeout  = 10 * time.Millisecond
@@ -41,6 +41,7 @@ type fuseFS struct {
 	alone    atomic.Bool   // the kernel is lent no files
 	waits    lockWaits
 	writes   atomic.Uint64 // how many there were
+	lockings atomic.Uint64 // how many locks were got
 	drops    drops
 	tops     tops
 	teachers sync.Map // numbers of threads that teach

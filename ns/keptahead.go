@@ -142,6 +142,16 @@ func (b *block) free() {
 	}
 }
 
+// over tells whether all of the block has come and was read.
+func (b *block) over() bool {
+	select {
+	case <-b.done:
+		return b.err == nil && b.read >= b.n
+	default:
+		return false
+	}
+}
+
 // restart forgets how it was read up to now, and what was asked for. a.mu is held.
 func (a *readAhead) restart() {
 	for _, b := range a.blocks {
@@ -175,12 +185,20 @@ func (a *readAhead) askAll(k *kept, fid *client.Fid, off, length int64) {
 	go k.storeBlocks(disk, slices.Clone(a.blocks), all)
 }
 
-// askRest asks for what was neither read nor asked for, beginning where it is read. a.mu is held.
+// askRest asks for what was neither read nor asked for, beginning where it is read. What was read as
+// a whole is let go. a.mu is held.
 func (a *readAhead) askRest(fid *client.Fid, off, length int64) {
 	have := slices.Clone(a.seen)
 	for _, b := range a.blocks {
 		have.add(b.off, b.off+int64(len(b.buf)))
 	}
+	a.blocks = slices.DeleteFunc(a.blocks, func(b *block) bool {
+		over := b.over() && (off < b.off || off >= b.off+int64(len(b.buf)))
+		if over {
+			b.free()
+		}
+		return over
+	})
 	for from, to := range pieces(off, length) {
 		for from, to := range have.gaps(from, to) {
 			a.add(fid, from, blocks.Get().(*[aheadLong]byte)[:to-from], true)

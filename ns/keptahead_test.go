@@ -12,7 +12,7 @@ import (
 )
 
 // TestKeptAhead: what is read of a file in any order, as the kernel's reads ahead come and a program's
-// pages are, comes once.
+// pages are, comes once. What was read is not held any more once all of it was asked for.
 func TestKeptAhead(t *testing.T) {
 	const piece = 512 << 10
 	for _, order := range [][]int64{
@@ -21,6 +21,7 @@ func TestKeptAhead(t *testing.T) {
 		{1, 0, 3, 2, 5, 4, 7, 6},
 		{0, 6, 2, 4, 1, 7, 3, 5},
 		{7, 6, 5, 4, 3, 2, 1, 0},
+		{0, 1, 3, 5, 2, 4, 6, 7},
 	} {
 		t.Run(fmt.Sprint(order), func(t *testing.T) {
 			ctx := t.Context()
@@ -60,6 +61,9 @@ func TestKeptAhead(t *testing.T) {
 			}
 			if n := l.Traffic(); n.Bytes > len(want) {
 				t.Errorf("of %d bytes %v", len(want), n)
+			}
+			if a := &h.(*keptHandle).ahead; a.whole && len(a.blocks) > 0 {
+				t.Errorf("%d blocks are held", len(a.blocks))
 			}
 		})
 	}

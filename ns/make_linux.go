@@ -121,13 +121,18 @@ func (f *fuseFS) Link(cancel *devfuse.Cancel, in *devfuse.LinkIn, name string, o
 	})
 }
 
-// took says that a name was made in a directory where there was to be none.
-func (c *Chan) took(name string) {
-	if c.dev.takes.took(c.qid.Path, name, fileBelieved) {
-		if k, ok := c.file.(*kept); ok {
-			k.c.doubt()
-		}
+// took says that a name was made in a directory, d of it, where there was to be none.
+func (f *fuseFS) took(r *dirReq, d *Chan, name string) {
+	if !d.dev.takes.took(d.qid.Path, name, fileBelieved) {
+		return
 	}
+	if k, ok := d.file.(*kept); ok {
+		k.c.doubt()
+	}
+	if d.dev.takes.taking() {
+		r.n.held.Store(true)
+	}
+	f.doubtDirs(d.dev, r.n)
 }
 
 // make is a request that makes a name: in the member of a union that creates,
@@ -154,6 +159,6 @@ func (f *fuseFS) make(cancel *devfuse.Cancel, h *devfuse.InHeader, name string, 
 	if err != nil {
 		return status(err)
 	}
-	d.took(name)
+	f.took(r, d, name)
 	return f.made(r, d, name, file, out)
 }

@@ -18,16 +18,16 @@ type mountLine struct{ dev, root, at string }
 
 // mountLines gives the mounts in the namespace of a thread, whose directory of /proc it is, as far
 // as it may be seen; of those at one place the one on top is last. See proc_pid_mountinfo(5).
-func mountLines(proc string) iter.Seq[mountLine] {
+func mountLines(proc string) (iter.Seq[mountLine], error) {
+	info, err := os.ReadFile(proc + "/mountinfo")
 	return func(yield func(mountLine) bool) {
-		info, _ := os.ReadFile(proc + "/mountinfo")
 		for line := range strings.Lines(string(info)) {
 			f := strings.Fields(line) // id parent dev root mountpoint ...
 			if len(f) >= 5 && !yield(mountLine{f[2], plainName(f[3]), plainName(f[4])}) {
 				return
 			}
 		}
-	}
+	}, err
 }
 
 // plainName undoes how Linux writes blanks in a name, as a backslash and three octal digits.
@@ -66,7 +66,8 @@ func (h *host) over(g *Group, pid int, at *Chan, beneath bool) string {
 		return ""
 	}
 	top := map[string]string{} // of each place: what is on top there
-	for m := range mountLines(fmt.Sprint("/proc/", pid)) {
+	lines, _ := mountLines(fmt.Sprint("/proc/", pid))
+	for m := range lines {
 		if slices.ContainsFunc(names, func(name string) bool { return within(m.at, name) }) {
 			top[m.at] = m.dev
 		}

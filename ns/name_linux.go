@@ -107,7 +107,11 @@ func (f *fuseFS) entry(r *dirReq, name string, c *Chan, st *p9.Stat, out *devfus
 	default:
 		out.SetAttrTimeout(fileTimeout) // for the open that comes next
 	}
-	if !f.exp && !c.dev.host || !c.isDir() && (c.dev.locks.Load() || c.dev.takes.taking()) {
+	asks := c.dev.locks.Load() || c.dev.takes.taking()
+	if c.isDir() {
+		asks = r.n.held.Load() && !c.assured()
+	}
+	if asks || !f.exp && !c.dev.host {
 		out.SetEntryTimeout(0) // a bind could not take it back, nor who gets a lock
 	}
 	f.attr(st, t, &out.Attr)
@@ -118,6 +122,10 @@ func (f *fuseFS) entry(r *dirReq, name string, c *Chan, st *p9.Stat, out *devfus
 	}
 	n.tell(r.reqCtx, st)
 	out.NodeId = n.id
+	if n.dir && !f.telling(r.reqCtx, n, c.dev, t.dev) {
+		out.SetEntryTimeout(0)
+		out.SetAttrTimeout(0)
+	}
 	return 0
 }
 

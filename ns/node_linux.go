@@ -45,6 +45,8 @@ type node struct {
 	asked  atomic.Bool   // a name of it was looked up since it was last opened
 	opened atomic.Pointer[openedStat]
 	busy   atomic.Int32 // requests that hold the directory's lock in the kernel
+	taking atomic.Int32 // those by which something is locked now, see doubtDirs
+	held   atomic.Bool  // there are names in it by which something is locked
 	backing
 	locks atomic.Pointer[lockState]
 

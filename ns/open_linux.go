@@ -223,7 +223,7 @@ func (f *fuseFS) Create(cancel *devfuse.Cancel, in *devfuse.CreateIn, name strin
 		return status(err)
 	}
 	if mode&p9.OEXCL != 0 {
-		d.took(name)
+		f.took(r, d, name)
 	}
 	return f.madeOpen(r, d, file, h, name, in, out)
 }

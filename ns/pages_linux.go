@@ -38,13 +38,15 @@ func (c *Chan) assured() bool {
 //
 // Nor must a name be found that was removed under the one before, as data bases do with their
 // journals. So from the first lock on the kernel asks what the names of files mean whenever
-// they are used; those that it was told before it believes for a moment still.
+// they are used; those that it was told before it believes for a moment still. Directories,
+// which it believes for longer, it is to ask about again: doubtDirs.
 func (f *fuseFS) locked(ctx context.Context, h *fileHandle) {
 	d := h.c.dev
 	d.locking.Do(func() {
 		d.locks.Store(true)
 		time.Sleep(fileBelieved)
 	})
+	f.doubtDirs(d, nil)
 	if h.direct || f.conn == nil || h.n.backing.lent() {
 		return
 	}

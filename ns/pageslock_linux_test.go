@@ -79,16 +79,21 @@ func TestLockedNames(t *testing.T) {
 // TestLockedKnown has who gets a lock find what was done under the one before, whatever he knew,
 // also of a server that tells of no changes.
 func TestLockedKnown(t *testing.T) {
-	const know = "ls; stat -c %s new gone old; readlink link; cat old; true"
+	const know = "ls; stat -c %s new gone old; readlink link; cat old; stat -c %a sub gonedir; test -d newdir; cat sub/old; true"
 	does := []struct{ do, sees, is string }{
 		{"echo b >new", "cat new", "b"},
-		{"echo b >new", "echo *", "gone link new old"},
+		{"echo b >new", "echo *", "gone gonedir link new old sub"},
 		{"rm gone", "test -e gone || echo no", "no"},
-		{"rm gone", "echo *", "link old"},
+		{"rm gone", "echo *", "gonedir link old sub"},
 		{"echo b >>old", "stat -c %s old", "4"},
 		{"echo bb >new; mv new old", "stat -c %s old", "3"},
 		{"ln -sf b link", "readlink link", "b"},
 		{"chmod 600 old", "stat -c %a old", "600"},
+		{"rmdir gonedir", "test -d gonedir || echo no", "no"},
+		{"mkdir newdir", "test -d newdir && echo yes", "yes"},
+		{"chmod 700 sub", "stat -c %a sub", "700"},
+		{"mv sub s2; mkdir sub; echo b >sub/old", "cat sub/old", "b"},
+		{"mv sub s2; mkdir sub; echo b >sub/old", "cd sub; cat old", "b"},
 	}
 	for _, w := range pageWays {
 		for _, lock := range []string{"flock ../n sh -c", "until mkdir ../lock; do :; done; sh -ec"} {
@@ -101,7 +106,7 @@ func TestLockedKnown(t *testing.T) {
 				}
 				for i := range does {
 					d := fmt.Sprint("d", i)
-					nodes[0].sh(t, "/n/x", "mkdir "+d+"; cd "+d+"; echo a >old; echo a >gone; ln -s a link")
+					nodes[0].sh(t, "/n/x", "mkdir "+d+"; cd "+d+"; mkdir sub gonedir; echo a >sub/old; echo a >old; echo a >gone; ln -s a link")
 				}
 				for i := range nodes {
 					locked(i, "d0", "true") // the second time the name is known for a lock's
@@ -119,6 +124,49 @@ func TestLockedKnown(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestLockedBeside has who locks by a directory find what was done to those beside it.
+func TestLockedBeside(t *testing.T) {
+	for _, w := range pageWays {
+		t.Run(w.name, func(t *testing.T) {
+			nodes := w.mount(t, ramfs.New())
+			nodes[0].sh(t, "/n/x", "mkdir sub; echo a >sub/old")
+			locked := func(i int, script string) string {
+				t.Helper()
+				return nodes[i].sh(t, "/n/x", "mkdir lock; "+script+"; rmdir lock")
+			}
+			for i := range nodes {
+				locked(i, "true")
+				locked(i, "true")
+			}
+			nodes[1].sh(t, "/n/x", "cat sub/old")
+			locked(0, "mv sub s2; mkdir sub; echo b >sub/old")
+			if got := locked(1, "cat sub/old"); got != "b\n" {
+				t.Errorf("sub/old is %q", got)
+			}
+		})
+	}
+}
+
+// TestLockedPlaces has who gets a lock stay where he is.
+func TestLockedPlaces(t *testing.T) {
+	for _, w := range pageWays {
+		t.Run(w.name, func(t *testing.T) {
+			nodes := w.mount(t, ramfs.New())
+			nodes[0].sh(t, "/n/x", ">n; mkdir sub sub/at; echo a >sub/at/f")
+			const script = `cd sub/at
+for i in 1 2 3; do
+	flock ../../n true
+	mkdir ../../lock
+	rmdir ../../lock
+	cat ../at/f f
+done`
+			if got, want := nodes[1].sh(t, "/n/x", script), strings.Repeat("a\na\n", 3); got != want {
+				t.Errorf("%q, not %q", got, want)
+			}
+		})
 	}
 }
 

@@ -51,12 +51,16 @@ type Conn struct {
 
 // New answers the kernel's first message on fd, a descriptor of /dev/fuse that a
 // file system was mounted by. The descriptor is the Conn's from then on.
-func New(fd int, fs FS, o Options) (*Conn, error) {
+func New(fd int, fs FS, o Options) (_ *Conn, err error) {
 	c := &Conn{fd: fd, fs: fs, live: map[*request]struct{}{},
 		readers: readers{wake: make(chan struct{}, 1), over: make(chan struct{})},
 		large:   buffers{size: o.MaxWrite + os.Getpagesize()}, medium: buffers{size: 128 << 10}}
 	r := c.enrol()
-	defer c.leave(r)
+	defer func() {
+		if c.leave(r); err != nil {
+			c.Rest()
+		}
+	}()
 	if errno := c.read(r); errno != 0 {
 		return nil, fmt.Errorf("read of the first request: %w", errno)
 	}

@@ -130,6 +130,9 @@ func mount(t *testing.T) *mounted {
 	t.Cleanup(func() {
 		m.dir.Close()
 		<-ended
+		if len(c.large.free)+len(c.medium.free) > 0 {
+			t.Error("buffers are left")
+		}
 	})
 	return m
 }
@@ -171,6 +174,40 @@ func mountFuse(dev int) (int, error) {
 		return -1, err
 	}
 	return unix.Fsmount(ctx, unix.FSMOUNT_CLOEXEC, 0)
+}
+
+// TestNotBegun has a Conn that does not come about leave no memory.
+func TestNotBegun(t *testing.T) {
+	const each, n = 64 << 20, 20
+	before := mappedBytes(t)
+	for range n {
+		null, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := New(null, testFS{}, Options{MaxWrite: each}); err == nil {
+			t.Error("no error")
+		}
+		unix.Close(null)
+	}
+	if more := mappedBytes(t) - before; more > n*each/2 {
+		t.Errorf("%d bytes more are mapped", more)
+	}
+}
+
+// mappedBytes is how much address space this process has, proc_pid_statm(5).
+func mappedBytes(t *testing.T) int {
+	t.Helper()
+	b, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	size, _, _ := strings.Cut(string(b), " ")
+	pages, err := strconv.Atoi(size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pages * os.Getpagesize()
 }
 
 func TestRequests(t *testing.T) {

@@ -48,6 +48,7 @@ func (c *Conn) Serve() {
 	c.loops.Go(c.watch)
 	c.start()
 	c.loops.Wait()
+	c.Rest()
 	c.apart.close()
 	c.used.Lock()
 	defer c.used.Unlock()

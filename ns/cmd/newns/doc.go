@@ -117,7 +117,8 @@ In what is mounted, besides:
   - Who locks by making a file (O_EXCL, link(2) or mkdir(2)) finds what was done under the lock
     before him, but for the first time that the name is made from here: files at which he
     looked within the 10 ms before may be what they were; with -C, from a server without
-    leases, within the second before.
+    leases, within the second before. So may be, the first two times, directories beside the
+    lock that he used within the second before.
   - O_TMPFILE is not supported, for which 9P has no message.
   - fallocate(2) and lseek(2)'s holes are not supported, for which 9P has no messages.
   - renameat2(2) neither exchanges nor whites out, for which 9P has no messages. It looks
