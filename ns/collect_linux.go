@@ -105,7 +105,7 @@ func unused(known map[*Group]uint64, strike func(map[*Group]uint64) error) (map[
 // something is mounted in another one that a thread is in: a process may have left its group's
 // namespace for a copy of its own. What is mounted it looks at only if any are left.
 func (h *host) strike(known map[*Group]uint64) error {
-	err := inUse(func(_ string, ns uint64) (bool, error) {
+	err := inUse(false, func(_ string, ns uint64) (bool, error) {
 		maps.DeleteFunc(known, func(_ *Group, own uint64) bool { return own == ns })
 		return len(known) > 0, nil
 	})
@@ -113,7 +113,11 @@ func (h *host) strike(known map[*Group]uint64) error {
 		return err
 	}
 	dev := deviceName(h.dev)
-	return inUse(func(thread string, _ uint64) (bool, error) {
+	return inUse(true, func(thread string, _ uint64) (bool, error) {
+		if h.rooted(thread) { // in which group it does not say
+			clear(known)
+			return false, nil
+		}
 		lines, err := mountLines(thread)
 		for m := range lines {
 			if m.dev != dev {
@@ -126,11 +130,27 @@ func (h *host) strike(known map[*Group]uint64) error {
 	})
 }
 
+// rooted tells whether a thread has a root other than its mount namespace's, chroot(2), that is in
+// the engine's file system: its list of mounts has none of what is not beneath that.
+func (h *host) rooted(thread string) bool {
+	if root, err := os.Readlink(thread + "/root"); err != nil || root == "/" {
+		return false
+	}
+	var st unix.Statx_t
+	err := unix.Statx(unix.AT_FDCWD, thread+"/root", unix.AT_STATX_DONT_SYNC, 0, &st)
+	return err == nil && unix.Mkdev(st.Dev_major, st.Dev_minor) == h.dev
+}
+
 // inUse tells of the mount namespaces that threads of other processes are in: the directory of /proc
-// of one of them, and the namespace's number. It goes on as long as do says so. It fails where it
+// of one of them, and the namespace's number; with roots, once for each root that threads have in
+// it, as they see the mounts beneath that alone. It goes on as long as do says so. It fails where it
 // could not see all that may be seen, as without a free descriptor.
-func inUse(do func(thread string, ns uint64) (more bool, err error)) error {
-	seen := map[uint64]bool{}        // inodes, which cost less to get
+func inUse(roots bool, do func(thread string, ns uint64) (more bool, err error)) error {
+	type place struct {
+		ino  uint64 // of the namespace, which costs less to get than its number
+		root string
+	}
+	seen := map[place]bool{}
 	own := strconv.Itoa(os.Getpid()) // whose threads visit groups
 	processes, err := numbersIn("/proc")
 	if err != nil {
@@ -147,8 +167,12 @@ func inUse(do func(thread string, ns uint64) (more bool, err error)) error {
 		for _, thread := range threads {
 			thread = "/proc/" + process + "/task/" + thread
 			var st unix.Stat_t
+			var at place
 			err := unix.Stat(thread+"/ns/mnt", &st)
-			if err == nil && seen[st.Ino] {
+			if at.ino = st.Ino; err == nil && roots {
+				at.root, err = os.Readlink(thread + "/root")
+			}
+			if err == nil && seen[at] {
 				continue
 			}
 			var ns uint64
@@ -161,7 +185,7 @@ func inUse(do func(thread string, ns uint64) (more bool, err error)) error {
 			if err != nil {
 				continue
 			}
-			seen[st.Ino] = true
+			seen[at] = true
 			if more, err := do(thread, ns); !more || err != nil {
 				return err
 			}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"unsafe"
 
@@ -82,7 +83,7 @@ func TestInUse(t *testing.T) {
 	defer cmd.Wait()
 	defer in.Close()
 	want, found := mountNamespace(), map[uint64]int{}
-	err = inUse(func(thread string, ns uint64) (bool, error) {
+	err = inUse(false, func(thread string, ns uint64) (bool, error) {
 		if found[ns]++; found[ns] > 1 {
 			t.Errorf("%s: %d a second time", thread, ns)
 		}
@@ -101,6 +102,39 @@ func TestInUse(t *testing.T) {
 	}
 	if names, err := numbersIn(dir); len(names) != 500 || err != nil {
 		t.Errorf("%d numbers, %v", len(names), err)
+	}
+}
+
+// TestInUseRoots: who is in a mount namespace is seen whoever is there with another root.
+func TestInUseRoots(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("not root: no other root can be had")
+	}
+	if _, err := os.Stat("/usr/lib64"); err != nil {
+		t.Skip("no program runs in /usr: ", err)
+	}
+	for _, root := range []string{"/", "/usr"} {
+		cmd := exec.Command("/bin/cat")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root}
+		in, err := cmd.StdinPipe()
+		if err == nil {
+			err = cmd.Start()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer cmd.Wait()
+		defer in.Close()
+	}
+	want, found := mountNamespace(), map[string]bool{}
+	err := inUse(true, func(thread string, ns uint64) (bool, error) {
+		if root, err := os.Readlink(thread + "/root"); err == nil && ns == want {
+			found[root] = true
+		}
+		return true, nil
+	})
+	if !found["/"] || !found["/usr"] || err != nil {
+		t.Errorf("roots %v: %v", found, err)
 	}
 }
 
