@@ -80,7 +80,7 @@ func serveCommands(ctx context.Context, c *door.Conn, cfg Config) error {
 		return err
 	}
 	s := &server{cfg: cfg}
-	c.ReadWriteCloser = newRestful(c.ReadWriteCloser, worthIt, s.rest)
+	c.ReadWriteCloser = newRestful(c.ReadWriteCloser, hoard{own, collect}, s.rest)
 	mux, err := c.Mux()
 	if err != nil {
 		return err

@@ -39,6 +39,10 @@ type holder struct {
 	as    p9.Flock    // ClientID and ProcID
 	taken atomic.Bool // there may be something to give up
 	table *srv.Locks  // where it is kept
+
+	mu      sync.Mutex
+	told    int           // how often the server was told again what is held
+	telling chan struct{} // is closed when it knows; nil: it does
 }
 
 // A lockState is what is known of a file's locks.
@@ -206,20 +210,25 @@ func (k *holder) lock(ctx context.Context, l p9.Flock) (uint8, error) {
 		return k.table.Lock(ctx, k, l)
 	}
 	less := l.Type == p9.LockUnlock
-	if less {
-		k.table.Put(k, l) // before others can have it
-	} else {
+	if !less {
 		k.taken.Store(true)
 	}
 	const most = time.Second
 	for wait := time.Millisecond; ; wait = min(2*wait, most) {
-		status, err := k.by.Lock(ctx, l)
+		told, err := k.begin(ctx, l)
+		if err != nil {
+			return p9.LockError, err
+		}
+		by := k.by
+		status, err := by.Lock(ctx, l)
 		switch {
 		case errors.Is(err, p9.ErrNotSup):
 			k.by = nil
 			return k.table.Lock(ctx, k, l)
-		case err == nil && status == p9.LockSuccess && !less:
-			k.table.Put(k, l)
+		case err != nil && ctx.Err() != nil && !less:
+			k.takeBack(by, l)
+		case err == nil && status == p9.LockSuccess && !less && !k.got(l, told):
+			continue
 		case err == nil && status == p9.LockBlocked && l.Flags&p9.LockFlagBlock != 0:
 			// Some servers never wait.
 			if err := pause(ctx, wait); err != nil {
@@ -268,46 +277,6 @@ func (s *lockState) getlock(ctx context.Context, h *fileHandle, o lockOwner, l p
 		found.ProcID = 0 // none of this machine's
 	}
 	return found, err
-}
-
-// drop gives up all that an owner holds, by k if that is not nil.
-func (s *lockState) drop(ctx context.Context, o lockOwner, k *holder) {
-	s.mu.Lock()
-	have := s.holders[o]
-	if have == nil || k != nil && have != k {
-		s.mu.Unlock()
-		return
-	}
-	k = have
-	delete(s.holders, o)
-	s.mu.Unlock()
-	if k.by != nil && k.taken.Load() {
-		k.by.Lock(ctx, p9.Flock{Type: p9.LockUnlock, ClientID: k.as.ClientID, ProcID: k.as.ProcID})
-	}
-	k.table.Release(k) // not before: who is in the way is found in it, see closing
-	s.dropped.Add(1)
-	if k.own != nil {
-		srv.Clunk(k.own)
-		return
-	}
-	s.mu.Lock()
-	k.at.claimed = false
-	s.mu.Unlock()
-}
-
-// dropAll gives up what was taken through an open file that nobody has any more.
-func (s *lockState) dropAll(ctx context.Context, h *fileHandle) {
-	s.mu.Lock()
-	var owners []lockOwner
-	for o, k := range s.holders {
-		if k.at == h {
-			owners = append(owners, o)
-		}
-	}
-	s.mu.Unlock()
-	for _, o := range owners {
-		s.drop(ctx, o, nil)
-	}
 }
 
 // pause waits for some time, or ends with ctx.

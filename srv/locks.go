@@ -1,8 +1,10 @@
 package srv
 
 import (
+	"cmp"
 	"context"
 	"math"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -185,6 +187,45 @@ func (t *Locks) Put(through any, l p9.Flock) {
 		defer t.mu.Unlock()
 		t.set(t.with(k, l.Type == p9.LockUnlock))
 	}
+}
+
+// Held gives how a range stands for the owner that l names: the locks that he has there and, as
+// unlocks, what is between them, all of it in order.
+func (t *Locks) Held(l p9.Flock) (parts []p9.Flock) {
+	k, err := lockOf(nil, l)
+	if err != nil {
+		return nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	mine := slices.DeleteFunc(slices.Clone(t.held), func(o lock) bool {
+		return !k.mine(&o) || k.end < o.start || o.end < k.start
+	})
+	slices.SortFunc(mine, func(a, b lock) int { return cmp.Compare(a.start, b.start) })
+	add := func(typ uint8, start, end uint64) {
+		p := p9.Flock{Type: typ, Start: start, ClientID: l.ClientID, ProcID: l.ProcID}
+		if end != math.MaxUint64 {
+			p.Length = end - start + 1
+		}
+		parts = append(parts, p)
+	}
+	at := k.start
+	for _, o := range mine {
+		if o.start > at {
+			add(p9.LockUnlock, at, o.start-1)
+		}
+		typ := uint8(p9.LockRead)
+		if o.write {
+			typ = p9.LockWrite
+		}
+		end := min(o.end, k.end)
+		if add(typ, max(o.start, at), end); end == k.end {
+			return parts
+		}
+		at = end + 1
+	}
+	add(p9.LockUnlock, at, k.end)
+	return parts
 }
 
 // Getlock tells which lock of another owner stands in the way of l, and what that was

@@ -61,6 +61,7 @@ type Conn struct {
 	watched   bool          // somebody looks whether the server lives
 	patience  time.Duration // how often
 	heard     uint64        // replies
+	claimed   *call         // whose reply is read, where that cannot be stopped
 	err       error         // why the connection is dead
 
 	// Of who is writing.

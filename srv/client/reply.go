@@ -32,6 +32,11 @@ func (c *Conn) readReply() error {
 		return err
 	}
 	k := r.call
+	if c.turn.until == nil { // before another can have the call
+		c.mu.Lock()
+		c.claimed = nil
+		c.mu.Unlock()
+	}
 	switch {
 	case err != nil:
 	case k == nil:
@@ -148,7 +153,9 @@ func (c *Conn) claim(tag uint16, typ p9.Type) (*call, error) {
 	if typ != k.want && !isErr {
 		return nil, fmt.Errorf("%s answers %s", typ, k.want-1)
 	}
-	s.call = nil
+	if s.call = nil; c.turn.until == nil {
+		c.claimed = k
+	}
 	if !s.flushing {
 		c.freeTag(tag)
 	}

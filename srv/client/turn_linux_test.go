@@ -268,6 +268,42 @@ func TestGiveUp(t *testing.T) {
 	}
 }
 
+// TestGiveUpPlain has one be given up on a stream without deadlines: only where the reply has begun
+// does the call go on, and nothing but that is a reason to hang up.
+func TestGiveUpPlain(t *testing.T) {
+	for at := range 111 {
+		h := &halting{}
+		root := h.attachBy(t, func(c net.Conn) io.ReadWriteCloser { return plain{c} })
+		if !root.Conn().GiveUp() {
+			t.Fatal("nobody waits, and the server is to be hung up")
+		}
+		h.at.Store(int32(at))
+		octx, cancel := context.WithCancel(ctx)
+		done := make(chan error, 1)
+		p := make([]byte, 200)
+		go func() { _, err := root.Read(octx, p, 0); done <- err }()
+		<-h.there
+		begun := at >= p9.HdrSz+4
+		if !root.Conn().GiveUp() {
+			t.Errorf("stopped at %d bytes: to be hung up, and the call is wanted", at)
+		}
+		cancel()
+		if !srvtest.Until(func() bool { return root.Conn().GiveUp() != begun && (begun || len(done) > 0) }) {
+			t.Fatalf("stopped at %d bytes: to be hung up is %v", at, !begun)
+		}
+		h.on <- struct{}{}
+		if err := <-done; begun != (err == nil) {
+			t.Errorf("stopped at %d bytes: %v", at, err)
+		}
+		if n, err := root.Read(ctx, p, 0); err != nil || !bytes.Equal(p[:n], pattern(100)) {
+			t.Errorf("stopped at %d bytes: then %q is read, %v", at, p[:n], err)
+		}
+		if !root.Conn().GiveUp() {
+			t.Errorf("stopped at %d bytes: to be hung up afterwards", at)
+		}
+	}
+}
+
 // TestBlocked has a caller wait for long, as who reads a terminal does: meanwhile nothing of
 // the client wakes up. What else wakes in this process it does not do in every interval.
 func TestBlocked(t *testing.T) {

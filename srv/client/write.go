@@ -102,13 +102,13 @@ func (c *Conn) waiting() bool {
 }
 
 // GiveUp ends the calls whose ctx has ended, at once: the server may have done what they ask, or do
-// it still. To all others the connection is what it was. It reports false where
-// a call of which half the reply is there goes on: who reads there cannot be stopped.
+// it still. To all others the connection is what it was. It reports false where one goes on of
+// which half the reply is there: who reads a stream without deadlines cannot be stopped.
 func (c *Conn) GiveUp() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.giveUp()
-	return c.turn.until != nil
+	return c.turn.until != nil || c.claimed == nil || !c.claimed.unwanted
 }
 
 // giveUp ends the calls whose ctx has ended. A stray takes the place of each, and its

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -100,7 +101,7 @@ func TestRows(t *testing.T) {
 // TestMissing has a peer that does not run be a row that says so.
 func TestMissing(t *testing.T) {
 	r := &row{work: "read 4 KiB", config: "depth 32", peers: all}
-	results := map[string]*result{"ours": {values: []float64{3, 1, 2}}, "null": {values: []float64{4, 2, 4}}, "diod": {err: os.ErrNotExist}}
+	results := map[string]*result{"ours": {figures: figures{values: []float64{3, 1, 2}}}, "null": {figures: figures{values: []float64{4, 2, 4}}}, "diod": {err: os.ErrNotExist}}
 	var table bytes.Buffer
 	reporter(&table, false)(r, results)
 	for _, want := range []string{"2.00", "0.50", "null 0.55 BELOW", "diod 4 n/a", "(diod: file does not exist)"} {
@@ -117,8 +118,8 @@ func TestMissing(t *testing.T) {
 // TestPairs has a ratio be of what was measured next to each other.
 func TestPairs(t *testing.T) {
 	r := &row{floor: "sys"}
-	ours := &result{values: rounds.Values{1, 2, 3, 4, 5, 6}}
-	null, sys := &result{values: rounds.Values{10, 400, 20}}, &result{values: rounds.Values{6, 9, 5}}
+	ours := &result{figures: figures{values: rounds.Values{1, 2, 3, 4, 5, 6}}}
+	null, sys := &result{figures: figures{values: rounds.Values{10, 400, 20}}}, &result{figures: figures{values: rounds.Values{6, 9, 5}}}
 	null.beside.values, sys.beside.values = rounds.Values{5, 100, 10}, rounds.Values{6, 3, 5}
 	results := map[string]*result{"ours": ours, "null": null, "sys": sys}
 	if x, ok := ratio(r, ours, null); x != .5 || !ok {
@@ -159,7 +160,7 @@ func TestGoals(t *testing.T) {
 	}
 	limits := &row{work: "allocations", config: "read 4 KiB"}
 	for v, want := range map[float64]bool{0: true, .004: true, .006: false, 1: false} {
-		if _, ok, known := reached(limits, map[string]*result{"ours": {values: []float64{v}}}, goal{limit, 0}); ok != want || !known {
+		if _, ok, known := reached(limits, map[string]*result{"ours": {figures: figures{values: []float64{v}}}}, goal{limit, 0}); ok != want || !known {
 			t.Errorf("%v of at most 0: %v, %v", v, ok, known)
 		}
 	}
@@ -290,19 +291,50 @@ func TestPinned(t *testing.T) {
 	}
 }
 
-// TestOwn has a row whose speed is by the server's own time have no other.
+// TestProcs has a server that is another build use as many threads as there are processors
+// when it is started, however few it is pinned to later.
+func TestProcs(t *testing.T) {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	*oldBuild = exe
+	defer func() { *oldBuild = "" }()
+	for _, s := range servers() {
+		if s.name != "old" && s.name != "null" {
+			continue
+		}
+		dir := place(t)
+		if err := s.start(t.Context(), dir, dir); err != nil {
+			t.Fatal(err)
+		}
+		defer s.stop()
+		env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", s.cmd.Process.Pid))
+		if want := "\x00" + procs() + "\x00"; err != nil || !strings.Contains("\x00"+string(env), want) {
+			t.Errorf("%s: no %q: %v", s.name, want, err)
+		}
+	}
+}
+
+// TestOwn has a row whose speed is by the server's own time have no other, and the clock's beside it.
 func TestOwn(t *testing.T) {
 	b := &bench{ctx: t.Context(), few: 2, servers: map[string]*server{"ours": {}, base: {}}}
-	r := &row{own: true, peers: []string{"ours", base}}
+	r := &row{own: true, work: "walk+getattr+clunk", config: "1e6 fids", peers: []string{"ours", base}}
 	results := map[string]*result{"ours": {}, base: {}}
 	b.paired(r, results, 2, func(name string) (sample, error) {
 		if name == base {
 			return sample{value: 1000, cpu: 40}, nil
 		}
-		return sample{value: 1, cpu: 20}, nil
+		return sample{value: 10, cpu: 20}, nil
 	})
 	if x, ok := ratio(r, results["ours"], results[base]); x != .5 || !ok {
 		t.Errorf("ratio %v, %v", x, ok)
+	}
+	if o := objects(r, results)[0]; *o.Ratio != .5 || *o.Clock != .01 {
+		t.Errorf("object of %v, and %v by the clock", *o.Ratio, *o.Clock)
+	}
+	if word := verdict(r, results, flat[0]); word != "BELOW (0.50, by the clock 0.01)" {
+		t.Errorf("%q", word)
 	}
 	b.paired(r, results, 1, func(string) (sample, error) { return sample{value: 1}, nil })
 	if results["ours"].err != errNoTime {

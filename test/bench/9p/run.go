@@ -73,12 +73,27 @@ func (b *bench) run(ctx context.Context, match *regexp.Regexp, report func(*row,
 
 // A result is what one server did in one row.
 type result struct {
-	values, cpu rounds.Values // by the clock, and by the server's own time, where that is known
-	beside      struct {      // of a peer: what ours did next to each
-		values, cpu rounds.Values
+	figures
+	beside figures // of a peer: what ours did next to each
+	note   string
+	err    error
+}
+
+// figures are those of a server's rounds.
+type figures struct {
+	values rounds.Values // the row's
+	cpu    rounds.Values // by the server's own time; 0 where that is not known
+	clock  rounds.Values // by the clock, where the row's are not
+}
+
+// add adds a round's.
+func (f *figures) add(r *row, s sample) {
+	if r.own {
+		f.clock = append(f.clock, s.value)
+		s.value = s.cpu
 	}
-	note string
-	err  error
+	f.values = append(f.values, s.value)
+	f.cpu = append(f.cpu, s.cpu)
 }
 
 // A sample is what a server did in its part of a round: the row's value, and what
@@ -148,13 +163,7 @@ func (b *bench) paired(r *row, results map[string]*result, most int, do func(nam
 			res.err = b.servers[name].blame(err)
 			return s, false
 		}
-		if r.own {
-			s.value = s.cpu
-		}
-		res.values = append(res.values, s.value)
-		if s.cpu > 0 {
-			res.cpu = append(res.cpu, s.cpu)
-		}
+		res.add(r, s)
 		return s, true
 	}
 	begin, ours := time.Now(), r.peers[0]
@@ -171,9 +180,8 @@ func (b *bench) paired(r *row, results map[string]*result, most int, do func(nam
 			if first == 1 {
 				a = z
 			}
-			if beside := &results[peer].beside; ok1 && ok2 {
-				beside.values = append(beside.values, a.value)
-				beside.cpu = append(beside.cpu, a.cpu)
+			if ok1 && ok2 {
+				results[peer].beside.add(r, a)
 			}
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -53,6 +54,10 @@ func servers() []*server {
 		{name: "hugelgupf-memory", dotl: true, goes: true, serve: serveHugelgupfMemory},
 	}
 }
+
+// procs has a server run on as many processors as there are now, and on no other number while it is
+// pinned: a build of before knows it from here alone.
+var procs = sync.OnceValue(func() string { return fmt.Sprintf("GOMAXPROCS=%d", runtime.GOMAXPROCS(0)) })
 
 // again gives the server as it is before its start, to run once more.
 func (s *server) again() *server {
@@ -95,6 +100,7 @@ func (s *server) start(ctx context.Context, tmp, data string) error {
 	}
 	s.cmd = exec.CommandContext(ctx, exe, "-serve", name, s.socket, data)
 	s.cmd.Dir = dir // for its core, should it crash
+	s.cmd.Env = append(os.Environ(), procs())
 	s.cmd.SysProcAttr = dieWithParent()
 	s.cmd.Stderr = s.log
 	if s.ask, err = s.cmd.StdinPipe(); err != nil {
@@ -182,7 +188,6 @@ func served() bool {
 // child serves until its standard input ends, and answers there.
 func child(name, socket, dir string) error {
 	descriptors()
-	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0)) // and no other number while it is pinned
 	if name == "diod" {
 		return replace(diod, []string{"-f", "-n", "-c", "/dev/null", "-L", "stderr", "-l", socket, "-e", dir})
 	}

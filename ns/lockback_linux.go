@@ -1,0 +1,125 @@
+package ns
+
+import (
+	"context"
+
+	"ninespace/srv"
+	"ninespace/srv/p9"
+)
+
+// How locks are let go.
+
+// A lock that was waited for in vain may be had all the same: a server that was silent hears of
+// the signal too late, or grants the lock and never says so. It would keep that as long as the fid is
+// open, from everybody. So the server is told again what is really held.
+
+// begin is called before a request, with what it asks for: it waits until all is told
+// again, and tells how often that has been.
+func (k *holder) begin(ctx context.Context, l p9.Flock) (told int, err error) {
+	for {
+		k.mu.Lock()
+		telling := k.telling
+		if telling == nil {
+			break
+		}
+		k.mu.Unlock()
+		select {
+		case <-telling:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+	defer k.mu.Unlock()
+	if l.Type == p9.LockUnlock {
+		k.table.Put(k, l) // before others can have it
+	}
+	return k.told, nil
+}
+
+// got notes a lock, unless the server has been told otherwise since the request began.
+func (k *holder) got(l p9.Flock, told int) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.told != told {
+		return false
+	}
+	k.table.Put(k, l)
+	return true
+}
+
+// takeBack tells the server by by what is held of a range, of which a lock was given up. It waits
+// for nothing.
+func (k *holder) takeBack(by srv.Locker, l p9.Flock) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	before, done := k.telling, make(chan struct{})
+	k.told++
+	k.telling = done
+	held := k.table.Held(l)
+	go func() {
+		if before != nil {
+			<-before
+		}
+		for _, l := range held {
+			by.Lock(context.Background(), l)
+		}
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if k.telling == done {
+			k.telling = nil
+		}
+		close(done)
+	}()
+}
+
+// drop gives up all that an owner holds, by k if that is not nil.
+func (s *lockState) drop(ctx context.Context, o lockOwner, k *holder) {
+	s.mu.Lock()
+	have := s.holders[o]
+	if have == nil || k != nil && have != k {
+		s.mu.Unlock()
+		return
+	}
+	k = have
+	delete(s.holders, o)
+	s.mu.Unlock()
+	if _, err := k.begin(ctx, p9.Flock{}); err != nil {
+		go func() {
+			k.begin(context.Background(), p9.Flock{})
+			s.end(context.Background(), k)
+		}()
+		return
+	}
+	s.end(ctx, k)
+}
+
+// end gives up what was held by k, which is no holder any more.
+func (s *lockState) end(ctx context.Context, k *holder) {
+	if k.by != nil && k.taken.Load() {
+		k.by.Lock(ctx, p9.Flock{Type: p9.LockUnlock, ClientID: k.as.ClientID, ProcID: k.as.ProcID})
+	}
+	k.table.Release(k) // not before: who is in the way is found in it, see closing
+	s.dropped.Add(1)
+	if k.own != nil {
+		srv.Clunk(k.own)
+		return
+	}
+	s.mu.Lock()
+	k.at.claimed = false
+	s.mu.Unlock()
+}
+
+// dropAll gives up what was taken through an open file that nobody has any more.
+func (s *lockState) dropAll(ctx context.Context, h *fileHandle) {
+	s.mu.Lock()
+	var owners []lockOwner
+	for o, k := range s.holders {
+		if k.at == h {
+			owners = append(owners, o)
+		}
+	}
+	s.mu.Unlock()
+	for _, o := range owners {
+		s.drop(ctx, o, nil)
+	}
+}
