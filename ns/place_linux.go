@@ -69,6 +69,10 @@ func (h *host) place(g *Group, pid int, undo, make []Graft) error {
 	})
 	if err != nil && undone > 0 {
 		h.clone(g, pid, undo[:undone], func(trees []int) error {
+			// Who asked may have been killed, and the thread's number be another's.
+			if err := h.inside(g); err != nil {
+				return err
+			}
 			for i, u := range slices.Backward(undo[:undone]) {
 				attachTree(trees[i], u.Target)
 			}
