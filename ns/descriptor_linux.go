@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,15 +14,30 @@ import (
 )
 
 // Descriptors of processes, which post them in #s by their numbers. The kernel
-// gives them to who may trace the process; it is the process itself that asks, so
-// nobody gets what is not his.
+// gives them to who may trace the process, as the engine may any. That it is the process itself
+// that asks does not do: what it writes to its output it may not mean so, and who gave it that
+// is to get nothing by it that he may not have.
 
-// descriptor takes the descriptor n of the process that the thread tid is of.
-func (h *host) descriptor(tid, n int) (channel, error) {
-	pid, err := tgid(tid)
+// descriptors gives what takes them of processes that may do no more than maker.
+func (h *host) descriptors(maker caller) (func(caller, int) (channel, error), error) {
+	_, made, err := rightsOf(maker.pid)
 	if err != nil {
 		return nil, err
 	}
+	return func(writer caller, n int) (channel, error) {
+		pid, writes, err := rightsOf(writer.pid) // it waits for us, so they stay
+		if err != nil {
+			return nil, err
+		}
+		if writer.uid != maker.uid || writer.gid != maker.gid || !writes.within(made, maker.uid, maker.gid) {
+			return nil, fmt.Errorf("process %d is not of who made the file: %w", pid, p9.ErrNotOwner)
+		}
+		return h.descriptor(pid, n)
+	}, nil
+}
+
+// descriptor takes the descriptor n of a process.
+func (h *host) descriptor(pid, n int) (channel, error) {
 	p, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
 		return nil, fmt.Errorf("process %d: %w", pid, err)
@@ -68,20 +81,6 @@ func (h *host) descriptor(tid, n int) (channel, error) {
 	}
 	unix.Close(fd)
 	return nil, errUseFd
-}
-
-// tgid gives the process of a thread.
-func tgid(tid int) (int, error) {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(tid) + "/status")
-	if err != nil {
-		return 0, fmt.Errorf("thread %d: %w", tid, bare(err))
-	}
-	for line := range strings.Lines(string(b)) {
-		if v, ok := strings.CutPrefix(line, "Tgid:"); ok {
-			return strconv.Atoi(strings.TrimSpace(v))
-		}
-	}
-	return 0, fmt.Errorf("thread %d: %w", tid, syscall.ESRCH)
 }
 
 // reopen opens a file of the engine's own by its inode number.

@@ -67,8 +67,9 @@ type kernel interface {
 	// same connection, without regard to names. It gives what a Graft has for it, and
 	// what undoes it; "" where the kernel has no client for it.
 	tree(ctx context.Context, addr, aname string) (name string, undo func())
-	// descriptor takes the descriptor n of the process that the thread tid is of.
-	descriptor(tid, n int) (channel, error)
+	// descriptors gives what takes the descriptor n of the process that writer is a thread of,
+	// if that may do no more than that of maker: EPERM.
+	descriptors(maker caller) (take func(writer caller, n int) (channel, error), err error)
 }
 
 // EngineOptions are what an Engine is made of.
@@ -113,7 +114,7 @@ func NewEngine(o EngineOptions) *Engine {
 	e.rootDev.byGroup, e.rootDev.bare = true, true
 	e.host = NewDev("#U", o.Host, nil)
 	e.host.host, e.host.bare = true, true
-	e.srvDev = NewDev("#s", newSrvDir(o.Namespace, e.take), nil)
+	e.srvDev = NewDev("#s", newSrvDir(o.Namespace, e.taker), nil)
 	e.srvDev.bare = true
 	e.rootDev.local, e.host.local = true, true
 	for _, d := range []*Dev{e.rootDev, e.host, e.srvDev} {
@@ -132,13 +133,35 @@ func NewEngine(o EngineOptions) *Engine {
 	return e
 }
 
-// take takes a descriptor of the process that asks.
-func (e *Engine) take(ctx context.Context, n int) (channel, error) {
-	c := callerOf(ctx)
-	if c == nil || c.pid == 0 || e.kernel == nil {
-		return nil, fmt.Errorf("who asks is no process of this machine: %w", p9.ErrNotOwner)
+// taker gives what takes descriptors of the processes of who asks.
+func (e *Engine) taker(ctx context.Context) (takeFunc, error) {
+	maker, err := processOf(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return e.kernel.descriptor(c.pid, n)
+	if e.kernel == nil {
+		return nil, errUseFd
+	}
+	take, err := e.kernel.descriptors(maker)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, fd int) (channel, error) {
+		writer, err := processOf(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return take(writer, fd)
+	}, nil
+}
+
+// processOf gives who asks, if that is a process of this machine.
+func processOf(ctx context.Context) (caller, error) {
+	c := callerOf(ctx)
+	if c == nil || c.pid == 0 {
+		return caller{}, fmt.Errorf("who asks is no process of this machine: %w", p9.ErrNotOwner)
+	}
+	return *c, nil
 }
 
 // A Group is the processes that share a name space.

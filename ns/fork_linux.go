@@ -143,7 +143,12 @@ func (h *host) move(tops []string, root int) error {
 		return fmt.Errorf("/mnt: %w", err)
 	}
 	for _, t := range tops {
-		if err := unix.MoveMount(unix.AT_FDCWD, t, root, t[1:], 0); err != nil {
+		fd, err := openName(unix.AT_FDCWD, t, 0)
+		if err == nil {
+			err = attachAt(fd, root, t)
+			unix.Close(fd)
+		}
+		if err != nil {
 			return fmt.Errorf("%s: %w", t, err)
 		}
 	}

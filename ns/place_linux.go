@@ -69,6 +69,10 @@ func (h *host) place(g *Group, pid int, undo, make []Graft) error {
 	})
 	if err != nil && undone > 0 {
 		h.clone(g, pid, undo[:undone], func(trees []int) error {
+			// Who asked may have been killed, and the thread's number be another's.
+			if err := h.inside(g); err != nil {
+				return err
+			}
 			for i, u := range slices.Backward(undo[:undone]) {
 				attachTree(trees[i], u.Target)
 			}
@@ -95,14 +99,14 @@ func (h *host) clone(g *Group, pid int, grafts []Graft, do func(trees []int) err
 // is as it was when the session began.
 func (h *host) copies(g *Group, grafts []Graft) (trees []int, err error) {
 	for _, w := range grafts {
-		at, name, flags := unix.AT_FDCWD, w.Host, uint(unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE|unix.AT_SYMLINK_NOFOLLOW)
+		at, name := unix.AT_FDCWD, w.Host
 		switch {
 		case w.Host == "":
 			at, name = h.engine, groupDir(g.id)+w.Target
 		case w.Host[0] != '/':
 			at = h.dir
 		}
-		fd, err := unix.OpenTree(at, name, flags)
+		fd, err := copyTree(at, name)
 		if err != nil {
 			return trees, fmt.Errorf("%s: %w", w.Target, err)
 		}
@@ -136,12 +140,57 @@ func swap(undo, make []Graft, trees []int) (undone int, err error) {
 	return 0, nil
 }
 
-func detach(target string) error {
-	return unix.Unmount(target, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
+// The kernel looks up anew what a name means that the engine has found. Who owns a directory on its
+// way could meanwhile put a symbolic link there, and have a mount lie where the table has none. As
+// the names have no links in them, one that is met is an error, ELOOP.
+
+// openName gives an O_PATH descriptor of what a name, below at if it is relative, means.
+func openName(at int, name string, flags uint64) (int, error) {
+	return unix.Openat2(at, name, &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC | flags, Resolve: unix.RESOLVE_NO_SYMLINKS})
 }
 
-func attachTree(tree int, target string) error {
-	return unix.MoveMount(tree, "", unix.AT_FDCWD, target, unix.MOVE_MOUNT_F_EMPTY_PATH)
+// copyTree makes a detached copy of all that is mounted at a name and beneath it.
+func copyTree(at int, name string) (int, error) {
+	fd, err := openName(at, name, unix.O_DIRECTORY) // with which an automount is made
+	if err == unix.ENOTDIR {
+		fd, err = openName(at, name, 0)
+	}
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(fd)
+	return unix.OpenTree(fd, "", unix.AT_EMPTY_PATH|unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)
+}
+
+// attachTree attaches a tree, or moves it to, where it is to be seen.
+func attachTree(tree int, target string) error { return attachAt(tree, unix.AT_FDCWD, target) }
+
+// attachAt does so at a name below root.
+func attachAt(tree, root int, target string) error {
+	if root != unix.AT_FDCWD {
+		target = strings.TrimPrefix(target, "/")
+	}
+	at, err := openName(root, target, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(at)
+	return unix.MoveMount(tree, "", at, "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
+}
+
+// detach takes away what is mounted at a name. As umount2(2) takes nothing but names, it leaves the
+// visitor in the directory of it.
+func detach(target string) error {
+	dir, name := path.Split(target)
+	in, err := openName(unix.AT_FDCWD, dir, unix.O_DIRECTORY)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(in)
+	if err := unix.Fchdir(in); err != nil {
+		return err
+	}
+	return unix.Unmount(name, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
 }
 
 // hidden has the kernel forget servers that are mounted no more.
@@ -149,11 +198,6 @@ func (h *host) hidden(g *Group, devs []*Dev) { h.fuseFS.hidden(g, devs) }
 
 // changed tells the kernel which names to ask for again.
 func (h *host) changed(g *Group, at *Chan) { h.fuseFS.changed(g, at) }
-
-// attachAt attaches a tree at a name below root.
-func attachAt(tree, root int, target string) error {
-	return unix.MoveMount(tree, "", root, strings.TrimPrefix(target, "/"), unix.MOVE_MOUNT_F_EMPTY_PATH)
-}
 
 // topDirs gives the directories of the host's root that are mounted in each
 // group, those that only the kernel can make where there shall be no others.

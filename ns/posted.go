@@ -32,16 +32,20 @@ var (
 // the same connection. Removing the file drops it.
 type srvDir struct {
 	srv.Node
-	dir  string
-	take func(ctx context.Context, fd int) (channel, error)
+	dir   string
+	taker func(ctx context.Context) (takeFunc, error)
 
 	mu    sync.Mutex
 	socks map[string]*sockFile
 	posts map[string]*postFile
 }
 
-func newSrvDir(dir string, take func(context.Context, int) (channel, error)) *srvDir {
-	return &srvDir{Node: srv.NewNode(fs.ModeDir | fs.ModeSticky | 0o777), dir: dir, take: take,
+// A takeFunc takes the descriptor fd of who asks, if that is nobody else than who asked for the
+// function.
+type takeFunc func(ctx context.Context, fd int) (channel, error)
+
+func newSrvDir(dir string, who func(context.Context) (takeFunc, error)) *srvDir {
+	return &srvDir{Node: srv.NewNode(fs.ModeDir | fs.ModeSticky | 0o777), dir: dir, taker: who,
 		socks: map[string]*sockFile{}, posts: map[string]*postFile{}}
 }
 
@@ -121,23 +125,25 @@ func (d *srvDir) List(ctx context.Context, cookie uint64) iter.Seq2[p9.Dirent, e
 	}
 }
 
-// Create makes a file for a descriptor. It goes again with the handle if no number
-// is written.
+// Create makes a file for a descriptor of who asks for it. It goes again with the handle if no
+// number is written.
 func (d *srvDir) Create(ctx context.Context, name string, perm fs.FileMode, mode p9.Mode) (srv.File, srv.Handle, error) {
 	if perm&fs.ModeType != 0 || !mode.Writable() {
 		return nil, nil, p9.ErrPerm
+	}
+	take, err := d.taker(ctx)
+	if err != nil {
+		return nil, nil, err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.posts[name] != nil || d.sock(name) != nil {
 		return nil, nil, p9.ErrExist
 	}
-	p := &postFile{Node: srv.NewNode(0), d: d, name: name, mode: perm.Perm()}
-	if c := callerOf(ctx); c != nil && c.pid != 0 {
-		p.owned, p.uid, p.gid = true, c.uid, c.gid
-	}
+	c := callerOf(ctx)
+	p := &postFile{Node: srv.NewNode(0), d: d, name: name, mode: perm.Perm(), uid: c.uid, gid: c.gid}
 	d.posts[name] = p
-	return p, &poster{p: p, leaves: mode&p9.ORCLOSE != 0}, nil
+	return p, &poster{p: p, take: take, leaves: mode&p9.ORCLOSE != 0}, nil
 }
 
 // A postFile is a posted descriptor.
@@ -146,8 +152,7 @@ type postFile struct {
 	d    *srvDir
 	name string
 
-	owned    bool
-	uid, gid uint32
+	uid, gid uint32 // of who made it
 
 	mu   sync.Mutex
 	mode fs.FileMode
@@ -159,10 +164,7 @@ func (p *postFile) Stat(ctx context.Context) (p9.Stat, error) {
 	st, err := p.Node.Stat(ctx)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	st.Mode = p.mode
-	if p.owned {
-		st.Nuid, st.Ngid = p.uid, p.gid
-	}
+	st.Mode, st.Nuid, st.Ngid = p.mode, p.uid, p.gid
 	return st, err
 }
 
@@ -220,29 +222,33 @@ func (p *postFile) Remove(context.Context) error {
 	return nil
 }
 
-// A poster is the handle by which a descriptor is posted.
+// A poster is the handle by which a descriptor is posted. It takes one write, right or wrong: who
+// has been given it as his output may write a number later on, that he means otherwise.
 type poster struct {
 	p      *postFile
+	take   takeFunc
 	once   sync.Mutex
+	spent  bool // it was written to
 	done   bool
 	leaves bool // the file goes with the handle
 }
 
-// Write takes the number of a descriptor of the process that writes. Behind it the word
-// orclose, which Linux's open(2) has no flag for, has the file go when the handle does, as
-// at the latest with the process.
+// Write takes the number of a descriptor of the process that writes, which must be one of who
+// made the file: EPERM. Behind it the word orclose, which Linux's open(2) has no flag for, has the
+// file go when the handle does, as at the latest with the process.
 func (h *poster) Write(ctx context.Context, b []byte, _ int64) (int, error) {
 	h.once.Lock()
 	defer h.once.Unlock()
-	if h.done {
+	if h.spent {
 		return 0, errUseFd
 	}
+	h.spent = true
 	number, word, _ := strings.Cut(strings.TrimSpace(string(b)), " ")
 	fd, err := strconv.Atoi(number)
 	if err != nil || fd < 0 || word != "" && word != "orclose" {
 		return 0, errBadFd
 	}
-	ch, err := h.p.d.take(ctx, fd)
+	ch, err := h.take(ctx, fd)
 	if err != nil {
 		return 0, err
 	}

@@ -92,7 +92,9 @@ func (noKernel) hidden(*Group, []*Dev)                                 {}
 func (noKernel) over(*Group, int, *Chan, bool) string                  { return "" }
 func (noKernel) forgetting(*Group, *Chan) <-chan struct{}              { return nil }
 func (noKernel) tree(context.Context, string, string) (string, func()) { return "", nil }
-func (noKernel) descriptor(int, int) (channel, error)                  { return nil, errUseFd }
+func (noKernel) descriptors(caller) (func(caller, int) (channel, error), error) {
+	return nil, errUseFd
+}
 
 // A player does a rule's commands on the table.
 type player struct {

@@ -32,6 +32,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv("NS_CLIENT") != "" {
 		os.Exit(client(os.Args[1:]))
 	}
+	if len(os.Args) == 3 && os.Args[1] == "deputy" {
+		os.Exit(deputy(os.Args[2]))
+	}
 	os.Exit(run(m))
 }
 
