@@ -23,7 +23,9 @@ func (f *fuseFS) Read(cancel *devfuse.Cancel, in *devfuse.ReadIn, buf []byte) (i
 		return 0, syscall.EACCES
 	}
 	ctx := f.ctx(cancel, &in.InHeader, h.n)
-	ctx.quick = h.direct
+	// Pages are read through the handle of a file that is passed on as it is, too: of one in memory.
+	paged := !h.direct || !h.stream && in.ReadFlags&devfuse.ReadLockOwner == 0
+	ctx.quick = !paged
 	defer ctx.finish()
 	off := int64(in.Offset)
 	if h.stream {
@@ -34,7 +36,7 @@ func (f *fuseFS) Read(cancel *devfuse.Cancel, in *devfuse.ReadIn, buf []byte) (i
 	n, err := r.Read(ctx, buf, off)
 	// A short answer means the end to the page cache. Where the kernel takes the end
 	// to be, there is no need to ask again.
-	for !h.direct && err == nil && n > 0 && n < len(buf) && uint64(off)+uint64(n) != h.n.length.Load() {
+	for paged && err == nil && n > 0 && n < len(buf) && uint64(off)+uint64(n) != h.n.length.Load() {
 		var m int
 		if m, err = r.Read(ctx, buf[n:], off+int64(n)); m <= 0 {
 			break
@@ -42,7 +44,7 @@ func (f *fuseFS) Read(cancel *devfuse.Cancel, in *devfuse.ReadIn, buf []byte) (i
 		n += m
 	}
 	// So what came before an error is given only where the next read will meet it.
-	if err != nil && !errors.Is(err, io.EOF) && (n <= 0 || !h.direct && n < len(buf)) {
+	if err != nil && !errors.Is(err, io.EOF) && (n <= 0 || paged && n < len(buf)) {
 		return 0, status(err)
 	}
 	n = max(n, 0)
@@ -72,7 +74,9 @@ func (f *fuseFS) Write(cancel *devfuse.Cancel, in *devfuse.WriteIn, data []byte)
 		}
 	}
 	_, ctl := h.h.(*ctlHandle)
-	ctx.quick = h.direct && !ctl // a mount is not given up at each signal
+	// What was changed in memory, of which the kernel takes any answer for all.
+	memory := in.WriteFlags&devfuse.WriteCache != 0
+	ctx.quick = h.direct && !ctl && !memory // a mount is not given up at each signal
 	defer ctx.finish()
 	off := int64(in.Offset)
 	if h.stream {
@@ -81,7 +85,7 @@ func (f *fuseFS) Write(cancel *devfuse.Cancel, in *devfuse.WriteIn, data []byte)
 		h.mu.Unlock()
 	}
 	n, err := w.Write(ctx, data, off)
-	for !h.direct && err == nil && n > 0 && n < len(data) {
+	for (memory || !h.direct) && err == nil && n > 0 && n < len(data) {
 		var m int
 		if m, err = w.Write(ctx, data[n:], off+int64(n)); m <= 0 {
 			break
@@ -93,7 +97,6 @@ func (f *fuseFS) Write(cancel *devfuse.Cancel, in *devfuse.WriteIn, data []byte)
 		h.wat += int64(max(n, 0))
 		h.mu.Unlock()
 	}
-	memory := in.WriteFlags&devfuse.WriteCache != 0 // what was changed there, of which the kernel takes any answer for all
 	if memory && err == nil && n < len(data) {
 		err = io.ErrShortWrite
 	}

@@ -16,8 +16,9 @@ import (
 
 // TestLoad has random operations on a file (test/fsx), checked one by one, and dbench,
 // a load of many files, in each kind of place that files are in: seconds each, or an
-// hour with $NINE_LONG (a duration there is taken: NINE_LONG=15m). What dbench comes to
-// beside the disk itself is told with -v.
+// hour with $NINE_LONG (a duration there is taken: NINE_LONG=15m). As many are at once as
+// -parallel says, of 14; the others begin when these end, and dbench takes a fifth longer, to
+// warm up. What it comes to beside the disk itself is told with -v.
 func TestLoad(t *testing.T) {
 	if ok, _ := condition("fuse"); !ok {
 		t.Skip("no /dev/fuse")

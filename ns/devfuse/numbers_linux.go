@@ -36,9 +36,10 @@ const (
 	FopenPassthrough = 1 << 7 // BackingId is the file that is meant
 )
 
-// OpenIn.OpenFlags, CreateIn.OpenFlags and WriteIn.WriteFlags
+// OpenIn.OpenFlags, CreateIn.OpenFlags, ReadIn.ReadFlags and WriteIn.WriteFlags
 const (
 	OpenKillSuidgid  = 1 << 0
+	ReadLockOwner    = 1 << 1 // LockOwner is who reads; the page cache says none
 	WriteCache       = 1 << 0 // from the page cache: what was changed in memory
 	WriteKillSuidgid = 1 << 2
 )
