@@ -88,6 +88,24 @@ func (p *place) left() (pids []int) {
 	return pids
 }
 
+// forget ends the connections that cpu keeps: what is cold is to make its own, with the proxy's delay.
+func (p *place) forget(ctx context.Context) {
+	kept := func() (pids []int) {
+		for _, pid := range p.left() {
+			if args, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); bytes.HasPrefix(args, []byte("nine\x00cpu\x00-M\x00")) {
+				pids = append(pids, pid)
+			}
+		}
+		return pids
+	}
+	for _, pid := range kept() {
+		syscall.Kill(pid, syscall.SIGTERM)
+	}
+	for len(kept()) > 0 && ctx.Err() == nil {
+		time.Sleep(time.Millisecond)
+	}
+}
+
 // env is the environment of a caller: idle is how long cpu keeps a connection.
 func (p *place) env(idle string) []string {
 	var env []string

@@ -67,6 +67,7 @@ func (b *bench) run(ctx context.Context, p *place, match *regexp.Regexp, report 
 		if !wanted {
 			continue
 		}
+		p.forget(ctx)
 		for _, x := range []*proxy{p.cpu, p.ssh} {
 			if x != nil {
 				x.setRTT(w.rtt)
