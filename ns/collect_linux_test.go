@@ -69,10 +69,13 @@ func TestUnusedTwice(t *testing.T) {
 	}
 }
 
-// TestInUse: of each mount namespace that other processes' threads are in one is found, and no number
-// of a process is missed in a directory that is read in parts.
-func TestInUse(t *testing.T) {
-	cmd := exec.Command("cat") // in this process's
+// startCat starts a process that lasts as long as the test, with a root.
+func startCat(t *testing.T, root string) {
+	t.Helper()
+	cmd := exec.Command("/bin/cat")
+	if root != "/" {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root}
+	}
 	in, err := cmd.StdinPipe()
 	if err == nil {
 		err = cmd.Start()
@@ -80,10 +83,18 @@ func TestInUse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer cmd.Wait()
-	defer in.Close()
+	t.Cleanup(func() {
+		in.Close()
+		cmd.Wait()
+	})
+}
+
+// TestInUse: of each mount namespace that other processes' threads are in one is found, and no number
+// of a process is missed in a directory that is read in parts.
+func TestInUse(t *testing.T) {
+	startCat(t, "/") // in this process's
 	want, found := mountNamespace(), map[uint64]int{}
-	err = inUse(false, func(thread string, ns uint64) (bool, error) {
+	err := inUse(false, func(thread string, ns uint64) (bool, error) {
 		if found[ns]++; found[ns] > 1 {
 			t.Errorf("%s: %d a second time", thread, ns)
 		}
@@ -114,17 +125,7 @@ func TestInUseRoots(t *testing.T) {
 		t.Skip("no program runs in /usr: ", err)
 	}
 	for _, root := range []string{"/", "/usr"} {
-		cmd := exec.Command("/bin/cat")
-		cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root}
-		in, err := cmd.StdinPipe()
-		if err == nil {
-			err = cmd.Start()
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer cmd.Wait()
-		defer in.Close()
+		startCat(t, root)
 	}
 	want, found := mountNamespace(), map[string]bool{}
 	err := inUse(true, func(thread string, ns uint64) (bool, error) {
