@@ -2,6 +2,7 @@ package ns
 
 import (
 	"fmt"
+	"iter"
 	"os"
 	"strconv"
 	"strings"
@@ -27,6 +28,19 @@ func idMap(file string) []idRange {
 	return m
 }
 
+// statusLines takes a thread's status in /proc apart, proc_pid_status(5): a name and what it has,
+// a tab between several.
+func statusLines(status []byte) iter.Seq2[string, string] {
+	return func(yield func(name, value string) bool) {
+		for line := range strings.Lines(string(status)) {
+			name, v, _ := strings.Cut(line, ":")
+			if !yield(name, strings.TrimSpace(v)) {
+				return
+			}
+		}
+	}
+}
+
 // wanted tells whether a thread has been killed, that is SIGKILL is pending, as the kernel makes
 // it for each signal that ends a process, or is gone; and whether it has a signal to handle by which
 // somebody asks it to end. Other signals ask nothing of what it waits for.
@@ -39,8 +53,7 @@ func wanted(tid int) (killed, asked bool) {
 		return true, true // gone
 	}
 	var own, shared, blocked uint64
-	for line := range strings.Lines(string(b)) {
-		name, v, _ := strings.Cut(line, ":")
+	for name, v := range statusLines(b) {
 		var set *uint64
 		switch name {
 		case "SigPnd":
@@ -52,7 +65,7 @@ func wanted(tid int) (killed, asked bool) {
 		default:
 			continue
 		}
-		*set, _ = strconv.ParseUint(strings.TrimSpace(v), 16, 64)
+		*set, _ = strconv.ParseUint(v, 16, 64)
 	}
 	const toEnd = 1<<(unix.SIGHUP-1) | 1<<(unix.SIGINT-1) | 1<<(unix.SIGQUIT-1) | 1<<(unix.SIGTERM-1)
 	return own&(1<<(unix.SIGKILL-1)) != 0, (own|shared)&^blocked&toEnd != 0

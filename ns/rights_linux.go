@@ -61,8 +61,7 @@ func readRights(tid int) (pid int, r rights, err error) {
 		return 0, r, err
 	}
 	caps := false
-	for line := range strings.Lines(string(b)) {
-		name, v, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ":\t")
+	for name, v := range statusLines(b) {
 		switch name {
 		case "Tgid":
 			pid, err = strconv.Atoi(v)
