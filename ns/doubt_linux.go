@@ -6,16 +6,17 @@ package ns
 // for each time that it was told, which takes less than that did. It does not about those of whose
 // changes the server is bound to tell.
 
-// telling remembers that the kernel is told of a directory, and reports whether it may believe
-// that: not if a lock was got since it asked.
-func (f *fuseFS) telling(ctx *reqCtx, n *node, devs ...*Dev) bool {
+// telling remembers that the kernel is told of a directory, its name too if named, and reports whether
+// it may believe that: not if a lock was got since it asked.
+func (f *fuseFS) telling(ctx *reqCtx, n *node, named bool, devs ...*Dev) bool {
 	for _, d := range devs {
-		d.told.add(n.id, nameTimeout)
+		d.told.add(n.id, named, nameTimeout)
 	}
 	return f.lockings.Load() == ctx.locks
 }
 
-// doubtDirs has the kernel ask again about the directories of a device. To doubt a name the kernel
+// doubtDirs has the kernel ask again about the directories of a device: for their attributes at once,
+// and for names, of which most have been told of none, by a thread apart. To doubt a name the kernel
 // takes the lock of the directory that it is in. That of taken, where it is not nil, it holds until the
 // caller's request is answered: so names in it stay, of which it is asked each time from the second such
 // request on (node.held), and so do those where another makes such a request, which would wait for
@@ -30,36 +31,44 @@ func (f *fuseFS) doubtDirs(d *Dev, taken *node) {
 		taken.taking.Add(1)
 		defer taken.taking.Add(-1)
 	}
-	told := d.told.all(nameTimeout)
-	for id := range told {
+	told, named := d.told.all(nameTimeout), map[uint64]telling{}
+	for id, t := range told {
 		n, c := f.node(id)
 		if n == nil || c.dev == d && c.assured() {
 			delete(told, id)
+		} else if t.named && f.exp {
+			named[id] = t
 		}
 		c.close()
 	}
-	if len(told) == 0 {
-		return
+	var asked <-chan struct{}
+	if len(named) > 0 {
+		asked = begin(func() { f.doubtNames(d, named) })
 	}
-	wait(nameTimeout, func() {
-		for id := range told {
-			f.expireAttr(id)
+	for id, t := range told {
+		if f.expireAttr(id); !t.named {
+			d.told.done(id, t)
 		}
-		for id, telling := range told {
-			if dir, name := f.nameOf(id); dir == nil || f.doubtName(dir, name) {
-				d.told.done(id, telling)
-			}
-		}
-	})
+	}
+	if asked != nil {
+		doneIn(asked, nameTimeout)
+	}
 }
 
-// doubtName has the kernel ask again for a name. It reports false where it can't.
-func (f *fuseFS) doubtName(dir *node, name string) bool {
-	if !f.exp || dir.taking.Load() > 0 {
-		return false
-	}
-	f.conn.ExpireName(dir.id, name)
-	return true
+// doubtNames has the kernel ask again for the names of directories, but for those that stay.
+func (f *fuseFS) doubtNames(d *Dev, named map[uint64]telling) {
+	f.conn.ExpireNames(func(yield func(uint64, string) bool) {
+		for id, t := range named {
+			dir, name := f.nameOf(id)
+			if dir != nil && dir.taking.Load() > 0 {
+				continue
+			}
+			if dir != nil && !yield(dir.id, name) {
+				return
+			}
+			d.told.done(id, t)
+		}
+	})
 }
 
 // nameOf gives a directory's name and what it is in; nil if the kernel knows it by none.

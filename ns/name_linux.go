@@ -122,7 +122,7 @@ func (f *fuseFS) entry(r *dirReq, name string, c *Chan, st *p9.Stat, out *devfus
 	}
 	n.tell(r.reqCtx, st)
 	out.NodeId = n.id
-	if n.dir && !f.telling(r.reqCtx, n, c.dev, t.dev) {
+	if n.dir && !f.telling(r.reqCtx, n, true, c.dev, t.dev) {
 		out.SetEntryTimeout(0)
 		out.SetAttrTimeout(0)
 	}

@@ -123,25 +123,35 @@ func (f *fuseFS) expire(ids []uint64, names []toldName, patience time.Duration) 
 		for _, id := range ids {
 			f.expireAttr(id)
 		}
-		for _, n := range names {
-			if f.exp && n.dir.busy.Load() == 0 {
-				f.conn.ExpireName(n.id, n.name)
-			}
+		if !f.exp || len(names) == 0 {
+			return
 		}
+		f.conn.ExpireNames(func(yield func(uint64, string) bool) {
+			for _, n := range names {
+				if n.dir.busy.Load() == 0 && !yield(n.id, n.name) {
+					return
+				}
+			}
+		})
 	})
 }
 
 // wait waits for the kernel to be told something. It gives what is closed when it has been, nil
 // if that was in time.
 func wait(patience time.Duration, do func()) (late <-chan struct{}) {
+	if done := begin(do); !doneIn(done, patience) {
+		return done
+	}
+	return nil
+}
+
+// begin has something be done, and gives what is closed when it is.
+func begin(do func()) <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		do()
 	}()
-	if doneIn(done, patience) {
-		return nil
-	}
 	return done
 }
 

@@ -12,28 +12,31 @@ import (
 func TestToldDirs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told toldDirs
-		is := func(what string, want map[uint64]uint64) {
+		is := func(what string, want map[uint64]telling) {
 			t.Helper()
 			if got := told.all(time.Second); !maps.Equal(got, want) {
 				t.Errorf("%s: %v, not %v", what, got, want)
 			}
 		}
-		is("at first", map[uint64]uint64{})
-		told.add(10, time.Second)
-		told.add(11, time.Second)
-		is("two", map[uint64]uint64{10: 1, 11: 2})
-		told.done(10, 1)
-		told.add(11, time.Second)
-		told.done(11, 2)
-		is("one was told again", map[uint64]uint64{11: 3})
+		is("at first", map[uint64]telling{})
+		told.add(10, true, time.Second)
+		told.add(11, false, time.Second)
+		is("two", map[uint64]telling{10: {1, true}, 11: {2, false}})
+		told.done(10, telling{1, true})
+		told.add(11, true, time.Second)
+		told.add(11, false, time.Second)
+		told.done(11, telling{2, false})
+		is("one was told again", map[uint64]telling{11: {4, true}})
 		time.Sleep(1100 * time.Millisecond)
-		told.add(12, time.Second)
-		is("at a turn", map[uint64]uint64{11: 3, 12: 4})
-		told.done(11, 3)
-		is("one of before", map[uint64]uint64{12: 4})
+		told.add(12, false, time.Second)
+		is("at a turn", map[uint64]telling{11: {4, true}, 12: {5, false}})
+		told.add(11, false, time.Second)
+		is("its attributes are told in the next", map[uint64]telling{11: {6, true}, 12: {5, false}})
+		told.done(11, telling{6, true})
+		is("one of before", map[uint64]telling{12: {5, false}})
 		time.Sleep(3 * time.Second)
-		is("late", map[uint64]uint64{})
-		told.add(13, time.Second)
-		is("after a while", map[uint64]uint64{13: 5})
+		is("late", map[uint64]telling{})
+		told.add(13, false, time.Second)
+		is("after a while", map[uint64]telling{13: {7, false}})
 	})
 }

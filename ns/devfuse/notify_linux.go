@@ -1,6 +1,7 @@
 package devfuse
 
 import (
+	"iter"
 	"slices"
 	"unsafe"
 
@@ -43,10 +44,15 @@ func (c *Conn) DropData(node uint64) {
 	notifyAside(c, notifyInvalInode, notifyInvalInodeOut{Ino: node}, "")
 }
 
-// ExpireName has the kernel ask again for a name, if it Has CapExpireOnly. What is
-// mounted beneath it stays.
-func (c *Conn) ExpireName(dir uint64, name string) {
-	notifyAside(c, notifyInvalEntry, notifyInvalEntryOut{Parent: dir, Namelen: uint32(len(name)), Flags: expireOnly}, name+"\x00")
+// ExpireNames has the kernel ask again for names, each with the node of the directory that it is in,
+// if it Has CapExpireOnly. What is mounted beneath them stays. A name is asked of names when the
+// kernel has heard of the one before.
+func (c *Conn) ExpireNames(names iter.Seq2[uint64, string]) {
+	c.aside(func(fd int) {
+		for dir, name := range names {
+			unix.Write(fd, message(notifyInvalEntry, notifyInvalEntryOut{Parent: dir, Namelen: uint32(len(name)), Flags: expireOnly}, name+"\x00"))
+		}
+	})
 }
 
 // Prune has the kernel forget nodes that nobody uses. Linux does so since 6.18.
