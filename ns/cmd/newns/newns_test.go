@@ -235,6 +235,11 @@ func TestBind(t *testing.T) {
 		s.ramfs(t)
 		for _, c := range []struct{ name, script, want string }{
 			{"files", "ls /mnt/ns; ls /n", "ctl\nns\nram\n"},
+			{"files hidden", "n=$(readlink /mnt/bin/bind); bind c /mnt/ns; ls /mnt/ns; ns; bind c /mnt; ls /mnt; $n ns $$; $n newns $n unmount /mnt; $n unmount /mnt; unmount /mnt/ns; ls /mnt/ns",
+				"cx\nmount #s/ram /n/ram\nbind D/c /mnt/ns\ncd D\n" +
+					"cx\nmount #s/ram /n/ram\nbind D/c /mnt/ns\nbind D/c /mnt\ncd D\nctl\nns\n"},
+			{"files that nothing hides", "ls -A / | grep '#'; ls '/#ns'; bind c '/#ns'; mkdir '/#ns' 2>&1 | sed 's/.*: //'; rmdir '/#ns' 2>/dev/null || echo no; bind '#ns' c; ls c",
+				"ctl\nns\nbind: bind D/c /#ns: mount point not there: /#ns: file does not exist\nFile exists\nno\nctl\nns\n"},
 			{"text", "ns", "mount #s/ram /n/ram\ncd D\n"},
 			{"text of a process", "ns $$", "mount #s/ram /n/ram\ncd D\n"},
 			{"text of another process", "mkfifo p; newns sh -c 'bind a b; echo >p; read x <p' & read x <p; ns $!; ns; echo >p; wait; rm p",
@@ -315,7 +320,7 @@ func TestStatus(t *testing.T) {
 			}
 		}
 		out, err := exec.Command(nine, "bind", "/a", "/b").CombinedOutput()
-		if err == nil || !strings.Contains(string(out), "bind: not in a name space: /mnt/ns/ctl does not exist") {
+		if err == nil || !strings.Contains(string(out), "bind: not in a name space: start one with") {
 			t.Errorf("bind outside: %v, %s", err, out)
 		}
 	})
