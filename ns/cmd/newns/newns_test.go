@@ -400,7 +400,7 @@ func clean(t *testing.T) {
 }
 
 // TestInterrupt has ^C end a read that blocks, at once, and writes go on beside a
-// blocked read of the same descriptor.
+// blocked read of the same descriptor. Poll(2) does not know of it.
 func TestInterrupt(t *testing.T) {
 	each(t, func(t *testing.T, s *session) {
 		q := srv.NewQueue(0o666)
@@ -418,6 +418,11 @@ func TestInterrupt(t *testing.T) {
 		}
 		got, err := s.run(t, "mount #s/q /n/q", `exec 3<>/n/q/q; cat <&3 & read x <a/x; echo two >&3; until grep -q two $D/out 2>/dev/null; do kill -0 $! || break; echo two >&3; sleep 0.05; cat /dev/null; break; done; sleep 0.3; kill $!; wait; echo done`)
 		if err != nil || !strings.HasPrefix(got, "two\n") || !strings.HasSuffix(got, "done\n") {
+			t.Errorf("%q, %v", got, err)
+		}
+		// A read waits, though poll(2) says that it need not.
+		got, err = s.run(t, "mount #s/q /n/q", "bash -c 'read -t 0 && echo can be read; timeout .2 head -c 1 || echo waits' <>/n/q/q")
+		if err != nil || got != "can be read\nwaits\n" {
 			t.Errorf("%q, %v", got, err)
 		}
 		clean(t)
