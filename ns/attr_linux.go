@@ -151,7 +151,7 @@ func (f *fuseFS) getattr(ctx *reqCtx, n *node, c *Chan, fh uint64, out *devfuse.
 		out.SetTimeout(nameTimeout)
 	}
 	f.attr(&st, c, &out.Attr)
-	if n.dir && !f.telling(ctx, n, false, c.dev) {
+	if n.dir && !f.telling(ctx, n, false, c.dev, c.dev) {
 		out.SetTimeout(0)
 	}
 	if n.isRoot() {

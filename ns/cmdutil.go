@@ -40,7 +40,7 @@ func Text(pid int) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	b, err := os.ReadFile(root + "/mnt/ns/ns")
+	b, err := os.ReadFile(root + Own + "/ns")
 	switch {
 	case errors.Is(err, os.ErrNotExist) && pid == 0:
 		return "", errNoCtl

@@ -33,6 +33,8 @@ func (e *Engine) device(ctx context.Context, spec string) (d *Dev, err error) {
 		return e.host, nil
 	case "#/", "#":
 		return e.rootDev, nil
+	case ownSpec:
+		return e.own, nil
 	case "#s":
 		return e.srvDev, nil
 	case "#|":

@@ -26,6 +26,7 @@ The devices of the engine are
 			Of a procfs that the same user serves on this machine, the engine looks at
 			processes by itself (names, attributes, status, stat, ppid, noteid); it is
 			asked for all that may have to wait, and for ctl
+	#ns	ctl and ns, the group's own
 	#d	streams that the engine was started with: #d/0 can be mounted
 
 A new group's root is a union of #/ and #U; #s is at /srv, before the host's own
@@ -37,6 +38,8 @@ A new group's root is a union of #/ and #U; #s is at /srv, before the host's own
 			descriptor.
 	/mnt/ns/ns	the lines that build the name space
 	/mnt/bin/*	ninespace's commands: links to nine, and scripts of rc
+	/#ns/*		ctl and ns once more, of which no listing of / tells: nothing can be bound
+			over these, so that what hides /mnt/ns can be unmounted
 
 # What is kept of a server's tree
 

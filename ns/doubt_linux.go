@@ -6,11 +6,13 @@ package ns
 // for each time that it was told, which takes less than that did. It does not about those of whose
 // changes the server is bound to tell.
 
-// telling remembers that the kernel is told of a directory, its name too if named, and reports whether
-// it may believe that: not if a lock was got since it asked.
-func (f *fuseFS) telling(ctx *reqCtx, n *node, named bool, devs ...*Dev) bool {
-	for _, d := range devs {
-		d.told.add(n.id, named, nameTimeout)
+// telling remembers that the kernel is told of a directory of d, with what is mounted on it, of top, and
+// of its name too if named. It reports whether the kernel may believe that: not if a lock was got since
+// it asked.
+func (f *fuseFS) telling(ctx *reqCtx, n *node, named bool, d, top *Dev) bool {
+	d.told.add(n.id, named, nameTimeout)
+	if top != d {
+		top.told.add(n.id, named, nameTimeout)
 	}
 	return f.lockings.Load() == ctx.locks
 }

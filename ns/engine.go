@@ -21,7 +21,7 @@ var errRoot = p9.NewError(syscall.EBUSY, "the root can only be added to")
 // An Engine holds the name spaces of one session.
 type Engine struct {
 	rootDev, host *Dev
-	srvDev        *Dev
+	srvDev, own   *Dev
 	namespace     string
 	streams       []*stream
 	baseDirs      []string
@@ -111,13 +111,16 @@ func (o *EngineOptions) Bin(commands []string, scripts map[string]string) error 
 func NewEngine(o EngineOptions) *Engine {
 	e := &Engine{namespace: o.Namespace, baseDirs: o.Bases, noGraft: o.NoGraft, v9fs: o.V9fs, near: o.Near, attach: o.Attach, groups: map[int]*Group{}}
 	e.rootDev = NewDev("#/", newRoot(o.Exe, o.Commands, o.Scripts), nil)
-	e.rootDev.byGroup, e.rootDev.bare = true, true
+	e.own = NewDev(ownSpec, newOwn(), nil)
+	for _, d := range []*Dev{e.rootDev, e.own} {
+		d.byGroup, d.bare, d.local = true, true, true
+	}
 	e.host = NewDev("#U", o.Host, nil)
 	e.host.host, e.host.bare = true, true
 	e.srvDev = NewDev("#s", newSrvDir(o.Namespace, e.taker), nil)
 	e.srvDev.bare = true
-	e.rootDev.local, e.host.local = true, true
-	for _, d := range []*Dev{e.rootDev, e.host, e.srvDev} {
+	e.host.local = true
+	for _, d := range []*Dev{e.rootDev, e.own, e.host, e.srvDev} {
 		d.refs.Add(1) // they stay
 	}
 	for i, s := range o.Streams {

@@ -14,8 +14,8 @@ import (
 // open, from everybody. So the server is told again what is really held.
 
 // begin is called before a request, with what it asks for: it waits until all is told
-// again, and tells how often that has been.
-func (k *holder) begin(ctx context.Context, l p9.Flock) (told int, err error) {
+// again, and gives the change that was the last then.
+func (k *holder) begin(ctx context.Context, l p9.Flock) (change int, err error) {
 	for {
 		k.mu.Lock()
 		telling := k.telling
@@ -31,19 +31,26 @@ func (k *holder) begin(ctx context.Context, l p9.Flock) (told int, err error) {
 	}
 	defer k.mu.Unlock()
 	if l.Type == p9.LockUnlock {
-		k.table.Put(k, l) // before others can have it
+		k.put(l) // before others can have it
 	}
-	return k.told, nil
+	return k.change, nil
 }
 
-// got notes a lock, unless the server has been told otherwise since the request began.
-func (k *holder) got(l p9.Flock, told int) bool {
+// put notes what is held. k.mu is locked.
+func (k *holder) put(l p9.Flock) {
+	k.change++
+	k.table.Put(k, l)
+}
+
+// got notes a lock, unless something has changed since the request began: by another thread, or the
+// server was told otherwise. Which of the two the server heard of last is not known.
+func (k *holder) got(l p9.Flock, change int) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.told != told {
+	if k.change != change {
 		return false
 	}
-	k.table.Put(k, l)
+	k.put(l)
 	return true
 }
 
@@ -53,7 +60,7 @@ func (k *holder) takeBack(by srv.Locker, l p9.Flock) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	before, done := k.telling, make(chan struct{})
-	k.told++
+	k.change++
 	k.telling = done
 	held := k.table.Held(l)
 	go func() {

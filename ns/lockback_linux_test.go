@@ -194,3 +194,34 @@ func TestLockGivenUpClosed(t *testing.T) {
 		t.Errorf("%d locks are known of", n)
 	}
 }
+
+// TestLockThreads has two threads of one owner ask for the same bytes at once: what is known to be held
+// is what the server has, whichever of its answers is seen first.
+func TestLockThreads(t *testing.T) {
+	for _, types := range [][2]uint8{{p9.LockWrite, p9.LockRead}, {p9.LockWrite, p9.LockUnlock}, {p9.LockUnlock, p9.LockRead}} {
+		for range 100 {
+			l := newLateTest(t)
+			off := l.on()
+			if err := l.ask(t.Context(), p9.LockRead, 0, 1); err != nil { // who has none does not ask to unlock
+				t.Fatal(err)
+			}
+			off()
+			first := l.asks(t.Context(), types[0], 0, 4)
+			second := l.asks(t.Context(), types[1], 0, 4)
+			l.mu.Lock()
+			(<-l.asked)()
+			(<-l.asked)()
+			l.mu.Unlock()
+			off = l.on()
+			for _, got := range []<-chan error{first, second} {
+				if err := <-got; err != nil {
+					t.Error(err)
+				}
+			}
+			off()
+			if got, known := had(&l.locks, l.holder), had(l.table, l.holder); got != known {
+				t.Fatalf("%d and %d: the server has it that %s is held, and %s is known", types[0], types[1], got, known)
+			}
+		}
+	}
+}

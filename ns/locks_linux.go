@@ -41,7 +41,7 @@ type holder struct {
 	table *srv.Locks  // where it is kept
 
 	mu      sync.Mutex
-	told    int           // how often the server was told again what is held
+	change  int           // counts changes of what is held, and when the server was told again
 	telling chan struct{} // is closed when it knows; nil: it does
 }
 
@@ -215,7 +215,7 @@ func (k *holder) lock(ctx context.Context, l p9.Flock) (uint8, error) {
 	}
 	const most = time.Second
 	for wait := time.Millisecond; ; wait = min(2*wait, most) {
-		told, err := k.begin(ctx, l)
+		change, err := k.begin(ctx, l)
 		if err != nil {
 			return p9.LockError, err
 		}
@@ -227,7 +227,7 @@ func (k *holder) lock(ctx context.Context, l p9.Flock) (uint8, error) {
 			return k.table.Lock(ctx, k, l)
 		case err != nil && ctx.Err() != nil && !less:
 			k.takeBack(by, l)
-		case err == nil && status == p9.LockSuccess && !less && !k.got(l, told):
+		case err == nil && status == p9.LockSuccess && !less && !k.got(l, change):
 			continue
 		case err == nil && status == p9.LockBlocked && l.Flags&p9.LockFlagBlock != 0:
 			// Some servers never wait.

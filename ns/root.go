@@ -22,6 +22,9 @@ import (
 //	  ns/ctl   0600 takes bind, mount, unmount, clear, rfork of the engine's user
 //	  ns/ns    0444 the name space as lines of namespace(6)
 //	  bin/     0555 links to the commands, and those that are scripts
+//
+// The device #ns is what is in mnt/ns. The name #ns in a group's root, which is not listed, leads there
+// whatever is bound: unbinding needs ctl.
 
 // A caller is on whose behalf a request is made.
 type caller struct {
@@ -42,6 +45,20 @@ func callerOf(ctx context.Context) *caller {
 	return c
 }
 
+const ownSpec = "#ns"
+
+// newOwn makes the tree #ns.
+func newOwn() srv.File {
+	return srv.NewDir().
+		Add("ctl", &ctlFile{srv.NewNode(0o600)}).
+		Add("ns", srv.Text(0o444, func(ctx context.Context) (string, error) {
+			if c := callerOf(ctx); c != nil {
+				return c.group.pg.Text(), nil
+			}
+			return "", p9.ErrPerm
+		}))
+}
+
 // newRoot makes the tree #/ with a link to exe for each command, and scripts.
 func newRoot(exe string, commands []string, scripts map[string]string) srv.File {
 	bin := srv.NewDir()
@@ -52,14 +69,7 @@ func newRoot(exe string, commands []string, scripts map[string]string) srv.File 
 		bin.Add(name, srv.Text(0o555, func(context.Context) (string, error) { return text, nil }))
 	}
 	mnt := newPointDir()
-	mnt.Add("ns", srv.NewDir().
-		Add("ctl", &ctlFile{srv.NewNode(0o600)}).
-		Add("ns", srv.Text(0o444, func(ctx context.Context) (string, error) {
-			if c := callerOf(ctx); c != nil {
-				return c.group.pg.Text(), nil
-			}
-			return "", p9.ErrPerm
-		}))).Add("bin", bin)
+	mnt.Add("ns", newOwn()).Add("bin", bin)
 	return srv.NewDir().Add("n", newPointDir()).Add("mnt", mnt).Add("env", srv.NewDir()).Add("net", srv.NewDir()).Add("srv", srv.NewDir())
 }
 

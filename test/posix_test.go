@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -136,20 +137,35 @@ type differ struct {
 }
 
 // readDiffers reads testdata/differs: a reason, which is an item of the manual's
-// BUGS, and the lines, each after where it holds.
+// BUGS, and the lines, each after where it holds. What other tests show has those instead, after
+// =, and what none does why, after -. No item is without.
 func readDiffers(t *testing.T) (all []*differ) {
 	t.Helper()
 	b, err := os.ReadFile("testdata/differs")
 	if err != nil {
 		t.Fatal(err)
 	}
-	reasons := map[string]bool{}
+	reasons := map[string]int{} // how many lines each has
+	reason := ""
 	s := bufio.NewScanner(bytes.NewReader(b))
 	for s.Scan() {
 		line := s.Text()
-		if reason, ok := strings.CutPrefix(line, "# "); ok {
-			reasons[reason] = true
-		} else if where, line, ok := strings.Cut(line, "\t"); ok {
+		if r, ok := strings.CutPrefix(line, "# "); ok {
+			reason, reasons[r] = r, 0
+			continue
+		}
+		where, line, ok := strings.Cut(line, "\t")
+		if !ok {
+			continue
+		}
+		reasons[reason]++
+		switch where {
+		case "-":
+		case "=":
+			if dir, name, _ := strings.Cut(line, " "); !hasTest(dir, name) {
+				t.Errorf("testdata/differs: %s: no such test", line)
+			}
+		default:
 			d := &differ{line: line, seen: map[string]int{}}
 			for _, w := range strings.Fields(where) {
 				d.seen[w] = 0
@@ -160,16 +176,31 @@ func readDiffers(t *testing.T) (all []*differ) {
 	bugs := map[string]bool{}
 	_, text, _ := strings.Cut(newns.Man, "\n# BUGS\n")
 	text, _, _ = strings.Cut(text, "\n*/")
+	_, text, _ = strings.Cut(text, "\n  - ")
 	for item := range strings.SplitSeq(text, "\n  - ") {
 		item, _, _ = strings.Cut(item, "\n\n")
 		bugs[strings.Join(strings.Fields(item), " ")] = true
 	}
-	for r := range reasons {
-		if !bugs[r] {
-			t.Errorf("newns: its BUGS have no item %q", r)
+	for r, n := range reasons {
+		if !bugs[r] || n == 0 {
+			t.Errorf("%d lines for %q, which is an item of newns's BUGS: %v", n, r, bugs[r])
+		}
+	}
+	for b := range bugs {
+		if _, ok := reasons[b]; !ok {
+			t.Errorf("testdata/differs has nothing of newns's BUGS %q", b)
 		}
 	}
 	return all
+}
+
+// hasTest tells whether a package has a test.
+func hasTest(dir, name string) bool {
+	files, _ := filepath.Glob(filepath.Join("..", dir, "*_test.go"))
+	return slices.ContainsFunc(files, func(f string) bool {
+		b, err := os.ReadFile(f)
+		return err == nil && bytes.Contains(b, []byte("\nfunc "+name+"("))
+	})
 }
 
 func waitSocket(t *testing.T, name string) {

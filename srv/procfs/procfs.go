@@ -100,7 +100,7 @@
 //
 // # Ns
 //
-// A process in a name space of ninespace has its text in its own /mnt/ns/ns, which is
+// A process in a name space of ninespace has its text in its own /#ns/ns, which is
 // what is read, with its directory in a last line, cd; for another it is an error.
 //
 // # Near

@@ -201,7 +201,7 @@ func TestNs(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
-			if err := os.MkdirAll(filepath.Join(dir, "mnt/ns"), 0o755); err != nil {
+			if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(nsFile)), 0o755); err != nil {
 				t.Fatal(err)
 			}
 			file := filepath.Join(dir, nsFile)

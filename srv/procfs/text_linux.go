@@ -245,7 +245,7 @@ func line(name string) string {
 }
 
 // nsFile is where a process in a name space has the text of it.
-const nsFile = "mnt/ns/ns"
+const nsFile = "#ns/ns"
 
 // ns reads the process's own nsFile, and tells where it is. The root is the process's to arrange, so that
 // nothing in it may lead out, to our own files, and what is not a file is not read.

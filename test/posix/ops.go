@@ -373,6 +373,20 @@ var ops = map[string]operation{
 		}
 		return "some", nil
 	},
+	"nowait": func(_ string, a []string) (string, error) {
+		b := make([]byte, number(a[1]))
+		n, err := unix.Preadv2(file(a[0]), [][]byte{b}, 0, unix.RWF_NOWAIT)
+		return string(b[:max(n, 0)]), err
+	},
+	"room": func(_ string, a []string) (string, error) {
+		const fioqsize = 0x5460
+		var size int64
+		_, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(file(a[0])), fioqsize, uintptr(unsafe.Pointer(&size)))
+		if e != 0 {
+			return "", e
+		}
+		return fmt.Sprint(size), nil
+	},
 }
 
 func flock(a []string) unix.Flock_t {

@@ -71,7 +71,7 @@ mount, unmount, ns, newns, rfork
 and a file, or a union that bind -c cannot make. "mount/attach disallowed": the
 group attaches to no device (see rfork). "Connection timed out": a server on the way
 of a name did not answer within 10 seconds. "not in a name space": there is
-no /mnt/ns/ctl here.
+none here.
 
 # BUGS
 

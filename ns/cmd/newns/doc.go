@@ -97,7 +97,8 @@ Linux disk:
   - F_GETLK names a process for locks of open files too, which Linux does not tell FUSE
     from others.
   - fallocate(2) does not insert or collapse ranges, which Linux does not ask of FUSE.
-  - chattr(1) and lsattr(1) find no flags, and RWF_NOWAIT of preadv2(2) is not supported.
+  - chattr(1) and lsattr(1) find no flags, RWF_NOWAIT of preadv2(2) is not supported, and FIOQSIZE
+    of ioctl(2) tells of the room that a file took at its last stat(2).
   - poll(2), select(2) and epoll(7) say at once that a file can be read and written, as of
     a file on a disk, also of a queue or a console that a read then waits for. Linux asks
     FUSE about all files or about none, and would at each open by a Go program, which a

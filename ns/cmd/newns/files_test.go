@@ -2,6 +2,7 @@ package newns_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -434,6 +435,40 @@ var work = []struct {
 			}
 		}
 		return nil
+	}},
+	{"inotify", func(d, other string) error {
+		fd, err := syscall.InotifyInit1(syscall.IN_CLOEXEC)
+		if err != nil {
+			return err
+		}
+		defer syscall.Close(fd)
+		if _, err := syscall.InotifyAddWatch(fd, d, syscall.IN_CREATE); err != nil {
+			return err
+		}
+		told := "made elsewhere, made here"
+		if other != d { // another mount, of which this one is not told
+			told = "made here"
+		}
+		for _, name := range []string{other + "/made elsewhere", d + "/made here"} {
+			if err := os.WriteFile(name, nil, 0o644); err != nil {
+				return err
+			}
+		}
+		var got []string
+		for len(got) == 0 || got[len(got)-1] != "made here" {
+			b := make([]byte, 4096)
+			n, err := syscall.Read(fd, b)
+			if err != nil {
+				return err
+			}
+			for b = b[:n]; len(b) > 0; {
+				size := binary.NativeEndian.Uint32(b[12:])
+				name := b[16 : 16+size]
+				got = append(got, string(bytes.TrimRight(name, "\x00")))
+				b = b[16+size:]
+			}
+		}
+		return want(strings.Join(got, ", "), told, nil)
 	}},
 }
 

@@ -48,6 +48,41 @@ func TestMounts(t *testing.T) {
 	}
 }
 
+// TestLockedMounts has who gets a lock, of a file or by making a directory, ask anew for directories that he
+// used, whose modes another has changed: what is mounted and bound beneath them stays, as does who is there.
+func TestLockedMounts(t *testing.T) {
+	each(t, func(t *testing.T, s *session) {
+		s.ramfs(t)
+		for _, flags := range []string{"-c", "-cC"} {
+			const script = `cd /n/ram; mkdir -p sub/deep/at sub/bound sub/served sub/here; >n
+				for i in 1 2; do mkdir sub/lock; rmdir sub/lock; done # known for a lock's name from then on
+				bind $D/a sub/bound; mkdir /n/ram2/tree; echo r >/n/ram2/tree/r; bind /n/ram2/tree sub/served
+				command -p mount -t tmpfs none sub/deep/at; echo t >sub/deep/at/f
+				cd sub/here; echo h >h; exec <../bound
+				for mode in 711 755 700; do
+					ls -lR /n/ram >/dev/null; stat /n/ram/* /n/ram/sub/* >/dev/null
+					chmod $mode /n/ram2/sub /n/ram2/sub/deep
+					case $mode in
+					711) flock /n/ram/n true;;
+					*) mkdir ../lock; rmdir ../lock;;
+					esac
+					stat -c %a .. ../deep
+					cat ../deep/at/f ../bound/x ../served/r h; ls /dev/stdin/
+				done
+				cd /; umount /n/ram/sub/deep/at; unmount /n/ram/sub/bound; unmount /n/ram/sub/served; rm -r /n/ram/sub /n/ram/tree; ls /n/ram`
+			want := ""
+			for _, mode := range []string{"711", "755", "700"} {
+				want += mode + "\n" + mode + "\nt\na/x\nr\nh\nax\nsub\nx\n"
+			}
+			got, _ := s.run(t, "mount "+flags+" #s/ram /n/ram\nmount -c #s/ram /n/ram2", script)
+			if want += "n\n"; got != want {
+				t.Errorf("%s: prints\n%s\nnot\n%s", flags, got, want)
+			}
+		}
+		clean0(t, s)
+	})
+}
+
 // A stubborn directory does not say whether it changed its mode until it is let.
 type stubborn struct {
 	*srv.Dir

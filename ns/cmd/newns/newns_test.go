@@ -235,6 +235,11 @@ func TestBind(t *testing.T) {
 		s.ramfs(t)
 		for _, c := range []struct{ name, script, want string }{
 			{"files", "ls /mnt/ns; ls /n", "ctl\nns\nram\n"},
+			{"files hidden", "n=$(readlink /mnt/bin/bind); bind c /mnt/ns; ls /mnt/ns; ns; bind c /mnt; ls /mnt; $n ns $$; $n newns $n unmount /mnt; $n unmount /mnt; unmount /mnt/ns; ls /mnt/ns",
+				"cx\nmount #s/ram /n/ram\nbind D/c /mnt/ns\ncd D\n" +
+					"cx\nmount #s/ram /n/ram\nbind D/c /mnt/ns\nbind D/c /mnt\ncd D\nctl\nns\n"},
+			{"files that nothing hides", "ls -A / | grep '#'; ls '/#ns'; bind c '/#ns'; mkdir '/#ns' 2>&1 | sed 's/.*: //'; rmdir '/#ns' 2>/dev/null || echo no; bind '#ns' c; ls c",
+				"ctl\nns\nbind: bind D/c /#ns: mount point not there: /#ns: file does not exist\nFile exists\nno\nctl\nns\n"},
 			{"text", "ns", "mount #s/ram /n/ram\ncd D\n"},
 			{"text of a process", "ns $$", "mount #s/ram /n/ram\ncd D\n"},
 			{"text of another process", "mkfifo p; newns sh -c 'bind a b; echo >p; read x <p' & read x <p; ns $!; ns; echo >p; wait; rm p",
@@ -315,7 +320,7 @@ func TestStatus(t *testing.T) {
 			}
 		}
 		out, err := exec.Command(nine, "bind", "/a", "/b").CombinedOutput()
-		if err == nil || !strings.Contains(string(out), "bind: not in a name space: /mnt/ns/ctl does not exist") {
+		if err == nil || !strings.Contains(string(out), "bind: not in a name space: start one with") {
 			t.Errorf("bind outside: %v, %s", err, out)
 		}
 	})
@@ -395,7 +400,7 @@ func clean(t *testing.T) {
 }
 
 // TestInterrupt has ^C end a read that blocks, at once, and writes go on beside a
-// blocked read of the same descriptor.
+// blocked read of the same descriptor. Poll(2) does not know of it.
 func TestInterrupt(t *testing.T) {
 	each(t, func(t *testing.T, s *session) {
 		q := srv.NewQueue(0o666)
@@ -413,6 +418,11 @@ func TestInterrupt(t *testing.T) {
 		}
 		got, err := s.run(t, "mount #s/q /n/q", `exec 3<>/n/q/q; cat <&3 & read x <a/x; echo two >&3; until grep -q two $D/out 2>/dev/null; do kill -0 $! || break; echo two >&3; sleep 0.05; cat /dev/null; break; done; sleep 0.3; kill $!; wait; echo done`)
 		if err != nil || !strings.HasPrefix(got, "two\n") || !strings.HasSuffix(got, "done\n") {
+			t.Errorf("%q, %v", got, err)
+		}
+		// A read waits, though poll(2) says that it need not.
+		got, err = s.run(t, "mount #s/q /n/q", "bash -c 'read -t 0 && echo can be read; timeout .2 head -c 1 || echo waits' <>/n/q/q")
+		if err != nil || got != "can be read\nwaits\n" {
 			t.Errorf("%q, %v", got, err)
 		}
 		clean(t)

@@ -27,7 +27,8 @@ that is so (rfork m): namespace files have no line for it.
 # FILES
 
 	/mnt/ns/ns		the lines
-	/proc/PID/root/mnt/ns/ns	another process's
+	/#ns/ns			they as well, whatever is bound over /mnt
+	/proc/PID/root/#ns/ns	another process's
 
 # SEE ALSO
 

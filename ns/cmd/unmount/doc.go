@@ -27,7 +27,7 @@ is undone by umount(8) first. The same holds for bind and mount over such a tree
 
 # FILES
 
-	/mnt/ns/ctl	takes the line
+	/mnt/ns/ctl	takes the line, and so does /#ns/ctl, over which nothing can be bound
 
 # SEE ALSO
 
