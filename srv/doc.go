@@ -15,6 +15,9 @@
 // The kit (Dir, Text, Const, Cmds, Stream, Clone, Queue) has the files that most
 // servers are made of.
 //
+// Packages srv, client, p9, p9file, envfs and rootfs are for Linux, macOS and FreeBSD; the other
+// servers are for Linux alone.
+//
 // # Compatibility
 //
 // What packages srv, srv/client and srv/p9 export stays as it is from one release to the

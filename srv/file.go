@@ -16,7 +16,8 @@ import (
 // The engine holds one File for each fid (fids cloned by a walk of no names
 // share it) and calls its methods from many goroutines at once, with no lock
 // held. ctx ends when the request is flushed or the connection is gone; a
-// method that blocks must then return, with any error. User(ctx) tells who asks.
+// method that blocks must then return, with any error. UserOf(ctx) tells who asks.
+// A panic in a method ends the process: nobody could say what it left undone.
 //
 // Errors are turned into wire form by p9.ErrorOf: return the p9 package's
 // errors, a syscall.Errno, or either wrapped.
@@ -27,7 +28,9 @@ type File interface {
 
 // A Walker is a directory. The engine has checked that name is not "", "." or
 // "..", has no slash or NUL, and that the user may search the directory.
-// A name that is not there is p9.ErrNotExist.
+// A name that is not there is p9.ErrNotExist; without an error there is a File. One that is
+// made anew at each Walk has the same Qid.Path each time, which is what tells files apart: a
+// Node, which gets a new one when it is made, is then not for it.
 type Walker interface {
 	File
 	Walk(ctx context.Context, name string) (File, error)

@@ -13,7 +13,8 @@ import (
 
 // A Server serves one tree, or one for each attach, to any number of connections.
 type Server struct {
-	// Attach gives the root for a user and an attach name. An error refuses.
+	// Attach gives the root for a user and an attach name. An error refuses. It is the one
+	// field that must be set, as New does.
 	Attach func(ctx context.Context, uname, aname string) (File, error)
 	// Auth begins an authentication conversation; nil: none is required.
 	Auth func(ctx context.Context, uname, aname string) (AuthFile, error)

@@ -206,8 +206,9 @@ func (f *Fid) Sync(ctx context.Context, dataOnly bool) error {
 }
 
 // Lock takes or lets go a record lock on the open file and tells one of
-// p9.LockSuccess and its fellows.
+// p9.LockSuccess and its fellows, p9.LockError where there is an error.
 func (f *Fid) Lock(ctx context.Context, l p9.Flock) (status uint8, err error) {
+	status = p9.LockError
 	err = f.dotl(ctx, p9.Tlock, func(k *call) { k.Lock = l }, func(k *call) { status = k.Status })
 	return status, err
 }

@@ -56,7 +56,7 @@ func TestRows(t *testing.T) {
 	defer func() { *oldBuild = "" }()
 	var table, objects bytes.Buffer
 	human, machine := reporter(&table, false), reporter(&objects, true)
-	match := regexp.MustCompile("^(read 4 KiB, depth 16|create.*depth 16|walk.*, depth 1, one CPU|read 4 KiB, 100 connections|blocking.*|allocations, stat cycle)$")
+	match := regexp.MustCompile("^(read 4 KiB, depth 16|create.*depth 16|walk.*, depth 1, one CPU|read 4 KiB, 100 connections|blocking.*, one CPU|allocations, stat cycle)$")
 	rows, home := 0, place(t)
 	b := &bench{home: home, quick: true, rounds: 2, few: 2, span: time.Millisecond, last: 5 * time.Minute}
 	err = b.run(context.Background(), match, func(r *row, results map[string]*result) {
@@ -100,7 +100,7 @@ func TestRows(t *testing.T) {
 
 // TestMissing has a peer that does not run be a row that says so.
 func TestMissing(t *testing.T) {
-	r := &row{work: "read 4 KiB", config: "depth 32", peers: all}
+	r := &row{work: "read 4 KiB", config: "depth 32" + oneCPU, peers: all}
 	results := map[string]*result{"ours": {figures: figures{values: []float64{3, 1, 2}}}, "null": {figures: figures{values: []float64{4, 2, 4}}}, "diod": {err: os.ErrNotExist}}
 	var table bytes.Buffer
 	reporter(&table, false)(r, results)
@@ -136,6 +136,19 @@ func TestPairs(t *testing.T) {
 	null.beside.values = rounds.Values{3, 60, 4} // of 10, 400, 20; sys to null is .3, .45, .2
 	if word := verdict(r, results, goal{"null", .25}); word != "BELOW" {
 		t.Errorf("not the floor's, but %q", word)
+	}
+}
+
+// TestQuick has rows without a goal have few rounds with -q, so that those with one have the time.
+func TestQuick(t *testing.T) {
+	b := &bench{ctx: t.Context(), quick: true, few: 2, row: time.Hour, servers: map[string]*server{"ours": {}, "null": {}}}
+	for config, want := range map[string]int{"depth 16": 2, "depth 32" + oneCPU: 9} {
+		r := &row{work: "read 4 KiB", config: config, peers: []string{"ours", "null"}}
+		results := map[string]*result{"ours": {}, "null": {}}
+		b.paired(r, results, 9, func(string) (sample, error) { return sample{value: 1}, nil })
+		if n := len(results["null"].values); n != want {
+			t.Errorf("%s: %d rounds, want %d", r.name(), n, want)
+		}
 	}
 }
 

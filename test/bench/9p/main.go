@@ -15,7 +15,8 @@ those of such pairs. In the rows that drive one connection the time that the ser
 themselves run is compared too, of which a busy machine takes nothing. Rows that say so have
 client and servers on one CPU: see pin_linux.go.
 
--q makes the rounds short, leaves out what takes long, and ends within 40 s.
+-q makes the rounds short, and few in rows without a goal, leaves out what takes long, and
+ends within 40 s.
 -old has the rows of one connection compare with another build of this program: to see
 what a change does, "go build -o /tmp/old ./test/bench/9p" before it.
 -only does the rows whose "work, config" match. -json prints an object for each

@@ -10,9 +10,10 @@ import (
 )
 
 // pinned runs a measure with the client and the row's servers on one CPU, the same for
-// all. It is for rows of one request at a time, where client and server take turns anyhow: on
-// two CPUs each turn wakes one that has halted, which takes longer than any server's work
-// and is never the same twice.
+// all. On two, one request at a time has each turn wake a CPU that has halted, which takes
+// longer than any server's work and is never the same twice; and of many, a server takes as
+// many in one read as have come while it answered those before, which is one or all of
+// them as the two processes fall into step. On one CPU each works off all that there is.
 func pinned(run measure) measure {
 	return func(b *bench, r *row) map[string]*result {
 		var all unix.CPUSet

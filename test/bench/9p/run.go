@@ -142,7 +142,7 @@ func (b *bench) failed(r *row, err error) map[string]*result {
 // paired has a row's first peer, ours, do something next to each of the others in turn,
 // round after round, each of the two first by turns: what else the machine does is alike
 // for two that follow each other closely, so their ratio holds where their times don't.
-// A peer that is slow has fewer rounds with -q.
+// With -q a peer that is slow has fewer rounds, and a row without a goal few.
 func (b *bench) paired(r *row, results map[string]*result, most int, do func(name string) (sample, error)) {
 	took := map[string]time.Duration{}
 	try := func(name string) (s sample, ok bool) {
@@ -168,7 +168,7 @@ func (b *bench) paired(r *row, results map[string]*result, most int, do func(nam
 	}
 	begin, ours := time.Now(), r.peers[0]
 	for i := range most {
-		if i >= b.few && time.Since(begin) > b.row {
+		if i >= b.few && (time.Since(begin) > b.row || b.quick && !r.hasGoal()) {
 			break
 		}
 		for j := range r.peers[1:] {

@@ -26,16 +26,16 @@ func shown(columns []string) []string {
 const legend = `Columns of peers: ours to theirs, the median of the pairs of rounds that followed each other,
 higher is better for us; =x is what a peer itself takes. sys is null with the system calls that
 a server of files can't do without. "x time": the same by the time that the servers' processes ran.
-Goals: a ratio to reach, to a peer or to base (ours where there is little of it), or a limit.
-In brackets what no engine can change: sys to null, null to its own base, or the kernel's without
-a server. A goal missed is BELOW, or FLOOR where that is below the goal, too. ± is how far apart the
-middle half of our rounds is, to their median. 1 MiB is msize less 24 bytes; a peer of a smaller
-msize sends several messages for it.
-"one CPU": client and servers have the same one, by sched_setaffinity(2). At depth 1 they take turns
-anyhow, and on two CPUs each turn wakes one that sleeps: that is most of the time then, and never twice
-the same. Goals to base, that an operation costs the same among many, are measured so too, and
-by the time that the servers ran, of which one that only waits takes none: so what the clock says
-stands beside it. 1e6 entries are by the clock alone.
+± is how far apart the middle half of our rounds is, to their median.
+Goals: a ratio to reach, to a peer or to base (ours where there is little of it), or a limit. One
+missed is BELOW, or FLOOR where what no engine can change is below it, too: that is in brackets,
+sys to null, null to its own base, or the kernel's without a server.
+"one CPU": client and servers have the same one. On two, chance has it whether a turn wakes a CPU that
+sleeps, at depth 1, and how many messages go in a batch, at more: the next run of the same build may
+give half or twice the ratio to null, so no goal to null is set there. Goals to base are measured on
+one, too, and by the time that the servers ran, of which one that only waits takes none: what the
+clock says stands beside it. 1e6 entries are by the clock alone. 1 MiB is msize less 24 bytes; a peer
+of a smaller msize sends several messages for it.
 
 `
 
