@@ -16,7 +16,7 @@ func (f *fuseFS) telling(ctx *reqCtx, n *node, named bool, devs ...*Dev) bool {
 }
 
 // doubtDirs has the kernel ask again about the directories of a device: for their attributes at once,
-// and for names, of which most have been told of none, by a thread apart. To doubt a name the kernel
+// and by a thread apart for their names, where it was told one since the last time. To doubt a name it
 // takes the lock of the directory that it is in. That of taken, where it is not nil, it holds until the
 // caller's request is answered: so names in it stay, of which it is asked each time from the second such
 // request on (node.held), and so do those where another makes such a request, which would wait for
