@@ -18,7 +18,7 @@ func (f *fuseFS) telling(ctx *reqCtx, n *node, named bool, d, top *Dev) bool {
 }
 
 // doubtDirs has the kernel ask again about the directories of a device: for their attributes at once,
-// and for names, of which most have been told of none, by a thread apart. To doubt a name the kernel
+// and by a thread apart for their names, where it was told one since the last time. To doubt a name it
 // takes the lock of the directory that it is in. That of taken, where it is not nil, it holds until the
 // caller's request is answered: so names in it stay, of which it is asked each time from the second such
 // request on (node.held), and so do those where another makes such a request, which would wait for
@@ -33,13 +33,15 @@ func (f *fuseFS) doubtDirs(d *Dev, taken *node) {
 		taken.taking.Add(1)
 		defer taken.taking.Add(-1)
 	}
-	told, named := d.told.all(nameTimeout), map[uint64]telling{}
-	for id, t := range told {
-		n, c := f.node(id)
-		if n == nil || c.dev == d && c.assured() {
-			delete(told, id)
-		} else if t.named && f.exp {
-			named[id] = t
+	var unnamed, named []toldDir
+	for _, x := range d.told.all(nameTimeout) {
+		n, c := f.node(x.node)
+		switch {
+		case n == nil || c.dev == d && c.assured():
+		case x.named && f.exp:
+			named = append(named, x)
+		default:
+			unnamed = append(unnamed, x)
 		}
 		c.close()
 	}
@@ -47,10 +49,13 @@ func (f *fuseFS) doubtDirs(d *Dev, taken *node) {
 	if len(named) > 0 {
 		asked = begin(func() { f.doubtNames(d, named) })
 	}
-	for id, t := range told {
-		if f.expireAttr(id); !t.named {
-			d.told.done(id, t)
+	for _, list := range [...][]toldDir{unnamed, named} {
+		for _, x := range list {
+			f.expireAttr(x.node)
 		}
+	}
+	if f.exp {
+		d.told.done(unnamed)
 	}
 	if asked != nil {
 		doneIn(asked, nameTimeout)
@@ -58,19 +63,21 @@ func (f *fuseFS) doubtDirs(d *Dev, taken *node) {
 }
 
 // doubtNames has the kernel ask again for the names of directories, but for those that stay.
-func (f *fuseFS) doubtNames(d *Dev, named map[uint64]telling) {
+func (f *fuseFS) doubtNames(d *Dev, named []toldDir) {
+	done := make([]toldDir, 0, len(named))
 	f.conn.ExpireNames(func(yield func(uint64, string) bool) {
-		for id, t := range named {
-			dir, name := f.nameOf(id)
+		for _, x := range named {
+			dir, name := f.nameOf(x.node)
 			if dir != nil && dir.taking.Load() > 0 {
 				continue
 			}
 			if dir != nil && !yield(dir.id, name) {
 				return
 			}
-			d.told.done(id, t)
+			done = append(done, x)
 		}
 	})
+	d.told.done(done)
 }
 
 // nameOf gives a directory's name and what it is in; nil if the kernel knows it by none.

@@ -26,13 +26,15 @@ var mappings = map[string]func() error{"end": mappedEnd, "append": mappedAppend,
 	"slow": mappedSlow, "interrupt": mappedInterrupt, "alarm": mappedAlarm, "full": mappedFull, "direct": mappedDirect}
 
 // mapped has a process do one of mappings.
-func (m *mounted) mapped(t *testing.T, name string) {
+func (m *mounted) mapped(t *testing.T, name string) string {
 	t.Helper()
 	cmd := m.command("/n", `exec "$TEST"`)
 	cmd.Env = append(os.Environ(), mappedEnv+"="+name, "TEST="+os.Args[0])
-	if out, err := cmd.CombinedOutput(); err != nil {
+	out, err := cmd.CombinedOutput()
+	if err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
+	return string(out)
 }
 
 // TestMappedEnd has a file that was just made longer be read into memory to its end,

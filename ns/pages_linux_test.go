@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -253,14 +254,25 @@ func TestPagesGone(t *testing.T) {
 	l := srvtest.NewLink(t, srv.New(ramfs.New()), 0)
 	m := mountGroup(t, "mount -c -C "+l.Addr+" /n/x")
 	m.sh(t, "/n/x", "head -c 4194304 /dev/zero >gone; cat gone >/dev/null; cat gone >/dev/null")
-	l.Traffic()
-	m.mapped(t, "gone")
-	if n := l.Traffic(); n.Of[p9.Tread] > 2*3 {
-		t.Errorf("3 pages took %v", n)
+	for range 20 {
+		l.Traffic()
+		gone, err := strconv.Atoi(strings.TrimSpace(m.mapped(t, "gone")))
+		n := l.Traffic()
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case gone > 3: // a busy machine's kernel has let others go as well
+			t.Logf("%d pages took %v", gone, n)
+			continue
+		case gone < 3 || n.Of[p9.Tread] > 2*3:
+			t.Errorf("%d pages took %v", gone, n)
+		}
+		return
 	}
+	t.Error("the kernel never had the rest of the file")
 }
 
-// mappedGone has the kernel let some pages go, and reads the file.
+// mappedGone has the kernel let three pages go, reads the file, and tells how many it did not have.
 func mappedGone() error {
 	return withFile("x/gone", os.O_RDONLY, func(f *os.File) error {
 		for _, page := range []int64{90, 300, 900} {
@@ -268,9 +280,31 @@ func mappedGone() error {
 				return err
 			}
 		}
-		_, err := io.Copy(io.Discard, f)
+		gone, err := absent(f, 4194304/4096)
+		if err != nil {
+			return err
+		}
+		fmt.Println(gone)
+		_, err = io.Copy(io.Discard, f)
 		return err
 	})
+}
+
+// absent tells how many of a file's first pages the kernel does not have.
+func absent(f *os.File, pages int) (n int, err error) {
+	mem, err := unix.Mmap(int(f.Fd()), 0, pages*4096, unix.PROT_READ, unix.MAP_SHARED)
+	if err != nil {
+		return 0, err
+	}
+	defer unix.Munmap(mem)
+	has := make([]byte, pages)
+	if _, _, errno := unix.Syscall(unix.SYS_MINCORE, uintptr(unsafe.Pointer(&mem[0])), uintptr(len(mem)), uintptr(unsafe.Pointer(&has[0]))); errno != 0 {
+		return 0, errno
+	}
+	for _, h := range has {
+		n += int(1 - h&1)
+	}
+	return n, nil
 }
 
 // TestPagesTruncate has what was changed in memory before a file was made empty not come back,

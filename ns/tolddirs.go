@@ -1,7 +1,6 @@
 package ns
 
 import (
-	"maps"
 	"sync"
 	"time"
 )
@@ -34,25 +33,40 @@ func (t *toldDirs) add(node uint64, named bool, believed time.Duration) {
 	t.sets[0][node] = telling{t.last, named || t.sets[0][node].named || t.sets[1][node].named}
 }
 
+// A toldDir is one of them, by its node's number, and the last telling.
+type toldDir struct {
+	node uint64
+	telling
+}
+
 // all gives them.
-func (t *toldDirs) all(believed time.Duration) map[uint64]telling {
+func (t *toldDirs) all(believed time.Duration) []toldDir {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	all := map[uint64]telling{}
-	if time.Since(t.turn) < 2*believed {
-		maps.Copy(all, t.sets[1])
-		maps.Copy(all, t.sets[0])
+	if time.Since(t.turn) >= 2*believed {
+		return nil
+	}
+	all := make([]toldDir, 0, len(t.sets[0])+len(t.sets[1]))
+	for node, last := range t.sets[0] {
+		all = append(all, toldDir{node, last})
+	}
+	for node, last := range t.sets[1] {
+		if _, again := t.sets[0][node]; !again {
+			all = append(all, toldDir{node, last})
+		}
 	}
 	return all
 }
 
-// done says that one is believed no more, unless the kernel was told again.
-func (t *toldDirs) done(node uint64, last telling) {
+// done says that some are believed no more, but for those of which the kernel was told again.
+func (t *toldDirs) done(dirs []toldDir) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, set := range t.sets {
-		if set[node].number <= last.number {
-			delete(set, node)
+	for _, d := range dirs {
+		for _, set := range t.sets {
+			if set[d.node].number <= d.number {
+				delete(set, d.node)
+			}
 		}
 	}
 }

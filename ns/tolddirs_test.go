@@ -14,7 +14,11 @@ func TestToldDirs(t *testing.T) {
 		var told toldDirs
 		is := func(what string, want map[uint64]telling) {
 			t.Helper()
-			if got := told.all(time.Second); !maps.Equal(got, want) {
+			got := map[uint64]telling{}
+			for _, d := range told.all(time.Second) {
+				got[d.node] = d.telling
+			}
+			if !maps.Equal(got, want) {
 				t.Errorf("%s: %v, not %v", what, got, want)
 			}
 		}
@@ -22,17 +26,17 @@ func TestToldDirs(t *testing.T) {
 		told.add(10, true, time.Second)
 		told.add(11, false, time.Second)
 		is("two", map[uint64]telling{10: {1, true}, 11: {2, false}})
-		told.done(10, telling{1, true})
+		told.done([]toldDir{{10, telling{1, true}}})
 		told.add(11, true, time.Second)
 		told.add(11, false, time.Second)
-		told.done(11, telling{2, false})
+		told.done([]toldDir{{11, telling{2, false}}})
 		is("one was told again", map[uint64]telling{11: {4, true}})
 		time.Sleep(1100 * time.Millisecond)
 		told.add(12, false, time.Second)
 		is("at a turn", map[uint64]telling{11: {4, true}, 12: {5, false}})
 		told.add(11, false, time.Second)
 		is("its attributes are told in the next", map[uint64]telling{11: {6, true}, 12: {5, false}})
-		told.done(11, telling{6, true})
+		told.done([]toldDir{{11, telling{6, true}}})
 		is("one of before", map[uint64]telling{12: {5, false}})
 		time.Sleep(3 * time.Second)
 		is("late", map[uint64]telling{})

@@ -15,22 +15,29 @@ import (
 func notify[T any](c *Conn, code int32, body T, rest string) {
 	c.used.RLock()
 	defer c.used.RUnlock()
-	unix.Write(c.fd, message(code, body, rest))
+	unix.Write(c.fd, message(nil, code, body, rest))
 }
 
 // notifyAside sends one that the kernel may wait with.
 func notifyAside[T any](c *Conn, code int32, body T, rest string) {
-	b := message(code, body, rest)
+	b := message(nil, code, body, rest)
 	c.aside(func(fd int) { unix.Write(fd, b) })
 }
 
-// message makes one.
-func message[T any](code int32, body T, rest string) []byte {
+// message makes one, in the place of b where that has room.
+func message[T any](b []byte, code int32, body T, rest ...string) []byte {
 	n := headerSize + unsafe.Sizeof(body)
-	b := make([]byte, n, n+uintptr(len(rest)))
-	*(*outHeader)(unsafe.Pointer(&b[0])) = outHeader{Len: uint32(n) + uint32(len(rest)), Error: code}
+	size := int(n)
+	for _, r := range rest {
+		size += len(r)
+	}
+	b = slices.Grow(b[:0], size)[:n]
+	*(*outHeader)(unsafe.Pointer(&b[0])) = outHeader{Len: uint32(size), Error: code}
 	*(*T)(unsafe.Pointer(&b[headerSize])) = body
-	return append(b, rest...)
+	for _, r := range rest {
+		b = append(b, r...)
+	}
+	return b
 }
 
 // ExpireAttr has the kernel ask again for a node's attributes.
@@ -49,8 +56,10 @@ func (c *Conn) DropData(node uint64) {
 // kernel has heard of the one before.
 func (c *Conn) ExpireNames(names iter.Seq2[uint64, string]) {
 	c.aside(func(fd int) {
+		var b []byte
 		for dir, name := range names {
-			unix.Write(fd, message(notifyInvalEntry, notifyInvalEntryOut{Parent: dir, Namelen: uint32(len(name)), Flags: expireOnly}, name+"\x00"))
+			b = message(b, notifyInvalEntry, notifyInvalEntryOut{Parent: dir, Namelen: uint32(len(name)), Flags: expireOnly}, name, "\x00")
+			unix.Write(fd, b)
 		}
 	})
 }

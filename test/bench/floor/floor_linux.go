@@ -17,13 +17,15 @@ import (
 // of each number.
 type File struct {
 	Size   uint64
-	Direct bool                              // by no page cache
-	Keep   bool                              // what the page cache has is believed at the next open
-	Read   func(off uint64, size int) []byte // gives as much, or less at the end
+	Direct bool                                // by no page cache
+	Keep   bool                                // what the page cache has is believed at the next open
+	Read   func(off uint64, size int) []byte   // gives as much, or less at the end
+	Write  func(text string, done func(error)) // calls done when all of it is taken, by any thread
 }
 
 const (
 	fuseInHeader = 40
+	fuseWriteIn  = 40
 	fuseForever  = 1 << 30 // seconds
 	maxPages     = 256
 	maxWrite     = maxPages * 4096
@@ -92,6 +94,12 @@ func (f *File) Serve() error {
 			body = le.AppendUint32(body, 0)
 		case 15: // READ
 			data = f.Read(le.Uint64(in[fuseInHeader+8:]), int(le.Uint32(in[fuseInHeader+16:])))
+		case 16: // WRITE
+			errno = unix.ENOSYS
+			if f.Write != nil {
+				f.Write(string(in[fuseInHeader+fuseWriteIn:]), wrote(in))
+				continue
+			}
 		case 18: // RELEASE
 		default:
 			errno = unix.ENOSYS
@@ -111,6 +119,25 @@ func (f *File) Serve() error {
 		if err != nil && !errors.Is(err, unix.ENOENT) {
 			return err
 		}
+	}
+}
+
+// wrote gives what answers a WRITE.
+func wrote(in []byte) func(error) {
+	le := binary.LittleEndian
+	out := le.AppendUint64(make([]byte, 0, 24), 16)
+	out = append(out, in[8:16]...)
+	size := uint64(len(in) - fuseInHeader - fuseWriteIn)
+	return func(err error) {
+		if err == nil {
+			out = le.AppendUint64(out, size)
+		} else {
+			errno := unix.EIO
+			errors.As(err, &errno)
+			le.PutUint32(out[4:], uint32(-int32(errno)))
+		}
+		le.PutUint32(out, uint32(len(out)))
+		unix.Write(3, out)
 	}
 }
 

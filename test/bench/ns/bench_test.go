@@ -86,7 +86,7 @@ func TestRows(t *testing.T) {
 	srvtest.CheckFiles(t)
 	b := small(t)
 	for _, b.cpu = range []bool{false, true} {
-		match := regexp.MustCompile(`^(stat, cached|read, |write|find|rfork, name|bind, bind)`)
+		match := regexp.MustCompile(`^(stat, cached|read, |write|find|rfork, name|bind, (bind|through))`)
 		if b.cpu {
 			match = regexp.MustCompile(`^(stat, cached|rfork, name|exec)`)
 		}
@@ -222,8 +222,25 @@ func TestTable(t *testing.T) {
 		}
 	}
 	for _, o := range objects(r, results) {
-		if o.Peer == "graft limit" && (*o.Ratio != .5 || *o.Goal != 1) {
+		if o.Peer == "graft limit" && (*o.Ratio != .5 || *o.Goal != 1 || o.Floor != 0) {
 			t.Errorf("object %+v", o)
+		}
+	}
+	r = &row{work: "bind", config: "through ctl", places: append(slices.Clone(change), floorHow)}
+	for _, c := range []struct {
+		floor float64
+		want  string
+	}{{80e-6, "graft 50µs BELOW, as is the floor, 80.0µs"}, {40e-6, "graft 50µs BELOW\n"}} {
+		results = map[string]*result{"native": {values: []float64{1e-5}}, "graft": {values: []float64{1e-4}}, "engine": {values: []float64{1e-5}}, floorHow: {values: []float64{c.floor}}}
+		table.Reset()
+		reporter(&table, false)(r, results)
+		if !strings.Contains(table.String(), c.want) {
+			t.Errorf("%q is not in the table:\n%s", c.want, &table)
+		}
+		for _, o := range objects(r, results) {
+			if o.Peer == "graft limit" && (*o.Ratio != .5 || math.Abs(o.Floor-50e-6/c.floor) > 1e-9) {
+				t.Errorf("object %+v", o)
+			}
 		}
 	}
 }
@@ -242,6 +259,9 @@ func TestGoals(t *testing.T) {
 		for _, g := range goalsOf(&r) {
 			if r.place(g.place) == "" {
 				t.Errorf("%s: %s is no place of the row", r.name(), g.place)
+			}
+			if g.floor != "" && !slices.Contains(r.places, g.floor) {
+				t.Errorf("%s: %s is no place of the row", r.name(), g.floor)
 			}
 		}
 		for _, p := range r.places {

@@ -8,7 +8,7 @@ overlayfs over it; a graft, which is how a name space shows a directory of the
 host's; the engine, by FUSE and without grafts (newns -N), with the kernel's
 passthrough and, in a user namespace, without; the engine over a posted "nine
 diskfs", by 9P; Debian's mergerfs; and, where the goal can't be had by FUSE, the floor, a server
-that does nothing but answer. What is missing is said to be. In each
+that does nothing but answer, or has one thread make one mount. What is missing is said to be. In each
 place one worker, a process of this program, does the works (see work.go), in
 rounds that go from place to place with another one first each time. The program is
 its own nine: every command of a name space that it runs is the one that it was

@@ -121,7 +121,10 @@ func tell(ctl int, line string) error {
 }
 
 func (w *worker) bind() error {
-	if !w.Space {
+	switch {
+	case w.How == floorHow:
+		return w.floorBind()
+	case !w.Space:
 		return unix.Mount("src", "old", "", unix.MS_BIND, "")
 	}
 	return w.tell("bind " + w.Dir + "/src " + w.Dir + "/old")
@@ -129,7 +132,7 @@ func (w *worker) bind() error {
 
 func (w *worker) unbind() error {
 	if !w.Space {
-		return unix.Unmount("old", 0)
+		return unix.Unmount(w.Data+"/old", 0)
 	}
 	return w.tell("unmount " + w.Dir + "/src " + w.Dir + "/old")
 }

@@ -17,7 +17,7 @@ the same name space without them. engine is FUSE without grafts, for root, so wi
 rootless the same in a user namespace, without; 9p is the engine with a posted diskfs behind.
 read has the place's own cache emptied before.
 Goals: what a column may show at most, "ok" or slower than that, "BELOW". The floor is a bare
-server of FUSE, from memory. ± is (max-min)/median of native's rounds, or of the graft's.
+server of FUSE, from memory, whose bind wakes one thread that makes one mount. ± is (max-min)/median of native's rounds, or of the graft's.
 
 `
 
@@ -88,8 +88,8 @@ func line(w io.Writer, r *row, results map[string]*result) {
 			word = "ok"
 		} else if known {
 			word = "BELOW"
-			if x, ok := multiple(r, results, g.floor); ok && x > g.times {
-				word = fmt.Sprintf("BELOW, as is the floor, %.2f", x)
+			if f, x, known := floorOf(r, results, g); known && x < 1 {
+				word = "BELOW, as is the floor, " + f
 			}
 		}
 		fmt.Fprintf(w, "  %s %s %s", g.place, most, word)
@@ -129,6 +129,18 @@ func reached(r *row, results map[string]*result, g goal) (speed float64, ok, kno
 	return most / x, x <= most, true
 }
 
+// floorOf gives the figure of what does the least of it, and as speed what reached gives of the goal's place.
+func floorOf(r *row, results map[string]*result, g goal) (f string, speed float64, known bool) {
+	if x, ok := multiple(r, results, g.floor); ok && g.limit == 0 && x != 0 {
+		return fmt.Sprintf("%.2f", x), g.times / x, true
+	}
+	if res := results[g.floor]; g.limit != 0 && res != nil && res.err == nil && len(res.values) > 0 {
+		m := res.values.Median()
+		return figure(m), g.limit.Seconds() / m, true
+	}
+	return "", 0, false
+}
+
 // An object is one row in one place.
 type object struct {
 	Work   string   `json:"work"`
@@ -166,13 +178,16 @@ func objects(r *row, results map[string]*result) (list []object) {
 			if g.limit == 0 {
 				most := 1 / g.times
 				o.Goal = &most
-				if x, ok := multiple(r, results, g.floor); ok && x != 0 {
-					o.Floor = 1 / x
+				if _, x, ok := floorOf(r, results, g); ok {
+					o.Floor = x * most
 				}
 				continue
 			}
 			l, one := o, 1.0
 			l.Peer, l.Base, l.Goal, l.Ratio, l.Note = place+" limit", g.limit.Seconds(), &one, nil, ""
+			if _, x, known := floorOf(r, results, g); known {
+				l.Floor = x
+			}
 			if x, _, known := reached(r, results, g); known {
 				l.Ratio = &x
 			} else if res.err != nil {
