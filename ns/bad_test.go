@@ -147,6 +147,30 @@ func TestManyBinds(t *testing.T) {
 	}
 }
 
+// TestDoubled has a union be bound on itself again and again, which doubles it: there is an end to
+// that, and nothing is lost.
+func TestDoubled(t *testing.T) {
+	g := newGroup(t, tree("a/x", "b/", "c/"))
+	if err := do(t, g, "bind -a /a /b\n"); err != nil {
+		t.Fatal(err)
+	}
+	binds := 0
+	err := error(nil)
+	for ; err == nil && binds < 30; binds++ {
+		err = do(t, g, "bind -a /b /b\n")
+	}
+	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "too many mounts") {
+		t.Fatalf("bind %d: %v", binds, err)
+	}
+	text := g.pg.Text()
+	if err := do(t, g, "bind -a /b /c\n"); !errors.Is(err, syscall.ENOSPC) || g.pg.Text() != text {
+		t.Errorf("%v, and is now\n%s", err, g.pg.Text())
+	}
+	if err := do(t, g, "unmount /b\nbind /a /c\n"); err != nil || look(t, g, "/c/x") != "a/x" {
+		t.Errorf("%v, %q", err, look(t, g, "/c/x"))
+	}
+}
+
 // TestSlow has a name that leads through a server that does not answer: who asked
 // can give up, nothing is done, and others go on.
 func TestSlow(t *testing.T) {

@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"ninespace/srv"
+	"ninespace/srv/client"
 	"ninespace/srv/p9"
 	"ninespace/srv/ramfs"
 	"ninespace/srv/srvtest"
@@ -252,5 +254,26 @@ func TestKeptFill(t *testing.T) {
 	// The last time one list of the directory has the attributes of 4 times as many.
 	if last, list := fill(), 8*4*n; last > first*3/2+list {
 		t.Errorf("%d messages with %d files there, %d with none", last, 3*n, first)
+	}
+}
+
+// TestKeptKind has another change something of which nothing is known, while a name is made here:
+// what was asked for before may be old then, but of what kind the name is stays so.
+func TestKeptKind(t *testing.T) {
+	c := &cache{files: map[uint64]*kept{}, tell: func([]uint64, bool) {}}
+	dir := c.file(1)
+	dir.st.Qid.Vers = 1
+	for i, kind := range []fs.FileMode{fs.ModeDir, fs.ModeSymlink, 0} {
+		asked := c.begin()
+		c.recalled(client.Changes{Paths: []uint64{99}})
+		path := uint64(i) + 2
+		st := p9.Stat{Qid: p9.Qid{Path: path, Vers: 1}, Mode: kind | 0o700}
+		if n := dir.entered("n", &st, asked); n.st.Mode != st.Mode || c.good(n.at) {
+			t.Errorf("%v: it is %v, believed %v", kind, n.st.Mode, c.good(n.at))
+		}
+		if e := dir.names["n"].ent; e.Mode != kind || e.Qid.Path != path {
+			t.Errorf("%v is listed as %v", kind, e)
+		}
+		dir.cut("n")
 	}
 }

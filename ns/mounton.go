@@ -1,6 +1,15 @@
 package ns
 
-import "slices"
+import (
+	"slices"
+	"syscall"
+
+	"ninespace/srv/p9"
+)
+
+// mostMounts is how many members all that is mounted in a name space may have, as Linux's own mounts
+// (fs.mount-max): a union that is bound on itself has twice as many each time.
+const mostMounts = 100_000
 
 // mountOn adds nm (a Chan whose name was looked up with what is mounted on it:
 // umh, or nil) to what is mounted on old, as bind(2) has it. It holds what it
@@ -19,6 +28,13 @@ func (pg *Pgrp) mountOn(nm Mount, umh *Mhead, old *Chan) (key, *Mhead, error) {
 	}
 	pg.mu.Lock()
 	defer pg.mu.Unlock()
+	added := 1
+	if umh != nil {
+		added = len(umh.mount)
+	}
+	if pg.total+added > mostMounts {
+		return key{}, nil, p9.NewError(syscall.ENOSPC, "too many mounts")
+	}
 	k := old.key()
 	h := &Mhead{from: old, name: nm.on.name}
 	if was := pg.heads[k]; was != nil {

@@ -11,6 +11,7 @@ type Pgrp struct {
 	mu    sync.RWMutex
 	heads map[key]*Mhead
 	below map[string]int // places in heads that are the host's: how many are at a name or beneath it
+	total int            // members in heads
 	devs  map[uint64]int // how many places in heads are files of a device, by its id
 	base  map[key]*Mhead // what a group starts with; it comes back when all is unmounted
 	deny  bool           // mount no more and attach no device (RFNOMNT)
@@ -106,7 +107,7 @@ func (pg *Pgrp) set(k key, h *Mhead) *Mhead {
 // setAll puts a whole table in place of what was there, which it gives.
 func (pg *Pgrp) setAll(heads map[key]*Mhead) (was map[key]*Mhead) {
 	was, pg.heads = pg.heads, heads
-	pg.below, pg.devs = map[string]int{}, map[uint64]int{}
+	pg.below, pg.devs, pg.total = map[string]int{}, map[uint64]int{}, 0
 	for _, h := range heads {
 		pg.count(h, 1)
 	}
@@ -114,11 +115,12 @@ func (pg *Pgrp) setAll(heads map[key]*Mhead) (was map[key]*Mhead) {
 	return was
 }
 
-// count keeps below and devs.
+// count keeps below, total and devs.
 func (pg *Pgrp) count(h *Mhead, n int) {
 	if h == nil {
 		return
 	}
+	pg.total += n * len(h.mount)
 	id := h.from.dev.id
 	if pg.devs[id] += n; pg.devs[id] == 0 {
 		delete(pg.devs, id)
@@ -153,9 +155,15 @@ func (pg *Pgrp) loses(k key, was *Mhead) bool {
 	case was == nil:
 		return !slices.ContainsFunc(h.mount, func(m *Mount) bool { return m.self })
 	}
-	return slices.ContainsFunc(was.mount, func(m *Mount) bool {
-		return !slices.ContainsFunc(h.mount, func(n *Mount) bool { return n.id == m.id })
-	})
+	rest := h.mount // those that stay are in the order that they were in
+	for _, m := range was.mount {
+		i := slices.IndexFunc(rest, func(n *Mount) bool { return n.id == m.id })
+		if i < 0 {
+			return true
+		}
+		rest = rest[i+1:]
+	}
+	return false
 }
 
 // mounted tells whether something is mounted on a file.

@@ -18,7 +18,7 @@ import (
 func (pg *Pgrp) Text() string {
 	pg.mu.RLock()
 	defer pg.mu.RUnlock()
-	t := &texter{here: map[uint64]*Mount{}, away: map[*Dev]string{}}
+	t := &texter{here: map[uint64]*Mount{}, wholes: map[*Mount]bool{}, away: map[*Dev]string{}}
 	var lines []line
 	for _, h := range pg.heads {
 		first := slices.MinFunc(h.mount, func(a, b *Mount) int { return cmp.Compare(a.id, b.id) })
@@ -57,6 +57,7 @@ type line struct {
 
 type texter struct {
 	here            map[uint64]*Mount
+	wholes          map[*Mount]bool
 	away            map[*Dev]string // servers that no name leads to, and where they are put
 	begin, ops, end []Op
 }
@@ -84,7 +85,14 @@ func (t *texter) line(l line) {
 
 // whole tells whether the name that a member was bound by still gives it and all
 // that came with it.
-func (t *texter) whole(m *Mount) bool { return t.leads(m.via) && t.leads(m.with) }
+func (t *texter) whole(m *Mount) bool {
+	is, known := t.wholes[m]
+	if !known { // each that came with m asks
+		is = t.leads(m.via) && t.leads(m.with)
+		t.wholes[m] = is
+	}
+	return is
+}
 
 func (t *texter) leads(via []uint64) bool {
 	for _, id := range via {

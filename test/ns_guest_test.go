@@ -10,7 +10,6 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -51,14 +50,14 @@ func TestNsGuest(t *testing.T) {
 	if err := os.WriteFile(disk, make([]byte, 1<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	m := guest.Machine{Kernel: kernel.Image, Initrd: filepath.Join(dir, "initrd"), Args: strings.Fields(*nsGuestRun),
+	m := guest.Machine{Kernel: kernel.Image, Initrd: filepath.Join(dir, "initrd"), Args: []string{fmt.Sprint("-limit=", *nsGuestTime*4/5)},
 		Memory: 768, Console: filepath.Join(dir, "console"),
 		Qemu: []string{"-device", "virtio-scsi-pci", "-drive", "if=none,id=disk,format=raw,file=" + disk, "-device", "scsi-hd,drive=disk"}}
-	if *nsGuestRun == "none" {
-		m.Args = nil
-	}
 	if *nsGuestBench {
-		m.Args = slices.Insert(m.Args, 0, "-bench")
+		m.Args = append(m.Args, "-bench")
+	}
+	if *nsGuestRun != "none" {
+		m.Args = append(m.Args, strings.Fields(*nsGuestRun)...)
 	}
 	if err := nsImage(ctx, kernel, dir, m.Initrd); err != nil {
 		t.Fatal(err)

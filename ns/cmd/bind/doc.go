@@ -68,7 +68,8 @@ mount, unmount, ns, newns, rfork
 # DIAGNOSTICS
 
 "mount point not there": old does not exist. "inconsistent mount": a directory
-and a file, or a union that bind -c cannot make. "mount/attach disallowed": the
+and a file, or a union that bind -c cannot make. "too many mounts": all unions of a
+name space together have 100,000 members at most. "mount/attach disallowed": the
 group attaches to no device (see rfork). "Connection timed out": a server on the way
 of a name did not answer within 10 seconds. "not in a name space": there is
 none here.

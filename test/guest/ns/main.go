@@ -50,6 +50,7 @@ func main() {
 
 func guest(line io.Writer) error {
 	bench := flag.Bool("bench", false, "measure")
+	limit := flag.Duration("limit", 0, "for the tests of a pattern")
 	flag.Parse()
 	// As some distributions have it: only descendants may be traced.
 	os.WriteFile("/proc/sys/kernel/yama/ptrace_scope", []byte("1"), 0)
@@ -57,7 +58,7 @@ func guest(line io.Writer) error {
 	os.Setenv("HOME", "/tmp")
 	os.Setenv("NINE", "/bin/nine")
 	for _, pattern := range flag.Args() {
-		if err := tests(line, pattern); err != nil {
+		if err := tests(line, pattern, *limit); err != nil {
 			return err
 		}
 	}
@@ -71,10 +72,10 @@ func guest(line io.Writer) error {
 var result = regexp.MustCompile(`^ *--- (PASS|FAIL|SKIP): (\S+)(.*)`)
 
 // tests runs the tests that match and passes on what they say.
-func tests(line io.Writer, pattern string) error {
+func tests(line io.Writer, pattern string, limit time.Duration) error {
 	begun := time.Now()
 	pkg, run, _ := strings.Cut(pattern, ":")
-	cmd := exec.Command("/tests/"+pkg, "-test.v", "-test.timeout", "8m", "-test.run", run)
+	cmd := exec.Command("/tests/"+pkg, "-test.v", "-test.timeout", limit.String(), "-test.run", run)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
