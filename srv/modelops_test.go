@@ -226,7 +226,7 @@ func (m *model) mutates(t *p9.Fcall) bool {
 	case p9.Tlopen:
 		return p9.ModeOfLinux(t.Flags)&p9.OTRUNC != 0
 	case p9.Twrite:
-		return f != nil && !f.wild && (f.xw != nil || f.f != nil && f.f.kind == kData)
+		return f != nil && (f.wild || f.xw != nil || f.f != nil && f.f.kind == kData)
 	case p9.Tclunk:
 		return f != nil && (f.xw != nil || f.open && f.mode&p9.ORCLOSE != 0)
 	}

@@ -289,13 +289,17 @@ func TestSecondVersion(t *testing.T) {
 
 // TestEveryCount lists with each count from 64 up: each entry comes once and in
 // order, or the count is too small for it, which is an error and never the end.
+// In full it is 10,000 entries, by each count up to 1 KiB.
 func TestEveryCount(t *testing.T) {
-	const n = 100
+	n, most := 100, uint32(400)
+	if long {
+		n, most = 10_000, 1<<10
+	}
 	root := srv.NewDir().Add("d", &listing{srv.NewNode(fs.ModeDir | 0o555), n, srv.Const("")})
 	both(t, func(t *testing.T, dotl bool) {
 		w := dial(t, root, dotl)
 		w.open("d", p9.OREAD)
-		for count := uint32(64); count < 400; count++ {
+		for count := uint32(64); count < most; count++ {
 			next, small := w.list(count)
 			if !small && next != n || small && count >= 100 {
 				t.Errorf("count %d: %d entries of %d, too small: %v", count, next, n, small)

@@ -32,10 +32,10 @@ missed is BELOW, or FLOOR where what no engine can change is below it, too: that
 sys to null, null to its own base, or the kernel's without a server.
 "one CPU": client and servers have the same one. On two, chance has it whether a turn wakes a CPU that
 sleeps, at depth 1, and how many messages go in a batch, at more: the next run of the same build may
-give half or twice the ratio to null, so no goal to null is set there. Goals to base are measured on
-one, too, and by the time that the servers ran, of which one that only waits takes none: what the
-clock says stands beside it. 1e6 entries are by the clock alone. 1 MiB is msize less 24 bytes; a peer
-of a smaller msize sends several messages for it.
+give half or twice the ratio to null, so no goal to null is set there. Those to diod and hugelgupf
+are set on both. Goals to base are measured on one, and by the time that the servers ran, of which one
+that only waits takes none: what the clock says stands beside it. 1e6 entries are by the clock alone.
+1 MiB is msize less 24 bytes; a peer of a smaller msize sends several messages for it.
 
 `
 
