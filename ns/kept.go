@@ -262,6 +262,8 @@ func (k *kept) take(st *p9.Stat, t ticket) {
 			k.at = stamp{}
 		}
 		k.sure = k.sure || k.at.leased
+	} else if !k.told { // it may have changed since, but not its kind
+		k.st, k.told = *st, true
 	}
 }
 
