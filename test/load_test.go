@@ -47,10 +47,6 @@ func TestLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if os.Geteuid() == 0 { // the machine's /dev/fuse may be root's alone
-		unix.Mknod(filepath.Join(dir, "fuse"), unix.S_IFCHR, 10<<8|229)
-		os.Chmod(filepath.Join(dir, "fuse"), 0o666)
-	}
 	env := append(os.Environ(), "NAMESPACE="+dir, "HOME="+dir, "NINE_USERNS=", "GORACE=atexit_sleep_ms=0")
 	for _, s := range [][]string{{"diskfs", "-s", "disk", files}, {"ramfs", "-s", "ram"}} {
 		server := exec.Command(nine, s...)
@@ -80,9 +76,7 @@ func TestLoad(t *testing.T) {
 			if os.Geteuid() != 0 {
 				continue // as all the others are then
 			}
-			enter = append([]string{"unshare", "-m", "sh", "-ec", `
-				mount --make-rprivate /; mount --bind "$0"/fuse /dev/fuse
-				exec setpriv --reuid 65534 --regid 65534 --clear-groups "$@"`, dir}, enter[1:]...)
+			enter = append(asUser(t, dir), enter[1:]...)
 		}
 		run := func(t *testing.T, args ...string) string {
 			t.Helper()
@@ -116,4 +110,20 @@ func TestLoad(t *testing.T) {
 			t.Log(regexp.MustCompile(`(?m)^Throughput.*`).FindString(out))
 		})
 	}
+}
+
+// asUser gives what root runs a command by as another user, who may use FUSE: the machine's /dev/fuse may
+// be root's alone. That in dir is not.
+func asUser(t *testing.T, dir string) []string {
+	t.Helper()
+	fuse := filepath.Join(dir, "fuse")
+	if err := unix.Mknod(fuse, unix.S_IFCHR, 10<<8|229); err != nil && err != unix.EEXIST {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(fuse, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return []string{"unshare", "-m", "sh", "-ec", `
+		mount --make-rprivate /; mount --bind "$0" /dev/fuse
+		exec setpriv --reuid 65534 --regid 65534 --clear-groups "$@"`, fuse}
 }
