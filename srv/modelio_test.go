@@ -114,11 +114,12 @@ func (m *model) readDir9(r *mreq, f *mfid, count uint32) {
 		r.bad(p9.ErrDirOffset)
 		return
 	}
+	n := *f
 	if off != 0 && f.unsure {
 		r.any = true
+		m.set(r, r.t.Fid, &n) // what a read before it tells of where it ended holds no more
 		return
 	}
-	n := *f
 	if off == 0 {
 		n.off, n.idx, n.room, n.unsure = 0, 0, 0, false
 	}

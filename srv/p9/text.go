@@ -162,7 +162,8 @@ func appendParts(b []byte, p any) []byte {
 	start := len(b)
 	for _, part := range parts(p) {
 		v := appendValue(nil, part.name, part.ptr)
-		if s := string(v); s == "0" || s == "0x0" || s == `""` || s == "(0 0)" {
+		_, word := part.ptr.(*string) // which may be "0"
+		if s := string(v); s == `""` || s == "(0 0)" || !word && (s == "0" || s == "0x0") {
 			continue
 		}
 		if len(b) > start {

@@ -22,6 +22,7 @@ func TestText(t *testing.T) {
 		{Fcall{Type: Rclunk, Tag: 2}, false, "Rclunk tag 2"},
 		{Fcall{Type: Rgetattr, Attr: Attr{Valid: 0x7ff, Mode: 0o100644, Size: 3}}, true, "Rgetattr tag 0 attr {valid 0x7ff mode 0100644 size 3}"},
 		{Fcall{Type: Rstat, Stat: (&rawStat{name: "a", perm: 0o644}).encode()}, false, "Rstat tag 0 stat {perm 0644 name a}"},
+		{Fcall{Type: Rstat, Stat: (&rawStat{name: "0", uid: "0x0"}).encode()}, false, "Rstat tag 0 stat {name 0 uid 0x0}"},
 		{Fcall{Type: Rstat, Stat: []byte("odd")}, false, `Rstat tag 0 stat "odd"`},
 		{Fcall{Type: Rreaddir, Data: AppendDirent(nil, &Dirent{Qid{QTDIR, 0, 2}, 1, ModeOfUnix(0o40000), "d"})}, true, `Rreaddir tag 0 data [{qid (2 0 d) cookie 1 type 4 name d}]`},
 		{Fcall{Type: Rreaddir, Data: []byte("odd")}, true, `Rreaddir tag 0 data "odd"`},
