@@ -171,6 +171,36 @@ func TestDoubled(t *testing.T) {
 	}
 }
 
+// TestOwn has a group's own files be bound over, by each name that they have, and a union with
+// others of their names: what unbinds all else stays in reach.
+func TestOwn(t *testing.T) {
+	g := newGroup(t, tree("a/x", "d/#ns/ns", "f"))
+	for _, lines := range []string{
+		"bind /a /#ns\n", "bind /a #ns\n", "bind -b /a #ns\n", "bind /f #ns/ctl\n", "bind /f /#ns/ns\n",
+		"bind #ns /a\nbind /f /a/ctl\n", "bind -a /d /a\nbind /f /a/ns\n",
+	} {
+		if err := do(t, g, lines); !errors.Is(err, syscall.EBUSY) || !strings.Contains(err.Error(), "#ns") {
+			t.Errorf("%q: %v", lines, err)
+		}
+	}
+	for _, lines := range []string{"bind -b /d /\n", "bind /#ns /d\n"} {
+		if err := do(t, g, lines); err != nil {
+			t.Errorf("%q: %v", lines, err)
+		}
+	}
+	for _, name := range []string{"/#ns/ns", "/d/ns", "/a/ns", "#ns/ns"} {
+		c, err := g.lookup(t.Context(), name, false)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if c.dev != g.eng.own {
+			t.Errorf("%s is of %s", name, c.dev.name)
+		}
+		c.close()
+	}
+}
+
 // TestSlow has a name that leads through a server that does not answer: who asked
 // can give up, nothing is done, and others go on.
 func TestSlow(t *testing.T) {

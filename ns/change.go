@@ -114,6 +114,9 @@ func (g *Group) join(ctx context.Context, nm Mount, umh *Mhead, old place, pid i
 	if old.key() == g.root.key() && nm.flag&order == MREPL {
 		return errRoot
 	}
+	if old.dev == g.eng.own {
+		return p9.NewError(syscall.EBUSY, "nothing can be mounted on "+ownSpec)
+	}
 	nm.on = spot{old.name, old.via}
 	if err := g.lockAt(ctx, old.Chan); err != nil {
 		return err

@@ -34,18 +34,6 @@ func (r *dirReq) end() {
 	r.c.close()
 }
 
-func (r *dirReq) walk(name string) (*Chan, p9.Stat, error) {
-	if name != ownSpec || !r.n.isRoot() {
-		return r.n.group.walk(r, r.c, name)
-	}
-	c, err := r.n.group.eng.own.attach(r)
-	if err != nil {
-		return nil, p9.Stat{}, err
-	}
-	st, err := c.file.Stat(r)
-	return c, st, err
-}
-
 func (f *fuseFS) Lookup(cancel *devfuse.Cancel, h *devfuse.InHeader, name string, out *devfuse.EntryOut) syscall.Errno {
 	if h.NodeId == devfuse.RootId {
 		return f.lookupGroup(name, out)
@@ -55,7 +43,7 @@ func (f *fuseFS) Lookup(cancel *devfuse.Cancel, h *devfuse.InHeader, name string
 		return syscall.ESTALE
 	}
 	defer r.end()
-	c, st, err := r.walk(name)
+	c, st, err := r.n.group.walk(r, r.c, name)
 	if err != nil {
 		return status(err)
 	}

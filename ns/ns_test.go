@@ -71,7 +71,7 @@ func newGroupOf(t *testing.T, o EngineOptions) *Group {
 		for _, g := range e.groups {
 			g.Close()
 		}
-		for _, d := range []*Dev{e.host, e.rootDev} {
+		for _, d := range []*Dev{e.host, e.rootDev, e.own} {
 			if n := d.refs.Load(); n != 1 {
 				t.Errorf("%s: %d Chans are left open", d.name, n-1)
 			}

@@ -59,7 +59,8 @@ func (n *Node) Wstat(_ context.Context, w p9.Wstat) error {
 }
 
 // A Dir is a directory whose entries the program puts in and takes out. It may
-// change while it is served.
+// change while it is served. It is Inline, and so is what embeds one: a method of that which may
+// wait returns ErrAgain where Nonblock(ctx) holds, or the connection stands meanwhile.
 type Dir struct {
 	Node
 	mu   sync.RWMutex
