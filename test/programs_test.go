@@ -49,7 +49,7 @@ func TestPrograms(t *testing.T) {
 			if os.Geteuid() != 0 {
 				continue // as all the others are then
 			}
-			env, enter = append(env[:len(env):len(env)], "NINE_USERNS=", "HOME="+theirs), asUser(t, dir)
+			env, enter = append(env[:len(env):len(env)], "NINE_USERNS=", "HOME="+theirs, "TMPDIR="+theirs), asUser(t, dir)
 		}
 		for _, s := range scripts {
 			name := strings.TrimSuffix(filepath.Base(s), ".sh")
