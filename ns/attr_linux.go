@@ -81,10 +81,10 @@ func (f *fuseFS) attr(st *p9.Stat, c *Chan, out *devfuse.Attr) {
 	}
 }
 
-// inode mixes a device into a qid path.
+// inode makes one number of device and qid path. The kernel and who exports the name space tell
+// files apart by it, so no server may have another's file's, whatever paths it chooses.
 func inode(k key) uint64 {
-	x := k.path ^ k.dev*0x9E3779B97F4A7C15
-	x ^= x >> 31
+	x := srv.Scatter(k.dev, k.path)
 	if x == 0 || x == ^uint64(0) {
 		x = 2
 	}

@@ -14,8 +14,8 @@ import (
 // A device is what we know of a mounted file system.
 type device struct {
 	num     uint64
-	tag     uint64 // goes into qid paths
-	madeUp  bool   // files have no contents but what reading makes
+	paths   *srv.Device
+	madeUp  bool // files have no contents but what reading makes
 	waits   waiting
 	held    bool         // attributes of a file that is held are in memory
 	waitful atomic.Bool  // reads there cannot be asked not to wait
@@ -127,19 +127,17 @@ func (n *node) near(ctx context.Context) error {
 
 // The devices met so far.
 type devices struct {
-	mu   sync.RWMutex
-	all  map[uint64]*device
-	tags map[uint64]bool
+	mu    sync.RWMutex
+	all   map[uint64]*device
+	paths srv.Devices
 }
 
-// init enters the root's device, whose tag is 0.
+// init enters the root's device.
 func (l *devices) init(num uint64, fd int) {
-	l.all, l.tags = map[uint64]*device{num: newDevice(num, 0, fd)}, map[uint64]bool{0: true}
+	l.all = map[uint64]*device{num: newDevice(num, l.paths.Of(num), fd)}
 }
 
-// of gives the device that fd is on, whose number is num. A device's tag is a
-// hash of its number, so that paths last over restarts, and the next free one
-// where two meet.
+// of gives the device that fd is on, whose number is num.
 func (l *devices) of(num uint64, fd int) *device {
 	l.mu.RLock()
 	d := l.all[num]
@@ -152,22 +150,13 @@ func (l *devices) of(num uint64, fd int) *device {
 	if d := l.all[num]; d != nil {
 		return d
 	}
-	var tag uint64
-	for h := mix(num); ; h++ {
-		if tag = h & 0x7FFF << 48; !l.tags[tag] {
-			break
-		}
-		if len(l.tags) > 0x7FFF {
-			break // more devices than tags: paths may meet
-		}
-	}
-	d = newDevice(num, tag, fd)
-	l.all[num], l.tags[tag] = d, true
+	d = newDevice(num, l.paths.Of(num), fd)
+	l.all[num] = d
 	return d
 }
 
-func newDevice(num, tag uint64, fd int) *device {
-	d := &device{num: num, tag: tag, madeUp: true}
+func newDevice(num uint64, paths *srv.Device, fd int) *device {
+	d := &device{num: num, paths: paths, madeUp: true}
 	var sfs unix.Statfs_t
 	if unix.Fstatfs(fd, &sfs) == nil {
 		d.madeUp, d.waits, d.held = madeUp(int64(sfs.Type)), waitingOf(int64(sfs.Type)), held(int64(sfs.Type))

@@ -71,7 +71,7 @@ func (h *dirHandle) List(ctx context.Context, cookie uint64) iter.Seq2[p9.Dirent
 				if typ == unix.DT_UNKNOWN {
 					e.Mode = h.typeOf(e.Name)
 				}
-				e.Qid = p9.Qid{Type: p9.QidTypeOf(e.Mode), Path: ino ^ d.tag}
+				e.Qid = p9.Qid{Type: p9.QidTypeOf(e.Mode), Path: d.paths.Path(ino)}
 				if !yield(e, nil) {
 					h.stopped(before, at)
 					return

@@ -165,7 +165,7 @@ func statOf(st *unix.Statx_t, d *device) p9.Stat {
 }
 
 func qidOf(st *unix.Statx_t, d *device) p9.Qid {
-	q := p9.Qid{Path: st.Ino ^ d.tag}
+	q := p9.Qid{Path: d.paths.Path(st.Ino)}
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFDIR:
 		q.Type = p9.QTDIR

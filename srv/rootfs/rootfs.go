@@ -16,7 +16,7 @@
 // modes or times are set it is, beneath the file's directory. To give a file a name in another directory, both have to be where they were
 // walked to.
 //
-// Qid paths are inode numbers with the device mixed into the upper 16 bits. A version is
+// Qid paths are [srv.Device]'s. A version is
 // of the times of last change and the length; it is 0, not to be cached, for what is no
 // plain file or directory, and another one at each look for what has changed within the last
 // second, as the next change may have the same time.
@@ -63,16 +63,14 @@ func New(dir string, opts ...Option) (srv.File, error) {
 		r.Close()
 		return nil, err
 	}
-	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
-		t.dev = uint64(st.Dev)
-	}
+	t.stat(fi) // the root's device is the first
 	return root{t.top}, nil
 }
 
 type tree struct {
 	top      *node
-	dev      uint64 // the top's
 	readOnly bool
+	devices  srv.Devices
 	looks    atomic.Uint32 // see version
 
 	mu    sync.RWMutex // of the places of nodes

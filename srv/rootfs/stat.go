@@ -16,10 +16,7 @@ func (t *tree) stat(fi fs.FileInfo) p9.Stat {
 		s.Unlinked = st.Nlink == 0
 		s.Rdev, s.Blksize, s.Blocks = uint64(st.Rdev), uint64(st.Blksize), uint64(st.Blocks)
 		s.Atime, s.Ctime = times(st)
-		s.Qid.Path = uint64(st.Ino)
-		if dev := uint64(st.Dev); dev != t.dev {
-			s.Qid.Path ^= (dev*0x9e3779b97f4a7c15 | 1<<63) &^ (1<<48 - 1)
-		}
+		s.Qid.Path = t.devices.Of(uint64(st.Dev)).Path(uint64(st.Ino))
 	}
 	if fi.Mode().IsRegular() || fi.Mode().Type() == fs.ModeSymlink {
 		s.Length = uint64(fi.Size())
