@@ -82,11 +82,18 @@ func (f *fuseFS) attr(st *p9.Stat, c *Chan, out *devfuse.Attr) {
 }
 
 // inode makes one number of device and qid path. The kernel and who exports the name space tell
-// files apart by it, so no server may have another's file's, whatever paths it chooses.
+// files apart by it, so no server may have another's file's, whatever paths it chooses. Where there is
+// room for both it is the same in the next session, in which git looks into no file that has kept its
+// number: for the devices met first, and the paths of a disk's files (srv.Device).
 func inode(k key) uint64 {
-	x := srv.Scatter(k.dev, k.path)
-	if x == 0 || x == ^uint64(0) {
-		x = 2
+	const devBits, tagBits, inoBits = 8, 15, 40
+	tag, ino := k.path>>48, k.path&(1<<48-1)
+	if k.dev>>devBits == 0 && tag>>tagBits == 0 && ino>>inoBits == 0 {
+		return k.dev<<(tagBits+inoBits) | tag<<inoBits | ino
+	}
+	x := srv.Scatter(k.dev, k.path) | 1<<63
+	if x == ^uint64(0) {
+		x = 1 << 63
 	}
 	return x
 }
