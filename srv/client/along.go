@@ -75,11 +75,11 @@ func (f *Fid) WalkStatIn(ctx context.Context, dir []string, name string) (d, g *
 		n, err = d.walked(down, dir)
 	}
 	if err != nil || n < len(dir) {
-		c.settle(ctx, g.num)
-		c.settle(ctx, d.num)
 		if err == nil {
 			err = d.stopped(n)
 		}
+		c.settle(ctx, g.num, err) // which is there only if d is
+		c.settle(ctx, d.num, err)
 		if err == nil { // the reason is told to who asks for the rest alone
 			if d, err = f.Walk(ctx, dir...); err == nil {
 				g, st, err = d.WalkStat(ctx, name)
@@ -93,8 +93,9 @@ func (f *Fid) WalkStatIn(ctx context.Context, dir []string, name string) (d, g *
 		n, err = g.walked(in, []string{name})
 	}
 	if err != nil || n == 0 {
-		c.settle(ctx, g.num)
-		return d, nil, st, cmp.Or(err, botch("Rwalk without qids"))
+		err = cmp.Or(err, botch("Rwalk without qids"))
+		c.settle(ctx, g.num, err)
+		return d, nil, st, err
 	}
 	if err = stat.err; err == nil {
 		st, err = g.statted(stat)

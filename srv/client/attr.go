@@ -2,7 +2,9 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os/user"
 	"strconv"
 
@@ -85,8 +87,9 @@ func (f *Fid) statted(k *call) (p9.Stat, error) {
 }
 
 // Wstat changes the file's attributes: all that w.Valid names or none, except
-// that 9P2000.L changes the name in a message of its own, last. With w.Valid
-// zero it is Sync.
+// that 9P2000.L changes the name in a message of its own, last. A name that another
+// file has is fs.ErrExist; in 9P2000.L that is looked up before anything is changed, and
+// who takes the name after that is replaced. With w.Valid zero it is Sync.
 func (f *Fid) Wstat(ctx context.Context, w p9.Wstat) error {
 	if f.c.dotl {
 		return f.wstatL(ctx, w)
@@ -123,24 +126,50 @@ func (f *Fid) wstatL(ctx context.Context, w p9.Wstat) error {
 			return p9.ErrorOfText("unknown group")
 		}
 	}
-	if w.Valid&^p9.WName != 0 {
-		err := f.simple(ctx, p9.Tsetattr, func(k *call) error {
-			k.Setattr = p9.SetattrOf(&w)
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
 	if w.Valid&p9.WName == 0 {
-		return nil
+		return f.setattr(ctx, &w)
+	}
+	if err := badName(w.Name); err != nil {
+		return err
 	}
 	dir, err := f.Walk(ctx, "..")
 	if err != nil {
 		return err
 	}
 	defer dir.Clunk(ctx)
+	if err := f.free(ctx, dir, w.Name); err != nil {
+		return err
+	}
+	if w.Valid != p9.WName {
+		if err := f.setattr(ctx, &w); err != nil {
+			return err
+		}
+	}
 	return f.renameTo(ctx, dir, w.Name)
+}
+
+// free says whether the file can have a name: its own, or nobody's.
+func (f *Fid) free(ctx context.Context, dir *Fid, name string) error {
+	g, err := dir.Walk(ctx, name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	}
+	g.Drop()
+	if g.qid.Path != f.qid.Path {
+		return p9.ErrExist
+	}
+	return nil
+}
+
+// setattr is Tsetattr.
+func (f *Fid) setattr(ctx context.Context, w *p9.Wstat) error {
+	return f.simple(ctx, p9.Tsetattr, func(k *call) error {
+		k.Setattr = p9.SetattrOf(w)
+		return nil
+	})
 }
 
 // number reads the number of a user or group: the database's, or name itself

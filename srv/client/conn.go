@@ -35,6 +35,7 @@ type Conn struct {
 	raw   syscall.RawConn // rwc's, where that is a socket
 	br    *bufio.Reader   // of who reads
 	reply reply           // and what is read
+	heard atomic.Uint64   // bytes that came
 	msize uint32
 	dotl  bool
 	trace func(string)
@@ -60,8 +61,7 @@ type Conn struct {
 	writing   bool
 	watched   bool          // somebody looks whether the server lives
 	patience  time.Duration // how often
-	heard     uint64        // replies
-	claimed   *call         // whose reply is read, where that cannot be stopped
+	claimed   *call         // whose reply is read, and is not all here yet
 	err       error         // why the connection is dead
 
 	// Of who is writing.
@@ -100,7 +100,8 @@ func New(ctx context.Context, rwc io.ReadWriteCloser, o *Options) (*Conn, error)
 	if o == nil {
 		o = &Options{}
 	}
-	c := &Conn{rwc: rwc, br: bufio.NewReaderSize(rwc, 32<<10), msize: o.Msize, trace: o.Trace, done: make(chan struct{})}
+	c := &Conn{rwc: rwc, msize: o.Msize, trace: o.Trace, done: make(chan struct{})}
+	c.br = bufio.NewReaderSize((*ear)(c), 32<<10)
 	c.freed = sync.NewCond(&c.mu)
 	c.raw, c.once, c.patience = p9.Socket(rwc), c.tryWrite, patience
 	if c.msize == 0 {

@@ -38,7 +38,8 @@
 // happened, so that no byte and no fid gets lost, and otherwise ctx's error is. From a
 // server that has taken nothing for two seconds, or said nothing for ten, no word is
 // waited for: the call ends, what is still to be sent of it is sent when the server
-// goes on, and replies to it are dropped. A
+// goes on, and replies to it are dropped. Where the server fell silent in the middle of
+// its reply, over a stream without SetReadDeadline, the connection ends with it. A
 // tag is used again only after its reply and, where it was flushed, Rflush.
 //
 // What is exported here keeps the promise of package srv.

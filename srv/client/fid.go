@@ -50,10 +50,12 @@ func (c *Conn) freeFid(f uint32) {
 	c.fids = append(c.fids, f)
 }
 
-// settle sees to a fid that a request should have made: after a flush it cannot
-// be known whether a server that is careless about flushes made it.
-func (c *Conn) settle(ctx context.Context, fid uint32) {
-	if ctx.Err() != nil {
+// settle sees to the number of a fid that a request should have made, of which err came. It
+// cannot be known whether the server made it after a flush, about which it may be careless,
+// nor after a botch, which is what we make of an answer that may say it did: then it is told
+// to let go, for what is sent behind the next walk to the number would meet the old file.
+func (c *Conn) settle(ctx context.Context, fid uint32, err error) {
+	if ctx.Err() != nil || errors.Is(err, p9.ErrBotch) {
 		c.discard(fid)
 	} else {
 		c.freeFid(fid)
@@ -141,7 +143,7 @@ func (c *Conn) AttachAhead(ctx context.Context, uname, aname string) (root *Fid,
 		defer k.release()
 		c.wait(ctx, k)
 		if k.err != nil {
-			c.settle(ctx, f.num)
+			c.settle(ctx, f.num, k.err)
 			return k.err
 		}
 		f.qid = k.Qid
@@ -159,7 +161,7 @@ func (c *Conn) attach(ctx context.Context, t p9.Type, afid *Fid, uname, aname st
 		k.Afid = afid.num
 	}
 	if err := c.do(ctx, k); err != nil {
-		c.settle(ctx, f.num)
+		c.settle(ctx, f.num, err)
 		if c.dotl && errors.Is(err, syscall.ECONNREFUSED) { // the number is all that it says
 			err = p9.NewError(syscall.ECONNREFUSED, p9.ErrNoAuth.Ename+", or connection refused")
 		}
@@ -228,7 +230,7 @@ func (f *Fid) Walk(ctx context.Context, names ...string) (*Fid, error) {
 			if from == g {
 				f.c.discard(g.num)
 			} else {
-				f.c.settle(ctx, g.num)
+				f.c.settle(ctx, g.num, err)
 			}
 			return nil, err
 		}

@@ -107,7 +107,7 @@ func (c *Conn) openLease(ctx context.Context, buf []byte) (*Fid, int, error) {
 		}
 	}()
 	if err := attach.err; err != nil {
-		c.settle(ctx, f.num)
+		c.settle(ctx, f.num, err)
 		return nil, 0, err
 	}
 	f.opened(open, p9.OREAD)

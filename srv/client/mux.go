@@ -153,13 +153,7 @@ func (k *call) flushed(ctx context.Context) {
 // the reply's, if that is faster than Rflush.
 func (c *Conn) flush(ks ...*call) {
 	c.mu.Lock()
-	for _, k := range ks {
-		k.unwanted = true
-	}
-	if !c.watched {
-		c.watched = true
-		go c.watch()
-	}
+	c.unwant(ks...)
 	for _, k := range ks {
 		done := func() error { // the reply is there, or it is asked already, or given up
 			if int(k.tag) >= len(c.slots) || c.slots[k.tag].call != k || c.slots[k.tag].flushing {
@@ -185,6 +179,17 @@ func (c *Conn) flush(ks ...*call) {
 		c.tracef("->", &f)
 	}
 	c.write(false)
+}
+
+// unwant notes that calls' ctx has ended, and has somebody watch the server. c.mu is held.
+func (c *Conn) unwant(ks ...*call) {
+	for _, k := range ks {
+		k.unwanted = true
+	}
+	if !c.watched {
+		c.watched = true
+		go c.watch()
+	}
 }
 
 // discard sends a request for which nobody waits: a clunk of fid.
@@ -274,11 +279,13 @@ func (c *Conn) pay() {
 	c.write(false)
 }
 
-// abandon leaves a call to its own, unless its outcome is there.
+// abandon leaves a call to its own, unless some of its reply is there: then the outcome comes,
+// or who watches the server gives up the rest.
 func (c *Conn) abandon(k *call) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.slots[k.tag].call != k { // it is with the reader, who reads orphan
+		c.unwant(k)
 		return false
 	}
 	k.orphan = true
@@ -300,6 +307,7 @@ func (c *Conn) ended(ctx context.Context, k *call, taken bool) (own bool, err er
 			return false, ctx.Err()
 		}
 		<-k.done
+		k.flushed(ctx)
 	}
 	return !k.owed, k.err
 }

@@ -69,17 +69,17 @@ func (p *pipe) run(ctx context.Context, f *Fid, names []string) (*Fid, error) {
 		n, err = g.walked(walk, names)
 	}
 	if err != nil || n < len(names) {
-		p.forget(ctx, g)
 		if err == nil {
 			err = g.stopped(n)
 		}
+		p.forget(ctx, g, err)
 		if err == nil {
 			return p.slow(ctx, f, names) // which tells the reason
 		}
 		return nil, err
 	}
 	if p.end != 0 {
-		p.forget(ctx, g)
+		p.forget(ctx, g, nil)
 	}
 	return g, nil
 }
@@ -110,11 +110,11 @@ func (p *pipe) send(ctx context.Context, g *Fid, walk *call) {
 	}
 }
 
-// forget sees to the number of a fid that the walk did not make, or that has ended.
-func (p *pipe) forget(ctx context.Context, g *Fid) {
+// forget sees to the number of a fid that the walk, of which err came, did not make, or that has ended.
+func (p *pipe) forget(ctx context.Context, g *Fid, err error) {
 	switch {
 	case p.end == 0:
-		g.c.settle(ctx, g.num)
+		g.c.settle(ctx, g.num, err)
 	case p.own:
 		g.c.freeFid(g.num)
 	}

@@ -12,10 +12,20 @@ type reply struct {
 	begun bool
 	tag   uint16
 	call  *call  // nil: it is an Rflush
+	part  bool   // it was not all here when it was begun
 	data  bool   // of a read, whose bytes go to where they are wanted
 	body  []byte // what is still to be filled of the call's
 	skip  int    // bytes to be passed over
 	bad   error  // why they are
+}
+
+// An ear is a Conn as what is read of its stream, and counts that.
+type ear Conn
+
+func (e *ear) Read(p []byte) (int, error) {
+	n, err := e.rwc.Read(p)
+	e.heard.Add(uint64(max(0, n)))
+	return n, err
 }
 
 // readReply reads one reply, or the rest of it. After an error of who was
@@ -32,7 +42,7 @@ func (c *Conn) readReply() error {
 		return err
 	}
 	k := r.call
-	if c.turn.until == nil { // before another can have the call
+	if r.part { // before another can have the call
 		c.mu.Lock()
 		c.claimed = nil
 		c.mu.Unlock()
@@ -85,11 +95,12 @@ func (c *Conn) beginReply(r *reply) error {
 			return fmt.Errorf("%s of %d bytes has a count of %d", typ, size, n)
 		}
 	}
-	k, err := c.claim(tag, typ)
+	part := c.br.Buffered() < int(size)
+	k, err := c.claim(tag, typ, part)
 	if err != nil {
 		return err
 	}
-	*r = reply{begun: true, tag: tag, call: k, data: data}
+	*r = reply{begun: true, tag: tag, call: k, part: part, data: data}
 	switch {
 	case k == nil:
 		r.skip = int(size)
@@ -124,11 +135,11 @@ func (c *Conn) fill(r *reply) error {
 }
 
 // claim finds the call that a reply is for and takes it from its tag: from then
-// on it is the reading goroutine's alone. For an Rflush it is nil.
-func (c *Conn) claim(tag uint16, typ p9.Type) (*call, error) {
+// on it is the reading goroutine's alone. For an Rflush it is nil. part says that some of the
+// reply is still to come.
+func (c *Conn) claim(tag uint16, typ p9.Type, part bool) (*call, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.heard++
 	if int(tag) >= len(c.slots) {
 		return nil, fmt.Errorf("%s has the unknown tag %d", typ, tag)
 	}
@@ -153,7 +164,7 @@ func (c *Conn) claim(tag uint16, typ p9.Type) (*call, error) {
 	if typ != k.want && !isErr {
 		return nil, fmt.Errorf("%s answers %s", typ, k.want-1)
 	}
-	if s.call = nil; c.turn.until == nil {
+	if s.call = nil; part {
 		c.claimed = k
 	}
 	if !s.flushing {

@@ -155,6 +155,7 @@ func (c *Conn) toldToLook(err error) bool {
 	if k := r.call; r.begun && k != nil && k.unwanted {
 		r.call, r.data, r.bad = k.takePlace(), true, nil
 		r.skip, r.body = r.skip+len(r.body), nil
+		c.claimed = nil
 		k.deliver(errFlushed)
 	}
 	return true
@@ -187,9 +188,7 @@ func (c *Conn) readReplies() {
 func (c *Conn) rest() bool {
 	t := time.NewTicker(lull)
 	defer t.Stop()
-	c.mu.Lock()
-	heard := c.heard
-	c.mu.Unlock()
+	heard := c.heard.Load()
 	for {
 		select {
 		case <-c.turn.rouse:
@@ -202,8 +201,9 @@ func (c *Conn) rest() bool {
 		case <-t.C:
 		}
 		c.mu.Lock()
-		silent := c.heard == heard
-		heard = c.heard
+		now := c.heard.Load()
+		silent := now == heard
+		heard = now
 		c.turn.long = silent && c.turn.taken
 		quiet := silent && !c.turn.taken
 		if c.turn.long {

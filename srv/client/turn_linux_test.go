@@ -114,6 +114,8 @@ func (h *halting) serve() {
 			r.Attr.Size = 100
 		case p9.Txattrwalk:
 			r.Type, r.Errno = p9.Rlerror, uint32(syscall.ENODATA)
+		case p9.Tremove:
+			r.Type, r.Errno = p9.Rlerror, uint32(syscall.EPERM)
 		}
 		b := h.frame(r)
 		if at := int(h.at.Load()); at >= 0 && r.Type != p9.Rversion && r.Type != p9.Rattach {

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"errors"
 	"slices"
 	"syscall"
 	"time"
@@ -60,7 +61,7 @@ func (c *Conn) watch() {
 	defer c.mu.Unlock()
 	t := time.NewTimer(c.patience)
 	defer t.Stop()
-	sent, heard := c.sent.Load(), c.heard
+	sent, heard := c.sent.Load(), c.heard.Load()
 	for untaken, unheard := 0, 0; c.err == nil && c.waiting(); {
 		c.mu.Unlock()
 		select {
@@ -73,11 +74,16 @@ func (c *Conn) watch() {
 			sent, untaken = now, 0
 		}
 		unheard++
-		if c.heard != heard {
-			heard, unheard = c.heard, 0
+		if now := c.heard.Load(); now != heard {
+			heard, unheard = now, 0
 		}
 		if untaken >= deaf || unheard >= mute {
 			c.giveUp()
+		}
+		if unheard >= mute && c.bound() {
+			c.mu.Unlock()
+			c.die(errors.New("server stopped in the middle of a reply"))
+			c.mu.Lock()
 		}
 		t.Reset(c.patience)
 	}
@@ -86,6 +92,9 @@ func (c *Conn) watch() {
 
 // waiting reports whether a call waits whose ctx has ended. c.mu is held.
 func (c *Conn) waiting() bool {
+	if c.claimed != nil && c.claimed.unwanted { // it has left its slot
+		return true
+	}
 	for i := range c.slots {
 		if k := c.slots[i].call; k != nil && k.unwanted {
 			return true
@@ -108,7 +117,13 @@ func (c *Conn) GiveUp() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.giveUp()
-	return c.turn.until != nil || c.claimed == nil || !c.claimed.unwanted
+	return !c.bound()
+}
+
+// bound reports whether a call whose ctx has ended can be ended only with the connection: some of
+// its reply is there, and who reads on cannot be stopped. c.mu is held.
+func (c *Conn) bound() bool {
+	return c.turn.until == nil && c.claimed != nil && c.claimed.unwanted
 }
 
 // giveUp ends the calls whose ctx has ended. A stray takes the place of each, and its

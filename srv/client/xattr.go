@@ -37,7 +37,7 @@ func (f *Fid) xattr(ctx context.Context, name string) ([]byte, error) {
 	var size uint64
 	err := f.dotl(ctx, p9.Txattrwalk, func(k *call) { k.Newfid, k.Name = g.num, name }, func(k *call) { size = k.Size })
 	if err != nil {
-		f.c.settle(ctx, g.num)
+		f.c.settle(ctx, g.num, err)
 		return nil, err
 	}
 	defer g.Drop()

@@ -113,6 +113,8 @@ func TestWstat(t *testing.T) {
 		}
 		must(0, f.Wstat(bg, p9.Wstat{Valid: p9.WMode, Mode: fs.ModeSetuid | 0o700}))(t)
 	}
+	far := time.Date(2300, 1, 1, 0, 0, 0, 0, time.UTC) // which nanoseconds in 64 bits cannot tell
+	must(0, f.Wstat(bg, p9.Wstat{Valid: p9.WMtime, Mtime: far}))(t)
 	before := stat(t, f.(srv.File))
 	// Longer than the process's files may be: found out at the very end.
 	err := limited(t, 1<<20, func() error {

@@ -105,7 +105,9 @@ func (n *node) wstat(w p9.Wstat) (err error) {
 		if err := n.utimes(ts); err != nil {
 			return err
 		}
-		undo = append(undo, func() { n.utimes([2]unix.Timespec{oldTime(st.Atime), oldTime(st.Mtime)}) })
+		undo = append(undo, func() {
+			n.utimes([2]unix.Timespec{timespec(true, timeOf(st.Atime), false), timespec(true, timeOf(st.Mtime), false)})
+		})
 	}
 	if has(p9.WLength) {
 		if err := unix.Ftruncate(fd, int64(w.Length)); err != nil {
@@ -148,10 +150,6 @@ func timespec(set bool, t time.Time, now bool) unix.Timespec {
 		return unix.Timespec{Nsec: unix.UTIME_NOW}
 	}
 	return unix.Timespec{Nsec: unix.UTIME_OMIT}
-}
-
-func oldTime(t unix.StatxTimestamp) unix.Timespec {
-	return unix.NsecToTimespec(t.Sec*1e9 + int64(t.Nsec))
 }
 
 // fsync puts a file that may not be open on stable storage; what has no bytes

@@ -229,16 +229,28 @@ func (n *node) wstat(ctx context.Context, w p9.Wstat, open bool, truncate func(i
 		n.mtime = n.ctime
 	}
 	if has(p9.WAtime) {
-		n.atime.Store(w.Atime.UnixNano())
+		n.atime.Store(nanos(w.Atime))
 	} else if has(p9.WAtimeNow) {
 		n.atime.Store(n.ctime)
 	}
 	if has(p9.WMtime) {
-		n.mtime = w.Mtime.UnixNano()
+		n.mtime = nanos(w.Mtime)
 	} else if has(p9.WMtimeNow) {
 		n.mtime = n.ctime
 	}
 	return nil
+}
+
+// nanos gives a time as the node has it: the nearest that 64 bits of nanoseconds since 1970 can
+// tell, as a file system of Linux takes one that is beyond its range.
+func nanos(t time.Time) int64 {
+	switch {
+	case t.Before(time.Unix(0, math.MinInt64)):
+		return math.MinInt64
+	case t.After(time.Unix(0, math.MaxInt64)):
+		return math.MaxInt64
+	}
+	return t.UnixNano()
 }
 
 // Statfs tells what the tree holds of its limit, in blocks of 4 KiB.

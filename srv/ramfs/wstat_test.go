@@ -49,6 +49,13 @@ func TestWstat(t *testing.T) {
 	if st.Mode != 0o600|fs.ModeAppend || st.Length != 2 || !st.Mtime.Equal(day) || !st.Atime.Equal(day) || st.Nuid != 4242 || st.Qid.Vers <= before.Qid.Vers {
 		t.Errorf("after wstat: %+v", st)
 	}
+	for year, want := range map[int]int{1500: 1677, 1678: 1678, 1969: 1969, 2261: 2261, 2300: 2262, 9999: 2262} {
+		far := time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)
+		must(0, f.Wstat(bg, p9.Wstat{Valid: p9.WMtime | p9.WAtime, Mtime: far, Atime: far}))(t)
+		if st := stat(t, f); st.Mtime.UTC().Year() != want || !st.Atime.Equal(st.Mtime) || want == year && !st.Mtime.Equal(far) {
+			t.Errorf("times of %d: %v, %v", year, st.Mtime.UTC(), st.Atime.UTC())
+		}
+	}
 	must(0, f.Wstat(asAnn, p9.Wstat{Valid: p9.WMode, Mode: 0o400}))(t)
 	wantErr(t, "length of what cannot be written", f.Wstat(asAnn, p9.Wstat{Valid: p9.WLength}), syscall.EACCES)
 	h := must(f.open(bg, p9.OWRITE, false))(t)

@@ -248,15 +248,19 @@ func (w *writer) rename() {
 	}
 	w.has("b", "a")
 	w.put("c", "c")
-	if !w.root.Conn().DotL() { // which has no message for it, but a client may take three
-		g, err := w.root.Walk(w.ctx, "b")
-		if err != nil {
-			w.Fatal(err)
-		}
-		w.is("rename onto a name that is there", g.Wstat(w.ctx, p9.Wstat{Valid: p9.WName, Name: "c"}), fs.ErrExist)
-		w.is("clunk", g.Clunk(w.ctx), nil)
-		w.has("c", "c")
+	g, err := w.root.Walk(w.ctx, "b")
+	if err != nil {
+		w.Fatal(err)
 	}
+	to := p9.Wstat{Valid: p9.WName | p9.WLength, Name: "c"}
+	w.is("rename onto a name that is there", g.Wstat(w.ctx, to), fs.ErrExist)
+	for _, name := range []string{"b", "n", "b"} { // its own at first
+		w.is("wstat of the name "+name, g.Wstat(w.ctx, p9.Wstat{Valid: p9.WName, Name: name}), nil)
+		w.has(name, "a")
+	}
+	w.is("clunk", g.Clunk(w.ctx), nil)
+	w.has("b", "a")
+	w.has("c", "c")
 	err = w.fsys.Rename(w.ctx, "b", "c")
 	w.is("rename onto a name that is there", err, nil)
 	w.gone("b")
