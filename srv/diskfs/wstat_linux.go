@@ -37,9 +37,9 @@ func (n *node) Wstat(ctx context.Context, w p9.Wstat) error {
 		if err := n.settled(ctx); err != nil {
 			return err
 		}
-		return n.t.do(n.fsync)
+		return patiently(ctx, func() error { return n.t.do(n.fsync) })
 	}
-	return n.run(ctx, func() error { return n.wstat(w) })
+	return patiently(ctx, func() error { return n.run(ctx, func() error { return n.wstat(w) }) })
 }
 
 func (n *node) wstat(w p9.Wstat) (err error) {
@@ -119,7 +119,7 @@ func (n *node) wstat(w p9.Wstat) (err error) {
 	return nil
 }
 
-// cuttable gives a descriptor by which the file can be truncated.
+// cuttable gives a descriptor by which the file can be truncated, or srv.ErrAgain.
 func (n *node) cuttable(kind uint16) (fd int, done func(), err error) {
 	switch {
 	case kind == unix.S_IFDIR:
@@ -129,8 +129,18 @@ func (n *node) cuttable(kind uint16) (fd int, done func(), err error) {
 	case n.open && n.mode.Writable(): // whatever its mode has become since
 		return n.fd, func() {}, nil
 	}
-	fd, err = n.openAgain(unix.O_WRONLY)
+	fd, err = n.openFor(unix.O_WRONLY)
 	return fd, func() { unix.Close(fd) }, err
+}
+
+// openFor opens the file for a call of our own; srv.ErrAgain says that another has a lease of
+// it (F_SETLEASE of fcntl(2)), who is told to give it up.
+func (n *node) openFor(flags int) (int, error) {
+	fd, err := n.openAgain(flags | unix.O_NONBLOCK)
+	if err == unix.EAGAIN {
+		err = srv.ErrAgain
+	}
+	return fd, err
 }
 
 func (n *node) utimes(ts [2]unix.Timespec) error {
@@ -155,7 +165,7 @@ func oldTime(t unix.StatxTimestamp) unix.Timespec {
 }
 
 // fsync puts a file that may not be open on stable storage; what has no bytes
-// there is so already.
+// there is so already. It may say srv.ErrAgain.
 func (n *node) fsync() error {
 	if n.open {
 		if err := unix.Fsync(n.fd); err != unix.EINVAL { // a pipe, a device
@@ -167,9 +177,9 @@ func (n *node) fsync() error {
 	if err != nil || kind != unix.S_IFREG && kind != unix.S_IFDIR {
 		return err
 	}
-	fd, err := n.openAgain(unix.O_RDONLY)
+	fd, err := n.openFor(unix.O_RDONLY)
 	if err == unix.EACCES && kind == unix.S_IFREG {
-		fd, err = n.openAgain(unix.O_WRONLY)
+		fd, err = n.openFor(unix.O_WRONLY)
 	}
 	if err != nil {
 		return err
