@@ -54,7 +54,7 @@ func (n *node) create(ctx context.Context, name string, perm fs.FileMode, mode p
 		})
 		if err == nil {
 			h := n.t.handle(fd, d, unix.S_IFREG, mode)
-			n.grant(h.base(), perm)
+			n.grant(h.base(), perm, nil)
 			return h, nil
 		}
 		if err != unix.EEXIST || mode&p9.OEXCL != 0 {
@@ -95,14 +95,15 @@ func (n *node) mkdir(ctx context.Context, name string, perm fs.FileMode, mode p9
 // have taken some away, or mkdir(2) a set-id bit: the client has applied its own
 // umask. Where the directory has a default access control list, that rules
 // instead, and no umask does. Permissions that the file system cannot store are
-// no error.
-func (n *node) grant(c *node, perm fs.FileMode) {
+// no error. What was found by its name has to be what was made, says is; where it is nil the
+// file is known to be.
+func (n *node) grant(c *node, perm fs.FileMode, is func(st *unix.Statx_t) bool) {
 	want := unixPerm(perm)
-	if want&(n.t.umask|0o7000) == 0 {
+	if !n.t.short(want) {
 		return
 	}
 	var st unix.Statx_t
-	if _, err := c.statx(&st); err == nil && want&^uint32(st.Mode) != 0 {
+	if _, err := c.statx(&st); err == nil && want&^uint32(st.Mode) != 0 && (is == nil || is(&st)) {
 		n.t.do(func() error {
 			if _, err := unix.Getxattr(n.proc(), "system.posix_acl_default", nil); err != nil {
 				return c.chmod(uint32(st.Mode) | want)
@@ -111,6 +112,9 @@ func (n *node) grant(c *node, perm fs.FileMode) {
 		})
 	}
 }
+
+// short tells whether permissions may come short of what is asked for as a file is made.
+func (x *export) short(want uint32) bool { return want&(x.umask|0o7000) != 0 }
 
 // umask gives the process's umask, which can be asked for in no other way without
 // being changed: "Umask:" of proc(5)'s status. Where it is not told it may be any.
@@ -133,6 +137,11 @@ func (n *node) chmod(perm uint32) error {
 
 // make makes what is not a plain file, and finds it.
 func (n *node) make(ctx context.Context, name string, perm fs.FileMode, f func() error) (*entry, error) {
+	var made func(d *device, st *unix.Statx_t) bool
+	short := n.t.short(unixPerm(perm))
+	if short {
+		made = n.making(perm)
+	}
 	if err := n.t.doMake(ctx, f); err != nil {
 		return nil, err
 	}
@@ -141,10 +150,29 @@ func (n *node) make(ctx context.Context, name string, perm fs.FileMode, f func()
 		return nil, err
 	}
 	c.dev.Store(n.dev.Load())
-	if perm&fs.ModeSymlink == 0 {
-		n.grant(&c.node, perm)
+	if short {
+		n.grant(&c.node, perm, func(st *unix.Statx_t) bool { return made(c.dev.Load(), st) })
 	}
 	return c, nil
+}
+
+// making tells, of what is at a name after something was made there from now on, whether it
+// can be nothing else: who may change the directory can have put another's file there since,
+// which is not to have more permissions for it. Its kind, owner and permissions are as those
+// are of what is made; and it is not older, where the file system goes by our clock.
+func (n *node) making(perm fs.FileMode) func(d *device, st *unix.Statx_t) bool {
+	var now unix.Timespec
+	unix.ClockGettime(unix.CLOCK_REALTIME_COARSE, &now) // which files get their times from
+	u := n.t.as
+	if u == nil {
+		u = &n.t.me
+	}
+	mode := p9.UnixMode(perm) & (unix.S_IFMT | 0o777) &^ n.t.umask
+	return func(d *device, st *unix.Statx_t) bool {
+		old := d.held && st.Mask&unix.STATX_BTIME != 0 &&
+			(st.Btime.Sec < now.Sec || st.Btime.Sec == now.Sec && int64(st.Btime.Nsec) < now.Nsec)
+		return !old && uint32(st.Mode)&(unix.S_IFMT|0o777) == mode && st.Uid == u.uid
+	}
 }
 
 // Symlink makes a symbolic link.

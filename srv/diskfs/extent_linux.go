@@ -64,7 +64,7 @@ func (n *node) Tmpfile(ctx context.Context, perm fs.FileMode, mode p9.Mode) (f s
 			return err
 		}
 		c := n.t.handle(fd, d, unix.S_IFREG, mode)
-		n.grant(c.base(), perm)
+		n.grant(c.base(), perm, nil)
 		f, h = c, c
 		return nil
 	})
