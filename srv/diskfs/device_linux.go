@@ -81,30 +81,48 @@ const (
 	penance  = 20
 )
 
-// timed calls f, which may have to wait for the file's device. It returns
+// timed calls f, which may have to wait in the kernel for the file's device. It returns
 // srv.ErrAgain on a goroutine that must not wait, where that is to be expected.
 func (n *node) timed(ctx context.Context, f func() error) error {
-	d := n.dev.Load()
-	if d != nil && d.waits == never || !srv.Nonblock(ctx) {
-		return f()
+	if done, err := n.brief(ctx, f); done {
+		return err
 	}
-	if d == nil || d.waits == always {
-		return srv.ErrAgain
+	return srv.InKernel(ctx, f)
+}
+
+// tried is timed for what has its own calls of srv.InKernel.
+func (n *node) tried(ctx context.Context, f func() error) error {
+	if done, err := n.brief(ctx, f); done {
+		return err
+	}
+	return f()
+}
+
+// brief does what timed does of what does not wait, or must not.
+func (n *node) brief(ctx context.Context, f func() error) (done bool, err error) {
+	d := n.dev.Load()
+	switch {
+	case d != nil && d.waits == never:
+		return true, f()
+	case !srv.Nonblock(ctx):
+		return false, nil
+	case d == nil || d.waits == always:
+		return true, srv.ErrAgain
 	}
 	begin := time.Since(n.t.began)
 	if begin < time.Duration(d.late.Load()) {
-		return srv.ErrAgain
+		return true, srv.ErrAgain
 	}
-	err := f()
+	err = f()
 	if took := time.Since(n.t.began) - begin; took > patience {
 		d.late.Store(int64(begin + penance*took))
 	}
-	return err
+	return true, err
 }
 
 // run is timed with the authority of the tree's user.
 func (n *node) run(ctx context.Context, f func() error) error {
-	return n.timed(ctx, func() error { return n.t.do(f) })
+	return n.timed(ctx, func() error { return n.t.here(f) })
 }
 
 // settled returns srv.ErrAgain on a goroutine that must not wait, unless nothing
@@ -147,6 +165,7 @@ func (l *devices) of(num uint64, fd int) *device {
 	if d != nil {
 		return d
 	}
+	d = newDevice(num, 0, fd) // which may be silent: not with the lock held
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if d := l.all[num]; d != nil {
@@ -161,7 +180,7 @@ func (l *devices) of(num uint64, fd int) *device {
 			break // more devices than tags: paths may meet
 		}
 	}
-	d = newDevice(num, tag, fd)
+	d.tag = tag
 	l.all[num], l.tags[tag] = d, true
 	return d
 }

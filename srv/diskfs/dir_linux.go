@@ -3,9 +3,6 @@ package diskfs
 import (
 	"context"
 	"io/fs"
-	"os"
-	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -25,7 +22,7 @@ func (n *node) Create(ctx context.Context, name string, perm fs.FileMode, mode p
 		return nil, nil, err
 	}
 	defer n.done()
-	err = n.timed(ctx, func() (err error) {
+	err = n.tried(ctx, func() (err error) {
 		if perm.IsDir() {
 			f, h, err = n.mkdir(ctx, name, perm, mode)
 			return err
@@ -41,26 +38,18 @@ func (n *node) Create(ctx context.Context, name string, perm fs.FileMode, mode p
 
 // create makes a file, or opens one that is there.
 func (n *node) create(ctx context.Context, name string, perm fs.FileMode, mode p9.Mode) (handle, error) {
-	d, _, err := n.known()
+	d, _, err := n.known(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for {
-		fd := -1
-		err := n.t.doMake(ctx, func() (err error) {
-			// First as a new file: to open what is there may block.
-			fd, err = n.beneath(name, openFlags(mode)|unix.O_CREAT|unix.O_EXCL, unixPerm(perm))
-			return err
-		})
-		if err == nil {
-			h := n.t.handle(fd, d, unix.S_IFREG, mode)
-			n.grant(h.base(), perm, nil)
-			return h, nil
-		}
+		// First as a new file: to open what is there may block.
+		h, err := n.fresh(ctx, d, name, perm, mode, unix.O_CREAT|unix.O_EXCL)
 		if err != unix.EEXIST || mode&p9.OEXCL != 0 {
-			return nil, err
+			return h, err
 		}
-		c, err := n.walk(name)
+		var st unix.Statx_t
+		c, _, err := n.lookup(ctx, name, &st)
 		if err == unix.ENOENT { // gone again
 			continue
 		}
@@ -68,11 +57,28 @@ func (n *node) create(ctx context.Context, name string, perm fs.FileMode, mode p
 			return nil, err
 		}
 		defer c.Clunk()
-		if _, k, _ := c.known(); k == unix.S_IFDIR {
+		if st.Mode&unix.S_IFMT == unix.S_IFDIR {
 			return nil, p9.ErrExist
 		}
 		return c.openHandle(ctx, mode, srv.Nonblock(ctx))
 	}
+}
+
+// fresh opens a new file.
+func (n *node) fresh(ctx context.Context, d *device, name string, perm fs.FileMode, mode p9.Mode, flags int) (h handle, err error) {
+	err = srv.InKernel(ctx, func() error {
+		fd := -1
+		err := n.t.doMake(ctx, func() (err error) {
+			fd, err = n.beneath(name, openFlags(mode)|flags, unixPerm(perm))
+			return err
+		})
+		if err == nil {
+			h = n.t.handle(fd, d, unix.S_IFREG, mode)
+			n.grant(h.base(), perm, nil)
+		}
+		return err
+	})
+	return h, err
 }
 
 func (n *node) mkdir(ctx context.Context, name string, perm fs.FileMode, mode p9.Mode) (srv.File, srv.Handle, error) {
@@ -91,50 +97,6 @@ func (n *node) mkdir(ctx context.Context, name string, perm fs.FileMode, mode p9
 	return h, h, nil
 }
 
-// grant gives a new file the permissions asked for where the process's umask may
-// have taken some away, or mkdir(2) a set-id bit: the client has applied its own
-// umask. Where the directory has a default access control list, that rules
-// instead, and no umask does. Permissions that the file system cannot store are
-// no error. What was found by its name has to be what was made, says is; where it is nil the
-// file is known to be.
-func (n *node) grant(c *node, perm fs.FileMode, is func(st *unix.Statx_t) bool) {
-	want := unixPerm(perm)
-	if !n.t.short(want) {
-		return
-	}
-	var st unix.Statx_t
-	if _, err := c.statx(&st); err == nil && want&^uint32(st.Mode) != 0 && (is == nil || is(&st)) {
-		n.t.do(func() error {
-			if _, err := unix.Getxattr(n.proc(), "system.posix_acl_default", nil); err != nil {
-				return c.chmod(uint32(st.Mode) | want)
-			}
-			return nil
-		})
-	}
-}
-
-// short tells whether permissions may come short of what is asked for as a file is made.
-func (x *export) short(want uint32) bool { return want&(x.umask|0o7000) != 0 }
-
-// umask gives the process's umask, which can be asked for in no other way without
-// being changed: "Umask:" of proc(5)'s status. Where it is not told it may be any.
-func umask() uint32 {
-	b, err := os.ReadFile("/proc/self/status")
-	if err == nil {
-		_, s, _ := strings.Cut(string(b), "\nUmask:")
-		s, _, _ = strings.Cut(s, "\n")
-		if n, err := strconv.ParseUint(strings.TrimSpace(s), 8, 32); err == nil {
-			return uint32(n)
-		}
-	}
-	return 0o777
-}
-
-// chmod sets the permission bits.
-func (n *node) chmod(perm uint32) error {
-	return unix.Fchmodat(n.t.proc, n.number(), perm&0o7777, 0)
-}
-
 // make makes what is not a plain file, and finds it.
 func (n *node) make(ctx context.Context, name string, perm fs.FileMode, f func() error) (*entry, error) {
 	var made func(d *device, st *unix.Statx_t) bool
@@ -142,37 +104,21 @@ func (n *node) make(ctx context.Context, name string, perm fs.FileMode, f func()
 	if short {
 		made = n.making(perm)
 	}
-	if err := n.t.doMake(ctx, f); err != nil {
-		return nil, err
-	}
-	c, err := n.walk(name)
-	if err != nil {
-		return nil, err
-	}
-	c.dev.Store(n.dev.Load())
-	if short {
-		n.grant(&c.node, perm, func(st *unix.Statx_t) bool { return made(c.dev.Load(), st) })
-	}
-	return c, nil
-}
-
-// making tells, of what is at a name after something was made there from now on, whether it
-// can be nothing else: who may change the directory can have put another's file there since,
-// which is not to have more permissions for it. Its kind, owner and permissions are as those
-// are of what is made; and it is not older, where the file system goes by our clock.
-func (n *node) making(perm fs.FileMode) func(d *device, st *unix.Statx_t) bool {
-	var now unix.Timespec
-	unix.ClockGettime(unix.CLOCK_REALTIME_COARSE, &now) // which files get their times from
-	u := n.t.as
-	if u == nil {
-		u = &n.t.me
-	}
-	mode := p9.UnixMode(perm) & (unix.S_IFMT | 0o777) &^ n.t.umask
-	return func(d *device, st *unix.Statx_t) bool {
-		old := d.held && st.Mask&unix.STATX_BTIME != 0 &&
-			(st.Btime.Sec < now.Sec || st.Btime.Sec == now.Sec && int64(st.Btime.Nsec) < now.Nsec)
-		return !old && uint32(st.Mode)&(unix.S_IFMT|0o777) == mode && st.Uid == u.uid
-	}
+	var c *entry
+	err := srv.InKernel(ctx, func() (err error) {
+		if err = n.t.doMake(ctx, f); err != nil {
+			return err
+		}
+		if c, err = n.walk(name); err != nil {
+			return err
+		}
+		c.dev.Store(n.dev.Load())
+		if short {
+			n.grant(&c.node, perm, func(st *unix.Statx_t) bool { return made(c.dev.Load(), st) })
+		}
+		return nil
+	})
+	return c, err
 }
 
 // Symlink makes a symbolic link.
@@ -195,7 +141,7 @@ func (n *node) makeFile(ctx context.Context, name string, perm fs.FileMode, f fu
 	}
 	defer n.done()
 	var c *entry
-	err := n.timed(ctx, func() (err error) {
+	err := n.tried(ctx, func() (err error) {
 		c, err = n.make(ctx, name, perm, f)
 		return err
 	})
@@ -203,7 +149,7 @@ func (n *node) makeFile(ctx context.Context, name string, perm fs.FileMode, f fu
 		return nil, err
 	}
 	var st unix.Statx_t
-	if _, err := c.statx(&st); err == nil {
+	if _, err := c.look(ctx, &st); err == nil {
 		c.is(&st)
 		c.lead()
 	}

@@ -49,7 +49,7 @@ func (n *node) Open(ctx context.Context, mode p9.Mode) (h srv.Handle, err error)
 		return err
 	}
 	if mode&p9.OTRUNC != 0 {
-		err = n.timed(ctx, open)
+		err = n.tried(ctx, open)
 	} else {
 		err = open()
 	}
@@ -65,7 +65,7 @@ func (n *node) openHandle(ctx context.Context, mode p9.Mode, now bool) (handle, 
 	if d := n.dev.Load(); now && (d == nil || d.waits == always) {
 		return nil, srv.ErrAgain
 	}
-	d, kind, err := n.known()
+	d, kind, err := n.known(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func (n *node) openHandle(ctx context.Context, mode p9.Mode, now bool) (handle, 
 		flags |= unix.O_DIRECTORY
 	}
 	if mode&3 == p9.OEXEC {
-		err := n.t.do(func() error { return unix.Faccessat2(n.fd, "", unix.X_OK, unix.AT_EMPTY_PATH|unix.AT_EACCESS) })
+		err := n.t.do(ctx, func() error { return unix.Faccessat2(n.fd, "", unix.X_OK, unix.AT_EMPTY_PATH|unix.AT_EACCESS) })
 		if err != nil {
 			return nil, err
 		}
@@ -102,7 +102,7 @@ func (n *node) openHandle(ctx context.Context, mode p9.Mode, now bool) (handle, 
 	}
 	fd := -1
 	err = patiently(ctx, func() (err error) {
-		fd, err = n.reopen(flags)
+		fd, err = n.reopen(ctx, flags)
 		if err == unix.EAGAIN && (now || mode&p9.ONONBLOCK == 0) {
 			err = srv.ErrAgain
 		}
@@ -123,7 +123,7 @@ func (n *node) openHandle(ctx context.Context, mode p9.Mode, now bool) (handle, 
 // for writing so.
 func (n *node) reopenPolled(ctx context.Context, flags int, kind uint32, mode p9.Mode) (fd int, err error) {
 	err = patiently(ctx, func() (err error) {
-		fd, err = n.reopen(flags | unix.O_NONBLOCK | unix.O_NOCTTY)
+		fd, err = n.reopen(ctx, flags|unix.O_NONBLOCK|unix.O_NOCTTY)
 		if err == unix.ENXIO && kind == unix.S_IFIFO && mode&p9.ONONBLOCK == 0 {
 			err = srv.ErrAgain
 		}

@@ -37,7 +37,11 @@ func (n *node) Wstat(ctx context.Context, w p9.Wstat) error {
 		if err := n.settled(ctx); err != nil {
 			return err
 		}
-		return patiently(ctx, func() error { return n.t.do(n.fsync) })
+		_, kind, err := n.known(ctx)
+		if err != nil {
+			return err
+		}
+		return patiently(ctx, func() error { return n.t.do(ctx, func() error { return n.fsync(kind) }) })
 	}
 	return patiently(ctx, func() error { return n.run(ctx, func() error { return n.wstat(w) }) })
 }
@@ -166,16 +170,15 @@ func oldTime(t unix.StatxTimestamp) unix.Timespec {
 
 // fsync puts a file that may not be open on stable storage; what has no bytes
 // there is so already. It may say srv.ErrAgain.
-func (n *node) fsync() error {
+func (n *node) fsync(kind uint32) error {
 	if n.open {
 		if err := unix.Fsync(n.fd); err != unix.EINVAL { // a pipe, a device
 			return err
 		}
 		return nil
 	}
-	_, kind, err := n.known()
-	if err != nil || kind != unix.S_IFREG && kind != unix.S_IFDIR {
-		return err
+	if kind != unix.S_IFREG && kind != unix.S_IFDIR {
+		return nil
 	}
 	fd, err := n.openFor(unix.O_RDONLY)
 	if err == unix.EACCES && kind == unix.S_IFREG {
