@@ -85,7 +85,7 @@ const (
 // messages, or the server's own will.
 func (s *Server) ServeConn(ctx context.Context, rwc io.ReadWriteCloser) error {
 	st := s.state()
-	c := &conn{srv: s, base: withPeer(ctx, rwc), rwc: rwc, summing: make(chan struct{}, maxSums)}
+	c := &conn{srv: s, base: WithThreads(withPeer(ctx, rwc)), rwc: rwc, summing: make(chan struct{}, maxSums)}
 	c.in = newInput(rwc, c)
 	c.stats = st.enter(c)
 	defer st.leave(c)

@@ -81,30 +81,48 @@ const (
 	penance  = 20
 )
 
-// timed calls f, which may have to wait for the file's device. It returns
+// timed calls f, which may have to wait in the kernel for the file's device. It returns
 // srv.ErrAgain on a goroutine that must not wait, where that is to be expected.
 func (n *node) timed(ctx context.Context, f func() error) error {
-	d := n.dev.Load()
-	if d != nil && d.waits == never || !srv.Nonblock(ctx) {
-		return f()
+	if done, err := n.brief(ctx, f); done {
+		return err
 	}
-	if d == nil || d.waits == always {
-		return srv.ErrAgain
+	return srv.InKernel(ctx, f)
+}
+
+// tried is timed for what has its own calls of srv.InKernel.
+func (n *node) tried(ctx context.Context, f func() error) error {
+	if done, err := n.brief(ctx, f); done {
+		return err
+	}
+	return f()
+}
+
+// brief does what timed does of what does not wait, or must not.
+func (n *node) brief(ctx context.Context, f func() error) (done bool, err error) {
+	d := n.dev.Load()
+	switch {
+	case d != nil && d.waits == never:
+		return true, f()
+	case !srv.Nonblock(ctx):
+		return false, nil
+	case d == nil || d.waits == always:
+		return true, srv.ErrAgain
 	}
 	begin := time.Since(n.t.began)
 	if begin < time.Duration(d.late.Load()) {
-		return srv.ErrAgain
+		return true, srv.ErrAgain
 	}
-	err := f()
+	err = f()
 	if took := time.Since(n.t.began) - begin; took > patience {
 		d.late.Store(int64(begin + penance*took))
 	}
-	return err
+	return true, err
 }
 
 // run is timed with the authority of the tree's user.
 func (n *node) run(ctx context.Context, f func() error) error {
-	return n.timed(ctx, func() error { return n.t.do(f) })
+	return n.timed(ctx, func() error { return n.t.here(f) })
 }
 
 // settled returns srv.ErrAgain on a goroutine that must not wait, unless nothing
@@ -134,7 +152,9 @@ type devices struct {
 
 // init enters the root's device.
 func (l *devices) init(num uint64, fd int) {
-	l.all = map[uint64]*device{num: newDevice(num, l.paths.Of(num), fd)}
+	d := newDevice(num, fd)
+	d.paths = l.paths.Of(num)
+	l.all = map[uint64]*device{num: d}
 }
 
 // of gives the device that fd is on, whose number is num.
@@ -145,18 +165,19 @@ func (l *devices) of(num uint64, fd int) *device {
 	if d != nil {
 		return d
 	}
+	d = newDevice(num, fd) // which may be silent: not with the lock held
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if d := l.all[num]; d != nil {
 		return d
 	}
-	d = newDevice(num, l.paths.Of(num), fd)
+	d.paths = l.paths.Of(num)
 	l.all[num] = d
 	return d
 }
 
-func newDevice(num uint64, paths *srv.Device, fd int) *device {
-	d := &device{num: num, paths: paths, madeUp: true}
+func newDevice(num uint64, fd int) *device {
+	d := &device{num: num, madeUp: true}
 	var sfs unix.Statfs_t
 	if unix.Fstatfs(fd, &sfs) == nil {
 		d.madeUp, d.waits, d.held = madeUp(int64(sfs.Type)), waitingOf(int64(sfs.Type)), held(int64(sfs.Type))

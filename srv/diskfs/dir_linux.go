@@ -3,9 +3,6 @@ package diskfs
 import (
 	"context"
 	"io/fs"
-	"os"
-	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -25,7 +22,7 @@ func (n *node) Create(ctx context.Context, name string, perm fs.FileMode, mode p
 		return nil, nil, err
 	}
 	defer n.done()
-	err = n.timed(ctx, func() (err error) {
+	err = n.tried(ctx, func() (err error) {
 		if perm.IsDir() {
 			f, h, err = n.mkdir(ctx, name, perm, mode)
 			return err
@@ -41,26 +38,18 @@ func (n *node) Create(ctx context.Context, name string, perm fs.FileMode, mode p
 
 // create makes a file, or opens one that is there.
 func (n *node) create(ctx context.Context, name string, perm fs.FileMode, mode p9.Mode) (handle, error) {
-	d, _, err := n.known()
+	d, _, err := n.known(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for {
-		fd := -1
-		err := n.t.doMake(ctx, func() (err error) {
-			// First as a new file: to open what is there may block.
-			fd, err = n.beneath(name, openFlags(mode)|unix.O_CREAT|unix.O_EXCL, unixPerm(perm))
-			return err
-		})
-		if err == nil {
-			h := n.t.handle(fd, d, unix.S_IFREG, mode)
-			n.grant(h.base(), perm)
-			return h, nil
-		}
+		// First as a new file: to open what is there may block.
+		h, err := n.fresh(ctx, d, name, perm, mode, unix.O_CREAT|unix.O_EXCL)
 		if err != unix.EEXIST || mode&p9.OEXCL != 0 {
-			return nil, err
+			return h, err
 		}
-		c, err := n.walk(name)
+		var st unix.Statx_t
+		c, _, err := n.lookup(ctx, name, &st)
 		if err == unix.ENOENT { // gone again
 			continue
 		}
@@ -68,11 +57,28 @@ func (n *node) create(ctx context.Context, name string, perm fs.FileMode, mode p
 			return nil, err
 		}
 		defer c.Clunk()
-		if _, k, _ := c.known(); k == unix.S_IFDIR {
+		if st.Mode&unix.S_IFMT == unix.S_IFDIR {
 			return nil, p9.ErrExist
 		}
 		return c.openHandle(ctx, mode, srv.Nonblock(ctx))
 	}
+}
+
+// fresh opens a new file.
+func (n *node) fresh(ctx context.Context, d *device, name string, perm fs.FileMode, mode p9.Mode, flags int) (h handle, err error) {
+	err = srv.InKernel(ctx, func() error {
+		fd := -1
+		err := n.t.doMake(ctx, func() (err error) {
+			fd, err = n.beneath(name, openFlags(mode)|flags, unixPerm(perm))
+			return err
+		})
+		if err == nil {
+			h = n.t.handle(fd, d, unix.S_IFREG, mode)
+			n.grant(h.base(), perm, nil)
+		}
+		return err
+	})
+	return h, err
 }
 
 func (n *node) mkdir(ctx context.Context, name string, perm fs.FileMode, mode p9.Mode) (srv.File, srv.Handle, error) {
@@ -91,60 +97,28 @@ func (n *node) mkdir(ctx context.Context, name string, perm fs.FileMode, mode p9
 	return h, h, nil
 }
 
-// grant gives a new file the permissions asked for where the process's umask may
-// have taken some away, or mkdir(2) a set-id bit: the client has applied its own
-// umask. Where the directory has a default access control list, that rules
-// instead, and no umask does. Permissions that the file system cannot store are
-// no error.
-func (n *node) grant(c *node, perm fs.FileMode) {
-	want := unixPerm(perm)
-	if want&(n.t.umask|0o7000) == 0 {
-		return
-	}
-	var st unix.Statx_t
-	if _, err := c.statx(&st); err == nil && want&^uint32(st.Mode) != 0 {
-		n.t.do(func() error {
-			if _, err := unix.Getxattr(n.proc(), "system.posix_acl_default", nil); err != nil {
-				return c.chmod(uint32(st.Mode) | want)
-			}
-			return nil
-		})
-	}
-}
-
-// umask gives the process's umask, which can be asked for in no other way without
-// being changed: "Umask:" of proc(5)'s status. Where it is not told it may be any.
-func umask() uint32 {
-	b, err := os.ReadFile("/proc/self/status")
-	if err == nil {
-		_, s, _ := strings.Cut(string(b), "\nUmask:")
-		s, _, _ = strings.Cut(s, "\n")
-		if n, err := strconv.ParseUint(strings.TrimSpace(s), 8, 32); err == nil {
-			return uint32(n)
-		}
-	}
-	return 0o777
-}
-
-// chmod sets the permission bits.
-func (n *node) chmod(perm uint32) error {
-	return unix.Fchmodat(n.t.proc, n.number(), perm&0o7777, 0)
-}
-
 // make makes what is not a plain file, and finds it.
 func (n *node) make(ctx context.Context, name string, perm fs.FileMode, f func() error) (*entry, error) {
-	if err := n.t.doMake(ctx, f); err != nil {
-		return nil, err
+	var made func(d *device, st *unix.Statx_t) bool
+	short := n.t.short(unixPerm(perm))
+	if short {
+		made = n.making(perm)
 	}
-	c, err := n.walk(name)
-	if err != nil {
-		return nil, err
-	}
-	c.dev.Store(n.dev.Load())
-	if perm&fs.ModeSymlink == 0 {
-		n.grant(&c.node, perm)
-	}
-	return c, nil
+	var c *entry
+	err := srv.InKernel(ctx, func() (err error) {
+		if err = n.t.doMake(ctx, f); err != nil {
+			return err
+		}
+		if c, err = n.walk(name); err != nil {
+			return err
+		}
+		c.dev.Store(n.dev.Load())
+		if short {
+			n.grant(&c.node, perm, func(st *unix.Statx_t) bool { return made(c.dev.Load(), st) })
+		}
+		return nil
+	})
+	return c, err
 }
 
 // Symlink makes a symbolic link.
@@ -167,7 +141,7 @@ func (n *node) makeFile(ctx context.Context, name string, perm fs.FileMode, f fu
 	}
 	defer n.done()
 	var c *entry
-	err := n.timed(ctx, func() (err error) {
+	err := n.tried(ctx, func() (err error) {
 		c, err = n.make(ctx, name, perm, f)
 		return err
 	})
@@ -175,7 +149,7 @@ func (n *node) makeFile(ctx context.Context, name string, perm fs.FileMode, f fu
 		return nil, err
 	}
 	var st unix.Statx_t
-	if _, err := c.statx(&st); err == nil {
+	if _, err := c.look(ctx, &st); err == nil {
 		c.is(&st)
 		c.lead()
 	}

@@ -24,21 +24,20 @@ func (h *file) Fallocate(ctx context.Context, mode uint32, off, length int64) er
 			}
 		}
 	}
-	return h.timed(ctx, func() error {
-		if h.t.writer == nil {
-			return do()
-		}
-		return h.t.with(h.t.writer, do)
-	})
+	return h.timed(ctx, func() error { return h.t.be(h.t.writer, do) })
 }
 
 // Extent finds where data (unix.SEEK_DATA) or a hole (unix.SEEK_HOLE) begins, at off
 // or after, lseek(2).
-func (h *file) Extent(ctx context.Context, off int64, whence int) (int64, error) {
+func (h *file) Extent(ctx context.Context, off int64, whence int) (at int64, err error) {
 	if d := h.dev.Load(); d.waits != never && srv.Nonblock(ctx) {
 		return 0, srv.ErrAgain
 	}
-	return unix.Seek(h.fd, off, whence)
+	err = srv.InKernel(ctx, func() (err error) {
+		at, err = unix.Seek(h.fd, off, whence)
+		return err
+	})
+	return at, err
 }
 
 // Tmpfile makes a file in a directory that has no name, open(2) with O_TMPFILE. Link
@@ -51,22 +50,16 @@ func (n *node) Tmpfile(ctx context.Context, perm fs.FileMode, mode p9.Mode) (f s
 	if n.t.readOnly {
 		return nil, nil, p9.ErrReadOnly
 	}
-	err = n.timed(ctx, func() error {
-		d, _, err := n.known()
+	err = n.tried(ctx, func() error {
+		d, _, err := n.known(ctx)
 		if err != nil {
 			return err
 		}
-		fd := -1
-		if err := n.t.doMake(ctx, func() (err error) {
-			fd, err = n.beneath(".", openFlags(mode)|unix.O_TMPFILE, unixPerm(perm))
-			return err
-		}); err != nil {
-			return err
+		c, err := n.fresh(ctx, d, ".", perm, mode, unix.O_TMPFILE)
+		if err == nil {
+			f, h = c, c
 		}
-		c := n.t.handle(fd, d, unix.S_IFREG, mode)
-		n.grant(c.base(), perm)
-		f, h = c, c
-		return nil
+		return err
 	})
 	return f, h, err
 }

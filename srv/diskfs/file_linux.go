@@ -66,10 +66,21 @@ func (h *local) Pages(off int64, n int) (fd, have int) {
 
 // Read gives the bytes at an offset. The user was allowed to when the file was
 // opened, which is all that the kernel asks.
-func (h *file) Read(ctx context.Context, p []byte, off int64) (int, error) {
-	if d := h.dev.Load(); d.waits != never && srv.Nonblock(ctx) {
+func (h *file) Read(ctx context.Context, p []byte, off int64) (n int, err error) {
+	switch d := h.dev.Load(); {
+	case d.waits == never:
+		return h.pread(p, off)
+	case srv.Nonblock(ctx):
 		return h.readNow(d, p, off)
 	}
+	err = srv.InKernel(ctx, func() (err error) {
+		n, err = h.pread(p, off)
+		return err
+	})
+	return n, err
+}
+
+func (h *file) pread(p []byte, off int64) (int, error) {
 	for {
 		n, err := unix.Pread(h.fd, p, off)
 		if err != unix.EINTR {
@@ -122,12 +133,7 @@ func (h *file) Write(ctx context.Context, p []byte, off int64) (n int, err error
 			}
 		}
 	}
-	err = h.timed(ctx, func() error {
-		if h.t.writer == nil {
-			return write()
-		}
-		return h.t.with(h.t.writer, write)
-	})
+	err = h.timed(ctx, func() error { return h.t.be(h.t.writer, write) })
 	return max(0, n), err
 }
 
@@ -136,15 +142,26 @@ func (h *file) Sync(ctx context.Context, dataOnly bool) error {
 	if err := h.settled(ctx); err != nil {
 		return err
 	}
-	if dataOnly {
-		return unix.Fdatasync(h.fd)
+	return srv.InKernel(ctx, func() error {
+		if dataOnly {
+			return unix.Fdatasync(h.fd)
+		}
+		return unix.Fsync(h.fd)
+	})
+}
+
+// close calls f, which closes the descriptor: on a network that may wait.
+func (h *file) close(f func() error) {
+	if h.dev.Load().waits == always {
+		srv.InKernel(h.t.closing, f)
+	} else {
+		f()
 	}
-	return unix.Fsync(h.fd)
 }
 
 // Clunk closes the file, and lets those go on who wait for its locks.
 func (h *file) Clunk() {
-	h.node.Clunk()
+	h.close(func() error { h.node.Clunk(); return nil })
 	if id := h.locked.Load(); id != nil {
 		h.t.waits.wake(*id)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ninespace/srv"
 	"ninespace/srv/p9"
 )
 
@@ -51,10 +52,14 @@ func (h *dirHandle) List(ctx context.Context, cookie uint64) iter.Seq2[p9.Dirent
 			yield(p9.Dirent{}, err)
 			return
 		}
-		d, _, err := h.known()
+		d, _, err := h.known(ctx)
 		for err == nil {
 			var b entries
-			if b, err = h.after(cookie); err != nil || b == "" {
+			err = srv.InKernel(ctx, func() (err error) {
+				b, err = h.after(cookie)
+				return err
+			})
+			if err != nil || b == "" {
 				break
 			}
 			for b != "" {
@@ -69,7 +74,7 @@ func (h *dirHandle) List(ctx context.Context, cookie uint64) iter.Seq2[p9.Dirent
 				}
 				e.Mode = p9.ModeOfDtype(typ)
 				if typ == unix.DT_UNKNOWN {
-					e.Mode = h.typeOf(e.Name)
+					e.Mode = h.typeOf(ctx, e.Name)
 				}
 				e.Qid = p9.Qid{Type: p9.QidTypeOf(e.Mode), Path: d.paths.Path(ino)}
 				if !yield(e, nil) {
@@ -162,10 +167,10 @@ func (b entries) cut() (ino, off uint64, typ uint8, name string, rest entries) {
 
 // typeOf asks for the type of an entry, on file systems whose directories do not
 // have it.
-func (h *dirHandle) typeOf(name string) fs.FileMode {
+func (h *dirHandle) typeOf(ctx context.Context, name string) fs.FileMode {
 	var st unix.Statx_t
 	const flags = unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT
-	if h.t.do(func() error { return unix.Statx(h.fd, name, flags, unix.STATX_TYPE, &st) }) != nil {
+	if h.t.do(ctx, func() error { return unix.Statx(h.fd, name, flags, unix.STATX_TYPE, &st) }) != nil {
 		return 0
 	}
 	return p9.ModeOfUnix(uint32(st.Mode)) & fs.ModeType
@@ -176,5 +181,5 @@ func (h *dirHandle) Sync(ctx context.Context, _ bool) error {
 	if err := h.settled(ctx); err != nil {
 		return err
 	}
-	return unix.Fsync(h.fd)
+	return srv.InKernel(ctx, func() error { return unix.Fsync(h.fd) })
 }

@@ -35,11 +35,13 @@ func (h *file) Lock(ctx context.Context, l p9.Flock) (uint8, error) {
 		return p9.LockError, err
 	}
 	var st unix.Statx_t
-	if _, err := h.statx(&st); err != nil {
+	if _, err := h.look(ctx, &st); err != nil {
 		return p9.LockError, err
 	}
 	err = h.take(ctx, inode{devOf(&st), st.Ino}, l.Flags&p9.LockFlagBlock != 0, k.Type != unix.F_WRLCK,
-		func() error { return unix.FcntlFlock(uintptr(h.fd), unix.F_OFD_SETLK, &k) })
+		func() error {
+			return srv.InKernel(ctx, func() error { return unix.FcntlFlock(uintptr(h.fd), unix.F_OFD_SETLK, &k) })
+		})
 	switch err {
 	case nil:
 		return p9.LockSuccess, nil
@@ -54,11 +56,11 @@ func (h *file) Lock(ctx context.Context, l p9.Flock) (uint8, error) {
 // of it; who uses the package in the process has it as the machine's programs do.
 func (h *file) Flock(ctx context.Context, how int) error {
 	var st unix.Statx_t
-	if _, err := h.statx(&st); err != nil {
+	if _, err := h.look(ctx, &st); err != nil {
 		return err
 	}
 	return h.take(ctx, inode{devOf(&st), st.Ino}, how&unix.LOCK_NB == 0, how&unix.LOCK_EX == 0,
-		func() error { return unix.Flock(h.fd, how|unix.LOCK_NB) })
+		func() error { return srv.InKernel(ctx, func() error { return unix.Flock(h.fd, how|unix.LOCK_NB) }) })
 }
 
 // take tries to take or give up a lock of a file: until it has it, if it may wait,
@@ -118,7 +120,8 @@ func (h *file) Getlock(ctx context.Context, l p9.Flock) (p9.Flock, error) {
 	if l.Type == p9.LockUnlock {
 		k.Type = unix.F_WRLCK
 	}
-	if err := unix.FcntlFlock(uintptr(h.fd), unix.F_OFD_GETLK, &k); err != nil {
+	err = srv.InKernel(ctx, func() error { return unix.FcntlFlock(uintptr(h.fd), unix.F_OFD_GETLK, &k) })
+	if err != nil {
 		return l, err
 	}
 	switch k.Type {

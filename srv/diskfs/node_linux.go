@@ -118,12 +118,24 @@ func (n *node) statx(st *unix.Statx_t) (*device, error) {
 	return n.learn(st), nil
 }
 
+// look is statx for who is not in the kernel yet.
+func (n *node) look(ctx context.Context, st *unix.Statx_t) (d *device, err error) {
+	if d = n.dev.Load(); d != nil && d.held {
+		return n.statx(st)
+	}
+	err = srv.InKernel(ctx, func() (err error) {
+		d, err = n.statx(st)
+		return err
+	})
+	return d, err
+}
+
 // known gives the device and the S_IFMT bits.
-func (n *node) known() (*device, uint32, error) {
+func (n *node) known(ctx context.Context) (*device, uint32, error) {
 	d, kind := n.dev.Load(), n.kind.Load()
 	if d == nil || kind == 0 {
 		var st unix.Statx_t
-		if _, err := n.statx(&st); err != nil {
+		if _, err := n.look(ctx, &st); err != nil {
 			return nil, 0, err
 		}
 		d, kind = n.dev.Load(), n.kind.Load()
@@ -141,7 +153,7 @@ func (n *node) Stat(ctx context.Context) (p9.Stat, error) {
 	}
 	defer n.done()
 	var st unix.Statx_t
-	d, err := n.statx(&st)
+	d, err := n.look(ctx, &st)
 	if err != nil {
 		return p9.Stat{}, err
 	}
@@ -191,62 +203,9 @@ func version(st *unix.Statx_t) uint32 {
 	return max(1, uint32(h^h>>32))
 }
 
-const (
-	resolveCached = 0x20 // RESOLVE_CACHED of openat2(2)
-	resolveIn     = unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS
-)
-
-// beneath opens a name of a directory, which stays in the directory whatever the
-// name is or becomes meanwhile. To a name that is moved away just then the kernel
-// says EXDEV or EAGAIN: the next look finds what is there now.
-func (n *node) beneath(name string, flags int, perm uint32) (int, error) {
-	const looks = 16
-	for i := 1; ; i++ {
-		fd, err := openat2(n.fd, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, perm, resolveIn)
-		if err != unix.EINTR && (err != unix.EXDEV && err != unix.EAGAIN || i >= looks) {
-			return fd, err
-		}
-	}
-}
-
-// walkNow finds a name if it is in memory, on the same file system.
-func (n *node) walkNow(name string) (*entry, error) {
-	d := n.dev.Load()
-	if d == nil || d.waits == always || n.t.uncached {
-		return nil, srv.ErrAgain
-	}
-	fd := -1
-	err := n.t.do(func() (err error) {
-		fd, err = openat2(n.fd, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0, resolveIn|resolveCached|unix.RESOLVE_NO_XDEV)
-		return err
-	})
-	switch err {
-	case nil:
-	case unix.EAGAIN, unix.EXDEV, unix.EINTR:
-		return nil, srv.ErrAgain
-	default:
-		return nil, err
-	}
-	c := n.t.entry(fd)
-	c.dev.Store(d)
-	return c, nil
-}
-
-func (n *node) walk(name string) (*entry, error) {
-	fd := -1
-	err := n.t.do(func() (err error) {
-		fd, err = n.beneath(name, unix.O_PATH, 0)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return n.t.entry(fd), nil
-}
-
 // reopen opens the node's file, wherever it is now.
-func (n *node) reopen(flags int) (fd int, err error) {
-	err = n.t.do(func() (err error) {
+func (n *node) reopen(ctx context.Context, flags int) (fd int, err error) {
+	err = n.t.do(ctx, func() (err error) {
 		fd, err = n.openAgain(flags)
 		return err
 	})
@@ -297,7 +256,7 @@ func (n *node) Statfs(ctx context.Context) (p9.Statfs, error) {
 	}
 	defer n.done()
 	var s unix.Statfs_t
-	if err := unix.Fstatfs(n.fd, &s); err != nil {
+	if err := srv.InKernel(ctx, func() error { return unix.Fstatfs(n.fd, &s) }); err != nil {
 		return p9.Statfs{}, err
 	}
 	return p9.Statfs{Type: uint32(s.Type), Bsize: uint32(s.Bsize), Blocks: s.Blocks, Bfree: s.Bfree, Bavail: s.Bavail,

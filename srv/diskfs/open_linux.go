@@ -49,7 +49,7 @@ func (n *node) Open(ctx context.Context, mode p9.Mode) (h srv.Handle, err error)
 		return err
 	}
 	if mode&p9.OTRUNC != 0 {
-		err = n.timed(ctx, open)
+		err = n.tried(ctx, open)
 	} else {
 		err = open()
 	}
@@ -65,7 +65,7 @@ func (n *node) openHandle(ctx context.Context, mode p9.Mode, now bool) (handle, 
 	if d := n.dev.Load(); now && (d == nil || d.waits == always) {
 		return nil, srv.ErrAgain
 	}
-	d, kind, err := n.known()
+	d, kind, err := n.known(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func (n *node) openHandle(ctx context.Context, mode p9.Mode, now bool) (handle, 
 		flags |= unix.O_DIRECTORY
 	}
 	if mode&3 == p9.OEXEC {
-		err := n.t.do(func() error { return unix.Faccessat2(n.fd, "", unix.X_OK, unix.AT_EMPTY_PATH|unix.AT_EACCESS) })
+		err := n.t.do(ctx, func() error { return unix.Faccessat2(n.fd, "", unix.X_OK, unix.AT_EMPTY_PATH|unix.AT_EACCESS) })
 		if err != nil {
 			return nil, err
 		}
@@ -94,16 +94,20 @@ func (n *node) openHandle(ctx context.Context, mode p9.Mode, now bool) (handle, 
 		}
 		return n.t.polled(fd, d, kind, mode)
 	}
-	if now {
-		if kind == unix.S_IFBLK {
-			return nil, srv.ErrAgain
-		}
-		flags |= unix.O_NONBLOCK // which here is about another's lease, and no more
-	}
-	fd, err := n.reopen(flags)
-	if now && err == unix.EAGAIN {
+	if now && kind == unix.S_IFBLK {
 		return nil, srv.ErrAgain
 	}
+	if kind != unix.S_IFBLK {
+		flags |= unix.O_NONBLOCK // which here is about another's lease, and no more
+	}
+	fd := -1
+	err = patiently(ctx, func() (err error) {
+		fd, err = n.reopen(ctx, flags)
+		if err == unix.EAGAIN && (now || mode&p9.ONONBLOCK == 0) {
+			err = srv.ErrAgain
+		}
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -116,17 +120,29 @@ func (n *node) openHandle(ctx context.Context, mode p9.Mode, now bool) (handle, 
 }
 
 // reopenPolled opens without blocking. A pipe that nobody reads cannot be opened
-// for writing so, nor does the kernel tell when that changes: it is tried again,
-// ten times a second in the long run.
-func (n *node) reopenPolled(ctx context.Context, flags int, kind uint32, mode p9.Mode) (int, error) {
+// for writing so.
+func (n *node) reopenPolled(ctx context.Context, flags int, kind uint32, mode p9.Mode) (fd int, err error) {
+	err = patiently(ctx, func() (err error) {
+		fd, err = n.reopen(ctx, flags|unix.O_NONBLOCK|unix.O_NOCTTY)
+		if err == unix.ENXIO && kind == unix.S_IFIFO && mode&p9.ONONBLOCK == 0 {
+			err = srv.ErrAgain
+		}
+		return err
+	})
+	return fd, err
+}
+
+// patiently calls try for as long as it says srv.ErrAgain, since what is in its way the kernel
+// does not tell the end of, or only to who waits in a call that cannot be ended: ten times a
+// second in the long run. On a goroutine that must not wait, once.
+func patiently(ctx context.Context, try func() error) error {
 	const most = 100 * time.Millisecond
 	for wait := time.Millisecond; ; wait = min(2*wait, most) {
-		fd, err := n.reopen(flags | unix.O_NONBLOCK | unix.O_NOCTTY)
-		if err != unix.ENXIO || kind != unix.S_IFIFO || mode&p9.ONONBLOCK != 0 {
-			return fd, err
+		if err := try(); err != srv.ErrAgain || srv.Nonblock(ctx) {
+			return err
 		}
 		if err := pause(ctx, nil, wait); err != nil {
-			return -1, err
+			return err
 		}
 	}
 }

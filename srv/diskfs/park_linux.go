@@ -204,7 +204,7 @@ func (n *node) use(ctx context.Context) error {
 			if srv.Nonblock(ctx) {
 				return srv.ErrAgain
 			}
-			return e.fetch(true)
+			return e.fetch(ctx, true)
 		}
 		if e.uses.CompareAndSwap(u, u+1) {
 			if !e.used.Load() {
@@ -223,7 +223,7 @@ func (n *node) done() {
 
 // fetch is use of what may be parked: its file is opened again. Where that fails while
 // names on the way to it are being changed, it is tried again afterwards, with wait.
-func (e *entry) fetch(wait bool) error {
+func (e *entry) fetch(ctx context.Context, wait bool) error {
 	lot.mu.Lock()
 	defer lot.mu.Unlock()
 	for e.uses.Load() < 0 {
@@ -237,7 +237,11 @@ func (e *entry) fetch(wait bool) error {
 		path := e.spot.path()
 		e.coming = true
 		lot.mu.Unlock()
-		fd, err := e.find(path)
+		fd := -1
+		err := srv.InKernel(ctx, func() (err error) {
+			fd, err = e.find(path)
+			return err
+		})
 		lot.mu.Lock()
 		e.coming = false
 		lot.changed.Broadcast()

@@ -203,13 +203,18 @@ func (x *export) changing(ctx context.Context, names ...named) (change, error) {
 	x.parked.changing = append(x.parked.changing, c.paths...)
 	lot.mu.Unlock()
 	for _, e := range theirs {
-		if e.fetch(false) == nil {
+		if e.fetch(ctx, false) == nil {
 			e.done()
 		}
 		e.Clunk()
 	}
+	err := ctx.Err() // then not all may have been opened
+	if err != nil {
+		c.end()
+		c = change{}
+	}
 	lot.mu.Lock()
-	return c, nil
+	return c, err
 }
 
 // meets reports whether a path, or what is beneath it, is being changed.

@@ -24,7 +24,8 @@ import (
 // What the kernel cannot poll (most of proc and sysfs, where nothing blocks, and
 // files of FUSE and 9P mounts, where something may) is read in the kernel. Such a
 // read cannot be given up: Go has no way to interrupt a thread, and to leave it
-// behind would lose what it then reads. No more than maxSlow run at once.
+// behind would lose what it then reads. How many run at
+// once is bounded: srv.InKernel.
 type polled struct {
 	file
 	os     *os.File // owns fd
@@ -38,7 +39,7 @@ type polled struct {
 // Clunk closes the descriptor.
 func (h *polled) Clunk() {
 	if h.os != nil {
-		h.os.Close()
+		h.close(h.os.Close)
 		h.fd, h.os = -1, nil
 	}
 	h.file.Clunk()
@@ -117,15 +118,8 @@ func (h *polled) wait(ctx context.Context, turn chan struct{}, poll func(func(ui
 		return 0, srv.ErrAgain
 	}
 	try := func() bool {
-		select {
-		case h.t.slow <- struct{}{}:
-		case <-ctx.Done():
-			n, err = 0, ctx.Err()
-			return true
-		}
-		defer func() { <-h.t.slow }()
 		for {
-			err = h.t.do(func() (err error) {
+			err = h.t.do(ctx, func() (err error) {
 				n, err = io()
 				return err
 			})

@@ -1,6 +1,7 @@
 package diskfs
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"time"
@@ -28,7 +29,7 @@ type export struct {
 	me       user // the process
 	free     bool // it can become others
 	umask    uint32
-	slow     chan struct{}
+	closing  context.Context // of closes, which no request's waits for
 	devices  devices
 	waits    waits
 	mount    uint64 // that the root is of
@@ -38,10 +39,6 @@ type export struct {
 	leases   *srv.Leases
 	watcher  *watcher
 }
-
-// maxSlow bounds the threads that wait in the kernel for files that cannot be
-// polled, on FUSE and 9P mounts.
-const maxSlow = 256
 
 // A branch is the directory itself, as one user has it. It has the descriptor of
 // the root, which each attach gives and each attach's end clunks, so only
@@ -96,7 +93,7 @@ func (x *export) open(dir string) (srv.File, error) {
 	}
 	x.me, x.free = process()
 	x.umask = umask()
-	x.slow = make(chan struct{}, maxSlow)
+	x.closing = srv.WithThreads(context.Background())
 	return r, nil
 }
 

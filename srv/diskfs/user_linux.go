@@ -104,16 +104,24 @@ func unprivileged() error {
 	return nil
 }
 
-// do calls f with the authority of the tree's user. What f does must be short:
-// the thread is lent to it. Within f there is no other do.
-func (t *tree) do(f func() error) error {
-	if t.as == nil {
-		return f()
-	}
-	return t.with(t.as, f)
+// do calls f, which may wait in the kernel, with the authority of the tree's user. What
+// else f does must be short: the thread is lent to it. Within f there is no other do.
+func (t *tree) do(ctx context.Context, f func() error) error {
+	return srv.InKernel(ctx, func() error { return t.here(f) })
 }
 
-// doMake is do for what makes a file, in the group that the request asks for
+// here is do on a thread that may wait in the kernel already, or for what does not wait.
+func (t *tree) here(f func() error) error { return t.be(t.as, f) }
+
+// be calls f as user u, or as the process where that is nil.
+func (t *tree) be(u *user, f func() error) error {
+	if u == nil {
+		return f()
+	}
+	return t.with(u, f)
+}
+
+// doMake is here for what makes a file, in the group that the request asks for
 // where the tree's user is in it, or is root, and the process can have it. Where
 // not, the group is the user's own, or what the directory says.
 func (t *tree) doMake(ctx context.Context, f func() error) error {
@@ -123,7 +131,7 @@ func (t *tree) doMake(ctx context.Context, f func() error) error {
 		u = &t.me
 	}
 	if !t.free || g == p9.NoUid || g == u.gid || u.uid != 0 && !slices.Contains(u.groups, g) {
-		return t.do(f)
+		return t.here(f)
 	}
 	tried := false
 	err := t.with(&user{u.uid, g, append(slices.Clone(u.groups), u.gid)}, func() error {
@@ -131,7 +139,7 @@ func (t *tree) doMake(ctx context.Context, f func() error) error {
 		return f()
 	})
 	if !tried { // the process's user namespace lacks the group
-		return t.do(f)
+		return t.here(f)
 	}
 	return err
 }

@@ -461,7 +461,7 @@ func TestNoWayBack(t *testing.T) {
 	needRoot(t)
 	if dir := os.Getenv("DISKFS_AGAIN"); dir != "" {
 		r := other(t, dir)
-		r.t.do(func() error {
+		r.t.here(func() error {
 			_, _, e := unix.RawSyscall(sysSetresuid, someone, someone, someone)
 			return errno(e)
 		})

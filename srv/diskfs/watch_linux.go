@@ -82,7 +82,7 @@ func (w *watcher) watch(path uint64, f srv.File) error {
 		return err
 	}
 	defer n.done()
-	d, kind, err := n.known()
+	d, kind, err := n.known(context.Background())
 	if err != nil {
 		return err
 	}

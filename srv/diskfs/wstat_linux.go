@@ -37,9 +37,13 @@ func (n *node) Wstat(ctx context.Context, w p9.Wstat) error {
 		if err := n.settled(ctx); err != nil {
 			return err
 		}
-		return n.t.do(n.fsync)
+		_, kind, err := n.known(ctx)
+		if err != nil {
+			return err
+		}
+		return patiently(ctx, func() error { return n.t.do(ctx, func() error { return n.fsync(kind) }) })
 	}
-	return n.run(ctx, func() error { return n.wstat(w) })
+	return patiently(ctx, func() error { return n.run(ctx, func() error { return n.wstat(w) }) })
 }
 
 func (n *node) wstat(w p9.Wstat) (err error) {
@@ -121,7 +125,7 @@ func (n *node) wstat(w p9.Wstat) (err error) {
 	return nil
 }
 
-// cuttable gives a descriptor by which the file can be truncated.
+// cuttable gives a descriptor by which the file can be truncated, or srv.ErrAgain.
 func (n *node) cuttable(kind uint16) (fd int, done func(), err error) {
 	switch {
 	case kind == unix.S_IFDIR:
@@ -131,8 +135,18 @@ func (n *node) cuttable(kind uint16) (fd int, done func(), err error) {
 	case n.open && n.mode.Writable(): // whatever its mode has become since
 		return n.fd, func() {}, nil
 	}
-	fd, err = n.openAgain(unix.O_WRONLY)
+	fd, err = n.openFor(unix.O_WRONLY)
 	return fd, func() { unix.Close(fd) }, err
+}
+
+// openFor opens the file for a call of our own; srv.ErrAgain says that another has a lease of
+// it (F_SETLEASE of fcntl(2)), who is told to give it up.
+func (n *node) openFor(flags int) (int, error) {
+	fd, err := n.openAgain(flags | unix.O_NONBLOCK)
+	if err == unix.EAGAIN {
+		err = srv.ErrAgain
+	}
+	return fd, err
 }
 
 func (n *node) utimes(ts [2]unix.Timespec) error {
@@ -153,21 +167,20 @@ func timespec(set bool, t time.Time, now bool) unix.Timespec {
 }
 
 // fsync puts a file that may not be open on stable storage; what has no bytes
-// there is so already.
-func (n *node) fsync() error {
+// there is so already. It may say srv.ErrAgain.
+func (n *node) fsync(kind uint32) error {
 	if n.open {
 		if err := unix.Fsync(n.fd); err != unix.EINVAL { // a pipe, a device
 			return err
 		}
 		return nil
 	}
-	_, kind, err := n.known()
-	if err != nil || kind != unix.S_IFREG && kind != unix.S_IFDIR {
-		return err
+	if kind != unix.S_IFREG && kind != unix.S_IFDIR {
+		return nil
 	}
-	fd, err := n.openAgain(unix.O_RDONLY)
+	fd, err := n.openFor(unix.O_RDONLY)
 	if err == unix.EACCES && kind == unix.S_IFREG {
-		fd, err = n.openAgain(unix.O_WRONLY)
+		fd, err = n.openFor(unix.O_WRONLY)
 	}
 	if err != nil {
 		return err
