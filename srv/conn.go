@@ -53,6 +53,7 @@ type conn struct {
 	stopped  sync.Once       // reading
 
 	holder atomic.Pointer[holder] // of leases; nil: it asked for none
+	late   lateness
 
 	wg     sync.WaitGroup // workers
 	places sync.Mutex     // guards where nodes are
