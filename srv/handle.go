@@ -172,6 +172,7 @@ func (r *req) attach(ctx context.Context, f *fid) (err error) {
 	}
 	f.who = who
 	f.node = r.c.newNode(root, st.Qid.Path, "/", nil)
+	r.c.attached.Store(true)
 	r.reply().Qid = st.Qid
 	return nil
 }

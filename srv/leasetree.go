@@ -18,11 +18,15 @@ type leaseTree struct {
 	h *holder
 }
 
-// attachLeases makes the fid one of p9.LeaseTree. It needs no authentication, for it
-// tells nothing but of what the connection's other fids have looked at.
+// attachLeases makes the fid one of p9.LeaseTree. It needs no authentication of its own, for
+// it tells nothing but of what the connection's other fids have looked at. But there must be
+// such: others' changes cost more while there is a holder, which is no stranger's to cause.
 func (r *req) attachLeases(f *fid, u *User) error {
 	if r.c.srv.Leases == nil {
 		return p9.NewError(p9.ErrNotExist.Errno, "no leases are given")
+	}
+	if !r.c.attached.Load() {
+		return p9.ErrPerm
 	}
 	h := r.c.srv.Leases.hold(&r.c.late)
 	if !r.c.holder.CompareAndSwap(nil, h) {

@@ -2,6 +2,7 @@ package ramfs
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -272,6 +273,24 @@ func TestLeaseStall(t *testing.T) {
 	}
 	cancel()
 	<-answered
+}
+
+// TestLeaseStranger has who may attach to nothing have no leases either.
+func TestLeaseStranger(t *testing.T) {
+	ctx := t.Context()
+	s := srv.New(New())
+	s.Auth = func(context.Context, string, string) (srv.AuthFile, error) { return nil, p9.ErrNoAuth }
+	c, err := client.New(ctx, srvtest.Serve(t, s), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Attach(ctx, nil, "", ""); err == nil {
+		t.Fatal("attached without a proof")
+	}
+	if _, err := c.Attach(ctx, nil, "", p9.LeaseTree); !errors.Is(err, p9.ErrPerm) {
+		t.Errorf("leases for a stranger: %v", err)
+	}
 }
 
 // TestLeaseWatch: while a file is only about to be watched, nobody else is shown it under a
