@@ -182,6 +182,13 @@ func under(f srv.File) srv.File {
 }
 
 func (d *dir) Rename(ctx context.Context, old string, newdir srv.File, newname string) error {
+	return d.RenameFlags(ctx, old, newdir, newname, 0)
+}
+
+func (d *dir) RenameFlags(ctx context.Context, old string, newdir srv.File, newname string, flags uint32) error {
+	if flags&^srv.RenameNoReplace != 0 { // an exchange would move what newname is
+		return syscall.EINVAL
+	}
 	from, err := d.at(old)
 	if err != nil {
 		return err
@@ -201,7 +208,7 @@ func (d *dir) Rename(ctx context.Context, old string, newdir srv.File, newname s
 	if q.Type&p9.QTDIR != 0 {
 		return d.refuse(ctx, from, to, newname)
 	}
-	return srv.Rename(ctx, d.File, old, to.File, newname)
+	return srv.RenameFlags(ctx, d.File, old, to.File, newname, flags)
 }
 
 // refuse says why a directory is not renamed, which would often not be done anywhere.

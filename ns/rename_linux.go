@@ -96,7 +96,7 @@ func (f *fuseFS) Rename(cancel *devfuse.Cancel, in *devfuse.RenameIn, old, name 
 	if from.dev != to.dev {
 		return syscall.EXDEV
 	}
-	if flagged, ok := from.file.(flagRenamer); ok && in.Flags != 0 {
+	if flagged, ok := from.file.(srv.FlagRenamer); ok && in.Flags != 0 {
 		if err := flagged.RenameFlags(r, old, to.file, name, in.Flags); err != nil {
 			return status(err)
 		}
@@ -122,10 +122,4 @@ func (f *fuseFS) Rename(cancel *devfuse.Cancel, in *devfuse.RenameIn, old, name 
 	}
 	f.moved(r.n, old, n, name, false)
 	return 0
-}
-
-// A flagRenamer is a directory that renames with flags of renameat2(2), which 9P does
-// not have.
-type flagRenamer interface {
-	RenameFlags(ctx context.Context, old string, newdir srv.File, newname string, flags uint32) error
 }

@@ -52,7 +52,9 @@ type conn struct {
 	draining bool            // to end when nothing runs
 	stopped  sync.Once       // reading
 
-	holder atomic.Pointer[holder] // of leases; nil: it asked for none
+	attached atomic.Bool            // to a tree, as who it may be
+	holder   atomic.Pointer[holder] // of leases; nil: it asked for none
+	late     lateness
 
 	wg     sync.WaitGroup // workers
 	places sync.Mutex     // guards where nodes are

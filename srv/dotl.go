@@ -35,11 +35,22 @@ type Mknoder interface {
 
 // A Renamer is a directory whose entry old can become newname of newdir, a
 // directory of the same server (often itself). An existing newname is replaced
-// as rename(2) has it. 9P2000's wstat of a name comes here too, with OEXCL's
-// meaning: the engine has seen that newname is not there.
+// as rename(2) has it. 9P2000's wstat of a name comes here too, where the directory
+// is no FlagRenamer: the engine has seen that newname is not there.
 type Renamer interface {
 	Rename(ctx context.Context, old string, newdir File, newname string) error
 }
+
+// A FlagRenamer is a Renamer that knows flags of renameat2(2), RenameNoReplace at
+// least: by that 9P2000's wstat replaces nothing that comes in the last moment. With
+// flags that it does not know, or whose file system does not, nothing is done: EINVAL.
+type FlagRenamer interface {
+	Renamer
+	RenameFlags(ctx context.Context, old string, newdir File, newname string, flags uint32) error
+}
+
+// RenameNoReplace is Linux's RENAME_NOREPLACE: a newname that is there is EEXIST.
+const RenameNoReplace = 1
 
 // An Unlinker is a directory that removes its entries. dir says that the entry
 // must be a directory (rmdir), else it must not be one. A directory that lacks

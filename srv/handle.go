@@ -172,6 +172,7 @@ func (r *req) attach(ctx context.Context, f *fid) (err error) {
 	}
 	f.who = who
 	f.node = r.c.newNode(root, st.Qid.Path, "/", nil)
+	r.c.attached.Store(true)
 	r.reply().Qid = st.Qid
 	return nil
 }
@@ -272,7 +273,11 @@ func (r *req) walk(ctx context.Context, f *fid) error {
 	rx.Wqid = rx.Wqid[:0]
 	n := f.node
 	n.ref.Add(1)
-	for _, name := range t.Wname {
+	for i, name := range t.Wname {
+		if i > 0 && name == ".." && rx.Wqid[i-1].Type&p9.QTDIR == 0 {
+			n.unref() // walk(5): it is no directory. A file's own fid may ask for where it is
+			return nil
+		}
 		next, q, err := r.step(ctx, f, n, name)
 		if err != nil {
 			n.unref()

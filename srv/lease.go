@@ -19,7 +19,8 @@ import (
 // not be noticed; "ok" where for a third of p9.LeaseTerm there was nothing. The next read says
 // that what the last one gave is heeded, and only then is the file changed: or when the
 // client was silent for p9.LeaseTerm, after which it goes by no lease, as it knows itself, until
-// a read that it made since is answered: by "all", if a file was changed without it.
+// a read that it made since is answered: by "all", if a file was changed without it. The
+// reads of a client that has others wait too much are answered later than that for a while.
 //
 // What is changed otherwise than by a connection of a Server with these Leases, who
 // changes it has to tell by Change. What Notice finds of that a client has heeded before it has a
@@ -132,7 +133,7 @@ func (l *Leases) ChangeBy(self bool, paths ...uint64) {
 func (l *Leases) await(ctx context.Context, ds []debtor) {
 	for _, d := range ds {
 		l.mu.Lock()
-		for !d.h.gone && d.h.heeded < d.n {
+		for since := time.Now(); !d.h.gone && d.h.heeded < d.n; d.h.late.charge(since, time.Now()) {
 			left := time.Until(d.h.heard.Add(p9.LeaseTerm))
 			if left <= 0 { // it does not believe to have any, either
 				d.h.clear()
@@ -141,7 +142,7 @@ func (l *Leases) await(ctx context.Context, ds []debtor) {
 			}
 			ack := d.h.ack
 			l.mu.Unlock()
-			t := time.NewTimer(left)
+			t := time.NewTimer(min(left, heedMost/4)) // to bar it soon
 			select {
 			case <-ack:
 			case <-t.C:

@@ -18,7 +18,8 @@ type holder struct {
 	heeded  uint64            // and what was heeded
 	owed    map[uint64]uint64 // by file, the count of its last notice, while that is not heeded
 	owedAll uint64            // that of the last notice of all files
-	heard   time.Time
+	heard   time.Time         // it believes to have leases for p9.LeaseTerm since
+	late    *lateness
 	greeted bool
 	gone    bool
 	wake    chan struct{} // there is something to tell
@@ -31,10 +32,10 @@ type notice struct {
 	none bool // there is no lease of it
 }
 
-// hold makes a holder.
-func (l *Leases) hold() *holder {
+// hold makes a holder, of a connection that was late so far.
+func (l *Leases) hold(late *lateness) *holder {
 	l.n.Add(1)
-	h := &holder{l: l, files: map[uint64]bool{}, owed: map[uint64]uint64{}, wake: make(chan struct{}, 1), ack: make(chan struct{})}
+	h := &holder{l: l, late: late, files: map[uint64]bool{}, owed: map[uint64]uint64{}, wake: make(chan struct{}, 1), ack: make(chan struct{})}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.all[h] = true

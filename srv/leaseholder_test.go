@@ -7,7 +7,7 @@ import "testing"
 // has heeded.
 func TestLeaseDeaf(t *testing.T) {
 	l := NewLeases()
-	h := l.hold()
+	h := l.hold(new(lateness))
 	defer h.end()
 	for p := range uint64(2*maxLeases + 10) {
 		h.look(p, nil)

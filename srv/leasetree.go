@@ -18,13 +18,17 @@ type leaseTree struct {
 	h *holder
 }
 
-// attachLeases makes the fid one of p9.LeaseTree. It needs no authentication, for it
-// tells nothing but of what the connection's other fids have looked at.
+// attachLeases makes the fid one of p9.LeaseTree. It needs no authentication of its own, for
+// it tells nothing but of what the connection's other fids have looked at. But there must be
+// such: others' changes cost more while there is a holder, which is no stranger's to cause.
 func (r *req) attachLeases(f *fid, u *User) error {
 	if r.c.srv.Leases == nil {
 		return p9.NewError(p9.ErrNotExist.Errno, "no leases are given")
 	}
-	h := r.c.srv.Leases.hold()
+	if !r.c.attached.Load() {
+		return p9.ErrPerm
+	}
+	h := r.c.srv.Leases.hold(&r.c.late)
 	if !r.c.holder.CompareAndSwap(nil, h) {
 		h.end()
 		return p9.ErrorOfErrno(syscall.EBUSY)
@@ -49,16 +53,22 @@ func (t *leaseTree) Read(ctx context.Context, p []byte, _ int64) (int, error) {
 	h := t.h
 	l := h.l
 	l.mu.Lock()
-	h.heard = time.Now()
+	now, term := time.Now(), p9.LeaseTerm/3
+	barred := now.Before(h.late.barred)
+	if barred { // the answer will be too late to be believed
+		term = p9.LeaseTerm
+	} else {
+		h.heard = now
+	}
 	h.heeded = h.given
 	maps.DeleteFunc(h.owed, func(_, n uint64) bool { return n <= h.heeded })
 	if !h.gone {
 		close(h.ack)
 		h.ack = make(chan struct{})
 	}
-	timer := time.NewTimer(p9.LeaseTerm / 3)
+	timer := time.NewTimer(term)
 	defer timer.Stop()
-	for over := !h.greeted; !h.all && len(h.pending) == 0 && !over && !h.gone; {
+	for over := !h.greeted && !barred; (barred || !h.all && len(h.pending) == 0) && !over && !h.gone; {
 		l.mu.Unlock()
 		select {
 		case <-h.wake:

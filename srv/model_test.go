@@ -345,6 +345,9 @@ func (m *model) walk(r *mreq) {
 	var qids []p9.Qid
 	for _, name := range t.Wname {
 		next, e := n.step(name)
+		if name == ".." && len(qids) > 0 && n.f.kind != kDir {
+			next, e = nil, p9.ErrNotDir
+		}
 		if next != nil && next.kind == kWaitWalk {
 			r.blocked = len(r.errs) == 0
 			break

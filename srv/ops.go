@@ -136,6 +136,33 @@ func Rename(ctx context.Context, dir File, old string, newdir File, newname stri
 	return w.Wstat(ctx, p9.Wstat{Valid: p9.WName, Name: newname})
 }
 
+// RenameFlags is Rename with flags of renameat2(2): EINVAL where the directory is no
+// FlagRenamer.
+func RenameFlags(ctx context.Context, dir File, old string, newdir File, newname string, flags uint32) error {
+	if flags == 0 {
+		return Rename(ctx, dir, old, newdir, newname)
+	}
+	if err := CheckName(newname); err != nil {
+		return err
+	}
+	if r, ok := dir.(FlagRenamer); ok {
+		return r.RenameFlags(ctx, old, newdir, newname, flags)
+	}
+	return p9.ErrorOfErrno(syscall.EINVAL)
+}
+
+// renameNew gives an entry of a directory a name that is not there yet. Only where the
+// directory cannot see to that itself may one be replaced that comes after the look.
+func renameNew(ctx context.Context, dir File, old, newname string) error {
+	if err := RenameFlags(ctx, dir, old, dir, newname, RenameNoReplace); !errors.Is(err, syscall.EINVAL) {
+		return err
+	}
+	if exists(ctx, dir, newname) {
+		return p9.ErrExist
+	}
+	return Rename(ctx, dir, old, dir, newname)
+}
+
 // Wstat changes a file's attributes.
 func Wstat(ctx context.Context, f File, w p9.Wstat) error {
 	if ws, ok := f.(Wstater); ok {

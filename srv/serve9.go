@@ -173,21 +173,18 @@ func (f *fid) wstat(ctx context.Context, w p9.Wstat, st *p9.Stat) error {
 	if err := sameEntry(ctx, dir, name, st); err != nil {
 		return err
 	}
-	if exists(ctx, dir, w.Name) {
-		return p9.ErrExist
-	}
-	if err := Rename(ctx, dir, name, dir, w.Name); err != nil {
+	err := renameNew(ctx, dir, name, w.Name)
+	if err != nil {
 		return err
 	}
 	rest := w
 	if rest.Valid &^= p9.WName; rest.Valid != 0 {
-		if err := Wstat(ctx, f.node.file, rest); err != nil {
-			Rename(ctx, dir, w.Name, dir, name)
-			return err
-		}
+		err = Wstat(ctx, f.node.file, rest)
 	}
-	f.node.move(w.Name, parent)
-	return nil
+	if err == nil || renameNew(ctx, dir, w.Name, name) != nil { // its old name may be another's by now
+		f.node.move(w.Name, parent)
+	}
+	return err
 }
 
 // mayWstat applies stat(5)'s rules to a file that is no Guard.

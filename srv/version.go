@@ -16,6 +16,7 @@ func (c *conn) version(r *req) {
 	if !down {
 		c.reset()
 		c.msize, c.dotl = 0, false
+		c.attached.Store(false)
 	}
 	msize := min(r.t.Msize, c.srv.maxMsize())
 	dialect, answer := dialectOf(r.t.Version)

@@ -16,6 +16,9 @@ import (
 	"ninespace/srv/srvtest"
 )
 
+// TestRenameRace: what somebody else of the machine makes is not renamed over.
+func TestRenameRace(t *testing.T) { srvtest.RenameRace(t, serve(t, t.TempDir())) }
+
 func TestConformance(t *testing.T) {
 	srvtest.Test(t, func() srv.File { return serve(t, t.TempDir()) })
 }

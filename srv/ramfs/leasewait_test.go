@@ -2,6 +2,7 @@ package ramfs
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -177,35 +178,41 @@ func TestLeaseFlush(t *testing.T) {
 	}
 }
 
-// TestLeaseCrumbs has a client that takes less than a line at a time of what it is told, and
-// asks all the time, not be waited for for ever.
-func TestLeaseCrumbs(t *testing.T) {
+// crumbs makes a client that reads the file of leases itself, and was heard of, and another one,
+// which has made the file f, "one".
+func crumbs(t *testing.T, s *srv.Server) (root, leases *client.Fid, other client.Fsys) {
+	t.Helper()
 	ctx := t.Context()
-	s := srv.New(New())
 	x, y := srvtest.Serve(t, s), srvtest.Serve(t, s)
-	b := newHeeder(t, x)
-	if err := (client.Fsys{Root: b.root}).WriteFile(ctx, "f", []byte("one"), 0o666); err != nil {
+	other = client.Fsys{Root: newHeeder(t, x).root}
+	if err := other.WriteFile(ctx, "f", []byte("one"), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	c, err := client.New(ctx, y, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
-	root, err := c.Attach(ctx, nil, "", "")
-	if err != nil {
+	t.Cleanup(func() { c.Close() })
+	if root, err = c.Attach(ctx, nil, "", ""); err != nil {
 		t.Fatal(err)
 	}
-	leases, err := c.Attach(ctx, nil, "", p9.LeaseTree)
-	if err != nil {
+	if leases, err = c.Attach(ctx, nil, "", p9.LeaseTree); err != nil {
 		t.Fatal(err)
 	}
 	if err := leases.Open(ctx, p9.OREAD); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := leases.Read(ctx, make([]byte, 100), 0); err != nil { // it is heard of
+	if _, err := leases.Read(ctx, make([]byte, 100), 0); err != nil {
 		t.Fatal(err)
 	}
+	return root, leases, other
+}
+
+// TestLeaseCrumbs has a client that takes less than a line at a time of what it is told, and
+// asks all the time, not be waited for for ever.
+func TestLeaseCrumbs(t *testing.T) {
+	ctx := t.Context()
+	root, leases, b := crumbs(t, srv.New(New()))
 	if _, err := (client.Fsys{Root: root}).Stat(ctx, "f"); err != nil {
 		t.Fatal(err)
 	}
@@ -218,7 +225,7 @@ func TestLeaseCrumbs(t *testing.T) {
 		}
 	}()
 	done := make(chan error, 1)
-	go func() { done <- (client.Fsys{Root: b.root}).WriteFile(ctx, "f", []byte("two"), 0o666) }()
+	go func() { done <- b.WriteFile(ctx, "f", []byte("two"), 0o666) }()
 	select {
 	case err := <-done:
 		if err != nil {
@@ -229,6 +236,61 @@ func TestLeaseCrumbs(t *testing.T) {
 	}
 	cancel()
 	<-over
+}
+
+// TestLeaseStall has a client that had a change wait for too long, and asks on, not be
+// waited for again soon, whatever it looks at.
+func TestLeaseStall(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes as long as a lease holds")
+	}
+	ctx := t.Context()
+	root, leases, b := crumbs(t, srv.New(New()))
+	if _, err := (client.Fsys{Root: root}).Stat(ctx, "f"); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.WriteFile(ctx, "f", []byte("two"), 0o666); err != nil { // once it is silent for that long
+		t.Fatal(err)
+	}
+	asking, cancel := context.WithCancel(ctx)
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		leases.Read(asking, make([]byte, 100), 0)
+	}()
+	for range 3 {
+		if _, err := (client.Fsys{Root: root}).Stat(ctx, "f"); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.WriteFile(ctx, "f", []byte("three"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	select {
+	case <-answered:
+		t.Error("it has leases again")
+	default:
+	}
+	cancel()
+	<-answered
+}
+
+// TestLeaseStranger has who may attach to nothing have no leases either.
+func TestLeaseStranger(t *testing.T) {
+	ctx := t.Context()
+	s := srv.New(New())
+	s.Auth = func(context.Context, string, string) (srv.AuthFile, error) { return nil, p9.ErrNoAuth }
+	c, err := client.New(ctx, srvtest.Serve(t, s), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Attach(ctx, nil, "", ""); err == nil {
+		t.Fatal("attached without a proof")
+	}
+	if _, err := c.Attach(ctx, nil, "", p9.LeaseTree); !errors.Is(err, p9.ErrPerm) {
+		t.Errorf("leases for a stranger: %v", err)
+	}
 }
 
 // TestLeaseWatch: while a file is only about to be watched, nobody else is shown it under a

@@ -23,6 +23,14 @@ func (d *dir) above(o *dir) bool {
 // that is of the same kind and not a directory with entries. A name that is
 // taken over keeps its place in listings.
 func (d *dir) Rename(ctx context.Context, old string, newdir srv.File, newname string) error {
+	return d.RenameFlags(ctx, old, newdir, newname, 0)
+}
+
+// RenameFlags is Rename, or with srv.RenameNoReplace in place of nothing.
+func (d *dir) RenameFlags(ctx context.Context, old string, newdir srv.File, newname string, flags uint32) error {
+	if flags&^srv.RenameNoReplace != 0 {
+		return p9.ErrorOfErrno(syscall.EINVAL)
+	}
 	nd, ok := newdir.(*dir)
 	if !ok || nd.t != d.t {
 		return p9.ErrorOfErrno(syscall.EXDEV)
@@ -46,6 +54,9 @@ func (d *dir) Rename(ctx context.Context, old string, newdir srv.File, newname s
 	e, over := d.ents[old], nd.ents[newname]
 	if e == nil || nd.dead {
 		return p9.ErrNotExist
+	}
+	if over != nil && flags&srv.RenameNoReplace != 0 {
+		return p9.ErrExist
 	}
 	if err := d.sticky(u, e); err != nil {
 		return err

@@ -15,6 +15,9 @@ import (
 	"ninespace/srv/srvtest"
 )
 
+// TestRenameRace: what another client makes is not renamed over.
+func TestRenameRace(t *testing.T) { srvtest.RenameRace(t, New()) }
+
 func TestConformance(t *testing.T) {
 	srvtest.Test(t, func() srv.File { return New() })
 }
