@@ -1,0 +1,89 @@
+package ns
+
+import (
+	"context"
+	"syscall"
+	"testing"
+
+	"ninespace/ns/devfuse"
+	"ninespace/srv"
+	"ninespace/srv/p9"
+	"ninespace/srv/ramfs"
+)
+
+// A closeTest is a file of a server that processes have open several times, and who has it there
+// by other ways.
+type closeTest struct {
+	*lockTest
+	node  uint64
+	other srv.Locker
+}
+
+func newCloseTest(t *testing.T, flags ...uint32) *closeTest {
+	root := ramfs.New()
+	_, h, err := srv.Create(t.Context(), root, "f", 0o666, p9.ORDWR)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { srv.Clunk(h) })
+	c := &closeTest{lockTest: newLockTestOf(t, root), other: h.(srv.Locker)}
+	c.node = c.lookup("f")
+	for _, flags := range flags {
+		c.open(c.node, flags)
+	}
+	return c
+}
+
+// close closes an owner's descriptor of an open file, which may be the last one.
+func (c *closeTest) close(owner uint64, file int, last bool) {
+	c.Helper()
+	if e := c.f.Flush(&devfuse.Cancel{}, &devfuse.FlushIn{Fh: c.fhs[file], LockOwner: owner}); e != 0 {
+		c.Fatal(e)
+	}
+	if last {
+		c.f.Release(nil, &devfuse.ReleaseIn{Fh: c.fhs[file]})
+	}
+}
+
+// has the other ask the server for a lock of a byte, or let it go.
+func (c *closeTest) others(typ uint8, at uint64, want uint8) {
+	c.Helper()
+	l := p9.Flock{Type: typ, Start: at, Length: 1, ClientID: "other", ProcID: 1}
+	if got, err := c.other.Lock(context.Background(), l); got != want || err != nil {
+		c.Errorf("the other's lock of %d: %d, %v, want %d", at, got, err, want)
+	}
+}
+
+func (c *closeTest) want(got, want syscall.Errno) {
+	c.Helper()
+	if got != want {
+		c.Errorf("%v, want %v", got, want)
+	}
+}
+
+// TestLockClosed has a thread wait for a lock while others of its process close descriptors of the
+// file: it gets the lock, nobody else does, and it can let it go.
+func TestLockClosed(t *testing.T) {
+	const waiting, closed, before = 0, 1, 2
+	for name, flags := range map[string]uint32{"plain": syscall.O_RDWR, "own": syscall.O_WRONLY} {
+		for how, file := range map[string]int{"same": waiting, "another": closed, "first": before} {
+			t.Run(name+"/"+how, func(t *testing.T) {
+				c := newCloseTest(t, flags, flags, flags)
+				const me = 1
+				c.want(c.lock(me, before, 5, p9.LockWrite), 0)
+				if file != before {
+					c.close(me, before, true)
+				}
+				c.others(p9.LockWrite, 0, p9.LockSuccess)
+				got := c.waits(me, waiting, 0, p9.LockWrite)
+				c.close(me, file, file != waiting)
+				c.others(p9.LockWrite, 5, p9.LockSuccess)
+				c.others(p9.LockUnlock, 0, p9.LockSuccess)
+				c.want(<-got, 0)
+				c.others(p9.LockWrite, 0, p9.LockBlocked)
+				c.want(c.lock(me, waiting, 0, p9.LockUnlock), 0)
+				c.others(p9.LockWrite, 0, p9.LockSuccess)
+			})
+		}
+	}
+}
