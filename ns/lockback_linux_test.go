@@ -76,7 +76,8 @@ func newLateTest(t *testing.T) *lateTest {
 	srvtest.CheckGoroutines(t)
 	s := &lateServer{asked: make(chan func(), 100)}
 	l := &lateTest{T: t, lateServer: s, state: &lockState{holders: map[lockOwner]*holder{}}}
-	l.holder = &holder{owner: lockOwner{id: 1}, waits: &lockWaits{}, by: s, at: &fileHandle{}, table: &l.state.records, as: p9.Flock{ClientID: "a", ProcID: 1}}
+	l.holder = l.state.newHolder(&fileHandle{n: &node{fs: &fuseFS{}}}, lockOwner{id: 1}, 1)
+	l.by = s
 	l.state.holders[l.owner] = l.holder
 	return l
 }
@@ -181,14 +182,10 @@ func TestLockGivenUpClosed(t *testing.T) {
 	}
 	off()
 	l.cancelled(p9.LockWrite, 0, 4)
-	late, cancel := context.WithTimeout(t.Context(), time.Millisecond)
-	defer cancel()
-	l.state.drop(late, l.owner, nil)
+	left := l.state.drop(l.owner)
 	off = l.on()
 	defer off()
-	if !srvtest.Until(func() bool { return l.state.dropped.Load() > 0 }) {
-		t.Fatal("it is not let go")
-	}
+	<-left
 	l.want("----")
 	if n := l.state.records.Len(); n != 0 {
 		t.Errorf("%d locks are known of", n)

@@ -2,6 +2,7 @@ package ns
 
 import (
 	"context"
+	"errors"
 	"syscall"
 	"testing"
 
@@ -85,5 +86,59 @@ func TestLockClosed(t *testing.T) {
 				c.others(p9.LockWrite, 0, p9.LockSuccess)
 			})
 		}
+	}
+}
+
+// A modeFile is one whose locks are for who has it open to do what they are against.
+type modeFile struct {
+	srv.File
+	locks    srv.Locks
+	readOnly bool
+}
+
+func (f *modeFile) Open(_ context.Context, mode p9.Mode) (srv.Handle, error) {
+	if f.readOnly && mode != p9.OREAD {
+		return nil, p9.ErrPerm
+	}
+	return &modeHandle{f, mode}, nil
+}
+
+type modeHandle struct {
+	f    *modeFile
+	mode p9.Mode
+}
+
+func (h *modeHandle) Lock(ctx context.Context, l p9.Flock) (uint8, error) {
+	if l.Type == p9.LockWrite && h.mode == p9.OREAD {
+		return p9.LockError, p9.ErrorOfErrno(syscall.EBADF)
+	}
+	return h.f.locks.Lock(ctx, h, l)
+}
+
+func (h *modeHandle) Getlock(context.Context, p9.Flock) (p9.Flock, error) {
+	return p9.Flock{}, p9.ErrNotSup
+}
+
+// TestLockMode has a process lock by a descriptor for reading, of a file that nobody may write, and
+// later by one for writing.
+func TestLockMode(t *testing.T) {
+	f := &modeFile{readOnly: true}
+	s := &lockState{holders: map[lockOwner]*holder{}}
+	lock := func(access uint32, typ uint8, want error) {
+		t.Helper()
+		handle, _ := f.Open(t.Context(), p9.Mode(access))
+		h := &fileHandle{n: &node{fs: &fuseFS{}}, c: &Chan{file: f}, h: handle, lockUse: lockUse{access: access}}
+		if _, err := s.lock(t.Context(), h, lockOwner{id: 1}, p9.Flock{Type: typ, Length: 1}); !errors.Is(err, want) {
+			t.Errorf("lock %d by one of mode %d: %v, want %v", typ, access, err, want)
+		}
+	}
+	lock(syscall.O_RDONLY, p9.LockRead, nil)
+	f.readOnly = false
+	lock(syscall.O_RDWR, p9.LockWrite, syscall.EBADF) // what it holds would go
+	lock(syscall.O_RDONLY, p9.LockUnlock, nil)
+	lock(syscall.O_RDWR, p9.LockWrite, nil)
+	patiently(s.drop(lockOwner{id: 1}))
+	if n := f.locks.Len() + s.records.Len(); n != 0 {
+		t.Errorf("%d locks are left", n)
 	}
 }
