@@ -32,8 +32,18 @@ func (k *holder) begin(ctx context.Context, l p9.Flock) (change int, err error) 
 	defer k.mu.Unlock()
 	if l.Type == p9.LockUnlock {
 		k.put(l) // before others can have it
+		k.unlocks++
 	}
 	return k.change, nil
+}
+
+// unlocked is called when the server has answered an unlock, which may have taken what
+// was asked for later.
+func (k *holder) unlocked() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.unlocks--
+	k.change++
 }
 
 // put notes what is held. k.mu is locked.
@@ -43,11 +53,11 @@ func (k *holder) put(l p9.Flock) {
 }
 
 // got notes a lock, unless something has changed since the request began: by another thread, or the
-// server was told otherwise. Which of the two the server heard of last is not known.
+// server was told otherwise, or is being told. Which of the two it heard of last is not known.
 func (k *holder) got(l p9.Flock, change int) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.change != change {
+	if k.change != change || k.unlocks > 0 {
 		return false
 	}
 	k.put(l)

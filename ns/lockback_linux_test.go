@@ -222,3 +222,49 @@ func TestLockThreads(t *testing.T) {
 		}
 	}
 }
+
+// TestLockReordered has a server do an unlock after a lock that was asked for later: it is asked for
+// again, and if another has some of it by then, nothing is had.
+func TestLockReordered(t *testing.T) {
+	for _, taken := range []bool{false, true} {
+		l := newLateTest(t)
+		off := l.on()
+		if err := l.ask(t.Context(), p9.LockRead, 0, 1); err != nil {
+			t.Fatal(err)
+		}
+		off()
+		unlocked := l.asks(t.Context(), p9.LockUnlock, 0, 2)
+		status := make(chan uint8, 1)
+		go func() {
+			st, err := l.holder.lock(t.Context(), p9.Flock{Type: p9.LockWrite, Length: 4})
+			if err != nil {
+				t.Error(err)
+			}
+			status <- st
+		}()
+		unlock := <-l.asked
+		(<-l.asked)()
+		var again func()
+		select {
+		case again = <-l.asked:
+		case <-status:
+			t.Fatal("it is had, though an unlock is under way")
+		}
+		unlock()
+		if err := <-unlocked; err != nil {
+			t.Error(err)
+		}
+		want, wantStatus := "wwww", uint8(p9.LockSuccess)
+		if taken {
+			want, wantStatus = "----", p9.LockBlocked
+			l.locks.Put(t, p9.Flock{Type: p9.LockWrite, Start: 1, Length: 1, ClientID: "other"})
+		}
+		again()
+		off = l.on()
+		if got := <-status; got != wantStatus {
+			t.Errorf("taken %t: status %d, want %d", taken, got, wantStatus)
+		}
+		l.want(want)
+		off()
+	}
+}

@@ -46,6 +46,7 @@ type holder struct {
 
 	mu      sync.Mutex
 	change  int           // counts changes of what is held, and when the server was told again
+	unlocks int           // that the server has not answered
 	telling chan struct{} // is closed when it knows; nil: it does
 }
 
@@ -164,24 +165,33 @@ func (k *holder) lock(ctx context.Context, l p9.Flock) (uint8, error) {
 	if !less {
 		k.taken.Store(true)
 	}
+	again := false // the server may have granted some of it
 	const most = time.Second
 	for wait := time.Millisecond; ; wait = min(2*wait, most) {
 		change, err := k.begin(ctx, l)
 		if err != nil {
+			if again {
+				k.takeBack(k.by, l)
+			}
 			return p9.LockError, err
 		}
 		by := k.by
 		status, err := by.Lock(ctx, l)
+		if less {
+			k.unlocked()
+		}
 		if errors.Is(err, p9.ErrNotSup) {
 			k.by = nil
 			return k.table.Lock(ctx, k, l)
 		}
 		had := err == nil && status == p9.LockSuccess
 		if had && !less && !k.got(l, change) {
+			again = true
 			continue
 		}
-		if err != nil && ctx.Err() != nil && !less {
+		if !had && !less && (again || err != nil && ctx.Err() != nil) {
 			k.takeBack(by, l)
+			again = false
 		}
 		if err == nil && status == p9.LockBlocked && l.Flags&p9.LockFlagBlock != 0 {
 			// Some servers never wait.
