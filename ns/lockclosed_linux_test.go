@@ -3,6 +3,7 @@ package ns
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"syscall"
 	"testing"
 
@@ -39,14 +40,14 @@ func newCloseTest(t *testing.T, flags ...uint32) *closeTest {
 func (c *closeTest) close(owner uint64, file int, last bool) {
 	c.Helper()
 	if e := c.f.Flush(&devfuse.Cancel{}, &devfuse.FlushIn{Fh: c.fhs[file], LockOwner: owner}); e != 0 {
-		c.Fatal(e)
+		c.Error(e)
 	}
 	if last {
 		c.f.Release(nil, &devfuse.ReleaseIn{Fh: c.fhs[file]})
 	}
 }
 
-// has the other ask the server for a lock of a byte, or let it go.
+// others has the other ask the server for a lock of a byte, or let it go.
 func (c *closeTest) others(typ uint8, at uint64, want uint8) {
 	c.Helper()
 	l := p9.Flock{Type: typ, Start: at, Length: 1, ClientID: "other", ProcID: 1}
@@ -140,5 +141,38 @@ func TestLockMode(t *testing.T) {
 	patiently(s.drop(lockOwner{id: 1}))
 	if n := f.locks.Len() + s.records.Len(); n != 0 {
 		t.Errorf("%d locks are left", n)
+	}
+}
+
+// TestLockClosedOften has threads of some processes lock, unlock and close at random: all come back,
+// and in the end nothing is locked.
+func TestLockClosedOften(t *testing.T) {
+	c := newCloseTest(t, syscall.O_RDWR, syscall.O_WRONLY, syscall.O_RDWR)
+	done := make(chan bool)
+	const threads = 6
+	for i := range threads {
+		go func() {
+			defer func() { done <- true }()
+			owner, r := uint64(i/2+1), rand.New(rand.NewPCG(1, uint64(i)))
+			for range 200 {
+				file, typ := r.IntN(len(c.fhs)), r.IntN(3)
+				if e := c.lock(owner, file, r.Uint64N(2), typ); e != 0 && e != syscall.EDEADLK {
+					t.Error(e)
+				}
+				if r.IntN(3) == 0 {
+					c.close(owner, file, false)
+				}
+			}
+			c.close(owner, 0, false)
+		}()
+	}
+	for range threads {
+		<-done
+	}
+	for owner := range uint64(threads / 2) {
+		c.close(owner+1, 0, false)
+	}
+	for at := range uint64(2) {
+		c.others(p9.LockWrite, at, p9.LockSuccess)
 	}
 }
