@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"ninespace/ns/devfuse"
+	"ninespace/srv"
 	"ninespace/srv/p9"
 	"ninespace/srv/srvtest"
 )
@@ -14,13 +15,23 @@ import (
 type lockTest struct {
 	*testing.T
 	f   *fuseFS
+	dir uint64 // where they are
 	fhs []uint64
 }
 
 func newLockTest(t *testing.T, names ...string) *lockTest {
-	g := newGroup(t, tree(names...))
+	l := newLockTestOf(t, tree(names...))
+	for _, name := range names {
+		l.open(l.lookup(name), syscall.O_RDWR)
+	}
+	return l
+}
+
+// newLockTestOf has a server's files, none of which are open.
+func newLockTestOf(t *testing.T, host srv.File) *lockTest {
+	g := newGroup(t, host)
 	f := newFuseFS(g.eng)
-	l := &lockTest{T: t, f: f}
+	l := &lockTest{T: t, f: f, dir: devfuse.RootId}
 	t.Cleanup(func() {
 		for _, fh := range l.fhs {
 			f.Release(nil, &devfuse.ReleaseIn{Fh: fh})
@@ -29,23 +40,24 @@ func newLockTest(t *testing.T, names ...string) *lockTest {
 			n.ch.close()
 		}
 	})
-	id := uint64(devfuse.RootId)
-	for _, name := range append([]string{groupDir(g.id)}, names...) {
-		var out devfuse.EntryOut
-		if e := f.Lookup(nil, &devfuse.InHeader{NodeId: id}, name, &out); e != 0 {
-			t.Fatal(name, e)
-		}
-		if id == devfuse.RootId {
-			id = out.NodeId
-			continue
-		}
-		var open devfuse.OpenOut
-		if e := f.Open(nil, &devfuse.OpenIn{InHeader: devfuse.InHeader{NodeId: out.NodeId}, Flags: syscall.O_RDWR}, &open); e != 0 {
-			t.Fatal(name, e)
-		}
-		l.fhs = append(l.fhs, open.Fh)
-	}
+	l.dir = l.lookup(groupDir(g.id))
 	return l
+}
+
+func (l *lockTest) lookup(name string) uint64 {
+	var out devfuse.EntryOut
+	if e := l.f.Lookup(nil, &devfuse.InHeader{NodeId: l.dir}, name, &out); e != 0 {
+		l.Fatal(name, e)
+	}
+	return out.NodeId
+}
+
+func (l *lockTest) open(node uint64, flags uint32) {
+	var open devfuse.OpenOut
+	if e := l.f.Open(nil, &devfuse.OpenIn{InHeader: devfuse.InHeader{NodeId: node}, Flags: flags}, &open); e != 0 {
+		l.Fatal(e)
+	}
+	l.fhs = append(l.fhs, open.Fh)
 }
 
 // lock locks a byte of a file for an owner, and may wait.

@@ -90,7 +90,7 @@ func (s *lockState) has(o lockOwner) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k := s.holders[o]
-	return k != nil && k.taken.Load()
+	return k != nil && k.over.Err() == nil && k.taken.Load()
 }
 
 func (f *fuseFS) GetLk(cancel *devfuse.Cancel, in *devfuse.LkIn, out *devfuse.LkOut) syscall.Errno {
@@ -143,11 +143,8 @@ func (f *fuseFS) Flush(cancel *devfuse.Cancel, in *devfuse.FlushIn) syscall.Errn
 		return errno
 	}
 	h.closed.Store(time.Now().UnixNano())
-	o := lockOwner{in.LockOwner, false}
-	if s.has(o) {
-		f.patiently(func(ctx context.Context) { s.drop(ctx, o, nil) })
-	} else {
-		s.drop(context.Background(), o, nil)
+	if left := s.drop(lockOwner{in.LockOwner, false}); left != nil {
+		patiently(left)
 	}
 	return errno
 }
@@ -157,27 +154,23 @@ type flusher interface {
 	Flush(ctx context.Context) error
 }
 
-// patiently does something that no signal interrupts, and that a server must not
-// hold up for long.
-func (f *fuseFS) patiently(do func(context.Context)) {
-	done := make(chan struct{})
-	go func() {
-		ctx, cancel := bounded(context.Background())
-		defer cancel()
-		defer close(done)
-		do(ctx)
-	}()
+// patiently waits until locks are given up, which no signal interrupts, and a server must
+// not hold up for long.
+func patiently(left ...<-chan struct{}) {
 	t := time.NewTimer(lockPatience)
 	defer t.Stop()
-	select {
-	case <-done:
-	case <-t.C:
+	for _, left := range left {
+		select {
+		case <-left:
+		case <-t.C:
+			return
+		}
 	}
 }
 
 // unlock gives up the locks that went with an open file.
 func (f *fuseFS) unlock(h *fileHandle) {
 	if s := h.n.locks.Load(); s != nil {
-		f.patiently(func(ctx context.Context) { s.dropAll(ctx, h) })
+		patiently(s.dropAll(h)...)
 	}
 }

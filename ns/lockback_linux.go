@@ -32,8 +32,18 @@ func (k *holder) begin(ctx context.Context, l p9.Flock) (change int, err error) 
 	defer k.mu.Unlock()
 	if l.Type == p9.LockUnlock {
 		k.put(l) // before others can have it
+		k.unlocks++
 	}
 	return k.change, nil
+}
+
+// unlocked is called when the server has answered an unlock, which may have taken what
+// was asked for later.
+func (k *holder) unlocked() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.unlocks--
+	k.change++
 }
 
 // put notes what is held. k.mu is locked.
@@ -43,11 +53,11 @@ func (k *holder) put(l p9.Flock) {
 }
 
 // got notes a lock, unless something has changed since the request began: by another thread, or the
-// server was told otherwise. Which of the two the server heard of last is not known.
+// server was told otherwise, or is being told. Which of the two it heard of last is not known.
 func (k *holder) got(l p9.Flock, change int) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.change != change {
+	if k.change != change || k.unlocks > 0 {
 		return false
 	}
 	k.put(l)
@@ -77,56 +87,4 @@ func (k *holder) takeBack(by srv.Locker, l p9.Flock) {
 		}
 		close(done)
 	}()
-}
-
-// drop gives up all that an owner holds, by k if that is not nil.
-func (s *lockState) drop(ctx context.Context, o lockOwner, k *holder) {
-	s.mu.Lock()
-	have := s.holders[o]
-	if have == nil || k != nil && have != k {
-		s.mu.Unlock()
-		return
-	}
-	k = have
-	delete(s.holders, o)
-	s.mu.Unlock()
-	if _, err := k.begin(ctx, p9.Flock{}); err != nil {
-		go func() {
-			k.begin(context.Background(), p9.Flock{})
-			s.end(context.Background(), k)
-		}()
-		return
-	}
-	s.end(ctx, k)
-}
-
-// end gives up what was held by k, which is no holder any more.
-func (s *lockState) end(ctx context.Context, k *holder) {
-	if k.by != nil && k.taken.Load() {
-		k.by.Lock(ctx, p9.Flock{Type: p9.LockUnlock, ClientID: k.as.ClientID, ProcID: k.as.ProcID})
-	}
-	k.table.Release(k) // not before: who is in the way is found in it, see closing
-	s.dropped.Add(1)
-	if k.own != nil {
-		srv.Clunk(k.own)
-		return
-	}
-	s.mu.Lock()
-	k.at.claimed = false
-	s.mu.Unlock()
-}
-
-// dropAll gives up what was taken through an open file that nobody has any more.
-func (s *lockState) dropAll(ctx context.Context, h *fileHandle) {
-	s.mu.Lock()
-	var owners []lockOwner
-	for o, k := range s.holders {
-		if k.at == h {
-			owners = append(owners, o)
-		}
-	}
-	s.mu.Unlock()
-	for _, o := range owners {
-		s.drop(ctx, o, nil)
-	}
 }

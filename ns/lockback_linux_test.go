@@ -76,7 +76,8 @@ func newLateTest(t *testing.T) *lateTest {
 	srvtest.CheckGoroutines(t)
 	s := &lateServer{asked: make(chan func(), 100)}
 	l := &lateTest{T: t, lateServer: s, state: &lockState{holders: map[lockOwner]*holder{}}}
-	l.holder = &holder{owner: lockOwner{id: 1}, waits: &lockWaits{}, by: s, at: &fileHandle{}, table: &l.state.records, as: p9.Flock{ClientID: "a", ProcID: 1}}
+	l.holder = l.state.newHolder(&fileHandle{n: &node{fs: &fuseFS{}}}, lockOwner{id: 1}, 1)
+	l.by = s
 	l.state.holders[l.owner] = l.holder
 	return l
 }
@@ -181,14 +182,10 @@ func TestLockGivenUpClosed(t *testing.T) {
 	}
 	off()
 	l.cancelled(p9.LockWrite, 0, 4)
-	late, cancel := context.WithTimeout(t.Context(), time.Millisecond)
-	defer cancel()
-	l.state.drop(late, l.owner, nil)
+	left := l.state.drop(l.owner)
 	off = l.on()
 	defer off()
-	if !srvtest.Until(func() bool { return l.state.dropped.Load() > 0 }) {
-		t.Fatal("it is not let go")
-	}
+	<-left
 	l.want("----")
 	if n := l.state.records.Len(); n != 0 {
 		t.Errorf("%d locks are known of", n)
@@ -223,5 +220,51 @@ func TestLockThreads(t *testing.T) {
 				t.Fatalf("%d and %d: the server has it that %s is held, and %s is known", types[0], types[1], got, known)
 			}
 		}
+	}
+}
+
+// TestLockReordered has a server do an unlock after a lock that was asked for later: it is asked for
+// again, and if another has some of it by then, nothing is had.
+func TestLockReordered(t *testing.T) {
+	for _, taken := range []bool{false, true} {
+		l := newLateTest(t)
+		off := l.on()
+		if err := l.ask(t.Context(), p9.LockRead, 0, 1); err != nil {
+			t.Fatal(err)
+		}
+		off()
+		unlocked := l.asks(t.Context(), p9.LockUnlock, 0, 2)
+		status := make(chan uint8, 1)
+		go func() {
+			st, err := l.holder.lock(t.Context(), p9.Flock{Type: p9.LockWrite, Length: 4})
+			if err != nil {
+				t.Error(err)
+			}
+			status <- st
+		}()
+		unlock := <-l.asked
+		(<-l.asked)()
+		var again func()
+		select {
+		case again = <-l.asked:
+		case <-status:
+			t.Fatal("it is had, though an unlock is under way")
+		}
+		unlock()
+		if err := <-unlocked; err != nil {
+			t.Error(err)
+		}
+		want, wantStatus := "wwww", uint8(p9.LockSuccess)
+		if taken {
+			want, wantStatus = "----", p9.LockBlocked
+			l.locks.Put(t, p9.Flock{Type: p9.LockWrite, Start: 1, Length: 1, ClientID: "other"})
+		}
+		again()
+		off = l.on()
+		if got := <-status; got != wantStatus {
+			t.Errorf("taken %t: status %d, want %d", taken, got, wantStatus)
+		}
+		l.want(want)
+		off()
 	}
 }

@@ -3,7 +3,6 @@ package ns
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -40,8 +39,14 @@ type holder struct {
 	taken atomic.Bool // there may be something to give up
 	table *srv.Locks  // where it is kept
 
+	users int             // requests under way; under lockState.mu
+	over  context.Context // ends when it takes no more of them: who waits asks by another
+	end   func()          // ends it, under lockState.mu
+	left  chan struct{}   // is closed when it is no holder any more
+
 	mu      sync.Mutex
 	change  int           // counts changes of what is held, and when the server was told again
+	unlocks int           // that the server has not answered
 	telling chan struct{} // is closed when it knows; nil: it does
 }
 
@@ -102,64 +107,6 @@ func (n *node) lockState() *lockState {
 	return n.locks.Load()
 }
 
-// holder gives what an owner holds its locks by, which may open a fid.
-func (s *lockState) holder(ctx context.Context, h *fileHandle, o lockOwner, pid uint32) (*holder, error) {
-	s.mu.Lock()
-	if k := s.holders[o]; k != nil {
-		s.mu.Unlock()
-		return k, nil
-	}
-	k := &holder{owner: o, waits: &h.n.fs.waits, at: h, table: &s.records, as: p9.Flock{ClientID: fmt.Sprintf("%s %t %x", engineID(), o.flock, o.id), ProcID: pid}}
-	if o.flock {
-		k.table = &s.flocks
-	}
-	host, isHost := h.h.(flocker)
-	l, locks := h.h.(srv.Locker)
-	open := false
-	switch {
-	case o.flock && isHost:
-		k.by = hostFlock{host}
-	case locks && !h.direct && (h.claimed || h.access != unix.O_RDWR):
-		open = true
-	case locks && !h.claimed:
-		k.by, h.claimed = l, true
-	}
-	if !open {
-		s.holders[o] = k
-		s.mu.Unlock()
-		return k, nil
-	}
-	s.mu.Unlock()
-	if err := k.open(ctx); err != nil {
-		return nil, err
-	}
-	s.mu.Lock()
-	first := s.holders[o]
-	if first == nil {
-		s.holders[o] = k
-	}
-	s.mu.Unlock()
-	if first != nil {
-		srv.Clunk(k.own)
-		return first, nil
-	}
-	return k, nil
-}
-
-// open opens a fid to lock by: for reading and writing, where that is allowed, to be
-// good for both kinds of lock.
-func (k *holder) open(ctx context.Context) (err error) {
-	for _, mode := range []p9.Mode{p9.ORDWR, p9.Mode(k.at.access)} {
-		var h srv.Handle
-		if h, err = srv.Open(ctx, k.at.c.file, mode); err == nil {
-			k.own = h
-			k.by, _ = h.(srv.Locker)
-			return nil
-		}
-	}
-	return err
-}
-
 // A file's closing is told of its descriptor first, if at all, and a moment later of
 // itself: until then its locks are in the way of others, who have to give it the
 // moment.
@@ -172,16 +119,17 @@ const (
 func (s *lockState) lock(ctx context.Context, h *fileHandle, o lockOwner, l p9.Flock) (uint8, error) {
 	began := time.Now()
 	for fresh := false; ; {
-		k, err := s.holder(ctx, h, o, l.ProcID)
+		k, err := s.use(ctx, h, o, l.ProcID)
 		if err != nil {
 			return p9.LockError, err
 		}
 		dropped := s.dropped.Load()
 		status, err := k.lock(ctx, l)
-		switch {
-		case errors.Is(err, unix.EBADF) && k.at != h && !k.taken.Load() && !fresh:
-			s.drop(ctx, o, k) // it was made for a file with other permissions
-			fresh = true
+		switch over := s.leave(k); {
+		case over && l.Type != p9.LockUnlock:
+			continue // a file was closed, or its descriptor
+		case errors.Is(err, unix.EBADF) && k.at != h && !fresh && s.dropEmpty(k):
+			fresh = true // it was made for a file with other permissions
 			continue
 		case status != p9.LockBlocked || l.Flags&p9.LockFlagBlock != 0:
 		case s.dropped.Load() != dropped:
@@ -204,6 +152,10 @@ func (k *holder) lock(ctx context.Context, l p9.Flock) (uint8, error) {
 			return p9.LockError, unix.EDEADLK
 		}
 		defer leave()
+		var cancel func()
+		ctx, cancel = context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(k.over, cancel)()
 	}
 	if k.by == nil {
 		k.taken.Store(true)
@@ -213,23 +165,35 @@ func (k *holder) lock(ctx context.Context, l p9.Flock) (uint8, error) {
 	if !less {
 		k.taken.Store(true)
 	}
+	again := false // the server may have granted some of it
 	const most = time.Second
 	for wait := time.Millisecond; ; wait = min(2*wait, most) {
 		change, err := k.begin(ctx, l)
 		if err != nil {
+			if again {
+				k.takeBack(k.by, l)
+			}
 			return p9.LockError, err
 		}
 		by := k.by
 		status, err := by.Lock(ctx, l)
-		switch {
-		case errors.Is(err, p9.ErrNotSup):
+		if less {
+			k.unlocked()
+		}
+		if errors.Is(err, p9.ErrNotSup) {
 			k.by = nil
 			return k.table.Lock(ctx, k, l)
-		case err != nil && ctx.Err() != nil && !less:
-			k.takeBack(by, l)
-		case err == nil && status == p9.LockSuccess && !less && !k.got(l, change):
+		}
+		had := err == nil && status == p9.LockSuccess
+		if had && !less && !k.got(l, change) {
+			again = true
 			continue
-		case err == nil && status == p9.LockBlocked && l.Flags&p9.LockFlagBlock != 0:
+		}
+		if !had && !less && (again || err != nil && ctx.Err() != nil) {
+			k.takeBack(by, l)
+			again = false
+		}
+		if err == nil && status == p9.LockBlocked && l.Flags&p9.LockFlagBlock != 0 {
 			// Some servers never wait.
 			if err := pause(ctx, wait); err != nil {
 				return p9.LockError, err
@@ -257,12 +221,18 @@ func (k *holder) closing(l p9.Flock, began time.Time) bool {
 
 // getlock tells which lock is in the way of l.
 func (s *lockState) getlock(ctx context.Context, h *fileHandle, o lockOwner, l p9.Flock) (p9.Flock, error) {
-	k, err := s.holder(ctx, h, o, l.ProcID)
+	began := time.Now()
+	k, err := s.use(ctx, h, o, l.ProcID)
+	for ; err == nil && k.closing(l, began); k, err = s.use(ctx, h, o, l.ProcID) {
+		s.leave(k)
+		if err := pause(ctx, time.Millisecond); err != nil {
+			return l, err
+		}
+	}
 	if err != nil {
 		return l, err
 	}
-	for began := time.Now(); k.closing(l, began) && pause(ctx, time.Millisecond) == nil; {
-	}
+	defer s.leave(k)
 	l.ClientID, l.ProcID = k.as.ClientID, k.as.ProcID
 	found, _, err := k.table.Getlock(l)
 	if err != nil || found.Type != p9.LockUnlock || k.by == nil {
