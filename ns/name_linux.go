@@ -54,6 +54,7 @@ func (f *fuseFS) Lookup(cancel *devfuse.Cancel, h *devfuse.InHeader, name string
 	if r == nil {
 		return syscall.ESTALE
 	}
+	defer f.answered(cancel, r, out)
 	defer r.end()
 	c, st, err := r.walk(name)
 	if err != nil {
