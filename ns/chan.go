@@ -31,6 +31,7 @@ type Dev struct {
 	locking sync.Once    // before the first
 	takes   takes
 	told    toldDirs
+	doubted doubters
 }
 
 // A server is quick unless it is slow again and again: what takes long counts as so many

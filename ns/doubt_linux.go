@@ -1,5 +1,13 @@
 package ns
 
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ninespace/ns/devfuse"
+)
+
 // Who gets a lock is to find what was done under the one before, also to directories: where they
 // are, and their attributes, the kernel believes for longer than those of files. So the engine
 // remembers which it has told the kernel of, and has it ask again about those when a lock is got: once
@@ -10,11 +18,27 @@ package ns
 // of its name too if named. It reports whether the kernel may believe that: not if a lock was got since
 // it asked.
 func (f *fuseFS) telling(ctx *reqCtx, n *node, named bool, d, top *Dev) bool {
-	d.told.add(n.id, named, nameTimeout)
+	d.told.add(n.id, named, nameBelieved)
 	if top != d {
-		top.told.add(n.id, named, nameTimeout)
+		top.told.add(n.id, named, nameBelieved)
 	}
 	return f.lockings.Load() == ctx.locks
+}
+
+// answered is called last by who answers with a name, which the kernel then has not yet been told. If
+// it leads to a directory nobody who gets a lock doubts that until it is told, and it is told
+// to be believed for no time where somebody did before. Other answers with names the kernel waits for
+// with the directory locked that they are in, so who doubts them waits for them, but not a look at a
+// name that it knows already.
+func (f *fuseFS) answered(cancel *devfuse.Cancel, r *dirReq, out *devfuse.EntryOut) {
+	if out.Mode&unix.S_IFMT != unix.S_IFDIR {
+		return
+	}
+	cancel.Hold(f.answering.RLocker())
+	if f.lockings.Load() != r.locks {
+		out.SetEntryTimeout(0)
+		out.SetAttrTimeout(0)
+	}
 }
 
 // doubtDirs has the kernel ask again about the directories of a device: for their attributes at once,
@@ -22,19 +46,20 @@ func (f *fuseFS) telling(ctx *reqCtx, n *node, named bool, d, top *Dev) bool {
 // takes the lock of the directory that it is in. That of taken, where it is not nil, it holds until the
 // caller's request is answered: so names in it stay, of which it is asked each time from the second such
 // request on (node.held), and so do those where another makes such a request, which would wait for
-// this one. Where there is a rename that has another directory locked and waits for taken, this ends
-// when what was told is believed no more in any case.
+// this one.
 func (f *fuseFS) doubtDirs(d *Dev, taken *node) {
 	if f.conn == nil {
 		return
 	}
-	f.lockings.Add(1) // what is on its way is told to be believed for no time
+	f.lockings.Add(1)  // what is on its way is told to be believed for no time
+	f.answering.Lock() // but for what is being told just now
+	f.answering.Unlock()
 	if taken != nil {
 		taken.taking.Add(1)
 		defer taken.taking.Add(-1)
 	}
 	var unnamed, named []toldDir
-	for _, x := range d.told.all(nameTimeout) {
+	for _, x := range d.told.all(nameBelieved) {
 		n, c := f.node(x.node)
 		switch {
 		case n == nil || c.dev == d && c.assured():
@@ -45,10 +70,6 @@ func (f *fuseFS) doubtDirs(d *Dev, taken *node) {
 		}
 		c.close()
 	}
-	var asked <-chan struct{}
-	if len(named) > 0 {
-		asked = begin(func() { f.doubtNames(d, named) })
-	}
 	for _, list := range [...][]toldDir{unnamed, named} {
 		for _, x := range list {
 			f.expireAttr(x.node)
@@ -57,13 +78,39 @@ func (f *fuseFS) doubtDirs(d *Dev, taken *node) {
 	if f.exp {
 		d.told.done(unnamed)
 	}
-	if asked != nil {
-		doneIn(asked, nameTimeout)
+	f.doubtNames(d, taken, named)
+}
+
+// doubtNames has the kernel ask again for the names of directories, whose attributes it doubts
+// already. It ends when what was told is believed no more in any case: some directory may be locked
+// by a request that its server does not answer, or by a rename that waits for taken.
+func (f *fuseFS) doubtNames(d *Dev, taken *node, named []toldDir) {
+	over := time.NewTimer(nameBelieved)
+	defer over.Stop()
+	for len(named) > 0 {
+		through := d.doubted.enter(taken)
+		if through == nil {
+			asked := begin(func() {
+				defer d.doubted.leave(taken)
+				f.expireNames(d, named)
+			})
+			select {
+			case <-asked:
+			case <-over.C:
+			}
+			return
+		}
+		select {
+		case <-through:
+			named = d.told.left(named)
+		case <-over.C:
+			return
+		}
 	}
 }
 
-// doubtNames has the kernel ask again for the names of directories, but for those that stay.
-func (f *fuseFS) doubtNames(d *Dev, named []toldDir) {
+// expireNames does so, but for names that stay.
+func (f *fuseFS) expireNames(d *Dev, named []toldDir) {
 	done := make([]toldDir, 0, len(named))
 	f.conn.ExpireNames(func(yield func(uint64, string) bool) {
 		for _, x := range named {

@@ -24,6 +24,7 @@ const (
 	graftTimeout = time.Hour
 
 	fileBelieved = 2 * fileTimeout // at most, as the kernel counts in ticks
+	nameBelieved = nameTimeout + fileTimeout
 )
 
 // A fuseFS shows an engine's groups as one FUSE file system: its root has the
@@ -36,15 +37,16 @@ type fuseFS struct {
 	exp  bool // the kernel can be told to ask again for a name
 	maps bool // it maps files whose reads it passes on as they are
 
-	conn     *devfuse.Conn // nil: none
-	served   chan struct{} // closed when the kernel asks nothing any more
-	alone    atomic.Bool   // the kernel is lent no files
-	waits    lockWaits
-	writes   atomic.Uint64 // how many there were
-	lockings atomic.Uint64 // how many locks were got
-	drops    drops
-	tops     tops
-	teachers sync.Map // numbers of threads that teach
+	conn      *devfuse.Conn // nil: none
+	served    chan struct{} // closed when the kernel asks nothing any more
+	alone     atomic.Bool   // the kernel is lent no files
+	waits     lockWaits
+	writes    atomic.Uint64 // how many there were
+	lockings  atomic.Uint64 // how many locks were got
+	answering sync.RWMutex  // by who tells of a directory's name, until the kernel knows
+	drops     drops
+	tops      tops
+	teachers  sync.Map // numbers of threads that teach
 
 	mu    sync.RWMutex
 	nodes map[uint64]*node

@@ -60,12 +60,14 @@ func (f *fuseFS) setLk(cancel *devfuse.Cancel, in *devfuse.LkIn, wait bool) sysc
 		return syscall.EINVAL
 	}
 	s := h.n.locks.Load()
+	var before []p9.Flock
 	if l.Type == p9.LockUnlock {
 		if s == nil || !s.has(o) {
 			return 0
 		}
 	} else {
 		s = h.n.lockState()
+		before = s.held(o, l)
 	}
 	ctx := f.ctx(cancel, &in.InHeader, h.n)
 	ctx.quick = wait
@@ -74,15 +76,31 @@ func (f *fuseFS) setLk(cancel *devfuse.Cancel, in *devfuse.LkIn, wait bool) sysc
 	switch {
 	case err != nil:
 		return status(err)
+	case st == p9.LockSuccess && l.Type != p9.LockUnlock && !f.locked(ctx, h):
+		f.patiently(func(ctx context.Context) {
+			for _, l := range before {
+				s.lock(ctx, h, o, l)
+			}
+		})
+		return syscall.EINTR
 	case st == p9.LockSuccess:
-		if l.Type != p9.LockUnlock {
-			f.locked(ctx, h)
-		}
 		return 0
 	case st == p9.LockBlocked:
 		return syscall.EAGAIN
 	}
 	return syscall.ENOLCK
+}
+
+// held gives how the range of l stands for an owner.
+func (s *lockState) held(o lockOwner, l p9.Flock) []p9.Flock {
+	s.mu.Lock()
+	k := s.holders[o]
+	s.mu.Unlock()
+	if k == nil {
+		return []p9.Flock{{Type: p9.LockUnlock, Start: l.Start, Length: l.Length, ProcID: l.ProcID}}
+	}
+	l.ClientID, l.ProcID = k.as.ClientID, k.as.ProcID
+	return k.table.Held(l)
 }
 
 // has tells whether an owner may hold something.

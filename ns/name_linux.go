@@ -42,6 +42,7 @@ func (f *fuseFS) Lookup(cancel *devfuse.Cancel, h *devfuse.InHeader, name string
 	if r == nil {
 		return syscall.ESTALE
 	}
+	defer f.answered(cancel, r, out)
 	defer r.end()
 	c, st, err := r.n.group.walk(r, r.c, name)
 	if err != nil {

@@ -34,13 +34,15 @@ func (c *Chan) assured() bool {
 }
 
 // locked looks at a file of which a lock was got, so that what is read under the lock is what
-// was written under the one before. The lock is there, so an interrupt does not end that.
+// was written under the one before. It reports whether that is so: not if the request is to end
+// while the kernel has pages still of before, which a read of them that is not answered keeps. The
+// lock is there, so for as long as that usually takes an interrupt does not end it.
 //
 // Nor must a name be found that was removed under the one before, as data bases do with their
 // journals. So from the first lock on the kernel asks what the names of files mean whenever
 // they are used; those that it was told before it believes for a moment still. Directories,
 // which it believes for longer, it is to ask about again: doubtDirs.
-func (f *fuseFS) locked(ctx context.Context, h *fileHandle) {
+func (f *fuseFS) locked(ctx context.Context, h *fileHandle) bool {
 	d := h.c.dev
 	d.locking.Do(func() {
 		d.locks.Store(true)
@@ -48,22 +50,31 @@ func (f *fuseFS) locked(ctx context.Context, h *fileHandle) {
 	})
 	f.doubtDirs(d, nil)
 	if h.direct || f.conn == nil || h.n.backing.lent() {
-		return
+		return true
 	}
-	ctx, cancel := bounded(context.WithoutCancel(ctx))
+	asks, cancel := bounded(context.WithoutCancel(ctx))
 	defer cancel()
 	vers := uint64(0)
-	if st, err := h.file().Stat(ctx); err == nil {
+	if st, err := h.file().Stat(asks); err == nil {
 		vers = uint64(st.Qid.Vers) + 1
 	}
 	n := h.n
 	switch {
 	case vers == 0 || n.vers.Load() != vers:
 		n.vers.Store(0) // others who look meanwhile do as much
-		doneIn(f.drop(n, vers), dropPatience)
+		dropped := f.drop(n, vers)
+		if doneIn(dropped, dropPatience) {
+			break
+		}
+		select {
+		case <-dropped:
+		case <-ctx.Done():
+			return false
+		}
 	case n.attrs.Load() != vers:
 		f.expireAttr(n.id)
 	}
+	return true
 }
 
 // settled waits until nothing that was changed in memory of a file is on its way, where it may

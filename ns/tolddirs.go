@@ -1,6 +1,7 @@
 package ns
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -56,6 +57,15 @@ func (t *toldDirs) all(believed time.Duration) []toldDir {
 		}
 	}
 	return all
+}
+
+// left gives those of some that are not done with.
+func (t *toldDirs) left(dirs []toldDir) []toldDir {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.DeleteFunc(dirs, func(d toldDir) bool {
+		return max(t.sets[0][d.node].number, t.sets[1][d.node].number) == 0
+	})
 }
 
 // done says that some are believed no more, but for those of which the kernel was told again.

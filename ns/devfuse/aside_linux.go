@@ -22,6 +22,7 @@ import (
 // fs/fuse/dev.c.
 type aside struct {
 	fd      int // the clone; -1: there is none
+	most    int // how many may sleep so; what comes then waits
 	work    chan func(fd int)
 	threads sync.WaitGroup
 	mu      sync.Mutex
@@ -29,12 +30,17 @@ type aside struct {
 	closed  bool
 }
 
-// asideMost is how many may sleep so; what comes then waits.
-const asideMost = 64
+// What is told of directories and what is told of data do not wait for each other: one server that
+// does not answer a request that has a directory locked is not to keep others' data from being
+// dropped, nor the other way round.
+const (
+	namesMost = 64
+	dataMost  = 1024 // those who drop data have few at once of each server
+)
 
-// clone makes the descriptor for the threads. Without, they write to the device itself.
-func (a *aside) clone(fd int) {
-	a.fd, a.work = -1, make(chan func(int))
+// init makes the descriptor for the threads, most of them. Without, they write to the device itself.
+func (a *aside) init(fd, most int) {
+	a.fd, a.most, a.work = -1, most, make(chan func(int))
 	clone, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return
@@ -50,9 +56,9 @@ func (a *aside) clone(fd int) {
 // devClone is FUSE_DEV_IOC_CLONE, _IOR(229, 0, uint32_t).
 const devClone = 2<<30 | 4<<16 | 229<<8
 
-// aside has do done by a thread apart, with a descriptor to tell the kernel by, and waits for
+// do has something done by a thread apart, with a descriptor to tell the kernel by, and waits for
 // it. It is not done if the file system has ended.
-func (c *Conn) aside(do func(fd int)) {
+func (a *aside) do(c *Conn, do func(fd int)) {
 	select {
 	case <-c.over:
 		return
@@ -64,11 +70,11 @@ func (c *Conn) aside(do func(fd int)) {
 		do(fd)
 	}
 	select {
-	case c.apart.work <- work:
+	case a.work <- work:
 	default:
-		c.apart.more(c)
+		a.more(c)
 		select {
-		case c.apart.work <- work:
+		case a.work <- work:
 		case <-c.over:
 			return
 		}
@@ -80,7 +86,7 @@ func (c *Conn) aside(do func(fd int)) {
 func (a *aside) more(c *Conn) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.n < asideMost && !a.closed {
+	if a.n < a.most && !a.closed {
 		a.n++
 		a.threads.Add(1)
 		osthread.Go(func() {

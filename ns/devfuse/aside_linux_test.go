@@ -15,15 +15,16 @@ func TestAside(t *testing.T) {
 		t.Skip(err)
 	}
 	defer dev.Close()
-	c.apart.fd, c.apart.work = int(dev.Fd()), make(chan func(int)) // a clone of nothing will do
+	a := &c.names
+	a.fd, a.most, a.work = int(dev.Fd()), namesMost, make(chan func(int)) // a clone of nothing will do
 	begun, end := make(chan struct{}), make(chan struct{})
-	for range asideMost { // nearly all threads that there are, and the first one with them
-		go c.aside(func(int) {
+	for range namesMost { // nearly all threads that there are, and the first one with them
+		go a.do(c, func(int) {
 			begun <- struct{}{}
 			<-end
 		})
 	}
-	for range asideMost {
+	for range namesMost {
 		<-begun
 	}
 	f, err := os.Open("/dev/null")
@@ -36,5 +37,5 @@ func TestAside(t *testing.T) {
 	}
 	close(end)
 	close(c.over)
-	c.apart.threads.Wait()
+	a.threads.Wait()
 }

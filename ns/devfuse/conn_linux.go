@@ -34,7 +34,8 @@ type Conn struct {
 	flags uint64
 
 	readers
-	apart  aside
+	names  aside
+	data   aside
 	large  buffers // for what the kernel sends, and the longest answers
 	medium buffers // for most answers
 
@@ -79,7 +80,8 @@ func New(fd int, fs FS, o Options) (_ *Conn, err error) {
 	if errno := r.reply(0); errno != 0 {
 		return nil, fmt.Errorf("answer to the first request: %w", errno)
 	}
-	c.apart.clone(fd)
+	c.names.init(fd, namesMost)
+	c.data.init(fd, dataMost)
 	return c, nil
 }
 

@@ -19,9 +19,9 @@ func notify[T any](c *Conn, code int32, body T, rest string) {
 }
 
 // notifyAside sends one that the kernel may wait with.
-func notifyAside[T any](c *Conn, code int32, body T, rest string) {
+func notifyAside[T any](c *Conn, a *aside, code int32, body T, rest string) {
 	b := message(nil, code, body, rest)
-	c.aside(func(fd int) { unix.Write(fd, b) })
+	a.do(c, func(fd int) { unix.Write(fd, b) })
 }
 
 // message makes one, in the place of b where that has room.
@@ -48,14 +48,14 @@ func (c *Conn) ExpireAttr(node uint64) {
 // DropData has the kernel ask again for a node's attributes and for its data. It returns when
 // that has none any more, which takes as long as what it reads or writes just then.
 func (c *Conn) DropData(node uint64) {
-	notifyAside(c, notifyInvalInode, notifyInvalInodeOut{Ino: node}, "")
+	notifyAside(c, &c.data, notifyInvalInode, notifyInvalInodeOut{Ino: node}, "")
 }
 
 // ExpireNames has the kernel ask again for names, each with the node of the directory that it is in,
 // if it Has CapExpireOnly. What is mounted beneath them stays. A name is asked of names when the
 // kernel has heard of the one before.
 func (c *Conn) ExpireNames(names iter.Seq2[uint64, string]) {
-	c.aside(func(fd int) {
+	c.names.do(c, func(fd int) {
 		var b []byte
 		for dir, name := range names {
 			b = message(b, notifyInvalEntry, notifyInvalEntryOut{Parent: dir, Namelen: uint32(len(name)), Flags: expireOnly}, name, "\x00")
@@ -67,7 +67,7 @@ func (c *Conn) ExpireNames(names iter.Seq2[uint64, string]) {
 // Prune has the kernel forget nodes that nobody uses. Linux does so since 6.18.
 func (c *Conn) Prune(nodes []uint64) {
 	for part := range slices.Chunk(nodes, pruneMost) {
-		notifyAside(c, notifyPrune, notifyPruneOut{Count: uint32(len(part))}, string(bytesOf(part)))
+		notifyAside(c, &c.names, notifyPrune, notifyPruneOut{Count: uint32(len(part))}, string(bytesOf(part)))
 	}
 }
 
@@ -76,5 +76,5 @@ const pruneMost = 1024
 
 // DropName has the kernel forget a name and undo the mounts beneath it.
 func (c *Conn) DropName(dir uint64, name string) {
-	notifyAside(c, notifyInvalEntry, notifyInvalEntryOut{Parent: dir, Namelen: uint32(len(name))}, name+"\x00")
+	notifyAside(c, &c.names, notifyInvalEntry, notifyInvalEntryOut{Parent: dir, Namelen: uint32(len(name))}, name+"\x00")
 }

@@ -32,6 +32,22 @@ type Cancel struct {
 	unique uint64 // the request's number; 0: none is under way
 	came   bool
 	then   func()
+	holds  sync.Locker // until it is answered
+}
+
+// Hold locks l, which is unlocked when the kernel has the answer. It may be called once for a
+// request; where none is under way it does nothing.
+func (c *Cancel) Hold(l sync.Locker) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	begun := c.unique != 0
+	c.mu.Unlock()
+	if begun {
+		l.Lock()
+		c.holds = l
+	}
 }
 
 // Then has f be called, by a goroutine of its own, when whoever asked is interrupted, or
@@ -111,6 +127,10 @@ func (r *request) begin() {
 
 func (r *request) done() {
 	r.cancel.is(0)
+	if l := r.cancel.holds; l != nil {
+		r.cancel.holds = nil
+		l.Unlock()
+	}
 	if r.long != nil {
 		r.c.large.put(r.long)
 		r.long = nil

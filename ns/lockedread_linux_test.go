@@ -1,0 +1,134 @@
+package ns
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ninespace/srv"
+	"ninespace/srv/client"
+	"ninespace/srv/p9"
+	"ninespace/srv/ramfs"
+	"ninespace/srv/srvtest"
+)
+
+// A readDir has one file, a readFile.
+type readDir struct {
+	srv.File
+	f *readFile
+}
+
+func (d *readDir) Walk(context.Context, string) (srv.File, error) { return d.f, nil }
+
+// A readFile does not answer who reads its start, once that is to hang, until it goes on.
+type readFile struct {
+	srv.File
+	hang        atomic.Bool
+	begun, goOn chan struct{}
+}
+
+func (f *readFile) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
+	h, err := srv.Open(ctx, f.File, mode)
+	if err != nil {
+		return nil, err
+	}
+	return &readHandle{h.(ramHandle), f}, nil
+}
+
+type readHandle struct {
+	ramHandle
+	f *readFile
+}
+
+func (h *readHandle) Read(ctx context.Context, p []byte, off int64) (int, error) {
+	if off == 0 && h.f.hang.CompareAndSwap(true, false) {
+		close(h.f.begun)
+		<-h.f.goOn
+	}
+	return h.ramHandle.Read(ctx, p, off)
+}
+
+// TestLockedReading has a lock be got while a page of the file is being read, by which the kernel
+// keeps what comes after it, for longer than that usually takes: who gets it sees what was
+// written under the one before.
+func TestLockedReading(t *testing.T) {
+	if linuxBefore(6, 6) {
+		t.Skip("Linux before 6.6 asks for attributes before it reads, which hangs here too")
+	}
+	ctx := t.Context()
+	d := &readDir{File: ramfs.New(), f: &readFile{begun: make(chan struct{}), goOn: make(chan struct{})}}
+	f, _, err := srv.Create(ctx, d.File, "f", 0o666, p9.OREAD)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.f.File = f
+	s := srv.New(d)
+	s.Leases = nil
+	other, err := client.Fsys{Root: srvtest.MountServer(t, s, true)}.Open(ctx, "f", p9.ORDWR)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	write := func(b byte) {
+		t.Helper()
+		if _, err := other.WriteAt(bytes.Repeat([]byte{b}, 8192), 0); err != nil {
+			t.Error(err)
+		}
+	}
+	lock := func(typ uint8) {
+		t.Helper()
+		if st, err := other.Fid().Lock(ctx, p9.Flock{Type: typ, ClientID: "other"}); st != p9.LockSuccess || err != nil {
+			t.Error(st, err)
+		}
+	}
+	write('a')
+	lock(p9.LockWrite)
+	d.f.hang.Store(true)
+	m := mountGroup(t, "mount -c "+srvtest.NewLink(t, s, 0).Addr+" /n/x")
+	done := begin(func() {
+		<-d.f.begun
+		write('b')
+		lock(p9.LockUnlock)
+		time.Sleep(dropPatience + dropPatience/2)
+		close(d.f.goOn)
+	})
+	m.mapped(t, "reading")
+	<-done
+}
+
+func mappedReading() error {
+	return withFile("x/f", os.O_RDONLY, func(f *os.File) error {
+		if err := unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_RANDOM); err != nil {
+			return err
+		}
+		var got [1]byte
+		if _, err := f.ReadAt(got[:], 4096); err != nil {
+			return err
+		}
+		read := make(chan error)
+		go func() {
+			_, err := f.ReadAt(make([]byte, 1), 0)
+			read <- err
+		}()
+		unlock, err := lockBy(f, "fcntl", unix.F_RDLCK, 0, 0)
+		if err != nil {
+			return err
+		}
+		if _, err := f.ReadAt(got[:], 4096); err != nil {
+			return err
+		}
+		if got[0] != 'b' {
+			return fmt.Errorf("under the lock there is %q", got)
+		}
+		if err := <-read; err != nil {
+			return err
+		}
+		return unlock()
+	})
+}
