@@ -77,11 +77,13 @@ func (f *fuseFS) setLk(cancel *devfuse.Cancel, in *devfuse.LkIn, wait bool) sysc
 	case err != nil:
 		return status(err)
 	case st == p9.LockSuccess && l.Type != p9.LockUnlock && !f.locked(ctx, h):
-		f.patiently(func(ctx context.Context) {
+		patiently(begin(func() {
+			ctx, cancel := bounded(context.Background())
+			defer cancel()
 			for _, l := range before {
 				s.lock(ctx, h, o, l)
 			}
-		})
+		}))
 		return syscall.EINTR
 	case st == p9.LockSuccess:
 		return 0
