@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -30,6 +31,7 @@ func (d *readDir) Walk(context.Context, string) (srv.File, error) { return d.f, 
 type readFile struct {
 	srv.File
 	hang        atomic.Bool
+	unlocks     atomic.Int32
 	begun, goOn chan struct{}
 }
 
@@ -54,10 +56,24 @@ func (h *readHandle) Read(ctx context.Context, p []byte, off int64) (int, error)
 	return h.ramHandle.Read(ctx, p, off)
 }
 
+func (h *readHandle) Lock(ctx context.Context, l p9.Flock) (uint8, error) {
+	if l.Type == p9.LockUnlock && l.ClientID != "other" {
+		h.f.unlocks.Add(1)
+	}
+	return h.ramHandle.Lock(ctx, l)
+}
+
 // TestLockedReading has a lock be got while a page of the file is being read, by which the kernel
 // keeps what comes after it, for longer than that usually takes: who gets it sees what was
 // written under the one before.
-func TestLockedReading(t *testing.T) {
+func TestLockedReading(t *testing.T) { testLockedReading(t, false) }
+
+// TestLockedReadingSignal has a signal come meanwhile, after which the lock is asked for again: it
+// was given back.
+func TestLockedReadingSignal(t *testing.T) { testLockedReading(t, true) }
+
+func testLockedReading(t *testing.T, signal bool) {
+	t.Helper()
 	if linuxBefore(6, 6) {
 		t.Skip("Linux before 6.6 asks for attributes before it reads, which hangs here too")
 	}
@@ -96,13 +112,24 @@ func TestLockedReading(t *testing.T) {
 		write('b')
 		lock(p9.LockUnlock)
 		time.Sleep(dropPatience + dropPatience/2)
+		if n := d.f.unlocks.Load(); n > 0 != signal {
+			t.Errorf("the lock was given back %d times", n)
+		}
 		close(d.f.goOn)
 	})
-	m.mapped(t, "reading")
+	do := "reading"
+	if signal {
+		do = "readsignal"
+	}
+	m.mapped(t, do)
 	<-done
 }
 
-func mappedReading() error {
+func mappedReading() error { return readingLocked(false) }
+
+func mappedReadSignal() error { return readingLocked(true) }
+
+func readingLocked(signal bool) error {
 	return withFile("x/f", os.O_RDONLY, func(f *os.File) error {
 		if err := unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_RANDOM); err != nil {
 			return err
@@ -116,6 +143,12 @@ func mappedReading() error {
 			_, err := f.ReadAt(make([]byte, 1), 0)
 			read <- err
 		}()
+		if signal {
+			runtime.LockOSThread()
+			tid := unix.Gettid()
+			// Go's programs do not mind this one: the kernel asks again.
+			time.AfterFunc(dropPatience/2, func() { unix.Tgkill(os.Getpid(), tid, unix.SIGURG) })
+		}
 		unlock, err := lockBy(f, "fcntl", unix.F_RDLCK, 0, 0)
 		if err != nil {
 			return err

@@ -23,7 +23,7 @@ const mappedEnv = "NINE_TEST_MAPPED"
 
 var mappings = map[string]func() error{"end": mappedEnd, "append": mappedAppend, "unmap": mappedUnmap,
 	"look": mappedLook, "poke": mappedPoke, "count": mappedCount, "names": mappedNames, "files": mappedFiles, "turns": mappedTurns, "gone": mappedGone, "copy": mappedCopy, "truncate": mappedTruncate,
-	"slow": mappedSlow, "interrupt": mappedInterrupt, "alarm": mappedAlarm, "full": mappedFull, "direct": mappedDirect, "reading": mappedReading}
+	"slow": mappedSlow, "interrupt": mappedInterrupt, "alarm": mappedAlarm, "full": mappedFull, "direct": mappedDirect, "reading": mappedReading, "readsignal": mappedReadSignal}
 
 // mapped has a process do one of mappings.
 func (m *mounted) mapped(t *testing.T, name string) string {
