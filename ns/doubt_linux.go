@@ -87,11 +87,15 @@ func (f *fuseFS) doubtDirs(d *Dev, taken *node) {
 func (f *fuseFS) doubtNames(d *Dev, taken *node, named []toldDir) {
 	over := time.NewTimer(nameBelieved)
 	defer over.Stop()
+	at := uint64(0)
+	if taken != nil {
+		at = taken.id
+	}
 	for len(named) > 0 {
-		through := d.doubted.enter(taken)
+		through := d.doubted.enter(at)
 		if through == nil {
 			asked := begin(func() {
-				defer d.doubted.leave(taken)
+				defer d.doubted.leave(at)
 				f.expireNames(d, named)
 			})
 			select {
