@@ -52,7 +52,8 @@ func (f *fuseFS) doubtDirs(d *Dev, taken *node) {
 		return
 	}
 	f.lockings.Add(1)  // what is on its way is told to be believed for no time
-	f.answering.Lock() // but for what is being told just now
+	f.answering.Lock()
+	//lint:ignore SA2001 what is being told just now is waited for
 	f.answering.Unlock()
 	if taken != nil {
 		taken.taking.Add(1)
