@@ -13,7 +13,8 @@ func TestInode(t *testing.T) {
 			t.Errorf("a server has chosen the inode number %#x", got)
 		}
 	}
-	if k := (key{1, 12}); inode(k) != inode(k) || inode(k) == inode(key{12, 1}) {
-		t.Errorf("the number of %v is %#x", k, inode(k))
+	k := key{1, 12}
+	if was, now := inode(k), inode(k); was != now || was == inode(key{12, 1}) {
+		t.Errorf("the number of %v is %#x, then %#x", k, was, now)
 	}
 }
