@@ -51,7 +51,7 @@ func (f *fuseFS) doubtDirs(d *Dev, taken *node) {
 	if f.conn == nil {
 		return
 	}
-	f.lockings.Add(1)  // what is on its way is told to be believed for no time
+	f.lockings.Add(1) // what is on its way is told to be believed for no time
 	f.answering.Lock()
 	//lint:ignore SA2001 what is being told just now is waited for
 	f.answering.Unlock()

@@ -333,3 +333,27 @@ func TestReplaced(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestPath has the files of the root's device keep their inode numbers as qid paths.
+func TestPath(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "f")
+	if err := os.WriteFile(name, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fi, err := os.Lstat(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ino := uint64(fi.Sys().(*syscall.Stat_t).Ino)
+	if ino>>48 != 0 {
+		t.Skip("the file system's numbers are too high: ", ino)
+	}
+	f, err := serve(t, dir).(srv.Walker).Walk(t.Context(), "f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st, err := f.Stat(t.Context()); err != nil || st.Qid.Path != ino {
+		t.Errorf("inode %d: qid %v, %v", ino, st.Qid, err)
+	}
+}
