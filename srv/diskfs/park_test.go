@@ -198,6 +198,50 @@ func TestManyFilesChange(t *testing.T) {
 	}
 }
 
+// TestManyFilesBack has a directory renamed and renamed back, time after time, while what is beneath
+// it is opened again: it is there all the time.
+func TestManyFilesBack(t *testing.T) {
+	dir := t.TempDir()
+	const n = 60
+	for i := range n {
+		must(0, os.MkdirAll(fmt.Sprintf("%s/a%d/f", dir, i), 0o777))(t)
+	}
+	few(t, 200)
+	root := srvtest.MountServer(t, srv.New(serve(t, dir)), true)
+	var files []*client.Fid
+	for i := range n {
+		files = append(files, must(root.Walk(bg, fmt.Sprint("a", i), "f"))(t))
+	}
+	ctx, stop := context.WithCancel(bg)
+	var movers sync.WaitGroup
+	for i := range 4 {
+		movers.Go(func() {
+			a, b := fmt.Sprint("a", i), fmt.Sprint("b", i)
+			for ctx.Err() == nil {
+				if err := errors.Join(root.Rename(bg, a, root, b), root.Rename(bg, b, root, a)); err != nil {
+					t.Errorf("directory %d: %v", i, err)
+					return
+				}
+			}
+		})
+	}
+	for range 300 {
+		for i, f := range files {
+			if _, err := f.Stat(bg); err != nil {
+				t.Errorf("file %d: %v", i, err)
+			}
+		}
+		if t.Failed() {
+			break
+		}
+	}
+	stop()
+	movers.Wait()
+	for _, f := range files {
+		f.Clunk(bg)
+	}
+}
+
 // TestManyFilesRename has names moved into directories that have no path, or one that looks
 // as if they had none, when there are many files.
 func TestManyFilesRename(t *testing.T) {
