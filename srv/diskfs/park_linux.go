@@ -222,7 +222,8 @@ func (n *node) done() {
 }
 
 // fetch is use of what may be parked: its file is opened again. Where that fails while
-// names on the way to it are being changed, it is tried again afterwards, with wait.
+// names on the way to it are being changed, it is tried again afterwards, with wait; and
+// where names have been changed since it began: the path may lead there again as it did before.
 func (e *entry) fetch(ctx context.Context, wait bool) error {
 	lot.mu.Lock()
 	defer lot.mu.Unlock()
@@ -234,7 +235,7 @@ func (e *entry) fetch(ctx context.Context, wait bool) error {
 		if e.spot == nil {
 			return unix.ESTALE
 		}
-		path := e.spot.path()
+		path, ended := e.spot.path(), lot.ended
 		e.coming = true
 		lot.mu.Unlock()
 		fd := -1
@@ -253,7 +254,7 @@ func (e *entry) fetch(ctx context.Context, wait bool) error {
 			lot.open.push(e)
 			lot.shrink()
 			return nil
-		case e.spot.path() != path: // it has moved
+		case e.spot.path() != path, lot.ended != ended: // it has moved, if only there and back
 		case wait && e.t.parked.changes(path):
 			for was := lot.ended; lot.ended == was && e.uses.Load() < 0; {
 				lot.changed.Wait()
