@@ -95,11 +95,17 @@ func (c *Chan) fixed() bool { return c.dev.byGroup }
 
 // attach makes a Chan of a device's root.
 func (d *Dev) attach(ctx context.Context) (*Chan, error) {
+	c, _, err := d.top(ctx)
+	return c, err
+}
+
+// top is attach, with the root's attributes.
+func (d *Dev) top(ctx context.Context) (*Chan, p9.Stat, error) {
 	st, err := d.root.Stat(ctx)
 	if err != nil {
-		return nil, err
+		return nil, st, err
 	}
-	return newChan(d, d.root, &st, "/"), nil
+	return newChan(d, d.root, &st, "/"), st, nil
 }
 
 func newChan(d *Dev, f srv.File, st *p9.Stat, rel string) *Chan {

@@ -79,7 +79,9 @@ func (f *fuseFS) doubtDirs(d *Dev, taken *node) {
 	if f.exp {
 		d.told.done(unnamed)
 	}
-	f.doubtNames(d, taken, named)
+	if len(named) > 0 {
+		f.doubtNames(d, taken, named)
+	}
 }
 
 // doubtNames has the kernel ask again for the names of directories, whose attributes it doubts
@@ -94,23 +96,22 @@ func (f *fuseFS) doubtNames(d *Dev, taken *node, named []toldDir) {
 	}
 	for len(named) > 0 {
 		through := d.doubted.enter(at)
-		if through == nil {
-			asked := begin(func() {
+		ours := through == nil
+		if ours {
+			through = begin(func() {
 				defer d.doubted.leave(at)
 				f.expireNames(d, named)
 			})
-			select {
-			case <-asked:
-			case <-over.C:
-			}
-			return
 		}
 		select {
 		case <-through:
-			named = d.told.left(named)
 		case <-over.C:
 			return
 		}
+		if ours {
+			return
+		}
+		named = d.told.left(named)
 	}
 }
 

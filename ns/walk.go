@@ -25,11 +25,7 @@ func (g *Group) walk(ctx context.Context, c *Chan, name string) (*Chan, p9.Stat,
 // walkVia tells also which member it was, 0 for c itself or one that stays.
 func (g *Group) walkVia(ctx context.Context, c *Chan, name string) (*Chan, p9.Stat, uint64, error) {
 	if name == ownSpec && c.key() == g.root.key() {
-		n, err := g.eng.own.attach(ctx)
-		if err != nil {
-			return nil, p9.Stat{}, 0, err
-		}
-		st, err := n.file.Stat(ctx)
+		n, st, err := g.eng.own.top(ctx)
 		return n, st, 0, err
 	}
 	h := g.pg.find(c)

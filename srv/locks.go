@@ -198,9 +198,12 @@ func (t *Locks) Held(l p9.Flock) (parts []p9.Flock) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	mine := slices.DeleteFunc(slices.Clone(t.held), func(o lock) bool {
-		return !k.mine(&o) || k.end < o.start || o.end < k.start
-	})
+	var mine []lock
+	for i := range t.held {
+		if o := &t.held[i]; k.mine(o) && o.start <= k.end && k.start <= o.end {
+			mine = append(mine, *o)
+		}
+	}
 	slices.SortFunc(mine, func(a, b lock) int { return cmp.Compare(a.start, b.start) })
 	add := func(typ uint8, start, end uint64) {
 		p := p9.Flock{Type: typ, Start: start, ClientID: l.ClientID, ProcID: l.ProcID}

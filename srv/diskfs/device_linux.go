@@ -152,9 +152,8 @@ type devices struct {
 
 // init enters the root's device.
 func (l *devices) init(num uint64, fd int) {
-	d := newDevice(num, fd)
-	d.paths = l.paths.Of(num)
-	l.all = map[uint64]*device{num: d}
+	l.all = map[uint64]*device{}
+	l.of(num, fd)
 }
 
 // of gives the device that fd is on, whose number is num.
