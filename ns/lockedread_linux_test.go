@@ -13,19 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ninespace/srv"
-	"ninespace/srv/client"
 	"ninespace/srv/p9"
-	"ninespace/srv/ramfs"
 	"ninespace/srv/srvtest"
 )
-
-// A readDir has one file, a readFile.
-type readDir struct {
-	srv.File
-	f *readFile
-}
-
-func (d *readDir) Walk(context.Context, string) (srv.File, error) { return d.f, nil }
 
 // A readFile does not answer who reads its start, once that is to hang, until it goes on.
 type readFile struct {
@@ -77,20 +67,11 @@ func testLockedReading(t *testing.T, signal bool) {
 	if linuxBefore(6, 6) {
 		t.Skip("Linux before 6.6 asks for attributes before it reads, which hangs here too")
 	}
-	ctx := t.Context()
-	d := &readDir{File: ramfs.New(), f: &readFile{begun: make(chan struct{}), goOn: make(chan struct{})}}
-	f, _, err := srv.Create(ctx, d.File, "f", 0o666, p9.OREAD)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.f.File = f
-	s := srv.New(d)
-	s.Leases = nil
-	other, err := client.Fsys{Root: srvtest.MountServer(t, s, true)}.Open(ctx, "f", p9.ORDWR)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.Close()
+	f := &readFile{begun: make(chan struct{}), goOn: make(chan struct{})}
+	s, other := serveOnly(t, func(file srv.File) srv.File {
+		f.File = file
+		return f
+	})
 	write := func(b byte) {
 		t.Helper()
 		if _, err := other.WriteAt(bytes.Repeat([]byte{b}, 8192), 0); err != nil {
@@ -99,23 +80,23 @@ func testLockedReading(t *testing.T, signal bool) {
 	}
 	lock := func(typ uint8) {
 		t.Helper()
-		if st, err := other.Fid().Lock(ctx, p9.Flock{Type: typ, ClientID: "other"}); st != p9.LockSuccess || err != nil {
-			t.Error(st, err)
+		if err := lockOther(t, other, typ); err != nil {
+			t.Error(err)
 		}
 	}
 	write('a')
 	lock(p9.LockWrite)
-	d.f.hang.Store(true)
+	f.hang.Store(true)
 	m := mountGroup(t, "mount -c "+srvtest.NewLink(t, s, 0).Addr+" /n/x")
 	done := begin(func() {
-		<-d.f.begun
+		<-f.begun
 		write('b')
 		lock(p9.LockUnlock)
 		time.Sleep(dropPatience + dropPatience/2)
-		if n := d.f.unlocks.Load(); n > 0 != signal {
+		if n := f.unlocks.Load(); n > 0 != signal {
 			t.Errorf("the lock was given back %d times", n)
 		}
-		close(d.f.goOn)
+		close(f.goOn)
 	})
 	do := "reading"
 	if signal {

@@ -34,13 +34,41 @@ func (l *looker) signal(t *testing.T) {
 	}
 }
 
-// A watchedDir has one file, a watchedFile, and that is all that is asked of it.
-type watchedDir struct {
+// An onlyDir has one file, and that is all that is asked of it.
+type onlyDir struct {
 	srv.File
-	f *watchedFile
+	f srv.File
 }
 
-func (d *watchedDir) Walk(context.Context, string) (srv.File, error) { return d.f, nil }
+func (d *onlyDir) Walk(context.Context, string) (srv.File, error) { return d.f, nil }
+
+// serveOnly makes a server without leases whose one file is what as makes of one of ramfs's, and
+// gives it, and the file as another client than the kernel has it open.
+func serveOnly(t *testing.T, as func(srv.File) srv.File) (*srv.Server, *client.File) {
+	t.Helper()
+	root := ramfs.New()
+	f, _, err := srv.Create(t.Context(), root, "f", 0o666, p9.OREAD)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := srv.New(&onlyDir{root, as(f)})
+	s.Leases = nil
+	other, err := client.Fsys{Root: srvtest.MountServer(t, s, true)}.Open(t.Context(), "f", p9.ORDWR)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { other.Close() })
+	return s, other
+}
+
+// lockOther has the other client take a lock of all of it, or let it go.
+func lockOther(t *testing.T, other *client.File, typ uint8) error {
+	st, err := other.Fid().Lock(t.Context(), p9.Flock{Type: typ, ClientID: "other"})
+	if err == nil && st != p9.LockSuccess {
+		err = fmt.Errorf("lock: status %d", st)
+	}
+	return err
+}
 
 // A watchedFile counts the locks that are asked for, and holds up who asks for its attributes
 // while hold is not nil.
@@ -88,20 +116,11 @@ func (h *watchedHandle) Lock(ctx context.Context, l p9.Flock) (uint8, error) {
 // file is looked at: who waits does so again, gets it, and sees what was written under the one
 // before.
 func TestPagesSignal(t *testing.T) {
-	ctx := t.Context()
-	d := &watchedDir{File: ramfs.New(), f: &watchedFile{}}
-	f, _, err := srv.Create(ctx, d.File, "f", 0o666, p9.OREAD)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.f.File = f
-	s := srv.New(d)
-	s.Leases = nil
-	other, err := client.Fsys{Root: srvtest.MountServer(t, s, true)}.Open(ctx, "f", p9.ORDWR)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.Close()
+	f := &watchedFile{}
+	s, other := serveOnly(t, func(file srv.File) srv.File {
+		f.File = file
+		return f
+	})
 	write := func(b byte) string {
 		t.Helper()
 		all := bytes.Repeat([]byte{b}, 8192)
@@ -112,8 +131,8 @@ func TestPagesSignal(t *testing.T) {
 	}
 	lock := func(typ uint8) {
 		t.Helper()
-		if st, err := other.Fid().Lock(ctx, p9.Flock{Type: typ, ClientID: "other"}); st != p9.LockSuccess || err != nil {
-			t.Fatal(st, err)
+		if err := lockOther(t, other, typ); err != nil {
+			t.Fatal(err)
 		}
 	}
 	old := write('a')
@@ -123,10 +142,10 @@ func TestPagesSignal(t *testing.T) {
 	}
 	lock(p9.LockWrite)
 	l.ask("fcntl")
-	if !srvtest.Until(func() bool { return d.f.locks.Load() > 0 }) {
+	if !srvtest.Until(func() bool { return f.locks.Load() > 0 }) {
 		t.Fatal("no lock is asked for")
 	}
-	if !srvtest.Until(func() bool { l.signal(t); return d.f.locks.Load() > 3 }) {
+	if !srvtest.Until(func() bool { l.signal(t); return f.locks.Load() > 3 }) {
 		t.Fatal("a signal does not end the waiting, or it is not begun again")
 	}
 	want := write('b')
@@ -139,7 +158,7 @@ func TestPagesSignal(t *testing.T) {
 			t.Error("a signal ends the look at a file whose lock is there")
 		}
 	}
-	d.f.hold.Store(&hold)
+	f.hold.Store(&hold)
 	lock(p9.LockUnlock)
 	select {
 	case <-looks:
@@ -150,7 +169,7 @@ func TestPagesSignal(t *testing.T) {
 		l.signal(t)
 		time.Sleep(10 * time.Millisecond) // for the signals to come that far
 	}
-	d.f.hold.Store(nil)
+	f.hold.Store(nil)
 	close(goOn)
 	if got := l.told(t); got != want {
 		t.Errorf("it sees %s, not %s", got, want)

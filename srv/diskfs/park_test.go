@@ -142,21 +142,28 @@ func manyFiles(t *testing.T, dotl bool) {
 	}
 }
 
-// TestManyFilesChange has files renamed and removed through the server while others use
-// them by fids that have no descriptor: none of them is lost.
-func TestManyFilesChange(t *testing.T) {
+// inDirs serves directories a0, a1 ... with a file f each, more than it keeps descriptors of, and walks
+// to the files.
+func inDirs(t *testing.T, n int) (root *client.Fid, files []*client.Fid) {
+	t.Helper()
 	dir := t.TempDir()
-	const n = 300
 	for i := range n {
 		must(0, os.MkdirAll(fmt.Sprintf("%s/a%d", dir, i), 0o777))(t)
 		write(t, fmt.Sprintf("%s/a%d/f", dir, i), "text")
 	}
 	few(t, 200)
-	root := srvtest.MountServer(t, srv.New(serve(t, dir)), true)
-	var files []*client.Fid
+	root = srvtest.MountServer(t, srv.New(serve(t, dir)), true)
 	for i := range n {
 		files = append(files, must(root.Walk(bg, fmt.Sprint("a", i), "f"))(t))
 	}
+	return root, files
+}
+
+// TestManyFilesChange has files renamed and removed through the server while others use
+// them by fids that have no descriptor: none of them is lost.
+func TestManyFilesChange(t *testing.T) {
+	const n = 300
+	root, files := inDirs(t, n)
 	ctx, stop := context.WithCancel(bg)
 	var users, movers sync.WaitGroup
 	for k := range 4 {
@@ -201,17 +208,7 @@ func TestManyFilesChange(t *testing.T) {
 // TestManyFilesBack has a directory renamed and renamed back, time after time, while what is beneath
 // it is opened again: it is there all the time.
 func TestManyFilesBack(t *testing.T) {
-	dir := t.TempDir()
-	const n = 60
-	for i := range n {
-		must(0, os.MkdirAll(fmt.Sprintf("%s/a%d/f", dir, i), 0o777))(t)
-	}
-	few(t, 200)
-	root := srvtest.MountServer(t, srv.New(serve(t, dir)), true)
-	var files []*client.Fid
-	for i := range n {
-		files = append(files, must(root.Walk(bg, fmt.Sprint("a", i), "f"))(t))
-	}
+	root, files := inDirs(t, 60)
 	ctx, stop := context.WithCancel(bg)
 	var movers sync.WaitGroup
 	for i := range 4 {

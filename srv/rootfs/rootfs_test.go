@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -258,10 +259,11 @@ func TestTrunc(t *testing.T) {
 	}
 }
 
-// TestSwapPipe: nothing waits for the other end of a pipe that has come in the place of a file.
-func TestSwapPipe(t *testing.T) {
-	dir := t.TempDir()
-	name := filepath.Join(dir, "f")
+// oneFile makes a directory with an empty file f, and looks at that.
+func oneFile(t *testing.T) (dir, name string, fi fs.FileInfo) {
+	t.Helper()
+	dir = t.TempDir()
+	name = filepath.Join(dir, "f")
 	if err := os.WriteFile(name, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -269,6 +271,12 @@ func TestSwapPipe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return dir, name, fi
+}
+
+// TestSwapPipe: nothing waits for the other end of a pipe that has come in the place of a file.
+func TestSwapPipe(t *testing.T) {
+	dir, name, fi := oneFile(t)
 	d := serve(t, dir).(root).own
 	if err := os.Remove(name); err != nil {
 		t.Fatal(err)
@@ -336,15 +344,7 @@ func TestReplaced(t *testing.T) {
 
 // TestPath has the files of the root's device keep their inode numbers as qid paths.
 func TestPath(t *testing.T) {
-	dir := t.TempDir()
-	name := filepath.Join(dir, "f")
-	if err := os.WriteFile(name, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	fi, err := os.Lstat(name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	dir, _, fi := oneFile(t)
 	ino := uint64(fi.Sys().(*syscall.Stat_t).Ino)
 	if ino>>48 != 0 {
 		t.Skip("the file system's numbers are too high: ", ino)
