@@ -25,8 +25,8 @@
 //
 // Qid paths are inode numbers, with the device in the upper 16 bits for all devices
 // but the root's; those above 2^48, which whoever serves a mounted tree may have
-// chosen, are scattered anew by each process (srv.Device). A version is a hash of the times of last change
-// and the length; it is 0, not to be cached, for devices, pipes and sockets and
+// chosen, are scattered anew by each process (srv.Device). A version is a hash of the
+// times of last change and the length; it is 0, not to be cached, for devices, pipes and sockets and
 // on file systems whose files are made up as they are read (proc, sysfs, FUSE,
 // 9P ...). Entries of a listing have version 0, since a true one costs a stat
 // each, and a directory that something is mounted on has its own number there.

@@ -17,7 +17,8 @@ the same name space without them. engine is FUSE without grafts, for root, so wi
 rootless the same in a user namespace, without; 9p is the engine with a posted diskfs behind.
 read has the place's own cache emptied before.
 Goals: what a column may show at most, "ok" or slower than that, "BELOW". The floor is a bare
-server of FUSE, from memory, whose bind wakes one thread that makes one mount. ± is (max-min)/median of native's rounds, or of the graft's.
+server of FUSE, from memory, whose bind wakes one thread that makes one mount. ± is
+(max-min)/median of native's rounds, or of the graft's.
 
 `
 
