@@ -1,5 +1,5 @@
 # vim and tmux: an edit with its swap file, and one that is lost and recovered.
-export TERM=screen HOME=$PWD
+export TERM=screen HOME=$PWD SHELL=/bin/sh # for tmux, that would ask /etc/passwd: nobody may not log in
 sock=one
 tm() { tmux -S $sock -f /dev/null "$@"; }
 until_true() { n=0; until eval "$1"; do n=$((n+1)); if [ $n -gt 400 ]; then echo "never: $1"; tm capture-pane -p; tm kill-server; exit 1; fi; sleep 0.02; done; }
