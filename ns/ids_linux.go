@@ -43,7 +43,8 @@ func statusLines(status []byte) iter.Seq2[string, string] {
 
 // wanted tells whether a thread has been killed, that is SIGKILL is pending, as the kernel makes
 // it for each signal that ends a process, or is gone; and whether it has a signal to handle by which
-// somebody asks it to end. Other signals ask nothing of what it waits for.
+// somebody asks it to end, or one of any kind while it ends: that is what ended it, or comes too
+// late. Other signals ask nothing of what it waits for.
 func wanted(tid int) (killed, asked bool) {
 	if tid == 0 {
 		return true, true
@@ -52,21 +53,20 @@ func wanted(tid int) (killed, asked bool) {
 	if err != nil {
 		return true, true // gone
 	}
-	var own, shared, blocked uint64
+	var blocked, pending uint64 // its own signals, and the process's: where it ends SIGKILL is left in these alone
+	toEnd := uint64(1<<(unix.SIGHUP-1) | 1<<(unix.SIGINT-1) | 1<<(unix.SIGQUIT-1) | 1<<(unix.SIGTERM-1))
 	for name, v := range statusLines(b) {
-		var set *uint64
+		set, _ := strconv.ParseUint(v, 16, 64)
 		switch name {
-		case "SigPnd":
-			set = &own
-		case "ShdPnd":
-			set = &shared
+		case "SigPnd", "ShdPnd":
+			pending |= set
 		case "SigBlk":
-			set = &blocked
-		default:
-			continue
+			blocked = set
+		case "FDSize":
+			if v == "0" { // it has let its files go, and waits for their closes
+				toEnd = ^uint64(0)
+			}
 		}
-		*set, _ = strconv.ParseUint(v, 16, 64)
 	}
-	const toEnd = 1<<(unix.SIGHUP-1) | 1<<(unix.SIGINT-1) | 1<<(unix.SIGQUIT-1) | 1<<(unix.SIGTERM-1)
-	return own&(1<<(unix.SIGKILL-1)) != 0, (own|shared)&^blocked&toEnd != 0
+	return pending&(1<<(unix.SIGKILL-1)) != 0, pending&^blocked&toEnd != 0
 }

@@ -75,6 +75,7 @@ func TestCpuSilent(t *testing.T) {
 		exec 3>>out; echo before >&3
 		setsid sh -c 'while :; do dd if=big iflag=nocache of=/dev/null bs=1M; done' 2>/dev/null & reads=$!
 		setsid sh -c 'while :; do cat $HOME/big >copy; done' & writes=$!
+		until kill -0 -$reads && kill -0 -$writes; do sleep .05; done 2>/dev/null # which are not at once groups of their own
 		echo ready; until test -e $HOME/shut; do sleep .1; done
 		kill -9 -$reads -$writes
 		for c in "stat big" "cat big" "ls -l .."; do timeout --foreground -s KILL .1 $c >/dev/null & done
