@@ -10,7 +10,7 @@ import (
 )
 
 // Writing behind: a write is answered before the server has, which has it when close(2)
-// or fsync(2) returns. They tell what went wrong.
+// or fsync(2) returns. They, or the next write, tell what went wrong.
 
 // behindMost is how many bytes are under way, at most.
 const behindMost = 4 << 20

@@ -36,8 +36,8 @@ The flags -a, -b, -c and -q are those of bind: after or before what is there, ne
 go there, quietly. With -C, for servers that are far away, what the server said is kept: names,
 attributes and listings for three seconds, or, if the server gives leases (ramfs and
 diskfs do), until another changes them; an open sees what was there when the last
-one to write the file closed it; close and fsync wait for what was written and tell
-what went wrong with it. Files are read ahead. Old must be there, but for names right in /n and /mnt,
+one to write the file closed it; close and fsync wait for what was written, and they or
+the next write tell what went wrong with it. Files are read ahead. Old must be there, but for names right in /n and /mnt,
 which appear with the mount and go with the unmount.
 
 Where the server asks who its user is, factotum proves it by p9any and dp9ik, as 9front's
