@@ -41,6 +41,11 @@ func WithThreads(ctx context.Context) context.Context {
 	return context.WithValue(ctx, threadsKey{}, new(threadsPart))
 }
 
+// ThreadsOf gives a ctx that does not end, in which InKernel's calls have the threads of those in ctx.
+func ThreadsOf(ctx context.Context) context.Context {
+	return context.WithValue(context.Background(), threadsKey{}, ctx.Value(threadsKey{}))
+}
+
 type threadsKey struct{}
 
 // threads counts those of the process.

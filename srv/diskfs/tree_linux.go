@@ -1,7 +1,6 @@
 package diskfs
 
 import (
-	"context"
 	"fmt"
 	"io/fs"
 	"time"
@@ -29,7 +28,6 @@ type export struct {
 	me       user // the process
 	free     bool // it can become others
 	umask    uint32
-	closing  context.Context // of closes, which no request's waits for
 	devices  devices
 	waits    waits
 	mount    uint64 // that the root is of
@@ -82,7 +80,6 @@ func (x *export) open(dir string) (srv.File, error) {
 		r.Close()
 		return nil, &fs.PathError{Op: "stat", Path: dir, Err: err}
 	}
-	x.devices.init(devOf(&st), fd)
 	r.learn(&st)
 	x.mount = st.Mnt_id
 	x.recents.init()
@@ -93,7 +90,6 @@ func (x *export) open(dir string) (srv.File, error) {
 	}
 	x.me, x.free = process()
 	x.umask = umask()
-	x.closing = srv.WithThreads(context.Background())
 	return r, nil
 }
 
