@@ -178,6 +178,8 @@ type Group struct {
 	placed placing    // what the kernel has over the tree
 	mntns  uint64     // number of its mount namespace; 0: it has none yet
 	varied bool       // some of its processes see another group's /env; under change
+
+	threads context.Context // has those that its processes' requests may keep in the kernel
 }
 
 // NewGroup makes a group that sees the union of #/ and #U.
@@ -198,6 +200,7 @@ func (e *Engine) NewGroup(ctx context.Context) (*Group, error) {
 }
 
 func (e *Engine) add(g *Group) {
+	g.threads = srv.WithThreads(context.Background())
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.ngroup++
