@@ -70,6 +70,9 @@ type kernel interface {
 	// descriptors gives what takes the descriptor n of the process that writer is a thread of,
 	// if that may do no more than that of maker: EPERM.
 	descriptors(maker caller) (take func(writer caller, n int) (channel, error), err error)
+	// serves notes that the process that c is a thread of serves files, until end: EPERM then for
+	// descriptors of it.
+	serves(c caller) (end func(), err error)
 }
 
 // EngineOptions are what an Engine is made of.

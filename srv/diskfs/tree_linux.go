@@ -25,6 +25,7 @@ type export struct {
 	perUser  bool
 	uncached bool // the kernel cannot be asked to walk without waiting
 	proc     int  // the directory /proc/self/fd
+	serving  int  // says to the name space that we are in what we do; -1: there is none
 	me       user // the process
 	free     bool // it can become others
 	umask    uint32
@@ -56,6 +57,9 @@ func (r *root) Close() error {
 	r.t.recents.close()
 	r.t.watcher.close()
 	unix.Close(r.t.proc)
+	if r.t.serving >= 0 {
+		unix.Close(r.t.serving)
+	}
 	r.node.Clunk()
 	return nil
 }
@@ -73,6 +77,9 @@ func (x *export) open(dir string) (srv.File, error) {
 	}
 	x.watcher = newWatcher()
 	x.leases = x.watcher.leases
+	if x.serving, err = unix.Open("/#ns/serving", unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0); err != nil {
+		x.serving = -1
+	}
 	r := &root{branch{node: &node{t: &tree{export: x}, fd: fd}}}
 	x.root = r.node
 	var st unix.Statx_t
