@@ -20,9 +20,12 @@ import (
 
 // descriptors gives what takes them of processes that may do no more than maker.
 func (h *host) descriptors(maker caller) (func(caller, int) (channel, error), error) {
-	_, made, err := rightsOf(maker.pid)
+	pid, made, err := rightsOf(maker.pid)
 	if err != nil {
 		return nil, err
+	}
+	if h.serving.is(pid) {
+		return nil, fmt.Errorf("process %d serves files, and its descriptors are not its clients': %w", pid, p9.ErrNotOwner)
 	}
 	return func(writer caller, n int) (channel, error) {
 		pid, writes, err := rightsOf(writer.pid) // it waits for us, so they stay
@@ -34,6 +37,14 @@ func (h *host) descriptors(maker caller) (func(caller, int) (channel, error), er
 		}
 		return h.descriptor(pid, n)
 	}, nil
+}
+
+func (h *host) serves(c caller) (end func(), err error) {
+	pid, _, err := rightsOf(c.pid)
+	if err != nil {
+		return nil, err
+	}
+	return h.serving.begin(pid), nil
 }
 
 // descriptor takes the descriptor n of a process.

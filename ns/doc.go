@@ -26,7 +26,8 @@ The devices of the engine are
 			Of a procfs that the same user serves on this machine, the engine looks at
 			processes by itself (names, attributes, status, stat, ppid, noteid); it is
 			asked for all that may have to wait, and for ctl
-	#ns	ctl and ns, the group's own
+	#ns	ctl and ns, the group's own, and serving: who has it open serves files to
+		others, and is not asked for the descriptors whose numbers these write to #s
 	#d	streams that the engine was started with: #d/0 can be mounted
 
 A new group's root is a union of #/ and #U; #s is at /srv, before the host's own

@@ -70,6 +70,9 @@ type kernel interface {
 	// descriptors gives what takes the descriptor n of the process that writer is a thread of,
 	// if that may do no more than that of maker: EPERM.
 	descriptors(maker caller) (take func(writer caller, n int) (channel, error), err error)
+	// serves notes that the process that c is a thread of serves files, until end: EPERM then for
+	// descriptors of it.
+	serves(c caller) (end func(), err error)
 }
 
 // EngineOptions are what an Engine is made of.
@@ -178,6 +181,8 @@ type Group struct {
 	placed placing    // what the kernel has over the tree
 	mntns  uint64     // number of its mount namespace; 0: it has none yet
 	varied bool       // some of its processes see another group's /env; under change
+
+	threads context.Context // has those that its processes' requests may keep in the kernel
 }
 
 // NewGroup makes a group that sees the union of #/ and #U.
@@ -198,6 +203,7 @@ func (e *Engine) NewGroup(ctx context.Context) (*Group, error) {
 }
 
 func (e *Engine) add(g *Group) {
+	g.threads = srv.WithThreads(context.Background())
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.ngroup++

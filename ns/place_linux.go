@@ -25,6 +25,8 @@ type host struct {
 	dir    int    // and of the directory in which it is mounted, and servers' trees are
 	dev    uint64 // its device number
 
+	serving serving
+
 	collecting sync.Mutex
 	collected  time.Time     // last
 	pause      time.Duration // to the next look

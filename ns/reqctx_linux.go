@@ -50,10 +50,12 @@ func (c *reqCtx) Value(k any) any {
 	switch {
 	case k == waiterKey{}:
 		return &c.waiter
-	case k == callerKey{} && c.caller.group != nil:
+	case c.caller.group == nil:
+		return nil
+	case k == callerKey{}:
 		return &c.caller
 	}
-	return nil
+	return c.caller.group.threads.Value(k)
 }
 
 func (c *reqCtx) Done() <-chan struct{} {

@@ -21,6 +21,7 @@ import (
 //	mnt/       0555 mount points, and
 //	  ns/ctl   0600 takes bind, mount, unmount, clear, rfork of the engine's user
 //	  ns/ns    0444 the name space as lines of namespace(6)
+//	  ns/serving 0444 who has it open serves files: see serving
 //	  bin/     0555 links to the commands, and those that are scripts
 //
 // The device #ns is what is in mnt/ns. The name #ns in a group's root, which is not listed, leads there
@@ -51,6 +52,7 @@ const ownSpec = "#ns"
 func newOwn() srv.File {
 	return srv.NewDir().
 		Add("ctl", &ctlFile{srv.NewNode(0o600)}).
+		Add("serving", &servingFile{srv.NewNode(0o444)}).
 		Add("ns", srv.Text(0o444, func(ctx context.Context) (string, error) {
 			if c := callerOf(ctx); c != nil {
 				return c.group.pg.Text(), nil

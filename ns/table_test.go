@@ -95,6 +95,7 @@ func (noKernel) tree(context.Context, string, string) (string, func()) { return 
 func (noKernel) descriptors(caller) (func(caller, int) (channel, error), error) {
 	return nil, errUseFd
 }
+func (noKernel) serves(caller) (func(), error) { return func() {}, nil }
 
 // A player does a rule's commands on the table.
 type player struct {

@@ -9,8 +9,9 @@ import (
 // A call that waits in the kernel keeps a thread, and neither a flush nor a hangup brings that
 // back: only what it waits for does, a disk or whoever answers for a mount. Go ends a process
 // that has 10,000 threads. So there are no more such calls at once than mostThreads; each
-// connection may have a quarter of what the others leave of half of them, and one thread of
-// the other half in any case. However many of them hang, there is some left for the next.
+// connection may have a quarter of what the others leave of half of them, or one thread of
+// the other half, of which a user's may have a quarter of what other users' leave. However many
+// of them hang, there is some left for the next, of another user at least.
 const (
 	mostThreads  = 2048
 	threadsParts = 4
@@ -41,12 +42,19 @@ func WithThreads(ctx context.Context) context.Context {
 	return context.WithValue(ctx, threadsKey{}, new(threadsPart))
 }
 
+// ThreadsOf gives a ctx that does not end, in which InKernel's calls have the threads of those in ctx.
+func ThreadsOf(ctx context.Context) context.Context {
+	return context.WithValue(context.Background(), threadsKey{}, ctx.Value(threadsKey{}))
+}
+
 type threadsKey struct{}
 
 // threads counts those of the process.
 var threads struct {
 	mu      sync.Mutex
 	taken   int
+	firsts  int                       // of the second half, of all users
+	users   map[string]int            // and of each that has some
 	waiting map[*threadsPart]struct{} // who may have no more now, and wants to
 	rest    threadsPart               // of those that have none to themselves
 }
@@ -54,11 +62,16 @@ var threads struct {
 // A threadsPart is what one connection has. All is threads.mu's.
 type threadsPart struct {
 	has   int
+	first bool      // one is of the second half
+	user  string    // whose that is, or is to be
 	queue list.List // of chan struct{}, closed when a thread may be taken
 }
 
 func (p *threadsPart) enter(ctx context.Context) error {
 	threads.mu.Lock()
+	if u := UserOf(ctx); u != nil && p.has == 0 {
+		p.user = u.Name
+	}
 	if p.queue.Len() == 0 && p.take() {
 		threads.mu.Unlock()
 		return nil
@@ -94,8 +107,7 @@ func (p *threadsPart) leave() {
 
 // take takes a thread if there is one to be had.
 func (p *threadsPart) take() bool {
-	first := p.has == 0 && threads.taken < mostThreads
-	if !first && p.has+1 > (mostThreads/2-threads.taken+p.has)/threadsParts {
+	if p.has+1 > (mostThreads/2-threads.taken+p.has)/threadsParts && !p.takeFirst() {
 		return false
 	}
 	p.has++
@@ -103,12 +115,39 @@ func (p *threadsPart) take() bool {
 	return true
 }
 
-// give gives one back, to whoever may have it.
+// takeFirst has the next one be of the second half, if that may be.
+func (p *threadsPart) takeFirst() bool {
+	his := threads.users[p.user]
+	if p.has > 0 || threads.taken == mostThreads || his > (mostThreads/2-threads.firsts+his)/threadsParts {
+		return false
+	}
+	if threads.users == nil {
+		threads.users = map[string]int{}
+	}
+	threads.users[p.user]++
+	threads.firsts++
+	p.first = true
+	return true
+}
+
+// giveFirst gives that back.
+func (p *threadsPart) giveFirst() {
+	p.first = false
+	threads.firsts--
+	if threads.users[p.user]--; threads.users[p.user] == 0 {
+		delete(threads.users, p.user)
+	}
+}
+
+// give gives one back, to whoever may have it: the connection itself only if it has others.
 func (p *threadsPart) give() {
 	p.has--
 	threads.taken--
-	if p.next() {
+	switch {
+	case p.has > 0 && p.next():
 		return // and nobody else may have more than before
+	case p.has == 0 && p.first:
+		p.giveFirst()
 	}
 	for o := range threads.waiting {
 		for o.next() {

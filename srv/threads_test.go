@@ -3,6 +3,7 @@ package srv_test
 import (
 	"context"
 	"errors"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -65,6 +66,62 @@ func TestThreads(t *testing.T) {
 		}
 		if err := srv.InKernel(t.Context(), func() error { return nil }); err != nil { // of none
 			t.Error(err)
+		}
+	})
+}
+
+// TestThreadsUsers has the connections of one user, each with a call that hangs, leave threads for
+// others'.
+func TestThreadsUsers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		end := make(chan struct{})
+		defer close(end)
+		all, had := 0, 1600
+		for i := range 4 {
+			user := srv.WithUser(t.Context(), &srv.User{Name: strconv.Itoa(i)})
+			var began atomic.Int32
+			for range 1600 {
+				go srv.InKernel(srv.WithThreads(user), func() error { began.Add(1); <-end; return nil })
+			}
+			synctest.Wait()
+			in := int(began.Load())
+			if in < 50 || in > had || i == 0 && in > 1500 {
+				t.Errorf("user %d has %d threads, the one before %d", i, in, had)
+			}
+			all, had = all+in, in
+		}
+		if all > 2048 {
+			t.Errorf("%d threads", all)
+		}
+	})
+}
+
+// TestThreadsTurn has a thread that a user has for one call after the other come to others, too.
+func TestThreadsTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for range 50 {
+			defer newHung(300).over()
+		}
+		synctest.Wait()
+		ctx, cancel := context.WithCancel(t.Context())
+		var calls sync.WaitGroup
+		defer calls.Wait()
+		defer cancel()
+		for i := range 1200 { // users, more than there are threads
+			ctx := srv.WithThreads(srv.WithUser(ctx, &srv.User{Name: strconv.Itoa(i)}))
+			for range 2 {
+				calls.Go(func() {
+					for ctx.Err() == nil {
+						srv.InKernel(ctx, func() error { time.Sleep(time.Second); return nil })
+					}
+				})
+			}
+		}
+		synctest.Wait()
+		ctx, end := context.WithTimeout(srv.WithThreads(srv.WithUser(ctx, &srv.User{Name: "other"})), 20*time.Second)
+		defer end()
+		if err := srv.InKernel(ctx, func() error { return nil }); err != nil {
+			t.Error("another user has no thread:", err)
 		}
 	})
 }

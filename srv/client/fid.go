@@ -143,6 +143,7 @@ func (c *Conn) AttachAhead(ctx context.Context, uname, aname string) (root *Fid,
 		defer k.release()
 		c.wait(ctx, k)
 		if k.err != nil {
+			f.gone.Store(true) // its number may be another's from now on
 			c.settle(ctx, f.num, k.err)
 			return k.err
 		}

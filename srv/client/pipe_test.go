@@ -289,6 +289,16 @@ func TestAttachAhead(t *testing.T) {
 	if err := attached(); !errors.Is(err, fs.ErrPermission) {
 		t.Error(err)
 	}
+	other, err := c.Attach(ctx, nil, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := root.Walk(ctx, "a"); err == nil {
+		t.Error("a root that is none walks as another, which has its number")
+	}
+	if err := other.Clunk(ctx); err != nil {
+		t.Error(err)
+	}
 	over, cancel := context.WithCancel(ctx)
 	cancel()
 	root, attached = c.AttachAhead(over, "", "")

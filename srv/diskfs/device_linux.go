@@ -143,44 +143,42 @@ func (n *node) near(ctx context.Context) error {
 	return srv.ErrAgain
 }
 
-// The devices met so far.
+// The devices met so far, by number and kind: a number is another's when the one that had it was
+// unmounted.
 type devices struct {
 	mu    sync.RWMutex
-	all   map[uint64]*device
+	all   map[numbered]*device
 	paths srv.Devices
 }
 
-// init enters the root's device.
-func (l *devices) init(num uint64, fd int) {
-	l.all = map[uint64]*device{}
-	l.of(num, fd)
+type numbered struct {
+	num   uint64
+	magic int64 // 0: it does not tell
 }
 
 // of gives the device that fd is on, whose number is num.
 func (l *devices) of(num uint64, fd int) *device {
+	k := numbered{num: num}
+	var sfs unix.Statfs_t
+	if unix.Fstatfs(fd, &sfs) == nil { // it may be silent: not with the lock held
+		k.magic = int64(sfs.Type)
+	}
 	l.mu.RLock()
-	d := l.all[num]
+	d := l.all[k]
 	l.mu.RUnlock()
 	if d != nil {
 		return d
 	}
-	d = newDevice(num, fd) // which may be silent: not with the lock held
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if d := l.all[num]; d != nil {
+	if d := l.all[k]; d != nil {
 		return d
 	}
-	d.paths = l.paths.Of(num)
-	l.all[num] = d
-	return d
-}
-
-func newDevice(num uint64, fd int) *device {
-	d := &device{num: num, madeUp: true}
-	var sfs unix.Statfs_t
-	if unix.Fstatfs(fd, &sfs) == nil {
-		d.madeUp, d.waits, d.held = madeUp(int64(sfs.Type)), waitingOf(int64(sfs.Type)), held(int64(sfs.Type))
+	d = &device{num: num, paths: l.paths.Of(num), madeUp: k.magic == 0 || madeUp(k.magic), waits: waitingOf(k.magic), held: held(k.magic)}
+	if l.all == nil {
+		l.all = map[numbered]*device{}
 	}
+	l.all[k] = d
 	return d
 }
 

@@ -73,7 +73,7 @@ func (n *node) fresh(ctx context.Context, d *device, name string, perm fs.FileMo
 			return err
 		})
 		if err == nil {
-			h = n.t.handle(fd, d, unix.S_IFREG, mode)
+			h = n.t.handle(ctx, fd, d, unix.S_IFREG, mode)
 			n.grant(h.base(), perm, nil)
 		}
 		return err
@@ -82,7 +82,8 @@ func (n *node) fresh(ctx context.Context, d *device, name string, perm fs.FileMo
 }
 
 func (n *node) mkdir(ctx context.Context, name string, perm fs.FileMode, mode p9.Mode) (srv.File, srv.Handle, error) {
-	c, err := n.make(ctx, name, perm, func() error { return unix.Mkdirat(n.fd, name, unixPerm(perm)) })
+	var st unix.Statx_t
+	c, err := n.make(ctx, name, perm, &st, func() error { return unix.Mkdirat(n.fd, name, unixPerm(perm)) })
 	if err != nil {
 		return nil, nil, err
 	}
@@ -97,8 +98,8 @@ func (n *node) mkdir(ctx context.Context, name string, perm fs.FileMode, mode p9
 	return h, h, nil
 }
 
-// make makes what is not a plain file, and finds it.
-func (n *node) make(ctx context.Context, name string, perm fs.FileMode, f func() error) (*entry, error) {
+// make makes what is not a plain file, and finds it and its attributes.
+func (n *node) make(ctx context.Context, name string, perm fs.FileMode, st *unix.Statx_t, f func() error) (*entry, error) {
 	var made func(d *device, st *unix.Statx_t) bool
 	short := n.t.short(unixPerm(perm))
 	if short {
@@ -112,11 +113,11 @@ func (n *node) make(ctx context.Context, name string, perm fs.FileMode, f func()
 		if c, err = n.walk(name); err != nil {
 			return err
 		}
-		c.dev.Store(n.dev.Load())
-		if short {
-			n.grant(&c.node, perm, func(st *unix.Statx_t) bool { return made(c.dev.Load(), st) })
+		d, err := c.ask(st, n.dev.Load())
+		if err == nil && short {
+			n.grant(&c.node, perm, func(st *unix.Statx_t) bool { return made(d, st) })
 		}
-		return nil
+		return err
 	})
 	return c, err
 }
@@ -141,18 +142,16 @@ func (n *node) makeFile(ctx context.Context, name string, perm fs.FileMode, f fu
 	}
 	defer n.done()
 	var c *entry
+	var st unix.Statx_t
 	err := n.tried(ctx, func() (err error) {
-		c, err = n.make(ctx, name, perm, f)
+		c, err = n.make(ctx, name, perm, &st, f)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	var st unix.Statx_t
-	if _, err := c.look(ctx, &st); err == nil {
-		c.is(&st)
-		c.lead()
-	}
+	c.is(&st)
+	c.lead()
 	return c, nil
 }
 
@@ -206,13 +205,8 @@ func (n *node) Unlink(ctx context.Context, name string, dir bool) error {
 		return err
 	}
 	defer n.done()
-	c, err := n.t.changing(ctx, named{n, name})
-	if err != nil {
-		return err
-	}
-	defer c.end()
 	defer n.t.recents.forget(name) // which would keep the file's bytes
-	return n.run(ctx, func() error { return unlinkat(n.fd, name, flags) })
+	return n.rename(ctx, false, func() error { return unlinkat(n.fd, name, flags) }, named{n, name})
 }
 
 // Rename moves a name.
@@ -237,15 +231,7 @@ func (n *node) RenameFlags(ctx context.Context, old string, newdir srv.File, new
 	}
 	defer n.done()
 	defer d.done()
-	c, err := n.t.changing(ctx, named{n, old}, named{d, newname})
-	if err != nil {
-		return err
-	}
-	defer c.end()
 	defer d.t.recents.forget(newname) // whose file may be gone
-	err = n.run(ctx, func() error { return unix.Renameat2(n.fd, old, d.fd, newname, uint(flags)) })
-	if err == nil {
-		c.moved(flags&unix.RENAME_EXCHANGE != 0)
-	}
-	return err
+	rename := func() error { return unix.Renameat2(n.fd, old, d.fd, newname, uint(flags)) }
+	return n.rename(ctx, flags&unix.RENAME_EXCHANGE != 0, rename, named{n, old}, named{d, newname})
 }

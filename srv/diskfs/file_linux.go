@@ -15,7 +15,8 @@ import (
 type file struct {
 	descriptor
 	node
-	locked atomic.Pointer[inode] // has had record locks
+	closing context.Context       // whose threads may wait in close(2), where that may: who opened it has them
+	locked  atomic.Pointer[inode] // has had record locks
 }
 
 // A local is a file on a disk of this machine or in its memory.
@@ -31,9 +32,10 @@ func (n *node) init(t *tree, fd int, d *device, kind uint32, mode p9.Mode) {
 	n.kind.Store(kind)
 }
 
-func (t *tree) handle(fd int, d *device, kind uint32, mode p9.Mode) handle {
+// handle makes a handle of a descriptor that ctx's request has opened.
+func (t *tree) handle(ctx context.Context, fd int, d *device, kind uint32, mode p9.Mode) handle {
 	if d.waits == always || kind != unix.S_IFREG {
-		h := &file{}
+		h := &file{closing: d.closing(ctx)}
 		h.init(t, fd, d, kind, mode)
 		return h
 	}
@@ -150,10 +152,18 @@ func (h *file) Sync(ctx context.Context, dataOnly bool) error {
 	})
 }
 
+// closing gives the ctx of the close of what ctx's request opens; nil where that does not wait.
+func (d *device) closing(ctx context.Context) context.Context {
+	if d.waits != always {
+		return nil
+	}
+	return srv.ThreadsOf(ctx)
+}
+
 // close calls f, which closes the descriptor: on a network that may wait.
 func (h *file) close(f func() error) {
-	if h.dev.Load().waits == always {
-		srv.InKernel(h.t.closing, f)
+	if h.closing != nil {
+		srv.InKernel(h.closing, f)
 	} else {
 		f()
 	}

@@ -51,7 +51,7 @@ func TestGrantOthers(t *testing.T) {
 			if !c.held {
 				r.dev.Store(&device{num: d.num, waits: d.waits})
 			}
-			e := must(r.make(bg, "x", c.perm, func() error {
+			e := must(r.make(bg, "x", c.perm, new(unix.Statx_t), func() error {
 				if c.put != nil { // what was made is gone again
 					return c.put(dir + "/x")
 				}

@@ -92,7 +92,7 @@ func (n *node) openHandle(ctx context.Context, mode p9.Mode, now bool) (handle, 
 		if err != nil {
 			return nil, err
 		}
-		return n.t.polled(fd, d, kind, mode)
+		return n.t.polled(ctx, fd, d, kind, mode)
 	}
 	if now && kind == unix.S_IFBLK {
 		return nil, srv.ErrAgain
@@ -116,7 +116,7 @@ func (n *node) openHandle(ctx context.Context, mode p9.Mode, now bool) (handle, 
 		h.init(n.t, fd, d, kind, mode)
 		return h, nil
 	}
-	return n.t.handle(fd, d, kind, mode), nil
+	return n.t.handle(ctx, fd, d, kind, mode), nil
 }
 
 // reopenPolled opens without blocking. A pipe that nobody reads cannot be opened
@@ -162,8 +162,9 @@ func pause(ctx context.Context, early <-chan struct{}, d time.Duration) error {
 }
 
 // polled makes a handle of a descriptor that does not block.
-func (t *tree) polled(fd int, d *device, kind uint32, mode p9.Mode) (handle, error) {
+func (t *tree) polled(ctx context.Context, fd int, d *device, kind uint32, mode p9.Mode) (handle, error) {
 	h := &polled{pipe: kind == unix.S_IFIFO, rd: make(chan struct{}, 1), wr: make(chan struct{}, 1)}
+	h.closing = d.closing(ctx)
 	h.init(t, fd, d, kind, mode)
 	h.os = os.NewFile(uintptr(fd), "")
 	var err error

@@ -174,14 +174,26 @@ func (n *node) way() (string, bool) {
 	if !ok || !is {
 		return "", false
 	}
-	if strings.HasSuffix(rest, " (deleted)") { // or its very name
-		var st, there unix.Stat_t
-		if unix.Fstat(n.fd, &st) != nil || unix.Fstatat(n.t.root.fd, rest, &there, unix.AT_SYMLINK_NOFOLLOW) != nil ||
-			st.Ino != there.Ino || st.Dev != there.Dev {
-			return "", false
-		}
+	if strings.HasSuffix(rest, " (deleted)") && !n.leads(rest) { // or its very name
+		return "", false
 	}
 	return rest, true
+}
+
+// leads tells whether a path leads to the file by what the kernel has in memory: nobody is waited for.
+func (n *node) leads(path string) bool {
+	fd, err := openPath(n.t.root.fd, path, resolveCached)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	var st, there unix.Statx_t
+	return statHeld(n.fd, &st) == nil && statHeld(fd, &there) == nil && identityOf(&st) == identityOf(&there)
+}
+
+// statHeld asks for what the kernel has of a file's attributes, who it is among them.
+func statHeld(fd int, st *unix.Statx_t) error {
+	return unix.Statx(fd, "", unix.AT_EMPTY_PATH|unix.AT_NO_AUTOMOUNT|unix.AT_STATX_DONT_SYNC, statxMask, st)
 }
 
 // link gives the path of a descriptor's file.
@@ -204,7 +216,7 @@ func (n *node) use(ctx context.Context) error {
 			if srv.Nonblock(ctx) {
 				return srv.ErrAgain
 			}
-			return e.fetch(ctx, true)
+			return srv.InKernel(ctx, func() error { return e.fetch(ctx, true) })
 		}
 		if e.uses.CompareAndSwap(u, u+1) {
 			if !e.used.Load() {
@@ -224,12 +236,15 @@ func (n *node) done() {
 // fetch is use of what may be parked: its file is opened again. Where that fails while
 // names on the way to it are being changed, it is tried again afterwards, with wait; and
 // where names have been changed since it began: the path may lead there again as it did before.
+// It is called with a thread, as changing is, for others wait until it has ended.
 func (e *entry) fetch(ctx context.Context, wait bool) error {
 	lot.mu.Lock()
 	defer lot.mu.Unlock()
 	for e.uses.Load() < 0 {
 		if e.coming {
-			lot.changed.Wait()
+			if err := lot.await(ctx); err != nil {
+				return err
+			}
 			continue
 		}
 		if e.spot == nil {
@@ -238,11 +253,7 @@ func (e *entry) fetch(ctx context.Context, wait bool) error {
 		path, ended := e.spot.path(), lot.ended
 		e.coming = true
 		lot.mu.Unlock()
-		fd := -1
-		err := srv.InKernel(ctx, func() (err error) {
-			fd, err = e.find(path)
-			return err
-		})
+		fd, err := e.find(path)
 		lot.mu.Lock()
 		e.coming = false
 		lot.changed.Broadcast()
@@ -257,7 +268,9 @@ func (e *entry) fetch(ctx context.Context, wait bool) error {
 		case e.spot.path() != path, lot.ended != ended: // it has moved, if only there and back
 		case wait && e.t.parked.changes(path):
 			for was := lot.ended; lot.ended == was && e.uses.Load() < 0; {
-				lot.changed.Wait()
+				if err := lot.await(ctx); err != nil {
+					return err
+				}
 			}
 		default:
 			return err
@@ -267,9 +280,21 @@ func (e *entry) fetch(ctx context.Context, wait bool) error {
 	return nil
 }
 
+// await waits until something has changed, or ctx ends. l.mu is held.
+func (l *parking) await(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.changed.Broadcast()
+	})
+	defer stop()
+	l.changed.Wait()
+	return ctx.Err()
+}
+
 // find opens the file, if it is the one that it was.
 func (e *entry) find(path string) (int, error) {
-	fd, err := openPath(e.t.root.fd, path)
+	fd, err := openPath(e.t.root.fd, path, 0)
 	switch err {
 	case nil:
 	case unix.ENOENT, unix.ENOTDIR, unix.ELOOP, unix.EXDEV:
@@ -278,7 +303,7 @@ func (e *entry) find(path string) (int, error) {
 		return -1, err
 	}
 	var st unix.Statx_t
-	if err = statx(fd, &st, false); err == nil && !e.same(&st) {
+	if err = statHeld(fd, &st); err == nil && (!e.same(&st) || e.t.devices.of(devOf(&st), fd) != e.dev.Load()) {
 		err = unix.ESTALE
 	}
 	if err != nil {
@@ -288,9 +313,9 @@ func (e *entry) find(path string) (int, error) {
 	return fd, nil
 }
 
-// openPath opens what is at a path beneath a directory.
-func openPath(dir int, path string) (int, error) {
-	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC, Resolve: resolveIn}
+// openPath opens what is at a path beneath a directory. With resolveCached it waits for nothing.
+func openPath(dir int, path string, resolve uint64) (int, error) {
+	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC, Resolve: resolveIn | resolve}
 	for looks := 0; ; looks++ {
 		fd, err := unix.Openat2(dir, path, &how)
 		if err != unix.EINTR && (err != unix.EAGAIN || looks >= 16) {

@@ -155,14 +155,34 @@ type named struct {
 	name string
 }
 
-// changing begins a change, after those that are under way of the same names or what is
-// above or beneath them. The files of the last of the names have a descriptor then, for it
-// may be the last that they have. On a goroutine that must not wait it returns
-// srv.ErrAgain where it would have to.
-func (x *export) changing(ctx context.Context, names ...named) (change, error) {
+// rename calls f, which changes names, with the authority of the tree's user. The files of the last
+// of the names have a descriptor then, for it may be the last that they have. What had the first
+// has the second afterwards, if there are two, or with swap each the other's.
+func (n *node) rename(ctx context.Context, swap bool, f func() error, names ...named) error {
 	if !lot.crowded.Load() {
-		return change{}, nil
+		return n.run(ctx, f)
 	}
+	do := func() error {
+		c, err := n.t.changing(ctx, names)
+		if err != nil {
+			return err
+		}
+		defer c.end()
+		if err = n.t.here(f); err == nil {
+			c.moved(swap)
+		}
+		return err
+	}
+	if srv.Nonblock(ctx) {
+		return n.timed(ctx, do)
+	}
+	return srv.InKernel(ctx, do)
+}
+
+// changing begins a change, after those that are under way of the same names or what is
+// above or beneath them. On a goroutine that must not wait it returns srv.ErrAgain where it
+// would have to. Others wait for its end, and so it is called with a thread.
+func (x *export) changing(ctx context.Context, names []named) (change, error) {
 	lot.mu.Lock()
 	defer lot.mu.Unlock()
 	c := change{x: x}
@@ -184,7 +204,9 @@ func (x *export) changing(ctx context.Context, names ...named) (change, error) {
 		if srv.Nonblock(ctx) {
 			return change{}, srv.ErrAgain
 		}
-		lot.changed.Wait()
+		if err := lot.await(ctx); err != nil {
+			return change{}, err
+		}
 	}
 	c.both = len(c.paths) == len(names) && len(names) == 2
 	var theirs []*entry

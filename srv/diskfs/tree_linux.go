@@ -1,7 +1,6 @@
 package diskfs
 
 import (
-	"context"
 	"fmt"
 	"io/fs"
 	"time"
@@ -26,10 +25,10 @@ type export struct {
 	perUser  bool
 	uncached bool // the kernel cannot be asked to walk without waiting
 	proc     int  // the directory /proc/self/fd
+	serving  int  // says to the name space that we are in what we do; -1: there is none
 	me       user // the process
 	free     bool // it can become others
 	umask    uint32
-	closing  context.Context // of closes, which no request's waits for
 	devices  devices
 	waits    waits
 	mount    uint64 // that the root is of
@@ -58,6 +57,9 @@ func (r *root) Close() error {
 	r.t.recents.close()
 	r.t.watcher.close()
 	unix.Close(r.t.proc)
+	if r.t.serving >= 0 {
+		unix.Close(r.t.serving)
+	}
 	r.node.Clunk()
 	return nil
 }
@@ -75,6 +77,9 @@ func (x *export) open(dir string) (srv.File, error) {
 	}
 	x.watcher = newWatcher()
 	x.leases = x.watcher.leases
+	if x.serving, err = unix.Open("/#ns/serving", unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0); err != nil {
+		x.serving = -1
+	}
 	r := &root{branch{node: &node{t: &tree{export: x}, fd: fd}}}
 	x.root = r.node
 	var st unix.Statx_t
@@ -82,7 +87,6 @@ func (x *export) open(dir string) (srv.File, error) {
 		r.Close()
 		return nil, &fs.PathError{Op: "stat", Path: dir, Err: err}
 	}
-	x.devices.init(devOf(&st), fd)
 	r.learn(&st)
 	x.mount = st.Mnt_id
 	x.recents.init()
@@ -93,7 +97,6 @@ func (x *export) open(dir string) (srv.File, error) {
 	}
 	x.me, x.free = process()
 	x.umask = umask()
-	x.closing = srv.WithThreads(context.Background())
 	return r, nil
 }
 

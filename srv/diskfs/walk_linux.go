@@ -77,7 +77,7 @@ func (n *node) WalkStat(ctx context.Context, name string) (srv.File, p9.Stat, er
 func (n *node) lookup(ctx context.Context, name string, st *unix.Statx_t) (c *entry, d *device, err error) {
 	err = srv.InKernel(ctx, func() (err error) {
 		if c, err = n.walk(name); err == nil {
-			d, err = c.ask(st)
+			d, err = c.ask(st, n.dev.Load())
 		}
 		return err
 	})
@@ -90,17 +90,22 @@ func (n *node) lookupNow(name string, st *unix.Statx_t) (*entry, *device, error)
 	if err != nil {
 		return nil, nil, err
 	}
-	d, err := c.ask(st)
+	d, err := c.ask(st, n.dev.Load())
 	return c, d, err
 }
 
-// ask is statx that lets the entry go where it fails.
-func (e *entry) ask(st *unix.Statx_t) (*device, error) {
-	d, err := e.statx(st)
-	if err != nil {
+// ask is statx for an entry that was found in a directory on in, which is in use: so no other device
+// has that's number. Where it fails the entry is let go.
+func (e *entry) ask(st *unix.Statx_t, in *device) (*device, error) {
+	d := e.dev.Load()
+	if err := statx(e.fd, st, d != nil && d.held); err != nil {
 		e.Clunk()
+		return nil, err
 	}
-	return d, err
+	if d != in && in != nil && in.num == devOf(st) {
+		e.dev.Store(in)
+	}
+	return e.learn(st), nil
 }
 
 const (

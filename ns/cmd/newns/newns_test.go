@@ -234,14 +234,14 @@ func TestBind(t *testing.T) {
 	each(t, func(t *testing.T, s *session) {
 		s.ramfs(t)
 		for _, c := range []struct{ name, script, want string }{
-			{"files", "ls /mnt/ns; ls /n", "ctl\nns\nram\n"},
+			{"files", "ls /mnt/ns; ls /n", "ctl\nns\nserving\nram\n"},
 			{"files hidden", "n=$(readlink /mnt/bin/bind); bind c /mnt/ns; ls /mnt/ns; ns; bind c /mnt; ls /mnt; $n ns $$; $n newns $n unmount /mnt; $n unmount /mnt; unmount /mnt/ns; ls /mnt/ns",
 				"cx\nmount #s/ram /n/ram\nbind D/c /mnt/ns\ncd D\n" +
-					"cx\nmount #s/ram /n/ram\nbind D/c /mnt/ns\nbind D/c /mnt\ncd D\nctl\nns\n"},
+					"cx\nmount #s/ram /n/ram\nbind D/c /mnt/ns\nbind D/c /mnt\ncd D\nctl\nns\nserving\n"},
 			{"files that nothing hides", "ls -A / | grep '#'; ls '/#ns'; bind c '/#ns'; bind c '#ns'; bind '#ns' c; bind c/ns c/ctl; unmount c; mkdir '/#ns' 2>&1 | sed 's/.*: //'; rmdir '/#ns' 2>/dev/null || echo no; bind '/#ns' c; ls c; unmount c; " +
 				"mkdir -p /n/ram/'#ns'; echo other >/n/ram/'#ns/ns'; bind -b /n/ram /; ls -l / >/dev/null; cat '/#ns/ns' | sed -n '$p'; unmount /n/ram /; rm -r /n/ram/'#ns'",
-				"ctl\nns\nbind: bind D/c /#ns: nothing can be mounted on #ns\nbind: bind D/c #ns: nothing can be mounted on #ns\n" +
-					"bind: bind D/c/ns D/c/ctl: nothing can be mounted on #ns\nFile exists\nno\nctl\nns\nbind -b /n/ram /\n"},
+				"ctl\nns\nserving\nbind: bind D/c /#ns: nothing can be mounted on #ns\nbind: bind D/c #ns: nothing can be mounted on #ns\n" +
+					"bind: bind D/c/ns D/c/ctl: nothing can be mounted on #ns\nFile exists\nno\nctl\nns\nserving\nbind -b /n/ram /\n"},
 			{"text", "ns", "mount #s/ram /n/ram\ncd D\n"},
 			{"text of a process", "ns $$", "mount #s/ram /n/ram\ncd D\n"},
 			{"text of another process", "mkfifo p; newns sh -c 'bind a b; echo >p; read x <p' & read x <p; ns $!; ns; echo >p; wait; rm p",

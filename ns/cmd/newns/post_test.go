@@ -37,6 +37,8 @@ func TestPost(t *testing.T) {
 				"1\nbind '#|' /n/p\nmount #s/q /n/r\nmount #s/q /n/s\ncd D\n1\nin use\n"},
 			{"server by its pipe", "bind '#|' /n/p; nine ramfs -i <>/n/p/data >&0 2>/dev/null & mount /n/p/data1 /n/r; echo 1 >/n/r/f; cat /n/r/f; ns", "1\nbind '#|' /n/p\nmount /n/p/data1 /n/r\ncd D\n"},
 			{"no server", "exec 3<b/x; echo 3 >/srv/x; mount /srv/x /n/x", "mount: mount /n/x: #s/x: not open for reading and writing: inappropriate use of fd\n"},
+			{"by who serves files", "bind '#|' /n/p; nine diskfs -i /srv <>/n/p/data >&0 2>/dev/null & mount /n/p/data1 /n/r; for n in 0 3 4 5 6 7 8 9; do (echo $n >/n/r/x) 2>/dev/null && echo $n; done; ls /srv; exec 3<b/x; echo 3 >/srv/x; cat /n/r/x; kill $!",
+				"ram\nb/x\n"},
 			{"mount no more", "rfork m sh -c 'exec 3<b/x; echo 3 >/srv/x; cat /srv/x; mount ram /n/x; bind \"#|\" /n/p; ls /n/p'", "b/x\nmount: mount ram /n/x: mount/attach disallowed\ndata\ndata1\n"},
 		} {
 			t.Run(c.name, func(t *testing.T) {

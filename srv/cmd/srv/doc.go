@@ -58,6 +58,8 @@ mount, bind, 9p
 
 "file already exists": the name is taken, remove it first. "fd out of range or not
 open": a number was written to /srv that is no descriptor of the writer's.
+"Operation not permitted": a program that serves files, such as exportfs, makes none in /srv for its
+clients.
 "inappropriate use of fd": a directory was posted, or somebody reads a connection
 that is mounted.
 
