@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"syscall"
 	"testing"
+	"time"
 
 	"ninespace/ns/devfuse"
 	"ninespace/srv"
@@ -88,6 +89,30 @@ func TestLockClosed(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestLockChildren has processes that have an open file from their parent close it all the time, as
+// what a shell starts does that has locked the file: who asks for the lock is told that it is taken.
+func TestLockChildren(t *testing.T) {
+	c := newCloseTest(t, syscall.O_RDWR, syscall.O_RDWR)
+	in := devfuse.LkIn{Fh: c.fhs[0], Owner: 1, LkFlags: devfuse.LkFlock, Lk: devfuse.FileLock{Type: p9.LockWrite}}
+	c.want(c.f.SetLk(&devfuse.Cancel{}, &in), 0)
+	in.Fh, in.Owner = c.fhs[1], 2
+	got := make(chan syscall.Errno, 1)
+	c.close(3, 0, false)
+	go func() { got <- c.f.SetLk(&devfuse.Cancel{}, &in) }()
+	const children = 1000
+	for i := range children {
+		c.close(uint64(i), 0, false)
+		select {
+		case e := <-got:
+			c.want(e, syscall.EAGAIN)
+			return
+		case <-time.After(moment / 100):
+		}
+	}
+	t.Errorf("no answer while %d children end", children)
+	<-got
 }
 
 // A modeFile is one whose locks are for who has it open to do what they are against.

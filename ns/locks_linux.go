@@ -109,7 +109,8 @@ func (n *node) lockState() *lockState {
 
 // A file's closing is told of its descriptor first, if at all, and a moment later of
 // itself: until then its locks are in the way of others, who have to give it the
-// moment.
+// moment. It is the close before they asked that counts: who has a file open in many processes,
+// as a shell's children have what it locked, may close it all the time.
 const (
 	moment       = 200 * time.Millisecond // after a close that was told
 	unseenMoment = 10 * time.Millisecond  // where none is
@@ -216,7 +217,8 @@ func (k *holder) closing(l p9.Flock, began time.Time) bool {
 	case other.at.quiet:
 		return time.Since(began) < unseenMoment
 	}
-	return time.Since(time.Unix(0, other.at.closed.Load())) < moment
+	closed := time.Unix(0, other.at.closed.Load())
+	return closed.Before(began) && time.Since(closed) < moment
 }
 
 // getlock tells which lock is in the way of l.
