@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -113,6 +114,45 @@ func TestLockChildren(t *testing.T) {
 	}
 	t.Errorf("no answer while %d children end", children)
 	<-got
+}
+
+// A noLocks is what has no locks, and says so to all at once.
+type noLocks struct {
+	modeHandle
+	asked *sync.WaitGroup
+}
+
+func (h *noLocks) Lock(context.Context, p9.Flock) (uint8, error) {
+	h.asked.Done()
+	h.asked.Wait()
+	return p9.LockError, p9.ErrNotSup
+}
+
+// TestLockNone has threads of a process lock a file at once whose server has no locks.
+func TestLockNone(t *testing.T) {
+	s := &lockState{holders: map[lockOwner]*holder{}}
+	var threads, asked sync.WaitGroup
+	h := &fileHandle{n: &node{fs: &fuseFS{}}, h: &noLocks{asked: &asked}, lockUse: lockUse{access: syscall.O_RDWR}}
+	const most = 8
+	asked.Add(most)
+	for i := range most {
+		threads.Go(func() {
+			for _, typ := range []uint8{p9.LockRead, p9.LockUnlock, p9.LockWrite} {
+				status, err := s.lock(t.Context(), h, lockOwner{id: 1}, p9.Flock{Type: typ, Start: uint64(i), Length: 1})
+				if status != p9.LockSuccess || err != nil {
+					t.Errorf("lock %d of %d: %d, %v", typ, i, status, err)
+				}
+			}
+		})
+	}
+	threads.Wait()
+	if n := s.records.Len(); n != 1 { // they touch
+		t.Errorf("%d locks, want 1", n)
+	}
+	patiently(s.drop(lockOwner{id: 1}))
+	if n := s.records.Len(); n != 0 {
+		t.Errorf("%d locks are left", n)
+	}
 }
 
 // A modeFile is one whose locks are for who has it open to do what they are against.

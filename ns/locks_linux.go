@@ -33,7 +33,7 @@ type holder struct {
 	owner lockOwner
 	waits *lockWaits
 	at    *fileHandle // by which it locked first
-	by    srv.Locker  // nil: the server has no locks
+	by    srv.Locker  // nil: the server has no locks; under mu once it is used
 	own   srv.Handle  // opened for it alone; nil: by is at's
 	as    p9.Flock    // ClientID and ProcID
 	taken atomic.Bool // there may be something to give up
@@ -158,7 +158,8 @@ func (k *holder) lock(ctx context.Context, l p9.Flock) (uint8, error) {
 		defer cancel()
 		defer context.AfterFunc(k.over, cancel)()
 	}
-	if k.by == nil {
+	by := k.server()
+	if by == nil {
 		k.taken.Store(true)
 		return k.table.Lock(ctx, k, l)
 	}
@@ -172,17 +173,16 @@ func (k *holder) lock(ctx context.Context, l p9.Flock) (uint8, error) {
 		change, err := k.begin(ctx, l)
 		if err != nil {
 			if again {
-				k.takeBack(k.by, l)
+				k.takeBack(by, l)
 			}
 			return p9.LockError, err
 		}
-		by := k.by
 		status, err := by.Lock(ctx, l)
 		if less {
 			k.unlocked()
 		}
 		if errors.Is(err, p9.ErrNotSup) {
-			k.by = nil
+			k.without()
 			return k.table.Lock(ctx, k, l)
 		}
 		had := err == nil && status == p9.LockSuccess
@@ -203,6 +203,20 @@ func (k *holder) lock(ctx context.Context, l p9.Flock) (uint8, error) {
 		}
 		return status, err
 	}
+}
+
+// server gives what the locks are asked of; nil: they are kept here alone.
+func (k *holder) server() srv.Locker {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.by
+}
+
+// without follows a server's answer that it has no locks.
+func (k *holder) without() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.by = nil
 }
 
 // closing tells whether what is in the way of l, which was asked for at began, may be
@@ -237,10 +251,11 @@ func (s *lockState) getlock(ctx context.Context, h *fileHandle, o lockOwner, l p
 	defer s.leave(k)
 	l.ClientID, l.ProcID = k.as.ClientID, k.as.ProcID
 	found, _, err := k.table.Getlock(l)
-	if err != nil || found.Type != p9.LockUnlock || k.by == nil {
+	by := k.server()
+	if err != nil || found.Type != p9.LockUnlock || by == nil {
 		return found, err
 	}
-	found, err = k.by.Getlock(ctx, l)
+	found, err = by.Getlock(ctx, l)
 	if errors.Is(err, p9.ErrNotSup) {
 		l.Type = p9.LockUnlock
 		return l, nil
