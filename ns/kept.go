@@ -160,6 +160,17 @@ func (k *kept) change() {
 	k.let()
 }
 
+// changing drops what is known of a file that a request of t has changed, and gives the ticket of what
+// it told of the file then: a later one if nothing else has changed it meanwhile. c.mu is held.
+func (k *kept) changing(t ticket) ticket {
+	alone := t.holds(k)
+	k.change()
+	if alone {
+		return k.c.now()
+	}
+	return t
+}
+
 // touch says that the directory was changed here, by which its names are known still.
 // c.mu is held.
 func (k *kept) touch() {
@@ -169,19 +180,29 @@ func (k *kept) touch() {
 	k.let()
 }
 
-// put says that a name was made here. c.mu is held.
-func (k *kept) put(name string, file *kept) {
+// put says that a name was made here, by a request of t. c.mu is held.
+func (k *kept) put(name string, file *kept, t ticket) {
 	k.touch()
-	if k.st.Qid.Vers != 0 {
-		k.know(name, file, k.c.now())
-	}
+	k.learn(name, file, t)
 }
 
-// cut says that a name was removed here. c.mu is held.
-func (k *kept) cut(name string) {
+// cut says that a name was removed here, by a request of t. c.mu is held.
+func (k *kept) cut(name string, t ticket) {
 	k.touch()
-	if k.st.Qid.Vers != 0 {
-		k.know(name, nil, k.c.now())
+	k.learn(name, nil, t)
+}
+
+// learn remembers a name that was changed here. If others may have changed the directory meanwhile, or
+// the name was asked for or changed here by another request, it is not known what came last. c.mu is held.
+func (k *kept) learn(name string, file *kept, t ticket) {
+	untold := t.leased && !t.sure && !k.never
+	switch {
+	case k.st.Qid.Vers == 0:
+	case untold, k.recalled > t.clock, k.names[name].at.at > t.at:
+		delete(k.names, name)
+		k.listed = stamp{}
+	default:
+		k.know(name, file, k.c.now())
 	}
 }
 

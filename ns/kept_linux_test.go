@@ -274,6 +274,6 @@ func TestKeptKind(t *testing.T) {
 		if e := dir.names["n"].ent; e.Mode != kind || e.Qid.Path != path {
 			t.Errorf("%v is listed as %v", kind, e)
 		}
-		dir.cut("n")
+		dir.cut("n", c.begin())
 	}
 }

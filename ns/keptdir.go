@@ -154,6 +154,9 @@ func (k *kept) walkName(ctx context.Context, name string) (n *kept, st p9.Stat, 
 	}
 	k.c.mu.Lock()
 	defer k.c.mu.Unlock()
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		k.look(t) // who walks in a directory is told of its changes
+	}
 	if errors.Is(err, fs.ErrNotExist) && k.st.Qid.Vers != 0 && t.holds(k) {
 		k.know(name, nil, t)
 	}

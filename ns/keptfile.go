@@ -75,8 +75,9 @@ func (k *kept) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
 	defer of.Clunk()
 	g, first, err := from.WalkOpenStat(ctx, mode, buf, names...)
 	if mode&p9.OTRUNC != 0 {
-		k.c.drop(k)
-		t = k.c.begin()
+		k.c.mu.Lock()
+		t = k.changing(t)
+		k.c.mu.Unlock()
 	}
 	if err != nil && len(names) > 0 {
 		return nil, k.wayError(err)

@@ -58,6 +58,7 @@ func (k *kept) load(ctx context.Context, anew bool) ([]p9.Dirent, error) {
 func (k *kept) listing(ents []client.Entry, t ticket, xattrs bool) []p9.Dirent {
 	k.misses, k.inside = 0, false
 	holds, before := t.holds(k), k.names
+	k.look(t)
 	if holds {
 		k.names, k.listed, k.xlists = make(map[string]known, len(ents)), k.stamp(t), xattrs
 	}

@@ -22,7 +22,7 @@ func (k *kept) Create(ctx context.Context, name string, perm fs.FileMode, mode p
 		n, err := k.made(ctx, fid, name, err)
 		return n, nil, err
 	}
-	t := k.c.begin()
+	t := k.begin()
 	g, first, err := fid.WalkCreateStat(ctx, name, perm, mode)
 	if err == nil {
 		if err = first.StatErr; err != nil {
@@ -50,6 +50,7 @@ func (k *kept) made(ctx context.Context, fid *client.Fid, name string, err error
 		return nil, err
 	}
 	t := k.c.begin()
+	t.sure = t.leased // who walks is told of what comes after
 	g, st, err := fid.WalkStat(ctx, name)
 	if err != nil {
 		k.c.drop(k)
@@ -66,11 +67,9 @@ func (k *kept) entered(name string, st *p9.Stat, t ticket) *kept {
 	k.c.mu.Lock()
 	defer k.c.mu.Unlock()
 	n := k.c.enter(k, name, st, t)
-	n.change()
-	k.put(name, n)
-	if n.recalled <= t.clock && k.c.lost <= t.clock { // nobody else has changed it since
-		n.take(st, k.c.now())
-	}
+	now := n.changing(t)
+	k.put(name, n, t)
+	n.take(st, now)
 	return n.hold()
 }
 
@@ -120,7 +119,7 @@ func (k *kept) Unlink(ctx context.Context, name string, isDir bool) error {
 		return err
 	}
 	n := k.there(ctx, name)
-	t := k.c.begin()
+	t := k.begin()
 	now, err := fid.UnlinkStat(ctx, name, isDir)
 	k.c.mu.Lock()
 	if n != nil {
@@ -128,7 +127,7 @@ func (k *kept) Unlink(ctx context.Context, name string, isDir bool) error {
 	}
 	if err == nil {
 		was := k.is(t)
-		k.cut(name)
+		k.cut(name, t)
 		k.became(was, now, t)
 		n.gone()
 	}
@@ -162,6 +161,7 @@ func (k *kept) Rename(ctx context.Context, old string, newdir srv.File, newname 
 		return err
 	}
 	n, over := k.there(ctx, old), d.there(ctx, newname)
+	from, into := k.begin(), d.begin()
 	err = fid.Rename(ctx, old, to, newname)
 	k.c.mu.Lock()
 	for _, f := range []*kept{n, over} {
@@ -170,13 +170,13 @@ func (k *kept) Rename(ctx context.Context, old string, newdir srv.File, newname 
 		}
 	}
 	if err == nil {
-		k.cut(old)
+		k.cut(old, from)
 		if over != n {
 			over.gone()
 		}
 		if n != nil {
 			n.dir, n.name = d, newname
-			d.put(newname, n)
+			d.put(newname, n, into)
 		} else {
 			d.change()
 		}
@@ -192,24 +192,25 @@ func (k *kept) Rename(ctx context.Context, old string, newdir srv.File, newname 
 
 // Link gives a file a further name.
 func (k *kept) Link(ctx context.Context, target srv.File, name string) error {
-	t, ok := target.(*kept)
-	if !ok || t.c != k.c {
+	f, ok := target.(*kept)
+	if !ok || f.c != k.c {
 		return errCross
 	}
 	fid, err := k.use(ctx)
 	if err != nil {
 		return err
 	}
-	to, err := t.use(ctx)
+	to, err := f.use(ctx)
 	if err != nil {
 		return err
 	}
+	t := k.begin()
 	if err = fid.Link(ctx, to, name); err != nil {
 		return err
 	}
 	k.c.mu.Lock()
 	defer k.c.mu.Unlock()
-	t.touch()
-	k.put(name, t)
+	f.touch()
+	k.put(name, f, t)
 	return nil
 }

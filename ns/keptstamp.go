@@ -21,6 +21,7 @@ func (s stamp) none() bool { return s.at == 0 }
 type ticket struct {
 	stamp
 	clock uint64
+	sure  bool // kept.sure of the directory that the request changes
 }
 
 // begin is called before a request is sent whose answer is to be kept.
@@ -30,9 +31,18 @@ func (c *cache) begin() ticket {
 	return c.now()
 }
 
+// begin is that for a request that changes the directory.
+func (k *kept) begin() ticket {
+	k.c.mu.Lock()
+	defer k.c.mu.Unlock()
+	t := k.c.now()
+	t.sure = k.sure
+	return t
+}
+
 // now is begin where c.mu is held.
 func (c *cache) now() ticket {
-	return ticket{stamp{client.SinceBoot(), c.lease.given()}, c.clock}
+	return ticket{stamp: stamp{client.SinceBoot(), c.lease.given()}, clock: c.clock}
 }
 
 // good tells whether something can still be believed. c.mu is held.

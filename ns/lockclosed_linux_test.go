@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"ninespace/ns/devfuse"
 	"ninespace/srv"
@@ -87,6 +89,69 @@ func TestLockClosed(t *testing.T) {
 				c.others(p9.LockWrite, 0, p9.LockSuccess)
 			})
 		}
+	}
+}
+
+// TestLockChildren has processes that have an open file from their parent close it all the time, as
+// what a shell starts does that has locked the file: who asks for the lock is told that it is taken.
+func TestLockChildren(t *testing.T) {
+	c := newCloseTest(t, syscall.O_RDWR, syscall.O_RDWR)
+	in := devfuse.LkIn{Fh: c.fhs[0], Owner: 1, LkFlags: devfuse.LkFlock, Lk: devfuse.FileLock{Type: p9.LockWrite}}
+	c.want(c.f.SetLk(&devfuse.Cancel{}, &in), 0)
+	in.Fh, in.Owner = c.fhs[1], 2
+	got := make(chan syscall.Errno, 1)
+	c.close(3, 0, false)
+	go func() { got <- c.f.SetLk(&devfuse.Cancel{}, &in) }()
+	const children = 1000
+	for i := range children {
+		c.close(uint64(i), 0, false)
+		select {
+		case e := <-got:
+			c.want(e, syscall.EAGAIN)
+			return
+		case <-time.After(moment / 100):
+		}
+	}
+	t.Errorf("no answer while %d children end", children)
+	<-got
+}
+
+// A noLocks is what has no locks, and says so to all at once.
+type noLocks struct {
+	modeHandle
+	asked *sync.WaitGroup
+}
+
+func (h *noLocks) Lock(context.Context, p9.Flock) (uint8, error) {
+	h.asked.Done()
+	h.asked.Wait()
+	return p9.LockError, p9.ErrNotSup
+}
+
+// TestLockNone has threads of a process lock a file at once whose server has no locks.
+func TestLockNone(t *testing.T) {
+	s := &lockState{holders: map[lockOwner]*holder{}}
+	var threads, asked sync.WaitGroup
+	h := &fileHandle{n: &node{fs: &fuseFS{}}, h: &noLocks{asked: &asked}, lockUse: lockUse{access: syscall.O_RDWR}}
+	const most = 8
+	asked.Add(most)
+	for i := range most {
+		threads.Go(func() {
+			for _, typ := range []uint8{p9.LockRead, p9.LockUnlock, p9.LockWrite} {
+				status, err := s.lock(t.Context(), h, lockOwner{id: 1}, p9.Flock{Type: typ, Start: uint64(i), Length: 1})
+				if status != p9.LockSuccess || err != nil {
+					t.Errorf("lock %d of %d: %d, %v", typ, i, status, err)
+				}
+			}
+		})
+	}
+	threads.Wait()
+	if n := s.records.Len(); n != 1 { // they touch
+		t.Errorf("%d locks, want 1", n)
+	}
+	patiently(s.drop(lockOwner{id: 1}))
+	if n := s.records.Len(); n != 0 {
+		t.Errorf("%d locks are left", n)
 	}
 }
 

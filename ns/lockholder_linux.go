@@ -135,9 +135,9 @@ func (s *lockState) finish(k *holder) {
 // giveUp gives up what was held by k, which nobody uses any more.
 func (s *lockState) giveUp(k *holder) {
 	k.begin(context.Background(), p9.Flock{})
-	if k.by != nil && k.taken.Load() {
+	if by := k.server(); by != nil && k.taken.Load() {
 		ctx, cancel := bounded(context.Background())
-		k.by.Lock(ctx, p9.Flock{Type: p9.LockUnlock, ClientID: k.as.ClientID, ProcID: k.as.ProcID})
+		by.Lock(ctx, p9.Flock{Type: p9.LockUnlock, ClientID: k.as.ClientID, ProcID: k.as.ProcID})
 		cancel()
 	}
 	k.table.Release(k) // not before: who is in the way is found in it, see closing

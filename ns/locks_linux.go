@@ -33,7 +33,7 @@ type holder struct {
 	owner lockOwner
 	waits *lockWaits
 	at    *fileHandle // by which it locked first
-	by    srv.Locker  // nil: the server has no locks
+	by    srv.Locker  // nil: the server has no locks; under mu once it is used
 	own   srv.Handle  // opened for it alone; nil: by is at's
 	as    p9.Flock    // ClientID and ProcID
 	taken atomic.Bool // there may be something to give up
@@ -109,7 +109,8 @@ func (n *node) lockState() *lockState {
 
 // A file's closing is told of its descriptor first, if at all, and a moment later of
 // itself: until then its locks are in the way of others, who have to give it the
-// moment.
+// moment. It is the close before they asked that counts: who has a file open in many processes,
+// as a shell's children have what it locked, may close it all the time.
 const (
 	moment       = 200 * time.Millisecond // after a close that was told
 	unseenMoment = 10 * time.Millisecond  // where none is
@@ -157,7 +158,8 @@ func (k *holder) lock(ctx context.Context, l p9.Flock) (uint8, error) {
 		defer cancel()
 		defer context.AfterFunc(k.over, cancel)()
 	}
-	if k.by == nil {
+	by := k.server()
+	if by == nil {
 		k.taken.Store(true)
 		return k.table.Lock(ctx, k, l)
 	}
@@ -171,17 +173,16 @@ func (k *holder) lock(ctx context.Context, l p9.Flock) (uint8, error) {
 		change, err := k.begin(ctx, l)
 		if err != nil {
 			if again {
-				k.takeBack(k.by, l)
+				k.takeBack(by, l)
 			}
 			return p9.LockError, err
 		}
-		by := k.by
 		status, err := by.Lock(ctx, l)
 		if less {
 			k.unlocked()
 		}
 		if errors.Is(err, p9.ErrNotSup) {
-			k.by = nil
+			k.without()
 			return k.table.Lock(ctx, k, l)
 		}
 		had := err == nil && status == p9.LockSuccess
@@ -204,6 +205,20 @@ func (k *holder) lock(ctx context.Context, l p9.Flock) (uint8, error) {
 	}
 }
 
+// server gives what the locks are asked of; nil: they are kept here alone.
+func (k *holder) server() srv.Locker {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.by
+}
+
+// without follows a server's answer that it has no locks.
+func (k *holder) without() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.by = nil
+}
+
 // closing tells whether what is in the way of l, which was asked for at began, may be
 // a file that is closed.
 func (k *holder) closing(l p9.Flock, began time.Time) bool {
@@ -216,7 +231,8 @@ func (k *holder) closing(l p9.Flock, began time.Time) bool {
 	case other.at.quiet:
 		return time.Since(began) < unseenMoment
 	}
-	return time.Since(time.Unix(0, other.at.closed.Load())) < moment
+	closed := time.Unix(0, other.at.closed.Load())
+	return closed.Before(began) && time.Since(closed) < moment
 }
 
 // getlock tells which lock is in the way of l.
@@ -235,10 +251,11 @@ func (s *lockState) getlock(ctx context.Context, h *fileHandle, o lockOwner, l p
 	defer s.leave(k)
 	l.ClientID, l.ProcID = k.as.ClientID, k.as.ProcID
 	found, _, err := k.table.Getlock(l)
-	if err != nil || found.Type != p9.LockUnlock || k.by == nil {
+	by := k.server()
+	if err != nil || found.Type != p9.LockUnlock || by == nil {
 		return found, err
 	}
-	found, err = k.by.Getlock(ctx, l)
+	found, err = by.Getlock(ctx, l)
 	if errors.Is(err, p9.ErrNotSup) {
 		l.Type = p9.LockUnlock
 		return l, nil
