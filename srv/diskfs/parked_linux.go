@@ -159,10 +159,20 @@ type named struct {
 // above or beneath them. The files of the last of the names have a descriptor then, for it
 // may be the last that they have. On a goroutine that must not wait it returns
 // srv.ErrAgain where it would have to.
-func (x *export) changing(ctx context.Context, names ...named) (change, error) {
-	if !lot.crowded.Load() {
-		return change{}, nil
+func (x *export) changing(ctx context.Context, names ...named) (c change, err error) {
+	x.listeds.changes.Add(1)
+	if err = x.openListed(ctx, names); err == nil && lot.crowded.Load() {
+		c, err = x.begin(ctx, names)
 	}
+	if err != nil {
+		x.listeds.changes.Add(changeEnded)
+	}
+	c.x = x
+	return c, err
+}
+
+// begin is changing of names that may lead to parked entries.
+func (x *export) begin(ctx context.Context, names []named) (change, error) {
 	lot.mu.Lock()
 	defer lot.mu.Unlock()
 	c := change{x: x}
@@ -210,7 +220,7 @@ func (x *export) changing(ctx context.Context, names ...named) (change, error) {
 	}
 	err := ctx.Err() // then not all may have been opened
 	if err != nil {
-		c.end()
+		c.leave()
 		c = change{}
 	}
 	lot.mu.Lock()
@@ -234,6 +244,12 @@ func (c change) moved(swap bool) {
 
 // end ends it.
 func (c change) end() {
+	c.leave()
+	c.x.listeds.changes.Add(changeEnded)
+}
+
+// leave has its paths be no longer changed.
+func (c change) leave() {
 	if len(c.paths) == 0 {
 		return
 	}

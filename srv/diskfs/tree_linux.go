@@ -32,10 +32,11 @@ type export struct {
 	closing  context.Context // of closes, which no request's waits for
 	devices  devices
 	waits    waits
-	mount    uint64 // that the root is of
+	id       identity // the root's
 	recents  recents
 	root     *node
 	parked   parked
+	listeds  listeds
 	leases   *srv.Leases
 	watcher  *watcher
 }
@@ -84,7 +85,7 @@ func (x *export) open(dir string) (srv.File, error) {
 	}
 	x.devices.init(devOf(&st), fd)
 	r.learn(&st)
-	x.mount = st.Mnt_id
+	x.id = identityOf(&st)
 	x.recents.init()
 	lot.init()
 	probe, err := openat2(fd, ".", unix.O_PATH|unix.O_CLOEXEC, 0, resolveCached)
