@@ -19,14 +19,27 @@ import (
 
 // A listing says where an entry is that was only listed. All is lot.mu's.
 type listing struct {
-	dir  *node // held; nil: the entry was not listed, or has been opened
-	name string
+	dir *node // held; nil: the entry was not listed, or has been opened
+	at  listed
 }
 
 // A listed is a name of a directory, whichever node that has.
 type listed struct {
 	dev, ino uint64
 	name     string
+}
+
+// listed gives a name of n, which is in use.
+func (n *node) listed(name string) listed {
+	id := n.t.id
+	if e := n.entry; e != nil && e.id.ino != 0 {
+		id = e.id
+	} else if e != nil || n.open { // as it was made
+		var st unix.Statx_t
+		statx(n.fd, &st, false)
+		id = identityOf(&st)
+	}
+	return listed{id.dev, id.ino, name}
 }
 
 // listeds are the entries of an export that were only listed, those of the same name linked.
@@ -59,7 +72,7 @@ func (n *node) ListStat(ctx context.Context, name string) (srv.File, p9.Stat, er
 	e.dev.Store(d)
 	e.kind.Store(kind)
 	e.is(&st)
-	if !e.list(n, strings.Clone(name), changes) {
+	if !e.list(n, n.listed(strings.Clone(name)), changes) {
 		e.Clunk()
 		return n.WalkStat(ctx, name)
 	}
@@ -68,7 +81,7 @@ func (n *node) ListStat(ctx context.Context, name string) (srv.File, p9.Stat, er
 
 // list enters an entry that nobody else has yet. It reports false if names have been changed
 // since there were so many changes: it may not be what the name is now.
-func (e *entry) list(dir *node, name string, changes uint64) bool {
+func (e *entry) list(dir *node, at listed, changes uint64) bool {
 	if dir.entry != nil {
 		dir.entry.held.Add(1)
 	}
@@ -76,15 +89,14 @@ func (e *entry) list(dir *node, name string, changes uint64) bool {
 	l := &e.t.listeds
 	lot.mu.Lock()
 	defer lot.mu.Unlock()
-	e.dir, e.name = dir, name
-	k := dir.listed(name)
-	if e.next = l.all[k]; e.next != nil {
+	e.listing = listing{dir, at}
+	if e.next = l.all[at]; e.next != nil {
 		e.next.prev = e
 	}
 	if l.all == nil {
 		l.all = map[listed]*entry{}
 	}
-	l.all[k] = e
+	l.all[at] = e
 	return l.changes.Load() == changes
 }
 
@@ -96,9 +108,9 @@ func (e *entry) unlist() *entry {
 	case e.prev != nil:
 		e.prev.next = e.next
 	case e.next != nil:
-		e.t.listeds.all[e.dir.listed(e.name)] = e.next
+		e.t.listeds.all[e.at] = e.next
 	default:
-		delete(e.t.listeds.all, e.dir.listed(e.name))
+		delete(e.t.listeds.all, e.at)
 	}
 	if e.next != nil {
 		e.next.prev = e.prev
@@ -115,26 +127,17 @@ func (e *entry) letGo() {
 	}
 }
 
-// listed gives a directory's name. The directory is in use, or is not opened.
-func (n *node) listed(name string) listed {
-	id := n.t.id
-	if n.entry != nil {
-		id = n.entry.id
-	} else if d := n.dev.Load(); n.open && d != nil && d.held {
-		var st unix.Statx_t
-		statx(n.fd, &st, true)
-		id = identityOf(&st)
-	}
-	return listed{id.dev, id.ino, name}
-}
-
 // openListed has the files that were only listed by names opened, which are about to be changed.
 // On a goroutine that must not wait it returns srv.ErrAgain where there are any.
 func (x *export) openListed(ctx context.Context, names []named) error {
+	var at [2]listed
+	for i, n := range names {
+		at[i] = n.dir.listed(n.name)
+	}
 	var all []*entry
 	lot.mu.Lock()
-	for _, n := range names {
-		for e := x.listeds.all[n.dir.listed(n.name)]; e != nil && len(all) < lot.most; e = e.next {
+	for _, k := range at[:len(names)] {
+		for e := x.listeds.all[k]; e != nil && len(all) < lot.most; e = e.next {
 			if e.hold() {
 				all = append(all, e)
 			}

@@ -235,7 +235,7 @@ func (e *entry) fetch(ctx context.Context, wait bool) error {
 			lot.changed.Wait()
 			continue
 		}
-		at, path, ended := e.dir, e.name, lot.ended
+		at, path, ended := e.dir, e.at.name, lot.ended
 		switch {
 		case at != nil:
 		case e.spot != nil:
