@@ -152,12 +152,22 @@ type walkStater interface {
 	WalkStat(ctx context.Context, name string) (srv.File, p9.Stat, error)
 }
 
+// A listStater does so for who most likely will not use the file, where that is less.
+type listStater interface {
+	ListStat(ctx context.Context, name string) (srv.File, p9.Stat, error)
+}
+
+// listingKey is known to the context of who lists a directory.
+type listingKey struct{}
+
 // walk finds a name in a directory of a device, without regard to mounts.
 func (c *Chan) walk(ctx context.Context, name string) (*Chan, p9.Stat, error) {
 	var f srv.File
 	var st p9.Stat
 	var err error
-	if w, ok := c.file.(walkStater); ok {
+	if l, ok := c.file.(listStater); ok && ctx.Value(listingKey{}) != nil {
+		f, st, err = l.ListStat(ctx, name)
+	} else if w, ok := c.file.(walkStater); ok {
 		f, st, err = w.WalkStat(ctx, name)
 	} else if f, err = srv.Walk(ctx, c.file, name); err == nil {
 		if st, err = f.Stat(ctx); err != nil {

@@ -80,8 +80,9 @@ func (f *fuseFS) node(id uint64) (*node, *Chan) {
 }
 
 // enter gives the node of a name that was looked up in a directory, counted once
-// more. c is the name's file itself; it is taken over.
-func (f *fuseFS) enter(parent *node, name string, c *Chan) *node {
+// more. c is the name's file itself; it is taken over. Who lists a directory, with lists, leaves
+// a file's node what it has: that is held, and c most likely not.
+func (f *fuseFS) enter(parent *node, name string, c *Chan, lists bool) *node {
 	var n *node
 	if c.isDir() {
 		f.mu.Lock()
@@ -116,9 +117,13 @@ func (f *fuseFS) enter(parent *node, name string, c *Chan) *node {
 		f.nodes[n.id] = n
 	}
 	n.lookup++
-	was := n.ch
-	f.is(n, c)
-	was.close()
+	if lists && !n.dir && n.ch != nil && n.ch.rel == c.rel {
+		c.close()
+	} else {
+		was := n.ch
+		f.is(n, c)
+		was.close()
+	}
 	if parent.dir && parent.id != devfuse.RootId {
 		parent.told(name)
 	}

@@ -18,6 +18,7 @@ type reqCtx struct {
 	cancel *devfuse.Cancel
 	caller caller
 	quick  bool
+	lists  bool // it looks up what a directory lists
 	waiter waiter
 	writes uint64 // fuseFS.writes when it came
 	locks  uint64 // and fuseFS.lockings
@@ -50,6 +51,11 @@ func (c *reqCtx) Value(k any) any {
 	switch {
 	case k == waiterKey{}:
 		return &c.waiter
+	case k == listingKey{}:
+		if c.lists {
+			return &c.lists
+		}
+		return nil
 	case c.caller.group == nil:
 		return nil
 	case k == callerKey{}:

@@ -31,10 +31,11 @@ type export struct {
 	umask    uint32
 	devices  devices
 	waits    waits
-	mount    uint64 // that the root is of
+	id       identity // the root's
 	recents  recents
 	root     *node
 	parked   parked
+	listeds  listeds
 	leases   *srv.Leases
 	watcher  *watcher
 }
@@ -88,7 +89,7 @@ func (x *export) open(dir string) (srv.File, error) {
 		return nil, &fs.PathError{Op: "stat", Path: dir, Err: err}
 	}
 	r.learn(&st)
-	x.mount = st.Mnt_id
+	x.id = identityOf(&st)
 	x.recents.init()
 	lot.init()
 	probe, err := openat2(fd, ".", unix.O_PATH|unix.O_CLOEXEC, 0, resolveCached)
