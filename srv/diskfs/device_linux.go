@@ -14,6 +14,7 @@ import (
 // A device is what we know of a mounted file system.
 type device struct {
 	num     uint64
+	magic   int64 // of its kind; 0: it does not tell
 	paths   *srv.Device
 	madeUp  bool // files have no contents but what reading makes
 	waits   waiting
@@ -153,8 +154,8 @@ type devices struct {
 
 type numbered struct {
 	num    uint64
-	magic  int64 // 0: it does not tell
-	doubts bool  // of that
+	magic  int64
+	doubts bool // of that
 }
 
 // doubted tells whether a file system may be another one than its magic says: Linux's client of
@@ -166,7 +167,7 @@ func doubted(magic int64, st *unix.Statx_t) bool {
 
 // device is what is known of it.
 func (k numbered) device(paths *srv.Device) *device {
-	d := &device{num: k.num, paths: paths, madeUp: k.magic == 0 || madeUp(k.magic)}
+	d := &device{num: k.num, magic: k.magic, paths: paths, madeUp: k.magic == 0 || madeUp(k.magic)}
 	if !k.doubts {
 		d.waits, d.held = waitingOf(k.magic), held(k.magic)
 	}
@@ -201,6 +202,12 @@ func (l *devices) of(st *unix.Statx_t, fd int) *device {
 }
 
 func devOf(st *unix.Statx_t) uint64 { return uint64(st.Dev_major)<<32 | uint64(st.Dev_minor) }
+
+// stays tells whether fd is on a device still, by its number: only if it is not believed to wait
+// does that matter.
+func (l *devices) stays(d *device, st *unix.Statx_t, fd int) bool {
+	return d.waits == always || l.of(st, fd).magic == d.magic
+}
 
 // mix is splitmix64's last step: every bit of x counts for every bit of it.
 func mix(x uint64) uint64 {
