@@ -14,6 +14,7 @@ import (
 // A device is what we know of a mounted file system.
 type device struct {
 	num     uint64
+	magic   int64 // of its kind; 0: it does not tell
 	paths   *srv.Device
 	madeUp  bool // files have no contents but what reading makes
 	waits   waiting
@@ -152,16 +153,34 @@ type devices struct {
 }
 
 type numbered struct {
-	num   uint64
-	magic int64 // 0: it does not tell
+	num    uint64
+	magic  int64
+	doubts bool // of that
 }
 
-// of gives the device that fd is on, whose number is num.
-func (l *devices) of(num uint64, fd int) *device {
-	k := numbered{num: num}
+// doubted tells whether a file system may be another one than its magic says: Linux's client of
+// 9P passes on what its server says, which may be of the server's own disk, or memory. Such a one has
+// no device of its own, and tells no times of birth, as those do that have no device either.
+func doubted(magic int64, st *unix.Statx_t) bool {
+	return waitingOf(magic) != always && !madeUp(magic) && st.Dev_major == 0 && st.Mask&unix.STATX_BTIME == 0
+}
+
+// device is what is known of it.
+func (k numbered) device(paths *srv.Device) *device {
+	d := &device{num: k.num, magic: k.magic, paths: paths, madeUp: k.magic == 0 || madeUp(k.magic)}
+	if !k.doubts {
+		d.waits, d.held = waitingOf(k.magic), held(k.magic)
+	}
+	return d
+}
+
+// of gives the device that fd is on, of whose file st tells.
+func (l *devices) of(st *unix.Statx_t, fd int) *device {
+	k := numbered{num: devOf(st)}
 	var sfs unix.Statfs_t
 	if unix.Fstatfs(fd, &sfs) == nil { // it may be silent: not with the lock held
 		k.magic = int64(sfs.Type)
+		k.doubts = doubted(k.magic, st)
 	}
 	l.mu.RLock()
 	d := l.all[k]
@@ -174,7 +193,7 @@ func (l *devices) of(num uint64, fd int) *device {
 	if d := l.all[k]; d != nil {
 		return d
 	}
-	d = &device{num: num, paths: l.paths.Of(num), madeUp: k.magic == 0 || madeUp(k.magic), waits: waitingOf(k.magic), held: held(k.magic)}
+	d = k.device(l.paths.Of(k.num))
 	if l.all == nil {
 		l.all = map[numbered]*device{}
 	}
@@ -183,6 +202,12 @@ func (l *devices) of(num uint64, fd int) *device {
 }
 
 func devOf(st *unix.Statx_t) uint64 { return uint64(st.Dev_major)<<32 | uint64(st.Dev_minor) }
+
+// stays tells whether fd is on a device still, by its number: only if it is not believed to wait
+// does that matter.
+func (l *devices) stays(d *device, st *unix.Statx_t, fd int) bool {
+	return d.waits == always || l.of(st, fd).magic == d.magic
+}
 
 // mix is splitmix64's last step: every bit of x counts for every bit of it.
 func mix(x uint64) uint64 {

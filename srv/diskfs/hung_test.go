@@ -107,6 +107,39 @@ func TestDeviceNumber(t *testing.T) {
 	t.Skip("no number is used again")
 }
 
+// TestDeviceKind has a mounted server say that it is memory, or a disk, which Linux passes on.
+func TestDeviceKind(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		magic  int64
+		major  uint32
+		birth  bool
+		waits  waiting
+		held   bool
+		madeUp bool
+	}{
+		{"tmpfs", unix.TMPFS_MAGIC, 0, true, never, true, false},
+		{"btrfs", unix.BTRFS_SUPER_MAGIC, 0, true, onDisk, true, false},
+		{"ext4", unix.EXT4_SUPER_MAGIC, 8, true, onDisk, true, false},
+		{"ext4 of old", unix.EXT4_SUPER_MAGIC, 8, false, onDisk, true, false},
+		{"proc", unix.PROC_SUPER_MAGIC, 0, false, onDisk, false, true},
+		{"9P of ramfs", unix.TMPFS_MAGIC, 0, false, always, false, false},
+		{"9P of a disk", unix.EXT4_SUPER_MAGIC, 0, false, always, false, false},
+		{"9P of an overlay", unix.OVERLAYFS_SUPER_MAGIC, 0, false, always, false, false},
+		{"9P", unix.V9FS_MAGIC, 0, false, always, false, true},
+		{"silent", 0, 0, false, always, false, true},
+	} {
+		st := unix.Statx_t{Dev_major: c.major, Dev_minor: 1}
+		if c.birth {
+			st.Mask |= unix.STATX_BTIME
+		}
+		d := numbered{devOf(&st), c.magic, doubted(c.magic, &st)}.device(nil)
+		if d.waits != c.waits || d.held != c.held || d.madeUp != c.madeUp {
+			t.Errorf("%s: waits %v, held %v, made up %v", c.name, d.waits, d.held, d.madeUp)
+		}
+	}
+}
+
 // parkedIn gives a file of a directory that has many, which is parked.
 func parkedIn(t *testing.T, r *root, dir, name string) *entry {
 	t.Helper()

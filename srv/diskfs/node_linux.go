@@ -99,7 +99,7 @@ func (n *node) number() string { return strconv.Itoa(n.fd) }
 func (n *node) learn(st *unix.Statx_t) *device {
 	d := n.dev.Load()
 	if num := devOf(st); d == nil || d.num != num {
-		d = n.t.devices.of(num, n.fd)
+		d = n.t.devices.of(st, n.fd)
 		n.dev.Store(d)
 	}
 	if kind := uint32(st.Mode) & unix.S_IFMT; n.kind.Load() != kind {

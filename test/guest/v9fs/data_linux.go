@@ -244,3 +244,22 @@ func testMmap(t *T, m *mount, dir, ref string) {
 		t.Errorf("a program of the mount: %q %v", o, err)
 	}
 }
+
+// testKind has a mount of memory be told from memory in the way that diskfs does: statfs(2) says what
+// the server says.
+func testKind(t *T, _ *mount, dir, _ string) {
+	var sfs unix.Statfs_t
+	t.ok(unix.Statfs(dir, &sfs))
+	if sfs.Type != unix.TMPFS_MAGIC {
+		t.Errorf("its magic is %#x, no longer the server's: diskfs need not doubt it", sfs.Type)
+	}
+	var st unix.Statx_t
+	t.ok(unix.Statx(unix.AT_FDCWD, dir, 0, unix.STATX_BASIC_STATS|unix.STATX_BTIME, &st))
+	if st.Mask&unix.STATX_BTIME != 0 || st.Dev_major != 0 {
+		t.Errorf("it tells times of birth (%#x), or has a device, %d:%d", st.Mask, st.Dev_major, st.Dev_minor)
+	}
+	t.ok(unix.Statx(unix.AT_FDCWD, "/ref", 0, unix.STATX_BASIC_STATS|unix.STATX_BTIME, &st))
+	if st.Mask&unix.STATX_BTIME == 0 {
+		t.Errorf("memory does not (%#x)", st.Mask)
+	}
+}

@@ -27,9 +27,9 @@ type mount struct {
 const plain = "version=9p2000,uname=root,dfltuid=0,dfltgid=0,access=any"
 
 var mounts = []mount{
-	{"ramfs-L", "ramfs", "version=9p2000.L,access=user,cache=none", "errno random locks xattr users many sizes direct mmap stress-ng", nil},
+	{"ramfs-L", "ramfs", "version=9p2000.L,access=user,cache=none", "errno random locks xattr users many sizes direct mmap stress-ng kind", nil},
 	{"ramfs-L-mmap", "ramfs", "version=9p2000.L,access=user,cache=mmap", "random mmap", nil},
-	{"ramfs-L-loose", "ramfs", "version=9p2000.L,access=user,cache=loose", "random mmap dbench", nil},
+	{"ramfs-L-loose", "ramfs", "version=9p2000.L,access=user,cache=loose", "random mmap dbench kind", nil},
 	{"ramfs-L-client", "ramfs", "version=9p2000.L,access=client,posixacl,cache=none", "users xattr", nil},
 	{"diskfs-L", "diskfs", "version=9p2000.L,access=user,cache=none,msize=16384", "errno random locks xattr users many sizes direct mmap dbench", nil},
 	{"diskfs-L-loose", "diskfs", "version=9p2000.L,access=user,cache=loose", "random mmap stress-ng", nil},
@@ -66,6 +66,7 @@ var items = map[string]func(t *T, m *mount, dir, ref string){
 	"stress-ng": testStress,
 	"readonly":  testReadOnly,
 	"full":      testFull,
+	"kind":      testKind,
 }
 
 func tests(t *T, ports map[string]string) error {
