@@ -19,8 +19,8 @@ import (
 func list(t testing.TB, dir srv.File, name string) srv.File {
 	t.Helper()
 	f, _, err := dir.(interface {
-		ListStat(ctx context.Context, name string) (srv.File, p9.Stat, error)
-	}).ListStat(bg, name)
+		ListStat(ctx context.Context, name string, known func(*p9.Stat) bool) (srv.File, p9.Stat, error)
+	}).ListStat(bg, name, nil)
 	return must(f, err)(t)
 }
 
@@ -134,15 +134,19 @@ func TestListedKinds(t *testing.T) {
 		srv.Clunk(walked)
 		srv.Clunk(listed)
 	}
+	st := must(r.Stat(bg))(t)
+	if f, _, err := r.ListStat(bg, "file", func(s *p9.Stat) bool { st = *s; return true }); f != nil || err != nil || st.Length != 4 {
+		t.Errorf("a file that is known: %v, %d bytes, %v", f, st.Length, err)
+	}
 	link := list(t, r, "link")
 	defer srv.Clunk(link)
 	if s, err := link.(srv.Readlinker).Readlink(bg); s != "target" {
 		t.Errorf("link to %q, %v", s, err)
 	}
-	if _, _, err := r.ListStat(bg, "none"); !errors.Is(err, unix.ENOENT) {
+	if _, _, err := r.ListStat(bg, "none", nil); !errors.Is(err, unix.ENOENT) {
 		t.Errorf("what is not there: %v", err)
 	}
-	if _, _, err := r.ListStat(bg, ".."); err == nil {
+	if _, _, err := r.ListStat(bg, "..", nil); err == nil {
 		t.Error("the parent is listed")
 	}
 }
@@ -195,7 +199,7 @@ func TestListedChange(t *testing.T) {
 				}
 				var all []srv.File
 				for i := range files {
-					f, _, err := sub.(*entry).ListStat(bg, fmt.Sprint("f", i))
+					f, _, err := sub.(*entry).ListStat(bg, fmt.Sprint("f", i), nil)
 					if err == nil {
 						all = append(all, f)
 					} else {
