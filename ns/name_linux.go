@@ -116,7 +116,7 @@ func (f *fuseFS) entry(r *dirReq, name string, c *Chan, st *p9.Stat, out *devfus
 		out.SetEntryTimeout(0) // a bind could not take it back, nor who gets a lock
 	}
 	f.attr(st, t, &out.Attr)
-	n := f.enter(r.n, name, c, r.lists)
+	n := f.enter(r.n, name, c, r.lists != nil)
 	n.asked.Store(true)
 	if !n.dir {
 		f.looked(n, t, st)

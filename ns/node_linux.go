@@ -130,6 +130,21 @@ func (f *fuseFS) enter(parent *node, name string, c *Chan, lists bool) *node {
 	return n
 }
 
+// known gives what the node of a listed file stands for, if there is one and it was found by the
+// same name.
+func (f *fuseFS) known(dir *Chan, name string, st *p9.Stat) *Chan {
+	k := fileKey{key: key{dir.dev.id, st.Qid.Path}, typ: st.Mode & fs.ModeType}
+	if k.typ == fs.ModeSymlink {
+		k.vers = uint64(st.Qid.Vers)
+	}
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if n := f.files[k]; n != nil && n.ch != nil && n.ch.is(dir, name) {
+		return n.ch.hold()
+	}
+	return nil
+}
+
 // is sets what a node stands for.
 func (f *fuseFS) is(n *node, c *Chan) {
 	if n.dir && n.group != nil {

@@ -18,7 +18,7 @@ type reqCtx struct {
 	cancel *devfuse.Cancel
 	caller caller
 	quick  bool
-	lists  bool // it looks up what a directory lists
+	lists  *fuseFS // it looks up what a directory lists; nil: not so
 	waiter waiter
 	writes uint64 // fuseFS.writes when it came
 	locks  uint64 // and fuseFS.lockings
@@ -52,8 +52,8 @@ func (c *reqCtx) Value(k any) any {
 	case k == waiterKey{}:
 		return &c.waiter
 	case k == listingKey{}:
-		if c.lists {
-			return &c.lists
+		if c.lists != nil {
+			return c.lists
 		}
 		return nil
 	case c.caller.group == nil:

@@ -52,8 +52,9 @@ type listeds struct {
 
 const changeEnded = 1<<32 - 1
 
-// ListStat is WalkStat for who will most likely not use the file.
-func (n *node) ListStat(ctx context.Context, name string) (srv.File, p9.Stat, error) {
+// ListStat is WalkStat for who will most likely not use the file. If known, which may be nil, says
+// of the attributes that he has the file there is none.
+func (n *node) ListStat(ctx context.Context, name string, known func(*p9.Stat) bool) (srv.File, p9.Stat, error) {
 	d, changes := n.dev.Load(), n.t.listeds.changes.Load()
 	if d == nil || !d.held || n.open || uint32(changes) != 0 || srv.CheckName(name) != nil {
 		return n.WalkStat(ctx, name)
@@ -70,6 +71,10 @@ func (n *node) ListStat(ctx context.Context, name string) (srv.File, p9.Stat, er
 	if kind != unix.S_IFREG && kind != unix.S_IFLNK || devOf(&st) != d.num || st.Mask&unix.STATX_BTIME == 0 {
 		return n.WalkStat(ctx, name)
 	}
+	s := statOf(&st, d)
+	if known != nil && known(&s) {
+		return nil, s, nil
+	}
 	e := n.t.entry(-1)
 	e.dev.Store(d)
 	e.kind.Store(kind)
@@ -78,7 +83,7 @@ func (n *node) ListStat(ctx context.Context, name string) (srv.File, p9.Stat, er
 		e.Clunk()
 		return n.WalkStat(ctx, name)
 	}
-	return e, statOf(&st, d), nil
+	return e, s, nil
 }
 
 // list enters an entry that nobody else has yet. It reports false if names have been changed

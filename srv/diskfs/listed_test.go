@@ -19,8 +19,8 @@ import (
 func list(t testing.TB, dir srv.File, name string) srv.File {
 	t.Helper()
 	f, _, err := dir.(interface {
-		ListStat(ctx context.Context, name string) (srv.File, p9.Stat, error)
-	}).ListStat(bg, name)
+		ListStat(ctx context.Context, name string, known func(*p9.Stat) bool) (srv.File, p9.Stat, error)
+	}).ListStat(bg, name, nil)
 	return must(f, err)(t)
 }
 
@@ -134,15 +134,19 @@ func TestListedKinds(t *testing.T) {
 		srv.Clunk(walked)
 		srv.Clunk(listed)
 	}
+	st := must(r.Stat(bg))(t)
+	if f, _, err := r.ListStat(bg, "file", func(s *p9.Stat) bool { st = *s; return true }); f != nil || err != nil || st.Length != 4 {
+		t.Errorf("a file that is known: %v, %d bytes, %v", f, st.Length, err)
+	}
 	link := list(t, r, "link")
 	defer srv.Clunk(link)
 	if s, err := link.(srv.Readlinker).Readlink(bg); s != "target" {
 		t.Errorf("link to %q, %v", s, err)
 	}
-	if _, _, err := r.ListStat(bg, "none"); !errors.Is(err, unix.ENOENT) {
+	if _, _, err := r.ListStat(bg, "none", nil); !errors.Is(err, unix.ENOENT) {
 		t.Errorf("what is not there: %v", err)
 	}
-	if _, _, err := r.ListStat(bg, ".."); err == nil {
+	if _, _, err := r.ListStat(bg, "..", nil); err == nil {
 		t.Error("the parent is listed")
 	}
 }
@@ -161,18 +165,22 @@ func TestListedChange(t *testing.T) {
 	}
 	few(t, 200)
 	r := serve(t, dir)
-	ctx, stop := context.WithCancel(bg)
+	listed := make(chan int, 2) // directories, whose files are opened next
 	var movers, users sync.WaitGroup
 	for k := range 2 {
 		movers.Go(func() {
-			for n := k; ctx.Err() == nil; n += 2 {
-				d := fmt.Sprint("d", n%dirs)
+			n := k
+			for at := range listed {
+				n += 2
+				d := fmt.Sprint("d", at)
 				sub, err := srv.Walk(bg, r, d)
 				if err != nil {
 					continue // its other mover has it renamed
 				}
-				a, b := fmt.Sprint("f", n/dirs%files), fmt.Sprint("g", n/dirs%files)
-				err = errors.Join(sub.(srv.Renamer).Rename(bg, a, sub, b), sub.(srv.Renamer).Rename(bg, b, sub, a))
+				a, b := fmt.Sprint("f", n%files), fmt.Sprint("g", n%files)
+				if err = sub.(srv.Renamer).Rename(bg, a, sub, b); errors.Is(err, unix.ENOENT) {
+					err = sub.(srv.Renamer).Rename(bg, b, sub, a)
+				}
 				if n%3 == 0 {
 					err = errors.Join(err, r.Rename(bg, d, r, d+"x"), r.Rename(bg, d+"x", r, d))
 				}
@@ -195,14 +203,20 @@ func TestListedChange(t *testing.T) {
 				}
 				var all []srv.File
 				for i := range files {
-					f, _, err := sub.(*entry).ListStat(bg, fmt.Sprint("f", i))
-					if err == nil {
-						all = append(all, f)
-					} else {
-						all = append(all, nil)
+					f, _, err := sub.(*entry).ListStat(bg, fmt.Sprint("f", i), nil)
+					if err != nil {
+						f, _, err = sub.(*entry).ListStat(bg, fmt.Sprint("g", i), nil)
 					}
+					if err != nil { // it was renamed just now
+						f = nil
+					}
+					all = append(all, f)
 				}
 				srv.Clunk(sub)
+				select {
+				case listed <- d:
+				default:
+				}
 				for i, f := range all {
 					if f == nil {
 						continue
@@ -226,7 +240,7 @@ func TestListedChange(t *testing.T) {
 		})
 	}
 	users.Wait()
-	stop()
+	close(listed)
 	movers.Wait()
 	if n := len(r.t.listeds.all); n != 0 {
 		t.Errorf("%d are left", n)
@@ -234,7 +248,7 @@ func TestListedChange(t *testing.T) {
 	if n := r.t.listeds.changes.Load(); uint32(n) != 0 {
 		t.Errorf("%d changes are under way", uint32(n))
 	}
-	if len(must(filepath.Glob(dir+"/d*/f*"))(t)) != dirs*files {
+	if len(must(filepath.Glob(dir+"/d*/[fg]*"))(t)) != dirs*files {
 		t.Error("files are lost")
 	}
 }

@@ -202,3 +202,47 @@ func TestTreeListed(t *testing.T) {
 		}
 	}
 }
+
+// TestTreeKnown has directories listed whose files the kernel knows already, while what their names
+// mean changes.
+func TestTreeKnown(t *testing.T) {
+	each(t, func(t *testing.T, s *session) {
+		const script = `cd $D/a; l() { ls -l "$@" | awk '{printf "%s %s%s%s; ", $5, $9, $10, $11} END{print ""}'; ls -l "$@" >/dev/null; }
+			rm -r sub; l; l
+			bind $D/b/bx x; l; cat x; unmount x; l
+			bind $D/b/bx ax; rfork n sh -c 'unmount ax; ls -l >/dev/null; cat ax'; l; unmount ax
+			ln x y; l; mv x z; l; cat y z; rm z; l; cat y
+			echo longer >y; l; echo other >new; mv new y; l; cat y
+			ln -s y k; l; rm k; ln -s ax k; l; cat k; rm k; rm y; l
+			cd $D; bind -a a b; l b; rm a/ax; l b; bind -b c b; l b; cat b/cx b/bx`
+		const want = ` ; 5 ax; 4 x; 
+ ; 5 ax; 4 x; 
+ ; 5 ax; 5 x; 
+b/bx
+ ; 5 ax; 4 x; 
+a/ax
+ ; 5 ax; 4 x; 
+ ; 5 ax; 4 x; 4 y; 
+ ; 5 ax; 4 y; 4 z; 
+a/x
+a/x
+ ; 5 ax; 4 y; 
+a/x
+ ; 5 ax; 7 y; 
+ ; 5 ax; 6 y; 
+other
+ ; 5 ax; 1 k->y; 6 y; 
+ ; 5 ax; 2 k->ax; 6 y; 
+a/ax
+ ; 5 ax; 
+ ; 5 ax; 5 bx; 4 x; 
+ ; 5 bx; 4 x; 
+ ; 5 bx; 5 cx; 4 x; 
+c/cx
+b/bx
+`
+		if out, err := s.run(t, "", script); out != want || err != nil {
+			t.Errorf("prints\n%s\nnot\n%s%v", out, want, err)
+		}
+	})
+}
