@@ -13,14 +13,18 @@ import (
 
 // A device is what we know of a mounted file system.
 type device struct {
-	num     uint64
-	magic   int64 // of its kind; 0: it does not tell
+	kind
 	paths   *srv.Device
-	madeUp  bool // files have no contents but what reading makes
-	waits   waiting
-	held    bool         // attributes of a file that is held are in memory
 	waitful atomic.Bool  // reads there cannot be asked not to wait
 	late    atomic.Int64 // until when changes are not tried on the reading goroutine
+}
+
+// A kind is a device's number and what its file system tells of itself.
+type kind struct {
+	num    uint64
+	madeUp bool // files have no contents but what reading makes
+	waits  waiting
+	held   bool // attributes of a file that is held are in memory
 }
 
 // A waiting says which calls may wait, for a disk or for somebody else.
@@ -144,44 +148,40 @@ func (n *node) near(ctx context.Context) error {
 	return srv.ErrAgain
 }
 
-// The devices met so far, by number and kind: a number is another's when the one that had it was
-// unmounted.
+// kindOf gives the kind of a file's device, by statfs(2)'s f_type; 0: it does not tell.
+func kindOf(st *unix.Statx_t, magic int64) kind {
+	return kind{devOf(st), magic == 0 || madeUp(magic), waitingOf(magic), held(magic)}
+}
+
+// magicOf gives that of a descriptor's file, which may be silent.
+func magicOf(fd int) int64 {
+	var sfs unix.Statfs_t
+	if unix.Fstatfs(fd, &sfs) != nil {
+		return 0
+	}
+	return int64(sfs.Type)
+}
+
+// doubted is what is believed of a kind. Linux's client of 9P passes on what its server says, which
+// may be of the server's own disk, or memory. Such a file system has no device of its own and tells
+// no times of birth; of others without a device, but for those that are made up, most do.
+func (k kind) doubted(st *unix.Statx_t) kind {
+	if !k.madeUp && st.Dev_major == 0 && st.Mask&unix.STATX_BTIME == 0 {
+		k.waits, k.held = always, false
+	}
+	return k
+}
+
+// The devices met so far, by kind: a number is another's when the one that had it was unmounted.
 type devices struct {
 	mu    sync.RWMutex
-	all   map[numbered]*device
+	all   map[kind]*device
 	paths srv.Devices
-}
-
-type numbered struct {
-	num    uint64
-	magic  int64
-	doubts bool // of that
-}
-
-// doubted tells whether a file system may be another one than its magic says: Linux's client of
-// 9P passes on what its server says, which may be of the server's own disk, or memory. Such a one has
-// no device of its own, and tells no times of birth, as those do that have no device either.
-func doubted(magic int64, st *unix.Statx_t) bool {
-	return waitingOf(magic) != always && !madeUp(magic) && st.Dev_major == 0 && st.Mask&unix.STATX_BTIME == 0
-}
-
-// device is what is known of it.
-func (k numbered) device(paths *srv.Device) *device {
-	d := &device{num: k.num, magic: k.magic, paths: paths, madeUp: k.magic == 0 || madeUp(k.magic)}
-	if !k.doubts {
-		d.waits, d.held = waitingOf(k.magic), held(k.magic)
-	}
-	return d
 }
 
 // of gives the device that fd is on, of whose file st tells.
 func (l *devices) of(st *unix.Statx_t, fd int) *device {
-	k := numbered{num: devOf(st)}
-	var sfs unix.Statfs_t
-	if unix.Fstatfs(fd, &sfs) == nil { // it may be silent: not with the lock held
-		k.magic = int64(sfs.Type)
-		k.doubts = doubted(k.magic, st)
-	}
+	k := kindOf(st, magicOf(fd)).doubted(st) // not with the lock held
 	l.mu.RLock()
 	d := l.all[k]
 	l.mu.RUnlock()
@@ -193,21 +193,21 @@ func (l *devices) of(st *unix.Statx_t, fd int) *device {
 	if d := l.all[k]; d != nil {
 		return d
 	}
-	d = k.device(l.paths.Of(k.num))
 	if l.all == nil {
-		l.all = map[numbered]*device{}
+		l.all = map[kind]*device{}
 	}
+	d = &device{kind: k, paths: l.paths.Of(k.num)}
 	l.all[k] = d
 	return d
 }
 
-func devOf(st *unix.Statx_t) uint64 { return uint64(st.Dev_major)<<32 | uint64(st.Dev_minor) }
-
-// stays tells whether fd is on a device still, by its number: only if it is not believed to wait
-// does that matter.
-func (l *devices) stays(d *device, st *unix.Statx_t, fd int) bool {
-	return d.waits == always || l.of(st, fd).magic == d.magic
+// stays tells whether fd is on the device still, by whose number it is: only if that is believed not
+// to wait does it matter.
+func (d *device) stays(st *unix.Statx_t, fd int) bool {
+	return d.waits == always || d.kind == kindOf(st, magicOf(fd))
 }
+
+func devOf(st *unix.Statx_t) uint64 { return uint64(st.Dev_major)<<32 | uint64(st.Dev_minor) }
 
 // mix is splitmix64's last step: every bit of x counts for every bit of it.
 func mix(x uint64) uint64 {

@@ -62,6 +62,7 @@ func (n *node) chmod(perm uint32) error {
 func (n *node) making(perm fs.FileMode) func(d *device, st *unix.Statx_t) bool {
 	var now unix.Timespec
 	unix.ClockGettime(unix.CLOCK_REALTIME_COARSE, &now) // which files get their times from
+	sec, nsec := now.Unix()
 	u := n.t.as
 	if u == nil {
 		u = &n.t.me
@@ -69,7 +70,7 @@ func (n *node) making(perm fs.FileMode) func(d *device, st *unix.Statx_t) bool {
 	mode := p9.UnixMode(perm) & (unix.S_IFMT | 0o777) &^ n.t.umask
 	return func(d *device, st *unix.Statx_t) bool {
 		old := d.held && st.Mask&unix.STATX_BTIME != 0 &&
-			(st.Btime.Sec < now.Sec || st.Btime.Sec == now.Sec && int64(st.Btime.Nsec) < now.Nsec)
+			(st.Btime.Sec < sec || st.Btime.Sec == sec && int64(st.Btime.Nsec) < nsec)
 		return !old && uint32(st.Mode)&(unix.S_IFMT|0o777) == mode && st.Uid == u.uid
 	}
 }

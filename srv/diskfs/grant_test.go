@@ -49,7 +49,7 @@ func TestGrantOthers(t *testing.T) {
 				t.Skip("the file system tells no times of birth")
 			}
 			if !c.held {
-				r.dev.Store(&device{num: d.num, waits: d.waits})
+				r.dev.Store(&device{kind: kind{num: d.num, waits: d.waits}})
 			}
 			e := must(r.make(bg, "x", c.perm, new(unix.Statx_t), func() error {
 				if c.put != nil { // what was made is gone again

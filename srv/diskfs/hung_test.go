@@ -97,7 +97,7 @@ func TestDeviceNumber(t *testing.T) {
 			continue
 		}
 		if was.waits != never || is.waits != onDisk || !is.madeUp || is.held {
-			t.Errorf("a file system in memory is %+v, and proc with its number %+v", was, is)
+			t.Errorf("a file system in memory is %+v, and proc with its number %+v", was.kind, is.kind)
 		}
 		if was.paths != is.paths {
 			t.Error("paths of the number's files are made in another way")
@@ -133,7 +133,7 @@ func TestDeviceKind(t *testing.T) {
 		if c.birth {
 			st.Mask |= unix.STATX_BTIME
 		}
-		d := numbered{devOf(&st), c.magic, doubted(c.magic, &st)}.device(nil)
+		d := kindOf(&st, c.magic).doubted(&st)
 		if d.waits != c.waits || d.held != c.held || d.madeUp != c.madeUp {
 			t.Errorf("%s: waits %v, held %v, made up %v", c.name, d.waits, d.held, d.madeUp)
 		}

@@ -320,7 +320,7 @@ func (e *entry) find(ctx context.Context, at *node, path string) (int, error) {
 		return -1, err
 	}
 	var st unix.Statx_t
-	if err = statHeld(fd, &st); err == nil && (!e.same(&st) || !e.t.devices.stays(e.dev.Load(), &st, fd)) {
+	if err = statHeld(fd, &st); err == nil && (!e.same(&st) || !e.dev.Load().stays(&st, fd)) {
 		err = unix.ESTALE
 	}
 	if err != nil {
