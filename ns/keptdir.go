@@ -191,7 +191,7 @@ func (k *kept) find(name string) (n *kept, ok, many bool) {
 	all := k.c.good(k.listed)
 	e, is := k.names[name]
 	switch {
-	case is && !k.c.good(e.at), is && !e.none && (e.k == nil || k.c.files[e.k.path] != e.k):
+	case is && !k.c.good(e.at), is && !e.none && !e.k.known():
 	case e.none, !is && all:
 		k.usesList()
 		return nil, true, false

@@ -127,9 +127,9 @@ func (k *kept) Unlink(ctx context.Context, name string, isDir bool) error {
 	}
 	if err == nil {
 		was := k.is(t)
-		sure := k.cut(name, t)
+		sure := k.cut(name, t) && n.known()
 		k.became(was, now, t)
-		if n.gone(); !isDir && (n == nil || !sure) {
+		if n.gone(); !sure && !isDir {
 			k.c.lostName()
 		}
 	}
@@ -148,19 +148,24 @@ func (k *kept) lacks(name string) bool {
 	return is && e.none && k.c.good(e.at) || !is && k.c.good(k.listed)
 }
 
+// known tells whether this is what is known of the file, by whatever name. c.mu is held.
+func (k *kept) known() bool { return k != nil && k.c.files[k.path] == k }
+
 // gone says that the file has lost a name, perhaps its last: what the server makes next may have
 // its number, and is another file. If it has more names than were known, who comes by one of those
 // gets to know it anew. c.mu is held.
 func (k *kept) gone() {
-	if k != nil && k.opens == 0 && k.st.Nlink <= 1 && k.c.files[k.path] == k {
+	if k.known() && k.opens == 0 && k.st.Nlink <= 1 {
 		delete(k.c.files, k.path)
 		k.never = true // what the server tells of the number is not of this one
 	}
 }
 
 // lostName says that a file has lost a name of which it was not known that it is the file's: any that
-// has several is to be asked about. c.mu is held.
+// has several is to be asked about, and what is told of it just now is of before. c.mu is held.
 func (c *cache) lostName() {
+	c.clock++
+	c.lost = c.clock
 	for _, k := range c.files {
 		if k.st.Nlink > 1 && !k.st.Mode.IsDir() {
 			k.touch()
@@ -194,7 +199,7 @@ func (k *kept) Rename(ctx context.Context, old string, newdir srv.File, newname 
 	}
 	if err == nil {
 		// What has moved may not be known, nor whether it has: two names of one file stay.
-		sure := n != nil && n != over && (over != nil || free)
+		sure := n.known() && n != over && (over.known() || over == nil && free)
 		if over != n {
 			over.gone()
 		}
