@@ -69,6 +69,7 @@ type kept struct {
 	told     bool    // st was told at some time
 	at       stamp
 	changed  uint64 // the clock at its last change
+	dropped  uint64 // ... by which all that was known of it went
 	turn     uint64 // counts what is known to have changed, or to be another version
 	recalled uint64 // at its last change by others
 	sure     bool   // since then the server was asked about it, and has to tell of the next
@@ -150,7 +151,7 @@ func (c *cache) file(path uint64) *kept {
 // change drops what is known of a file. c.mu is held.
 func (k *kept) change() {
 	k.c.clock++
-	k.changed = k.c.clock
+	k.changed, k.dropped = k.c.clock, k.c.clock
 	k.turn++
 	if !k.listed.none() {
 		k.lapses++
@@ -181,29 +182,32 @@ func (k *kept) touch() {
 }
 
 // put says that a name was made here, by a request of t. c.mu is held.
-func (k *kept) put(name string, file *kept, t ticket) {
+func (k *kept) put(name string, file *kept, t ticket) (sure bool) {
 	k.touch()
-	k.learn(name, file, t)
+	return k.learn(name, file, t)
 }
 
 // cut says that a name was removed here, by a request of t. c.mu is held.
-func (k *kept) cut(name string, t ticket) {
+func (k *kept) cut(name string, t ticket) (sure bool) {
 	k.touch()
-	k.learn(name, nil, t)
+	return k.learn(name, nil, t)
 }
 
-// learn remembers a name that was changed here. If others may have changed the directory meanwhile, or
-// the name was asked for or changed here by another request, it is not known what came last. c.mu is held.
-func (k *kept) learn(name string, file *kept, t ticket) {
-	untold := t.leased && !t.sure && !k.never
-	switch {
-	case k.st.Qid.Vers == 0:
-	case untold, k.recalled > t.clock, k.names[name].at.at > t.at:
-		delete(k.names, name)
-		k.listed = stamp{}
-	default:
-		k.know(name, file, k.c.now())
+// learn remembers a name that was changed here. It is not sure, and the name is to be asked for, if
+// others may have changed the directory meanwhile, or the name was asked for or changed here by another
+// request: what came last is not known. c.mu is held.
+func (k *kept) learn(name string, file *kept, t ticket) (sure bool) {
+	if k.st.Qid.Vers == 0 {
+		return true
 	}
+	told := t.sure || !t.leased || k.never
+	sure = told && k.dropped <= t.clock && k.names[name].at.at <= t.at
+	k.know(name, file, k.c.now())
+	if !sure {
+		k.names[name] = known{at: k.names[name].at}
+		k.listed = stamp{}
+	}
+	return sure
 }
 
 // drop has what is known of some files forgotten: they were changed.

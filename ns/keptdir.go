@@ -191,7 +191,7 @@ func (k *kept) find(name string) (n *kept, ok, many bool) {
 	all := k.c.good(k.listed)
 	e, is := k.names[name]
 	switch {
-	case is && !k.c.good(e.at), is && !e.none && e.k == nil:
+	case is && !k.c.good(e.at), is && !e.none && !e.k.known():
 	case e.none, !is && all:
 		k.usesList()
 		return nil, true, false
@@ -199,6 +199,7 @@ func (k *kept) find(name string) (n *kept, ok, many bool) {
 		if all {
 			k.usesList()
 		}
+		e.k.dir, e.k.name = k, name // it may have had another that is gone
 		return e.k.hold(), true, false
 	}
 	k.usesList()

@@ -118,8 +118,8 @@ func (k *kept) Unlink(ctx context.Context, name string, isDir bool) error {
 	if err != nil {
 		return err
 	}
-	n := k.there(ctx, name)
 	t := k.begin()
+	n := k.there(ctx, name)
 	now, err := fid.UnlinkStat(ctx, name, isDir)
 	k.c.mu.Lock()
 	if n != nil {
@@ -127,9 +127,11 @@ func (k *kept) Unlink(ctx context.Context, name string, isDir bool) error {
 	}
 	if err == nil {
 		was := k.is(t)
-		k.cut(name, t)
+		sure := k.cut(name, t) && n.known()
 		k.became(was, now, t)
-		n.gone()
+		if n.gone(); !sure && !isDir {
+			k.c.lostName()
+		}
 	}
 	k.c.mu.Unlock()
 	if n != nil {
@@ -138,11 +140,36 @@ func (k *kept) Unlink(ctx context.Context, name string, isDir bool) error {
 	return err
 }
 
+// lacks tells whether the directory is known to have no such name.
+func (k *kept) lacks(name string) bool {
+	k.c.mu.Lock()
+	defer k.c.mu.Unlock()
+	e, is := k.names[name]
+	return is && e.none && k.c.good(e.at) || !is && k.c.good(k.listed)
+}
+
+// known tells whether this is what is known of the file, by whatever name. c.mu is held.
+func (k *kept) known() bool { return k != nil && k.c.files[k.path] == k }
+
 // gone says that the file has lost a name, perhaps its last: what the server makes next may have
-// its number, and is another file. c.mu is held.
+// its number, and is another file. If it has more names than were known, who comes by one of those
+// gets to know it anew. c.mu is held.
 func (k *kept) gone() {
-	if k != nil && k.opens == 0 && k.st.Nlink <= 1 && k.c.files[k.path] == k {
+	if k.known() && k.opens == 0 && k.st.Nlink <= 1 {
 		delete(k.c.files, k.path)
+		k.never = true // what the server tells of the number is not of this one
+	}
+}
+
+// lostName says that a file has lost a name of which it was not known that it is the file's: any that
+// has several is to be asked about, and what is told of it just now is of before. c.mu is held.
+func (c *cache) lostName() {
+	c.clock++
+	c.lost = c.clock
+	for _, k := range c.files {
+		if k.st.Nlink > 1 && !k.st.Mode.IsDir() {
+			k.touch()
+		}
 	}
 }
 
@@ -160,8 +187,9 @@ func (k *kept) Rename(ctx context.Context, old string, newdir srv.File, newname 
 	if err != nil {
 		return err
 	}
-	n, over := k.there(ctx, old), d.there(ctx, newname)
 	from, into := k.begin(), d.begin()
+	n, over := k.there(ctx, old), d.there(ctx, newname)
+	free := d.lacks(newname)
 	err = fid.Rename(ctx, old, to, newname)
 	k.c.mu.Lock()
 	for _, f := range []*kept{n, over} {
@@ -170,15 +198,19 @@ func (k *kept) Rename(ctx context.Context, old string, newdir srv.File, newname 
 		}
 	}
 	if err == nil {
-		k.cut(old, from)
+		// What has moved may not be known, nor whether it has: two names of one file stay.
+		sure := n.known() && n != over && (over.known() || over == nil && free)
 		if over != n {
 			over.gone()
 		}
 		if n != nil {
 			n.dir, n.name = d, newname
-			d.put(newname, n, into)
-		} else {
+		}
+		cut, put := k.cut(old, from), d.put(newname, n, into)
+		if !sure || !cut || !put {
+			k.change()
 			d.change()
+			k.c.lostName()
 		}
 	}
 	k.c.mu.Unlock()

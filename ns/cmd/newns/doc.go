@@ -56,6 +56,8 @@ A line is one of
 	clear
 	. nsfile
 
+A name that begins with neither / nor # is in the directory of the last cd, or in / before one;
+that of another nsfile, after the dot, is where newns is run.
 $name stands for a variable of the environment and ends at a blank, a slash or
 another $; 'quotes' are rc's. A line whose first character is # is a comment. If
 the first character is -, the line may fail: that is told and the rest done.
