@@ -192,7 +192,7 @@ func TestKeptRandom(t *testing.T) {
 	s.Leases = srv.NewLeases()
 	l := srvtest.NewLink(t, s, 0)
 	mounts := []srv.File{keptTree(t, l), keptTree(t, l)}
-	const rounds, threads, most = 2000, 2, 4
+	const rounds, threads, most = 1000, 2, 4
 	bad := 0
 	for round := range rounds {
 		var all sync.WaitGroup
