@@ -3,7 +3,6 @@ package ns
 import (
 	"context"
 	"io/fs"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -153,31 +152,11 @@ type walkStater interface {
 	WalkStat(ctx context.Context, name string) (srv.File, p9.Stat, error)
 }
 
-// A listStater does so for who most likely will not use the file, where that is less. It gives no
-// file where known says of the attributes that he has it.
-type listStater interface {
-	ListStat(ctx context.Context, name string, known func(*p9.Stat) bool) (srv.File, p9.Stat, error)
-}
-
-// listingKey is known to the context of who lists a directory: it gives him, a lister.
-type listingKey struct{}
-
-// A lister knows files.
-type lister interface {
-	// known gives, held, that of a name in dir which has attributes st, nil if there is none.
-	known(dir *Chan, name string, st *p9.Stat) *Chan
-}
-
 // walk finds a name in a directory of a device, without regard to mounts.
 func (c *Chan) walk(ctx context.Context, name string) (*Chan, p9.Stat, error) {
 	var f srv.File
 	var st p9.Stat
 	var err error
-	if l, ok := ctx.Value(listingKey{}).(lister); ok {
-		if d, ok := c.file.(listStater); ok {
-			return c.list(ctx, d, l, name)
-		}
-	}
 	if w, ok := c.file.(walkStater); ok {
 		f, st, err = w.WalkStat(ctx, name)
 	} else if f, err = srv.Walk(ctx, c.file, name); err == nil {
@@ -189,25 +168,6 @@ func (c *Chan) walk(ctx context.Context, name string) (*Chan, p9.Stat, error) {
 		return nil, st, err
 	}
 	return newChan(c.dev, f, &st, join(c.rel, name)), st, nil
-}
-
-// list is walk for who lists the directory d, which is c's.
-func (c *Chan) list(ctx context.Context, d listStater, l lister, name string) (*Chan, p9.Stat, error) {
-	var has *Chan
-	f, st, err := d.ListStat(ctx, name, func(st *p9.Stat) bool {
-		has = l.known(c, name, st)
-		return has != nil
-	})
-	if err != nil || has != nil {
-		return has, st, err
-	}
-	return newChan(c.dev, f, &st, join(c.rel, name)), st, nil
-}
-
-// is tells whether a Chan's name from its device's root is that of a name in dir.
-func (c *Chan) is(dir *Chan, name string) bool {
-	rest, ok := strings.CutSuffix(c.rel, name)
-	return ok && (rest == dir.rel && dir.rel == "/" || len(rest) == len(dir.rel)+1 && rest[len(dir.rel)] == '/' && rest[:len(dir.rel)] == dir.rel)
 }
 
 // join puts a name after a directory's.

@@ -28,24 +28,3 @@ func TestQuick(t *testing.T) {
 		after(1, true, true)
 	}
 }
-func TestChanIs(t *testing.T) {
-	for _, c := range []struct {
-		rel, dir, name string
-		want           bool
-	}{
-		{"/a", "/", "a", true},
-		{"/d/a", "/d", "a", true},
-		{"/d/e/a", "/d/e", "a", true},
-		{"/d/a", "/", "a", false},
-		{"/d/a", "/d", "b", false},
-		{"/d/ba", "/d", "a", false},
-		{"/e/a", "/d", "a", false},
-		{"/da", "/d", "a", false},
-		{"/", "/", "a", false},
-		{"/d/d/a", "/d", "a", false},
-	} {
-		if got := (&Chan{rel: c.rel}).is(&Chan{rel: c.dir}, c.name); got != c.want {
-			t.Errorf("%s is %s in %s: %v", c.rel, c.name, c.dir, got)
-		}
-	}
-}

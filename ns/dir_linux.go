@@ -199,7 +199,6 @@ func (f *fuseFS) ReadDir(cancel *devfuse.Cancel, in *devfuse.ReadIn, out *devfus
 func (f *fuseFS) ReadDirPlus(cancel *devfuse.Cancel, in *devfuse.ReadIn, out *devfuse.DirList) syscall.Errno {
 	return f.readdir(cancel, in, func(ctx *reqCtx, d *dirHandle, e devfuse.DirEntry) bool {
 		o := out.AddPlus(e)
-		ctx.lists = f
 		if o != nil && e.Off > uint64(len(dots)) {
 			r := &dirReq{ctx, d.n, d.c}
 			if c, st, ok := d.known(r, e); ok && f.entry(r, e.Name, c, &st, o) != 0 {

@@ -64,7 +64,7 @@ func (f *fuseFS) lookupGroup(name string, out *devfuse.EntryOut) syscall.Errno {
 	f.mu.RLock()
 	parent := f.nodes[devfuse.RootId]
 	f.mu.RUnlock()
-	n := f.enter(parent, name, g.root.hold(), false)
+	n := f.enter(parent, name, g.root.hold())
 	f.mu.Lock()
 	n.group = g
 	f.is(n, n.ch)
@@ -116,7 +116,7 @@ func (f *fuseFS) entry(r *dirReq, name string, c *Chan, st *p9.Stat, out *devfus
 		out.SetEntryTimeout(0) // a bind could not take it back, nor who gets a lock
 	}
 	f.attr(st, t, &out.Attr)
-	n := f.enter(r.n, name, c, r.lists != nil)
+	n := f.enter(r.n, name, c)
 	n.asked.Store(true)
 	if !n.dir {
 		f.looked(n, t, st)

@@ -80,9 +80,8 @@ func (f *fuseFS) node(id uint64) (*node, *Chan) {
 }
 
 // enter gives the node of a name that was looked up in a directory, counted once
-// more. c is the name's file itself; it is taken over. Who lists a directory, with lists, leaves
-// a file's node what it has: that is held, and c most likely not.
-func (f *fuseFS) enter(parent *node, name string, c *Chan, lists bool) *node {
+// more. c is the name's file itself; it is taken over.
+func (f *fuseFS) enter(parent *node, name string, c *Chan) *node {
 	var n *node
 	if c.isDir() {
 		f.mu.Lock()
@@ -117,32 +116,13 @@ func (f *fuseFS) enter(parent *node, name string, c *Chan, lists bool) *node {
 		f.nodes[n.id] = n
 	}
 	n.lookup++
-	if lists && !n.dir && n.ch != nil && n.ch.rel == c.rel {
-		c.close()
-	} else {
-		was := n.ch
-		f.is(n, c)
-		was.close()
-	}
+	was := n.ch
+	f.is(n, c)
+	was.close()
 	if parent.dir && parent.id != devfuse.RootId {
 		parent.told(name)
 	}
 	return n
-}
-
-// known gives what the node of a listed file stands for, if there is one and it was found by the
-// same name.
-func (f *fuseFS) known(dir *Chan, name string, st *p9.Stat) *Chan {
-	k := fileKey{key: key{dir.dev.id, st.Qid.Path}, typ: st.Mode & fs.ModeType}
-	if k.typ == fs.ModeSymlink {
-		k.vers = uint64(st.Qid.Vers)
-	}
-	f.mu.RLock()
-	defer f.mu.RUnlock()
-	if n := f.files[k]; n != nil && n.ch != nil && n.ch.is(dir, name) {
-		return n.ch.hold()
-	}
-	return nil
 }
 
 // is sets what a node stands for.

@@ -18,7 +18,6 @@ type reqCtx struct {
 	cancel *devfuse.Cancel
 	caller caller
 	quick  bool
-	lists  *fuseFS // it looks up what a directory lists; nil: not so
 	waiter waiter
 	writes uint64 // fuseFS.writes when it came
 	locks  uint64 // and fuseFS.lockings
@@ -51,11 +50,6 @@ func (c *reqCtx) Value(k any) any {
 	switch {
 	case k == waiterKey{}:
 		return &c.waiter
-	case k == listingKey{}:
-		if c.lists != nil {
-			return c.lists
-		}
-		return nil
 	case c.caller.group == nil:
 		return nil
 	case k == callerKey{}:

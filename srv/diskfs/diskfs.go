@@ -13,8 +13,7 @@
 // process's descriptors or 16,384 being for the others. These too follow what is renamed
 // through the server; but where another process has moved the file away, the fid is
 // stale (ESTALE), and so are, of more files than that which were removed, the fids that
-// were not used for the longest time. What ListStat gives has no descriptor before it is used,
-// but its directory and its name there. Walks go by openat2(2) one name at a time, beneath
+// were not used for the longest time. Walks go by openat2(2) one name at a time, beneath
 // the directory and through no symbolic link: those are files here, for the
 // client to follow on its side. A directory that is moved out of the tree while
 // a fid is in it stays reachable by that fid, downward; "..", which is the

@@ -57,8 +57,7 @@ type place struct {
 	nth        int          // of a parked one, among those there
 	id         identity
 	born       unix.StatxTimestamp // where the file system tells
-	prev, next *entry              // in the ring, or of the same name in listeds
-	listing
+	prev, next *entry
 }
 
 // init counts the descriptors that there may be.
@@ -239,8 +238,6 @@ func (n *node) done() {
 // where names have been changed since it began: the path may lead there again as it did before.
 // It is called with a thread, as changing is, for others wait until it has ended.
 func (e *entry) fetch(ctx context.Context, wait bool) error {
-	var dir *entry
-	defer func() { dir.letGo() }()
 	lot.mu.Lock()
 	defer lot.mu.Unlock()
 	for e.uses.Load() < 0 {
@@ -250,32 +247,24 @@ func (e *entry) fetch(ctx context.Context, wait bool) error {
 			}
 			continue
 		}
-		at, path, ended := e.dir, e.at.name, lot.ended
-		switch {
-		case at != nil:
-		case e.spot != nil:
-			at, path = e.t.root, e.spot.path()
-		default:
+		if e.spot == nil {
 			return unix.ESTALE
 		}
+		path, ended := e.spot.path(), lot.ended
 		e.coming = true
 		lot.mu.Unlock()
-		fd, err := e.find(ctx, at, path)
+		fd, err := e.find(path)
 		lot.mu.Lock()
 		e.coming = false
 		lot.changed.Broadcast()
 		switch {
 		case err == nil:
-			if dir = e.unlist(); e.spot != nil {
-				e.unpark()
-			}
+			e.unpark()
 			e.fd = fd
 			e.uses.Store(1)
 			lot.open.push(e)
 			lot.shrink()
 			return nil
-		case e.dir != nil:
-			return err
 		case e.spot.path() != path, lot.ended != ended: // it has moved, if only there and back
 		case wait && e.t.parked.changes(path):
 			for was := lot.ended; lot.ended == was && e.uses.Load() < 0; {
@@ -304,14 +293,8 @@ func (l *parking) await(ctx context.Context) error {
 }
 
 // find opens the file, if it is the one that it was.
-func (e *entry) find(ctx context.Context, at *node, path string) (int, error) {
-	if dir := at.entry; dir != nil {
-		if err := dir.fetch(ctx, true); err != nil {
-			return -1, err
-		}
-		defer at.done()
-	}
-	fd, err := openPath(at.fd, path, 0)
+func (e *entry) find(path string) (int, error) {
+	fd, err := openPath(e.t.root.fd, path, 0)
 	switch err {
 	case nil:
 	case unix.ENOENT, unix.ENOTDIR, unix.ELOOP, unix.EXDEV:
@@ -343,8 +326,6 @@ func openPath(dir int, path string, resolve uint64) (int, error) {
 
 // leave takes an entry that is clunked out of the lot.
 func (e *entry) leave() {
-	var dir *entry
-	defer func() { dir.letGo() }()
 	lot.mu.Lock()
 	defer lot.mu.Unlock()
 	switch {
@@ -352,7 +333,5 @@ func (e *entry) leave() {
 		e.ring.pull(e)
 	case e.spot != nil:
 		e.unpark()
-	default:
-		dir = e.unlist()
 	}
 }

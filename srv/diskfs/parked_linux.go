@@ -156,20 +156,13 @@ type named struct {
 }
 
 // rename calls f, which changes names, with the authority of the tree's user. The files of the last
-// of the names have a descriptor then, for it may be the last that they have, as all have that were
-// only listed. What had the first has the second afterwards, if there are two, or with swap each
-// the other's.
+// of the names have a descriptor then, for it may be the last that they have. What had the first
+// has the second afterwards, if there are two, or with swap each the other's.
 func (n *node) rename(ctx context.Context, swap bool, f func() error, names ...named) error {
-	l := &n.t.listeds
-	l.changes.Add(1)
-	defer l.changes.Add(changeEnded)
-	if !lot.crowded.Load() && !l.any(names) {
+	if !lot.crowded.Load() {
 		return n.run(ctx, f)
 	}
 	do := func() error {
-		if err := l.open(ctx, names); err != nil {
-			return err
-		}
 		c, err := n.t.changing(ctx, names)
 		if err != nil {
 			return err

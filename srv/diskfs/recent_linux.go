@@ -187,7 +187,7 @@ func (n *node) recent(ctx context.Context, name string) (e *entry, q p9.Qid, err
 // keep has the name keep its file for a while, if the mount it is on is the tree's own:
 // others may be to go any time, and are not to be kept busy.
 func (n *node) keep(name string, e *entry, st *unix.Statx_t) {
-	if d := e.dev.Load(); d.held && st.Mask&unix.STATX_MNT_ID != 0 && st.Mnt_id == n.t.id.mount {
+	if d := e.dev.Load(); d.held && st.Mask&unix.STATX_MNT_ID != 0 && st.Mnt_id == n.t.mount {
 		n.t.recents.put(n, name, e)
 	}
 }

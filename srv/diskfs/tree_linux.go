@@ -31,11 +31,10 @@ type export struct {
 	umask    uint32
 	devices  devices
 	waits    waits
-	id       identity // the root's
+	mount    uint64 // that the root is of
 	recents  recents
 	root     *node
 	parked   parked
-	listeds  listeds
 	leases   *srv.Leases
 	watcher  *watcher
 }
@@ -89,7 +88,7 @@ func (x *export) open(dir string) (srv.File, error) {
 		return nil, &fs.PathError{Op: "stat", Path: dir, Err: err}
 	}
 	r.learn(&st)
-	x.id = identityOf(&st)
+	x.mount = st.Mnt_id
 	x.recents.init()
 	lot.init()
 	probe, err := openat2(fd, ".", unix.O_PATH|unix.O_CLOEXEC, 0, resolveCached)

@@ -160,8 +160,6 @@ What the engine shows of the host's files, with -N or in a union, is what they w
 at most 10 ms ago if another program changes them, the names of directories and
 symbolic links, and attributes of the former, what they were at most a second ago.
 Data is what it was when the file was opened, or newer. What the kernel shows itself,
-which is all else, is never old. A file that was listed with its attributes and then only held
-(O_PATH of open(2)) is stale (ESTALE) once a program outside has renamed or removed it;
-by its name it is looked up again.
+which is all else, is never old.
 */
 package newns
