@@ -22,7 +22,7 @@ func (f *fuseFS) telling(ctx *reqCtx, n *node, named bool, d, top *Dev) bool {
 	if top != d {
 		top.told.add(n.id, named, nameBelieved)
 	}
-	return f.lockings.Load() == ctx.locks
+	return f.doubts.Load() == ctx.doubts
 }
 
 // answered is called last by who answers with a name, which the kernel then has not yet been told. If
@@ -35,7 +35,7 @@ func (f *fuseFS) answered(cancel *devfuse.Cancel, r *dirReq, out *devfuse.EntryO
 		return
 	}
 	cancel.Hold(f.answering.RLocker())
-	if f.lockings.Load() != r.locks {
+	if f.doubts.Load() != r.doubts {
 		out.SetEntryTimeout(0)
 		out.SetAttrTimeout(0)
 	}
@@ -51,10 +51,7 @@ func (f *fuseFS) doubtDirs(d *Dev, taken *node) {
 	if f.conn == nil {
 		return
 	}
-	f.lockings.Add(1) // what is on its way is told to be believed for no time
-	f.answering.Lock()
-	//lint:ignore SA2001 what is being told just now is waited for
-	f.answering.Unlock()
+	f.doubtAnswers()
 	if taken != nil {
 		taken.taking.Add(1)
 		defer taken.taking.Add(-1)
@@ -82,6 +79,14 @@ func (f *fuseFS) doubtDirs(d *Dev, taken *node) {
 	if len(named) > 0 {
 		f.doubtNames(d, taken, named)
 	}
+}
+
+// doubtAnswers has what is on its way to the kernel be believed for no time, or be known to it.
+func (f *fuseFS) doubtAnswers() {
+	f.doubts.Add(1)
+	f.answering.Lock()
+	//lint:ignore SA2001 what is being told just now is waited for
+	f.answering.Unlock()
 }
 
 // doubtNames has the kernel ask again for the names of directories, whose attributes it doubts

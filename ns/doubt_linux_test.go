@@ -148,9 +148,9 @@ func TestDoubtAnswer(t *testing.T) {
 	_, d := f.directory(t, root, "dir")
 	k.send(t, fuseLookup, root, "dir\x00")
 	<-l.found
-	was := f.lockings.Load()
+	was := f.doubts.Load()
 	done := begin(func() { f.doubtDirs(d, nil) })
-	if !srvtest.Until(func() bool { return f.lockings.Load() > was }) {
+	if !srvtest.Until(func() bool { return f.doubts.Load() > was }) {
 		t.Fatal("nothing is doubted")
 	}
 	time.Sleep(50 * time.Millisecond) // in which it would be
@@ -160,4 +160,33 @@ func TestDoubtAnswer(t *testing.T) {
 	}
 	k.hear(t)
 	<-done
+}
+
+// TestOwed has others change a directory while a request is on its way about it: of the names in it
+// the kernel is told when that is answered.
+func TestOwed(t *testing.T) {
+	g := newGroup(t, tree("dir/"))
+	f := newFuseFS(g.eng)
+	k := newTestKernel(t, f, f)
+	wait := unix.NsecToTimeval(int64(srvtest.Patience))
+	if err := unix.SetsockoptTimeval(k.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &wait); err != nil {
+		t.Fatal(err)
+	}
+	root, _ := f.directory(t, devfuse.RootId, groupDir(g.id))
+	_, d := f.directory(t, root, "dir")
+	r := f.begin(&devfuse.Cancel{}, &devfuse.InHeader{NodeId: root})
+	f.forgotten(d.id, nil, true)
+	k.send(t, fuseLookup, root, "dir\x00")
+	for code := int32(-1); code != 0; {
+		if code, _ = k.hear(t); code == fuseInvalEntry {
+			t.Fatal("a name is told of whose directory is locked")
+		}
+	}
+	r.end()
+	for code := int32(0); code != fuseInvalEntry; {
+		code, _ = k.hear(t)
+	}
+	if f.owed.any.Load() {
+		t.Error("there are names still that are owed")
+	}
 }

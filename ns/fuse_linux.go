@@ -42,8 +42,9 @@ type fuseFS struct {
 	alone     atomic.Bool   // the kernel is lent no files
 	waits     lockWaits
 	writes    atomic.Uint64 // how many there were
-	lockings  atomic.Uint64 // how many locks were got
+	doubts    atomic.Uint64 // how often what is on its way was not to be believed: a lock was got, or others changed something
 	answering sync.RWMutex  // by who tells of a directory's name, until the kernel knows
+	owed      owed
 	drops     drops
 	tops      tops
 	teachers  sync.Map // numbers of threads that teach
@@ -63,7 +64,7 @@ func newFuseFS(eng *Engine) *fuseFS {
 	f := &fuseFS{eng: eng, own: myIds(),
 		nodes: map[uint64]*node{}, files: map[fileKey]*node{}, dirs: map[dirKey]map[*node]struct{}{}, handles: map[uint64]any{}, last: devfuse.RootId,
 		drops: drops{devs: map[uint64]*devDrops{}}}
-	f.nodes[devfuse.RootId] = &node{id: devfuse.RootId, dir: true, lookup: 1, kids: map[string]*node{}}
+	f.nodes[devfuse.RootId] = &node{fs: f, id: devfuse.RootId, dir: true, lookup: 1, kids: map[string]*node{}}
 	return f
 }
 

@@ -29,7 +29,9 @@ func (f *fuseFS) begin(cancel *devfuse.Cancel, h *devfuse.InHeader) *dirReq {
 }
 
 func (r *dirReq) end() {
-	r.n.busy.Add(-1)
+	if r.n.busy.Add(-1) == 0 {
+		r.n.fs.pay(r.n)
+	}
 	r.finish()
 	r.c.close()
 }

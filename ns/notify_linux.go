@@ -3,6 +3,8 @@ package ns
 import (
 	"maps"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"ninespace/ns/devfuse"
@@ -19,10 +21,10 @@ type toldName struct {
 
 // changed has the kernel ask again for what a group's names mean that lead to a
 // file on which something else is mounted now, or through it; for all where at is
-// nil. Names that are about to be asked for anyway, by a request that is on its
-// way in the same directory, are left out: the kernel has that directory locked,
-// and a server that does not answer must not stop a bind; they may mean what they did for
-// as long as nameTimeout. Of the others the kernel knows when this returns, or asks by itself.
+// nil. Those in a directory that a request is on its way about are left for when that is answered:
+// the kernel has the directory locked, and a server that does not answer must not stop a bind;
+// they may mean what they did for as long as nameTimeout. Of the others the kernel knows when
+// this returns, or asks by itself.
 func (f *fuseFS) changed(g *Group, at *Chan) {
 	if !f.exp {
 		return
@@ -39,6 +41,7 @@ func (f *fuseFS) forgotten(dev uint64, paths []uint64, all bool) {
 	slices.Sort(paths) // the server may say them again and again
 	paths = slices.Compact(paths)
 	var nodes, files []*node
+	f.doubtAnswers()
 	f.mu.RLock()
 	if all {
 		for _, n := range f.nodes {
@@ -128,11 +131,65 @@ func (f *fuseFS) expire(ids []uint64, names []toldName, patience time.Duration) 
 		}
 		f.conn.ExpireNames(func(yield func(uint64, string) bool) {
 			for _, n := range names {
-				if n.dir.busy.Load() == 0 && !yield(n.id, n.name) {
+				if n.dir.busy.Load() != 0 {
+					f.owe(n.dir, n.name, time.Now().Add(nameBelieved))
+				} else if !yield(n.id, n.name) {
 					return
 				}
 			}
 		})
+	})
+}
+
+// owed are names that the kernel is to ask for again when nobody has their directory locked any
+// more, and until when it believes them in any case.
+type owed struct {
+	any   atomic.Bool
+	mu    sync.Mutex
+	names map[*node]map[string]time.Time
+}
+
+func (f *fuseFS) owe(dir *node, name string, until time.Time) {
+	o := &f.owed
+	o.mu.Lock()
+	if o.names == nil {
+		o.names = map[*node]map[string]time.Time{}
+	}
+	if o.names[dir] == nil {
+		o.names[dir] = map[string]time.Time{}
+	}
+	o.names[dir][name] = until
+	o.any.Store(true)
+	o.mu.Unlock()
+	if dir.busy.Load() == 0 { // since just now
+		f.pay(dir)
+	}
+}
+
+// pay has it ask for those in a directory, or owes them still, without waiting for it.
+func (f *fuseFS) pay(dir *node) {
+	o := &f.owed
+	if !o.any.Load() {
+		return
+	}
+	o.mu.Lock()
+	names := o.names[dir]
+	delete(o.names, dir)
+	o.any.Store(len(o.names) > 0)
+	o.mu.Unlock()
+	if len(names) == 0 {
+		return
+	}
+	go f.conn.ExpireNames(func(yield func(uint64, string) bool) {
+		for name, until := range names {
+			switch {
+			case time.Now().After(until):
+			case dir.busy.Load() != 0:
+				f.owe(dir, name, until)
+			case !yield(dir.id, name):
+				return
+			}
+		}
 	})
 }
 

@@ -20,7 +20,7 @@ type reqCtx struct {
 	quick  bool
 	waiter waiter
 	writes uint64 // fuseFS.writes when it came
-	locks  uint64 // and fuseFS.lockings
+	doubts uint64 // and fuseFS.doubts
 
 	mu   sync.Mutex
 	over bool          // it is answered
@@ -37,7 +37,7 @@ const (
 )
 
 func (f *fuseFS) ctx(cancel *devfuse.Cancel, h *devfuse.InHeader, n *node) *reqCtx {
-	c := &reqCtx{cancel: cancel, writes: f.writes.Load(), locks: f.lockings.Load()}
+	c := &reqCtx{cancel: cancel, writes: f.writes.Load(), doubts: f.doubts.Load()}
 	if n != nil {
 		c.caller = caller{n.group, int(h.Pid), h.Uid, h.Gid}
 	}
