@@ -1,7 +1,6 @@
 package ns
 
 import (
-	"bufio"
 	"context"
 	"io"
 	"testing"
@@ -21,11 +20,8 @@ type muteFile struct {
 }
 
 func (f *muteFile) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
-	h, err := srv.Open(ctx, f.File, mode)
-	if err != nil {
-		return nil, err
-	}
-	return &muteHandle{h.(ramHandle), f}, nil
+	h, err := openRam(ctx, f.File, mode)
+	return &muteHandle{h, f}, err
 }
 
 type muteHandle struct {
@@ -56,21 +52,11 @@ func TestEnding(t *testing.T) {
 				return f
 			})
 			cmd := mountGroup(t, "mount -c -C "+srvtest.NewLink(t, s, 0).Addr+" /n/x").command("/n/x", "exec tee f")
-			in, err := cmd.StdinPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			out, err := cmd.StdoutPipe()
-			if err == nil {
-				err = cmd.Start()
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			r := bufio.NewReader(out)
+			in, out := startPiped(t, cmd)
 			for range 2 { // as a line comes here before it is written there
-				if _, err = io.WriteString(in, "line\n"); err == nil {
-					_, err = r.ReadString('\n')
+				_, err := io.WriteString(in, "line\n")
+				if err == nil {
+					_, err = out.ReadString('\n')
 				}
 				if err != nil {
 					t.Fatal(err)

@@ -55,11 +55,8 @@ type heldFile struct {
 }
 
 func (f heldFile) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
-	h, err := srv.Open(ctx, f.File, mode)
-	if err != nil {
-		return nil, err
-	}
-	return heldHandle{h.(ramHandle), f.d}, nil
+	h, err := openRam(ctx, f.File, mode)
+	return heldHandle{h, f.d}, err
 }
 
 type heldHandle struct {

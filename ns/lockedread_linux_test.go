@@ -26,11 +26,8 @@ type readFile struct {
 }
 
 func (f *readFile) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
-	h, err := srv.Open(ctx, f.File, mode)
-	if err != nil {
-		return nil, err
-	}
-	return &readHandle{h.(ramHandle), f}, nil
+	h, err := openRam(ctx, f.File, mode)
+	return &readHandle{h, f}, err
 }
 
 type readHandle struct {

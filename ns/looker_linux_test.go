@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -29,6 +30,21 @@ func (m *mounted) looker(t *testing.T, file string, mode int) *looker {
 	cmd := m.command("/n/x", `exec "$TEST"`)
 	cmd.Env = append(os.Environ(), mappedEnv+"=look", "TEST="+os.Args[0], "NINE_TEST_FILE="+file, "NINE_TEST_MODE="+strconv.Itoa(mode))
 	cmd.Stderr = os.Stderr
+	in, out := startPiped(t, cmd)
+	t.Cleanup(func() {
+		in.Close()
+		if err := cmd.Wait(); err != nil {
+			t.Error("looker: ", err)
+		}
+	})
+	l := &looker{cmd.Process.Pid, in, out}
+	l.look(t, "look")
+	return l
+}
+
+// startPiped starts a command, and gives its input and its output.
+func startPiped(t *testing.T, cmd *exec.Cmd) (io.WriteCloser, *bufio.Reader) {
+	t.Helper()
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -40,15 +56,7 @@ func (m *mounted) looker(t *testing.T, file string, mode int) *looker {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		in.Close()
-		if err := cmd.Wait(); err != nil {
-			t.Error("looker: ", err)
-		}
-	})
-	l := &looker{cmd.Process.Pid, in, bufio.NewReader(out)}
-	l.look(t, "look")
-	return l
+	return in, bufio.NewReader(out)
 }
 
 // look has it tell what it sees, after it has got a lock or just so.

@@ -86,11 +86,8 @@ func (f *watchedFile) Stat(ctx context.Context) (p9.Stat, error) {
 }
 
 func (f *watchedFile) Open(ctx context.Context, mode p9.Mode) (srv.Handle, error) {
-	h, err := srv.Open(ctx, f.File, mode)
-	if err != nil {
-		return nil, err
-	}
-	return &watchedHandle{h.(ramHandle), f}, nil
+	h, err := openRam(ctx, f.File, mode)
+	return &watchedHandle{h, f}, err
 }
 
 // A ramHandle is what is used of ramfs's.
@@ -98,6 +95,15 @@ type ramHandle interface {
 	srv.Reader
 	srv.Writer
 	srv.Locker
+}
+
+// openRam opens one of its files.
+func openRam(ctx context.Context, f srv.File, mode p9.Mode) (ramHandle, error) {
+	h, err := srv.Open(ctx, f, mode)
+	if err != nil {
+		return nil, err
+	}
+	return h.(ramHandle), nil
 }
 
 type watchedHandle struct {
